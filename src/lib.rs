@@ -1,1 +1,5 @@
 //! Descant.
+
+mod transport;
+
+pub use transport::Limits;

@@ -1,0 +1,119 @@
+//! The body of a request.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+/// The body of a request: bytes as they come, then perhaps trailers.
+///
+/// Taking bytes gives the peer leave to send as many more, so whoever gathers them must bound what
+/// it holds. The time a message takes from its first byte to its last ([`Limits::message`]) is the
+/// reader's to bound as well, for only it knows where messages begin and end.
+///
+/// Dropped before its end it tells the peer to stop sending.
+///
+/// [`Limits::message`]: super::Limits
+#[derive(Debug)]
+pub(crate) struct Inbound(Source);
+
+#[derive(Debug)]
+enum Source {
+    Http2(h2::RecvStream),
+    Memory(Memory),
+}
+
+/// A body that is there already.
+#[derive(Debug, Default)]
+struct Memory {
+    chunks: VecDeque<Result<Bytes, InboundError>>,
+    trailers: Option<HeaderMap>,
+}
+
+/// Why a request's body ended early. No reply reaches the peer any more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InboundError {
+    /// The peer reset the stream.
+    #[error("the peer cancelled the request (HTTP/2 error code {0})")]
+    Reset(u32),
+    /// The connection is gone.
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+}
+
+impl Inbound {
+    /// A body of these chunks.
+    pub(crate) fn from_chunks<C>(chunks: C) -> Self
+    where
+        C: IntoIterator<Item = Result<Bytes, InboundError>>,
+    {
+        Self(Source::Memory(Memory {
+            chunks: chunks.into_iter().collect(),
+            trailers: None,
+        }))
+    }
+
+    /// The next bytes: never empty unless the peer sent an empty DATA frame; `None` at the end.
+    pub(crate) fn poll_data(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, InboundError>>> {
+        match &mut self.0 {
+            Source::Http2(stream) => stream.poll_data(cx).map(|next| {
+                next.map(|data| {
+                    let data = data.map_err(|error| InboundError::from(&error))?;
+                    // Fails only if more is released than was received.
+                    let _ = stream.flow_control().release_capacity(data.len());
+                    Ok(data)
+                })
+            }),
+            Source::Memory(memory) => Poll::Ready(memory.chunks.pop_front()),
+        }
+    }
+
+    /// As [`poll_data`](Self::poll_data), for `await`.
+    pub(crate) async fn data(&mut self) -> Option<Result<Bytes, InboundError>> {
+        poll_fn(|cx| self.poll_data(cx)).await
+    }
+
+    /// Whether nothing more will come: neither data nor trailers.
+    pub(crate) fn is_end(&self) -> bool {
+        match &self.0 {
+            Source::Http2(stream) => stream.is_end_stream(),
+            Source::Memory(memory) => memory.chunks.is_empty() && memory.trailers.is_none(),
+        }
+    }
+
+    /// The trailers, once the data is at its end; `None` if there are none.
+    pub(crate) fn poll_trailers(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<HeaderMap, InboundError>>> {
+        match &mut self.0 {
+            Source::Http2(stream) => stream
+                .poll_trailers(cx)
+                .map_err(|error| InboundError::from(&error))
+                .map(Result::transpose),
+            Source::Memory(memory) => Poll::Ready(memory.trailers.take().map(Ok)),
+        }
+    }
+}
+
+impl From<h2::RecvStream> for Inbound {
+    fn from(stream: h2::RecvStream) -> Self {
+        Self(Source::Http2(stream))
+    }
+}
+
+impl From<&h2::Error> for InboundError {
+    fn from(error: &h2::Error) -> Self {
+        match error.reason() {
+            Some(reason) if error.is_reset() => Self::Reset(reason.into()),
+            _ => Self::Lost(error.to_string()),
+        }
+    }
+}
