@@ -58,10 +58,7 @@ impl Inbound {
     }
 
     /// The next bytes: never empty unless the peer sent an empty DATA frame; `None` at the end.
-    pub(crate) fn poll_data(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, InboundError>>> {
+    pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, InboundError>>> {
         match &mut self.0 {
             Source::Http2(stream) => stream.poll_data(cx).map(|next| {
                 next.map(|data| {
@@ -89,10 +86,7 @@ impl Inbound {
     }
 
     /// The trailers, once the data is at its end; `None` if there are none.
-    pub(crate) fn poll_trailers(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<HeaderMap, InboundError>>> {
+    pub(crate) fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<HeaderMap, InboundError>>> {
         match &mut self.0 {
             Source::Http2(stream) => stream
                 .poll_trailers(cx)

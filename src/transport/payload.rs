@@ -19,11 +19,7 @@ pub(crate) struct Payload {
 impl Payload {
     /// A header of five bytes, as gRPC's envelopes have, and what follows it.
     pub(crate) fn framed(head: [u8; HEAD], body: Bytes) -> Self {
-        Self {
-            head,
-            taken: 0,
-            body,
-        }
+        Self { head, taken: 0, body }
     }
 
     fn head(&self) -> &[u8] {
@@ -57,9 +53,7 @@ impl Buf for Payload {
         let chunks = [self.head(), &self.body];
         let filled = chunks.into_iter().filter(|chunk| !chunk.is_empty());
         let pairs = slices.iter_mut().zip(filled);
-        pairs
-            .map(|(slice, chunk)| *slice = IoSlice::new(chunk))
-            .count()
+        pairs.map(|(slice, chunk)| *slice = IoSlice::new(chunk)).count()
     }
 
     fn advance(&mut self, count: usize) {

@@ -185,7 +185,5 @@ impl File<'_> {
 
 /// The elements of `arena` that `span` names; empty if it lies outside.
 pub(crate) fn at<'f, T>(arena: &'f [T], span: &Span) -> &'f [T] {
-    arena
-        .get(span.start as usize..span.end as usize)
-        .unwrap_or_default()
+    arena.get(span.start as usize..span.end as usize).unwrap_or_default()
 }

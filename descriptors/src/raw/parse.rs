@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    Enum, EnumValue, ExtensionRange, Field, Fields, File, Message, Method, Oneof, Options, Problem,
-    ProblemKind, Service, Span, Value,
+    Enum, EnumValue, ExtensionRange, Field, Fields, File, Message, Method, Oneof, Options, Problem, ProblemKind,
+    Service, Span, Value,
 };
 
 impl<'a> File<'a> {
@@ -39,12 +39,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Calls `each` for every field of `bytes`.
-    fn each(
-        &mut self,
-        place: &'static str,
-        bytes: &'a [u8],
-        mut each: impl FnMut(&mut Self, u32, Value<'a>),
-    ) {
+    fn each(&mut self, place: &'static str, bytes: &'a [u8], mut each: impl FnMut(&mut Self, u32, Value<'a>)) {
         for field in Fields::new(bytes) {
             match field {
                 Ok((number, value)) => each(self, number, value),
@@ -94,9 +89,10 @@ impl<'a> Scan<'a> {
                 return self.problem(place, super::WireError::Truncated.into());
             };
             let (varint, after) = rest.split_at(end + 1);
-            let number = varint.iter().rev().fold(0u64, |sum, byte| {
-                sum.wrapping_shl(7) | u64::from(byte & 0x7f)
-            });
+            let number = varint
+                .iter()
+                .rev()
+                .fold(0u64, |sum, byte| sum.wrapping_shl(7) | u64::from(byte & 0x7f));
             into.extend(self.int(place, Value::Varint(number)));
             rest = after;
         }
@@ -116,50 +112,48 @@ impl<'a> Scan<'a> {
     fn file(&mut self, bytes: &'a [u8]) {
         let (mut enums, mut messages) = (Vec::new(), Vec::new());
         let mut services = Vec::new();
-        self.each("FileDescriptorProto", bytes, |scan, number, value| {
-            match number {
-                1 => scan.file.name = scan.text("FileDescriptorProto.name", value),
-                2 => scan.file.package = scan.text("FileDescriptorProto.package", value),
-                3 => {
-                    let name = scan.text("FileDescriptorProto.dependency", value);
-                    scan.file.dependencies.extend(name);
-                }
-                4 => messages.extend(scan.bytes("FileDescriptorProto.message_type", value)),
-                5 => enums.extend(scan.bytes("FileDescriptorProto.enum_type", value)),
-                6 => services.extend(scan.bytes("FileDescriptorProto.service", value)),
-                7 => {
-                    if let Some(bytes) = scan.bytes("FileDescriptorProto.extension", value) {
-                        scan.field(bytes, None);
-                    }
-                }
-                8 => {
-                    let mut options = std::mem::take(&mut scan.file.options);
-                    scan.options("FileDescriptorProto.options", value, &mut options);
-                    scan.file.options = options;
-                }
-                9 => {
-                    let mut info = std::mem::take(&mut scan.file.source_info);
-                    scan.options("FileDescriptorProto.source_code_info", value, &mut info);
-                    scan.file.source_info = info;
-                }
-                10 => {
-                    let mut ints = std::mem::take(&mut scan.file.public_dependencies);
-                    scan.ints("FileDescriptorProto.public_dependency", value, &mut ints);
-                    scan.file.public_dependencies = ints;
-                }
-                11 => {
-                    let mut ints = std::mem::take(&mut scan.file.weak_dependencies);
-                    scan.ints("FileDescriptorProto.weak_dependency", value, &mut ints);
-                    scan.file.weak_dependencies = ints;
-                }
-                12 => scan.file.syntax = scan.text("FileDescriptorProto.syntax", value),
-                14 => scan.file.edition = scan.int("FileDescriptorProto.edition", value),
-                15 => {
-                    let name = scan.text("FileDescriptorProto.option_dependency", value);
-                    scan.file.option_dependencies.extend(name);
-                }
-                _ => {}
+        self.each("FileDescriptorProto", bytes, |scan, number, value| match number {
+            1 => scan.file.name = scan.text("FileDescriptorProto.name", value),
+            2 => scan.file.package = scan.text("FileDescriptorProto.package", value),
+            3 => {
+                let name = scan.text("FileDescriptorProto.dependency", value);
+                scan.file.dependencies.extend(name);
             }
+            4 => messages.extend(scan.bytes("FileDescriptorProto.message_type", value)),
+            5 => enums.extend(scan.bytes("FileDescriptorProto.enum_type", value)),
+            6 => services.extend(scan.bytes("FileDescriptorProto.service", value)),
+            7 => {
+                if let Some(bytes) = scan.bytes("FileDescriptorProto.extension", value) {
+                    scan.field(bytes, None);
+                }
+            }
+            8 => {
+                let mut options = std::mem::take(&mut scan.file.options);
+                scan.options("FileDescriptorProto.options", value, &mut options);
+                scan.file.options = options;
+            }
+            9 => {
+                let mut info = std::mem::take(&mut scan.file.source_info);
+                scan.options("FileDescriptorProto.source_code_info", value, &mut info);
+                scan.file.source_info = info;
+            }
+            10 => {
+                let mut ints = std::mem::take(&mut scan.file.public_dependencies);
+                scan.ints("FileDescriptorProto.public_dependency", value, &mut ints);
+                scan.file.public_dependencies = ints;
+            }
+            11 => {
+                let mut ints = std::mem::take(&mut scan.file.weak_dependencies);
+                scan.ints("FileDescriptorProto.weak_dependency", value, &mut ints);
+                scan.file.weak_dependencies = ints;
+            }
+            12 => scan.file.syntax = scan.text("FileDescriptorProto.syntax", value),
+            14 => scan.file.edition = scan.int("FileDescriptorProto.edition", value),
+            15 => {
+                let name = scan.text("FileDescriptorProto.option_dependency", value);
+                scan.file.option_dependencies.extend(name);
+            }
+            _ => {}
         });
         self.file.top_extensions = 0..index(self.file.fields.len());
         self.file.top_messages = self.queue_messages(messages, None);
@@ -190,11 +184,7 @@ impl<'a> Scan<'a> {
     fn message(&mut self, bytes: &'a [u8], own: u32) {
         const PLACE: &str = "DescriptorProto";
         let mut message = Message {
-            parent: self
-                .file
-                .messages
-                .get(own as usize)
-                .and_then(|message| message.parent),
+            parent: self.file.messages.get(own as usize).and_then(|message| message.parent),
             ..Message::default()
         };
         let (mut nested, mut enums, mut extensions) = (Vec::new(), Vec::new(), Vec::new());
@@ -218,9 +208,7 @@ impl<'a> Scan<'a> {
                 scan.file.reserved_names.extend(name);
             }
             11 => {
-                message.visibility = scan
-                    .int("DescriptorProto.visibility", value)
-                    .unwrap_or_default();
+                message.visibility = scan.int("DescriptorProto.visibility", value).unwrap_or_default();
             }
             _ => {}
         });
@@ -246,27 +234,22 @@ impl<'a> Scan<'a> {
             parent,
             ..Field::default()
         };
-        self.each(
-            "FieldDescriptorProto",
-            bytes,
-            |scan, number, value| match number {
-                1 => field.name = scan.text("FieldDescriptorProto.name", value),
-                2 => field.extendee = scan.text("FieldDescriptorProto.extendee", value),
-                3 => field.number = scan.int("FieldDescriptorProto.number", value),
-                4 => field.label = scan.int("FieldDescriptorProto.label", value),
-                5 => field.kind = scan.int("FieldDescriptorProto.type", value),
-                6 => field.type_name = scan.text("FieldDescriptorProto.type_name", value),
-                7 => field.default_value = scan.text("FieldDescriptorProto.default_value", value),
-                8 => scan.options("FieldDescriptorProto.options", value, &mut field.options),
-                9 => field.oneof_index = scan.int("FieldDescriptorProto.oneof_index", value),
-                10 => field.json_name = scan.text("FieldDescriptorProto.json_name", value),
-                17 => {
-                    field.proto3_optional =
-                        scan.flag("FieldDescriptorProto.proto3_optional", value);
-                }
-                _ => {}
-            },
-        );
+        self.each("FieldDescriptorProto", bytes, |scan, number, value| match number {
+            1 => field.name = scan.text("FieldDescriptorProto.name", value),
+            2 => field.extendee = scan.text("FieldDescriptorProto.extendee", value),
+            3 => field.number = scan.int("FieldDescriptorProto.number", value),
+            4 => field.label = scan.int("FieldDescriptorProto.label", value),
+            5 => field.kind = scan.int("FieldDescriptorProto.type", value),
+            6 => field.type_name = scan.text("FieldDescriptorProto.type_name", value),
+            7 => field.default_value = scan.text("FieldDescriptorProto.default_value", value),
+            8 => scan.options("FieldDescriptorProto.options", value, &mut field.options),
+            9 => field.oneof_index = scan.int("FieldDescriptorProto.oneof_index", value),
+            10 => field.json_name = scan.text("FieldDescriptorProto.json_name", value),
+            17 => {
+                field.proto3_optional = scan.flag("FieldDescriptorProto.proto3_optional", value);
+            }
+            _ => {}
+        });
         self.file.fields.push(field);
     }
 
@@ -275,15 +258,11 @@ impl<'a> Scan<'a> {
             return;
         };
         let mut oneof = Oneof::default();
-        self.each(
-            "OneofDescriptorProto",
-            bytes,
-            |scan, number, value| match number {
-                1 => oneof.name = scan.text("OneofDescriptorProto.name", value),
-                2 => scan.options("OneofDescriptorProto.options", value, &mut oneof.options),
-                _ => {}
-            },
-        );
+        self.each("OneofDescriptorProto", bytes, |scan, number, value| match number {
+            1 => oneof.name = scan.text("OneofDescriptorProto.name", value),
+            2 => scan.options("OneofDescriptorProto.options", value, &mut oneof.options),
+            _ => {}
+        });
         self.file.oneofs.push(oneof);
     }
 
@@ -292,16 +271,12 @@ impl<'a> Scan<'a> {
             return;
         };
         let mut range = ExtensionRange::default();
-        self.each(
-            "ExtensionRange",
-            bytes,
-            |scan, number, value| match number {
-                1 => range.start = scan.int("ExtensionRange.start", value).unwrap_or_default(),
-                2 => range.end = scan.int("ExtensionRange.end", value).unwrap_or_default(),
-                3 => scan.options("ExtensionRange.options", value, &mut range.options),
-                _ => {}
-            },
-        );
+        self.each("ExtensionRange", bytes, |scan, number, value| match number {
+            1 => range.start = scan.int("ExtensionRange.start", value).unwrap_or_default(),
+            2 => range.end = scan.int("ExtensionRange.end", value).unwrap_or_default(),
+            3 => scan.options("ExtensionRange.options", value, &mut range.options),
+            _ => {}
+        });
         self.file.extension_ranges.push(range);
     }
 
@@ -332,26 +307,20 @@ impl<'a> Scan<'a> {
             ..Enum::default()
         };
         let start = Marks::of(&self.file);
-        self.each(
-            "EnumDescriptorProto",
-            bytes,
-            |scan, number, value| match number {
-                1 => found.name = scan.text("EnumDescriptorProto.name", value),
-                2 => scan.value(value),
-                3 => scan.options("EnumDescriptorProto.options", value, &mut found.options),
-                4 => scan.reserved_range("EnumDescriptorProto.reserved_range", value),
-                5 => {
-                    let name = scan.text("EnumDescriptorProto.reserved_name", value);
-                    scan.file.reserved_names.extend(name);
-                }
-                6 => {
-                    found.visibility = scan
-                        .int("EnumDescriptorProto.visibility", value)
-                        .unwrap_or_default();
-                }
-                _ => {}
-            },
-        );
+        self.each("EnumDescriptorProto", bytes, |scan, number, value| match number {
+            1 => found.name = scan.text("EnumDescriptorProto.name", value),
+            2 => scan.value(value),
+            3 => scan.options("EnumDescriptorProto.options", value, &mut found.options),
+            4 => scan.reserved_range("EnumDescriptorProto.reserved_range", value),
+            5 => {
+                let name = scan.text("EnumDescriptorProto.reserved_name", value);
+                scan.file.reserved_names.extend(name);
+            }
+            6 => {
+                found.visibility = scan.int("EnumDescriptorProto.visibility", value).unwrap_or_default();
+            }
+            _ => {}
+        });
         let end = Marks::of(&self.file);
         found.values = start.values..end.values;
         found.reserved_ranges = start.reserved_ranges..end.reserved_ranges;
@@ -364,32 +333,24 @@ impl<'a> Scan<'a> {
             return;
         };
         let mut found = EnumValue::default();
-        self.each(
-            "EnumValueDescriptorProto",
-            bytes,
-            |scan, number, value| match number {
-                1 => found.name = scan.text("EnumValueDescriptorProto.name", value),
-                2 => found.number = scan.int("EnumValueDescriptorProto.number", value),
-                3 => scan.options("EnumValueDescriptorProto.options", value, &mut found.options),
-                _ => {}
-            },
-        );
+        self.each("EnumValueDescriptorProto", bytes, |scan, number, value| match number {
+            1 => found.name = scan.text("EnumValueDescriptorProto.name", value),
+            2 => found.number = scan.int("EnumValueDescriptorProto.number", value),
+            3 => scan.options("EnumValueDescriptorProto.options", value, &mut found.options),
+            _ => {}
+        });
         self.file.values.push(found);
     }
 
     fn service(&mut self, bytes: &'a [u8]) {
         let mut service = Service::default();
         let start = index(self.file.methods.len());
-        self.each(
-            "ServiceDescriptorProto",
-            bytes,
-            |scan, number, value| match number {
-                1 => service.name = scan.text("ServiceDescriptorProto.name", value),
-                2 => scan.method(value),
-                3 => scan.options("ServiceDescriptorProto.options", value, &mut service.options),
-                _ => {}
-            },
-        );
+        self.each("ServiceDescriptorProto", bytes, |scan, number, value| match number {
+            1 => service.name = scan.text("ServiceDescriptorProto.name", value),
+            2 => scan.method(value),
+            3 => scan.options("ServiceDescriptorProto.options", value, &mut service.options),
+            _ => {}
+        });
         service.methods = start..index(self.file.methods.len());
         self.file.services.push(service);
     }
@@ -399,25 +360,19 @@ impl<'a> Scan<'a> {
             return;
         };
         let mut method = Method::default();
-        self.each(
-            "MethodDescriptorProto",
-            bytes,
-            |scan, number, value| match number {
-                1 => method.name = scan.text("MethodDescriptorProto.name", value),
-                2 => method.input = scan.text("MethodDescriptorProto.input_type", value),
-                3 => method.output = scan.text("MethodDescriptorProto.output_type", value),
-                4 => scan.options("MethodDescriptorProto.options", value, &mut method.options),
-                5 => {
-                    method.client_streaming =
-                        scan.flag("MethodDescriptorProto.client_streaming", value);
-                }
-                6 => {
-                    method.server_streaming =
-                        scan.flag("MethodDescriptorProto.server_streaming", value);
-                }
-                _ => {}
-            },
-        );
+        self.each("MethodDescriptorProto", bytes, |scan, number, value| match number {
+            1 => method.name = scan.text("MethodDescriptorProto.name", value),
+            2 => method.input = scan.text("MethodDescriptorProto.input_type", value),
+            3 => method.output = scan.text("MethodDescriptorProto.output_type", value),
+            4 => scan.options("MethodDescriptorProto.options", value, &mut method.options),
+            5 => {
+                method.client_streaming = scan.flag("MethodDescriptorProto.client_streaming", value);
+            }
+            6 => {
+                method.server_streaming = scan.flag("MethodDescriptorProto.server_streaming", value);
+            }
+            _ => {}
+        });
         self.file.methods.push(method);
     }
 }

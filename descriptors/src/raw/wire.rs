@@ -52,10 +52,7 @@ impl<'a> Fields<'a> {
 
     fn take(&mut self, length: u64) -> Result<&'a [u8], WireError> {
         let length = usize::try_from(length).map_err(|_| WireError::Truncated)?;
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(length)
-            .ok_or(WireError::Truncated)?;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(WireError::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -101,9 +98,7 @@ impl<'a> Fields<'a> {
                 3 => open.push(field),
                 4 if open.pop() != Some(field) => return Err(WireError::Group),
                 4 if open.is_empty() => {
-                    return start
-                        .get(..start.len() - before)
-                        .ok_or(WireError::Truncated);
+                    return start.get(..start.len() - before).ok_or(WireError::Truncated);
                 }
                 4 => {}
                 5 => drop(self.take(4)?),
