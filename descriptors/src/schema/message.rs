@@ -1,0 +1,79 @@
+//! Message types.
+
+use std::fmt;
+
+use super::{File, Schema, tables::MessageRecord};
+use crate::{Error, pool};
+
+/// A handle to one message type.
+#[derive(Clone)]
+pub struct MessageType {
+    schema: Schema,
+    index: usize,
+}
+
+impl MessageType {
+    pub(super) fn new(schema: &Schema, index: usize) -> Self {
+        Self {
+            schema: schema.clone(),
+            index,
+        }
+    }
+
+    fn record(&self) -> Option<&MessageRecord> {
+        self.schema.0.messages.get(self.index)
+    }
+
+    /// Its full name, `pkg.Outer.Inner`.
+    pub fn full_name(&self) -> &str {
+        self.record().map_or("", |message| self.schema.0.text(message.name))
+    }
+
+    /// Its prost-reflect descriptor, for dynamic messages.
+    ///
+    /// The first call on a schema builds prost-reflect's pool of all files; the others wait for it. That takes many
+    /// times the memory of the schema itself: who only passes bytes on should not call this.
+    ///
+    /// # Errors
+    /// If prost-reflect does not take the files, although they are valid.
+    pub fn descriptor(&self) -> Result<prost_reflect::MessageDescriptor, Error> {
+        let tables = &self.schema.0;
+        let pool = tables.pool.get_or_init(|| {
+            let files: Vec<_> = tables.files.iter().map(|file| file.bytes.clone()).collect();
+            pool::build(&files)
+        });
+        let found = pool
+            .as_ref()
+            .map_err(Error::clone)?
+            .get_message_by_name(self.full_name());
+        found.ok_or_else(|| pool::missing(self.full_name()))
+    }
+
+    /// The file that declares it.
+    pub fn file(&self) -> File {
+        File::new(
+            &self.schema,
+            self.record().map_or(usize::MAX, |message| message.file as usize),
+        )
+    }
+
+    /// The schema that it belongs to.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+}
+
+/// Equal: the same type of the same schema.
+impl PartialEq for MessageType {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index && std::sync::Arc::ptr_eq(&self.schema.0, &other.schema.0)
+    }
+}
+
+impl Eq for MessageType {}
+
+impl fmt::Debug for MessageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageType({})", self.full_name())
+    }
+}

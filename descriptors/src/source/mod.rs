@@ -1,0 +1,35 @@
+//! Where descriptors come from.
+
+mod set;
+
+use std::{fs, path::PathBuf};
+
+use bytes::Bytes;
+
+use crate::{Finding, Severity};
+
+/// Something that a builder was given.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Path(PathBuf),
+    Bytes { origin: String, bytes: Bytes },
+}
+
+/// The files of all sources, each a `FileDescriptorProto` sliced out of its set.
+pub(crate) fn read(sources: &[Source], findings: &mut Vec<Finding>) -> Vec<Bytes> {
+    let mut files = Vec::new();
+    for source in sources {
+        let (origin, bytes) = match source {
+            Source::Bytes { origin, bytes } => (origin.clone(), Ok(bytes.clone())),
+            Source::Path(path) => (path.display().to_string(), fs::read(path).map(Bytes::from)),
+        };
+        match bytes {
+            Ok(bytes) => set::split(&origin, &bytes, &mut files, findings),
+            Err(error) => {
+                let what = format!("cannot be read: {error}");
+                findings.push(Finding::new(Severity::Error, &origin, "", what, "check the path"));
+            }
+        }
+    }
+    files
+}
