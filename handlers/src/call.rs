@@ -1,0 +1,42 @@
+//! What comes in.
+
+use std::time::Instant;
+
+use descant_descriptors::Method;
+
+use crate::{Extensions, Messages, Metadata, Peer, RequestId};
+
+/// One call, on its way in.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Call {
+    /// What is called. It keeps its schema alive, whatever is reloaded meanwhile.
+    pub method: Method,
+    /// The caller's metadata; what belongs to the protocol is taken out.
+    pub metadata: Metadata,
+    /// The request's messages.
+    pub messages: Messages,
+    /// When the caller stops waiting; fixed once, on arrival.
+    pub deadline: Option<Instant>,
+    /// Who calls.
+    pub peer: Peer,
+    /// The call's name in logs.
+    pub request_id: RequestId,
+    /// What the application and its layers lend to handlers.
+    pub extensions: Extensions,
+}
+
+impl Call {
+    /// A call of a new name, with these messages and nothing else.
+    pub fn new(method: Method, messages: impl Into<Messages>) -> Self {
+        Self {
+            method,
+            messages: messages.into(),
+            metadata: Metadata::new(),
+            deadline: None,
+            peer: Peer::default(),
+            request_id: RequestId::random(),
+            extensions: Extensions::new(),
+        }
+    }
+}

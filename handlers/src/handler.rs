@@ -1,0 +1,56 @@
+//! What answers calls.
+
+use std::{pin::Pin, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{Call, Reply, Status};
+
+/// Answers calls.
+///
+/// All four shapes of call have this one signature: where gRPC says "one message", it is a stream of
+/// one, and [`Messages::only`](crate::Messages::only) checks that. The future is dropped when the
+/// caller gives up, and so are the reply's messages; that is all there is to cancellation.
+///
+/// ```
+/// use descant_handlers::{Call, Handler, Reply, Status, async_trait};
+///
+/// /// Gives back the message that it gets.
+/// struct Mirror;
+///
+/// #[async_trait]
+/// impl Handler for Mirror {
+///     async fn call(&self, call: Call) -> Result<Reply, Status> {
+///         Ok(call.messages.only().await?.into())
+///     }
+/// }
+/// ```
+///
+/// [`typed`](crate::typed) makes handlers from closures over messages of your own types.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one call.
+    async fn call(&self, call: Call) -> Result<Reply, Status>;
+}
+
+/// What [`Handler::call`] gives. A handler that wraps another one can return the inner one's
+/// instead of boxing its own.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send + 'a>>;
+
+/// One impl for each pointer: passes the inner answer on, so pointers to pointers cost nothing more.
+macro_rules! pointers {
+    ($($pointer:ident),*) => {
+        $(
+            impl<H: Handler + ?Sized> Handler for $pointer<H> {
+                fn call<'this, 'answer>(&'this self, call: Call) -> Answer<'answer>
+                where
+                    'this: 'answer,
+                {
+                    (**self).call(call)
+                }
+            }
+        )*
+    };
+}
+
+pointers!(Arc, Box);

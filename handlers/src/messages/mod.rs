@@ -1,0 +1,211 @@
+//! Zero or more messages, then trailers.
+
+mod generate;
+mod source;
+
+use std::{
+    fmt,
+    future::poll_fn,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_core::Stream;
+
+use self::source::FromStream;
+pub use self::{
+    generate::{Closed, Generate, Sender, generate},
+    source::MessageStream,
+};
+use crate::{Message, Metadata, Status};
+
+/// Zero or more messages, then trailers: one direction of a call.
+///
+/// ```text
+/// Messages = *Message ( Trailers / Status )
+/// ```
+///
+/// Pulled: nothing is produced before someone asks for it, and a transport asks only when the peer
+/// has room. Dropping it is cancellation. After a [`Status`], or after the end, it stays at its end.
+///
+/// One message that is there already, as in nearly every unary call, costs no allocation.
+pub struct Messages(Source);
+
+enum Source {
+    Done(Trailers),
+    One(Message, Trailers),
+    Stream(Pin<Box<dyn MessageStream>>, Trailers),
+}
+
+/// Mostly there are none; then they cost one word and no box.
+type Trailers = Option<Box<Metadata>>;
+
+impl Messages {
+    /// No message, no trailers.
+    pub const fn empty() -> Self {
+        Self(Source::Done(None))
+    }
+
+    /// No message, only trailers.
+    pub fn trailers_only(trailers: Metadata) -> Self {
+        Self::empty().with_trailers(trailers)
+    }
+
+    /// One message that is there already.
+    pub const fn one(message: Message) -> Self {
+        Self(Source::One(message, None))
+    }
+
+    /// Messages from a source that knows its own trailers.
+    pub fn stream(stream: impl MessageStream + 'static) -> Self {
+        Self(Source::Stream(Box::pin(stream), None))
+    }
+
+    /// Messages from any stream.
+    pub fn from_stream(stream: impl Stream<Item = Result<Message, Status>> + Send + 'static) -> Self {
+        Self::stream(FromStream::new(stream))
+    }
+
+    /// Messages from a loop that sends them, as if to a channel: a future that runs inside the
+    /// stream. See [`generate()`].
+    ///
+    /// ```
+    /// use descant_handlers::{Message, Messages};
+    ///
+    /// let messages = Messages::generate(|sender| async move {
+    ///     for word in ["one", "two"] {
+    ///         sender.send(Message::from_prost(&String::from(word))).await?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn generate<P, F>(producer: P) -> Self
+    where
+        P: FnOnce(Sender<Message>) -> F,
+        F: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        Self::stream(generate(producer))
+    }
+
+    /// The same messages, with these trailers in the place of what this function set before. Trailers
+    /// that a stream brings of its own are added to them.
+    #[must_use]
+    pub fn with_trailers(self, trailers: Metadata) -> Self {
+        let trailers = (!trailers.is_empty()).then(|| Box::new(trailers));
+        Self(match self.0 {
+            Source::Done(_) => Source::Done(trailers),
+            Source::One(message, _) => Source::One(message, trailers),
+            Source::Stream(stream, _) => Source::Stream(stream, trailers),
+        })
+    }
+
+    /// Asks for the next message; `None` is the end, and the time to take the trailers.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let Source::Stream(stream, trailers) = &mut self.0 else {
+            return Poll::Ready(self.take_one().map(Ok));
+        };
+        let next = ready!(stream.as_mut().poll_next(cx));
+        // The end of a stream frees what it holds, and makes polling on harmless.
+        self.0 = match &next {
+            Some(Ok(_)) => return Poll::Ready(next),
+            Some(Err(_)) => Source::Done(None),
+            None => match merge(trailers.take(), stream.as_mut().take_trailers()) {
+                Ok(trailers) => Source::Done(trailers),
+                Err(status) => {
+                    self.0 = Source::Done(None);
+                    return Poll::Ready(Some(Err(status)));
+                }
+            },
+        };
+        Poll::Ready(next)
+    }
+
+    /// The next message; `None` is the end.
+    pub async fn next(&mut self) -> Option<Result<Message, Status>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The one message that there is. None, or more than one, is UNIMPLEMENTED.
+    ///
+    /// Source: gRPC core, `doc/statuscodes.md`: "Request cardinality violation", and Connect's
+    /// conformance suite, which checks it. (grpc-go and grpc-java answer INTERNAL.)
+    pub async fn only(self) -> Result<Message, Status> {
+        let mut messages = match self.try_one() {
+            Ok((message, _)) => return Ok(message),
+            Err(messages) => messages,
+        };
+        let cardinality = |count| Status::unimplemented(format!("this call takes exactly one message, but {count}"));
+        let only = messages.next().await.unwrap_or_else(|| Err(cardinality("none came")))?;
+        match messages.next().await {
+            None => Ok(only),
+            Some(Ok(_)) => Err(cardinality("more came")),
+            Some(Err(status)) => Err(status),
+        }
+    }
+
+    /// Takes the trailers, once the end is reached.
+    pub fn take_trailers(&mut self) -> Metadata {
+        let (Source::Done(trailers) | Source::One(_, trailers) | Source::Stream(_, trailers)) = &mut self.0;
+        trailers.take().map_or_else(Metadata::new, |trailers| *trailers)
+    }
+
+    /// One message that is there already, with its trailers; or the messages as they were.
+    pub fn try_one(mut self) -> Result<(Message, Metadata), Messages> {
+        match self.take_one() {
+            Some(message) => Ok((message, self.take_trailers())),
+            None => Err(self),
+        }
+    }
+
+    fn take_one(&mut self) -> Option<Message> {
+        if !matches!(self.0, Source::One(..)) {
+            return None;
+        }
+        match mem::replace(&mut self.0, Source::Done(None)) {
+            Source::One(message, trailers) => {
+                self.0 = Source::Done(trailers);
+                Some(message)
+            }
+            Source::Done(_) | Source::Stream(..) => None,
+        }
+    }
+}
+
+fn merge(set: Trailers, brought: Metadata) -> Result<Trailers, Status> {
+    match set {
+        None if brought.is_empty() => Ok(None),
+        None => Ok(Some(Box::new(brought))),
+        Some(mut set) => match set.extend(brought) {
+            Ok(()) => Ok(Some(set)),
+            Err(error) => Err(Status::internal(error.to_string())),
+        },
+    }
+}
+
+impl From<Message> for Messages {
+    fn from(message: Message) -> Self {
+        Self::one(message)
+    }
+}
+
+impl Stream for Messages {
+    type Item = Result<Message, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_next(cx)
+    }
+}
+
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::Done(_) => f.write_str("Messages(none)"),
+            Source::One(message, _) => write!(f, "Messages({message:?})"),
+            Source::Stream(..) => f.write_str("Messages(stream)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

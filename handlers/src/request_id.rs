@@ -1,0 +1,108 @@
+//! A name for each call.
+
+use std::{error::Error, fmt, str::FromStr};
+
+/// A name for one call, to find it again in logs: 128 random bits, written as 32 hexadecimal digits.
+///
+/// It tells calls apart and is no secret: the generator is fast and can be foretold.
+///
+/// ```
+/// use descant_handlers::RequestId;
+///
+/// let id: RequestId = "4bf92f3577b34da6a3ce929d0e0e4736".parse()?;
+/// assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+/// # Ok::<(), descant_handlers::RequestIdError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId([u8; 16]);
+
+impl RequestId {
+    /// A new name, from a generator of this thread.
+    pub fn random() -> Self {
+        Self(fastrand::u128(..).to_ne_bytes())
+    }
+
+    /// A name of these bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the name.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({self})")
+    }
+}
+
+/// Text that is not 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestIdError(());
+
+impl fmt::Display for RequestIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a request id is 32 hexadecimal digits")
+    }
+}
+
+impl Error for RequestIdError {}
+
+impl FromStr for RequestId {
+    type Err = RequestIdError;
+
+    fn from_str(text: &str) -> Result<Self, RequestIdError> {
+        // `from_str_radix` alone would take a leading sign.
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(RequestIdError(()));
+        }
+        let number = u128::from_str_radix(text, 16).map_err(|_| RequestIdError(()))?;
+        Ok(Self(number.to_be_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_writes() {
+        let id = RequestId::random();
+        assert_eq!(id.to_string().len(), 32);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(RequestId::from_bytes([0; 16]).to_string(), "0".repeat(32));
+        assert_eq!(
+            "ABCDEF00000000000000000000000001"
+                .parse::<RequestId>()
+                .unwrap()
+                .as_bytes()[0],
+            0xab
+        );
+    }
+
+    #[test]
+    fn refuses_other_text() {
+        for text in [
+            "",
+            "4bf9",
+            "+bf92f3577b34da6a3ce929d0e0e4736",
+            "4bf92f3577b34da6a3ce929d0e0e473g",
+        ] {
+            assert!(text.parse::<RequestId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn differs_from_call_to_call() {
+        assert_ne!(RequestId::random(), RequestId::random());
+    }
+}

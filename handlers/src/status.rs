@@ -1,0 +1,263 @@
+//! Why a call failed.
+
+use std::{error::Error, fmt};
+
+use bytes::Bytes;
+use prost::Message as _;
+use prost_types::Any;
+
+use crate::{Code, Metadata};
+
+/// Why a call failed: a code, a message for people, details for programs, and metadata that goes
+/// out with the trailers.
+///
+/// One word wide, so a `Result` that carries it costs nothing on the way to success.
+///
+/// ```
+/// use descant_handlers::{Code, Status};
+///
+/// let status = Status::not_found("no book with the number 978-3-16");
+/// assert_eq!(status.code(), Code::NotFound);
+/// assert_eq!(status.to_string(), "NOT_FOUND: no book with the number 978-3-16");
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Status(Box<Inner>);
+
+#[derive(Clone, PartialEq)]
+struct Inner {
+    code: Code,
+    message: String,
+    details: Vec<Any>,
+    metadata: Metadata,
+}
+
+/// `google.rpc.Status`, as it travels in `grpc-status-details-bin`.
+///
+/// Source: `google/rpc/status.proto`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+impl Status {
+    /// A failure of this kind. A status is never a success: [`Code::Ok`] becomes [`Code::Unknown`],
+    /// since an error that says `OK` would end a call well that is not.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        let code = if code == Code::Ok { Code::Unknown } else { code };
+        Self(Box::new(Inner {
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            metadata: Metadata::new(),
+        }))
+    }
+
+    /// The kind of failure.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What people read.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What programs read: messages such as those of `google/rpc/error_details.proto`.
+    pub fn details(&self) -> &[Any] {
+        &self.0.details
+    }
+
+    /// What goes out with the trailers.
+    pub fn metadata(&self) -> &Metadata {
+        &self.0.metadata
+    }
+
+    /// What goes out with the trailers, to be changed.
+    pub fn metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.0.metadata
+    }
+
+    /// Adds a detail. Its type URL is `type.googleapis.com/` and the message's full name.
+    #[must_use]
+    pub fn with_detail<M: prost::Name>(self, detail: &M) -> Self {
+        let type_url = format!("type.googleapis.com/{}", M::full_name());
+        self.with_any(Any {
+            type_url,
+            value: detail.encode_to_vec(),
+        })
+    }
+
+    /// Adds a detail that is packed already.
+    #[must_use]
+    pub fn with_any(mut self, detail: Any) -> Self {
+        self.0.details.push(detail);
+        self
+    }
+
+    /// Puts this metadata in the place of the status's own.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.0.metadata = metadata;
+        self
+    }
+
+    /// The status as a `google.rpc.Status`, for `grpc-status-details-bin`; `None` when there are
+    /// no details, since code and message travel in headers of their own.
+    pub fn to_details_bin(&self) -> Option<Bytes> {
+        let Inner {
+            code, message, details, ..
+        } = &*self.0;
+        if details.is_empty() {
+            return None;
+        }
+        let wire = RpcStatus {
+            code: code.number(),
+            message: message.clone(),
+            details: details.clone(),
+        };
+        Some(wire.encode_to_vec().into())
+    }
+
+    /// Reads a `google.rpc.Status`. What cannot be read is a failure of its own, with the code that
+    /// gRPC gives to a status that it cannot parse.
+    ///
+    /// Source: gRPC core, `doc/statuscodes.md`: "Error parsing returned status", UNKNOWN.
+    pub fn from_details_bin(wire: &[u8]) -> Result<Self, Status> {
+        let RpcStatus { code, message, details } = RpcStatus::decode(wire)
+            .map_err(|error| Status::unknown(format!("cannot read grpc-status-details-bin: {error}")))?;
+        let mut status = Status::new(Code::from(code), message);
+        status.0.details = details;
+        Ok(status)
+    }
+}
+
+/// One constructor for each code: its name, and when to use it.
+macro_rules! constructors {
+    ($($name:ident, $code:ident, $when:literal;)*) => {
+        impl Status {
+            $(
+                #[doc = $when]
+                pub fn $name(message: impl Into<String>) -> Self {
+                    Self::new(Code::$code, message)
+                }
+            )*
+        }
+    };
+}
+
+constructors! {
+    cancelled, Cancelled, "The caller gave up.";
+    unknown, Unknown, "An error of a kind nobody named.";
+    invalid_argument, InvalidArgument, "The request is wrong whatever the state of the system.";
+    deadline_exceeded, DeadlineExceeded, "The time ran out before the call was done.";
+    not_found, NotFound, "What was asked for does not exist.";
+    already_exists, AlreadyExists, "What was to be made exists already.";
+    permission_denied, PermissionDenied, "The caller is known and may not do this.";
+    resource_exhausted, ResourceExhausted, "A quota or a limit is used up.";
+    failed_precondition, FailedPrecondition, "The system is not in the state that the request needs.";
+    aborted, Aborted, "A conflict, such as a lost race; trying the whole again may help.";
+    out_of_range, OutOfRange, "Past the valid range, such as the end of a file.";
+    unimplemented, Unimplemented, "Nobody here does this.";
+    internal, Internal, "Something that should hold does not.";
+    unavailable, Unavailable, "Out of reach for now; trying the same again may help.";
+    data_loss, DataLoss, "Data is lost or damaged for good.";
+    unauthenticated, Unauthenticated, "Nobody knows who the caller is.";
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message() {
+            "" => write!(f, "{}", self.code()),
+            message => write!(f, "{}: {message}", self.code()),
+        }
+    }
+}
+
+/// Leaves out what is empty, which details and metadata mostly are.
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Status");
+        out.field("code", &self.code()).field("message", &self.message());
+        if !self.details().is_empty() {
+            out.field("details", &self.details());
+        }
+        if !self.metadata().is_empty() {
+            out.field("metadata", self.metadata());
+        }
+        out.finish()
+    }
+}
+
+impl Error for Status {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `google.rpc.ErrorInfo`, with its first field.
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct ErrorInfo {
+        #[prost(string, tag = "1")]
+        reason: String,
+    }
+
+    impl prost::Name for ErrorInfo {
+        const NAME: &'static str = "ErrorInfo";
+        const PACKAGE: &'static str = "google.rpc";
+    }
+
+    #[test]
+    fn is_one_word_wide() {
+        assert_eq!(size_of::<Result<(), Status>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn details_have_the_bytes_of_google_rpc_status() {
+        let status = Status::not_found("gone").with_detail(&ErrorInfo { reason: "SOLD".into() });
+        let url = b"type.googleapis.com/google.rpc.ErrorInfo";
+        let mut golden = vec![0x08, 5, 0x12, 4];
+        golden.extend(b"gone");
+        golden.extend([0x1a, 50, 0x0a, 40]);
+        golden.extend(url);
+        golden.extend([0x12, 6, 0x0a, 4]);
+        golden.extend(b"SOLD");
+        let wire = status.to_details_bin().unwrap();
+        assert_eq!(wire, golden);
+        assert_eq!(Status::from_details_bin(&wire).unwrap(), status);
+    }
+
+    #[test]
+    fn without_details_nothing_is_encoded() {
+        assert_eq!(Status::aborted("lost").to_details_bin(), None);
+    }
+
+    #[test]
+    fn details_that_cannot_be_read_are_unknown() {
+        let status = Status::from_details_bin(&[0x12, 200]).unwrap_err();
+        assert_eq!(status.code(), Code::Unknown);
+        assert!(
+            status.message().starts_with("cannot read grpc-status-details-bin"),
+            "{status}"
+        );
+    }
+
+    #[test]
+    fn a_status_never_succeeds() {
+        assert_eq!(Status::new(Code::Ok, "").code(), Code::Unknown);
+        assert_eq!(Status::from_details_bin(&[]).unwrap().code(), Code::Unknown);
+    }
+
+    #[test]
+    fn prints_code_and_message() {
+        assert_eq!(Status::data_loss("").to_string(), "DATA_LOSS");
+        assert_eq!(
+            format!("{:?}", Status::aborted("lost")),
+            r#"Status { code: Aborted, message: "lost" }"#
+        );
+    }
+}
