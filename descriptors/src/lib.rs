@@ -12,7 +12,10 @@
 )]
 
 mod error;
+mod features;
 mod finding;
+mod findings;
+mod link;
 mod pool;
 mod raw;
 mod schema;

@@ -166,6 +166,36 @@ pub(crate) struct ExtensionRange<'a> {
     pub(crate) options: Options<'a>,
 }
 
+impl Message<'_> {
+    /// Whether it is the entry type that stands for a map field (`MessageOptions.map_entry`).
+    pub(crate) fn is_map_entry(&self) -> bool {
+        flag(&self.options, 7)
+    }
+
+    /// Whether it has the wire format of `MessageSet` (`MessageOptions.message_set_wire_format`).
+    pub(crate) fn is_message_set(&self) -> bool {
+        flag(&self.options, 1)
+    }
+}
+
+impl Enum<'_> {
+    /// Whether values may share a number (`EnumOptions.allow_alias`).
+    pub(crate) fn allows_alias(&self) -> bool {
+        flag(&self.options, 2)
+    }
+}
+
+/// A bool option; false if it is not set.
+fn flag(options: &[u8], tag: u32) -> bool {
+    let values = Fields::new(options)
+        .flatten()
+        .filter_map(|(number, value)| match (number, value) {
+            (number, Value::Varint(value)) if number == tag => Some(value != 0),
+            _ => None,
+        });
+    values.last().unwrap_or_default()
+}
+
 impl File<'_> {
     /// Files, messages, fields, enums, values, methods and ranges: what the limit `descriptor_elements` counts.
     pub(crate) fn elements(&self) -> usize {
