@@ -1,5 +1,19 @@
-//! Descant.
+//! Descant: give it descriptor sets and it serves the API that they describe.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
+mod error;
+mod gateway;
+mod protocol;
 mod transport;
 
-pub use transport::Limits;
+pub use descant_descriptors::Schema;
+pub use descant_handlers as handlers;
+
+pub use self::{
+    error::Error,
+    gateway::{Gateway, GatewayBuilder},
+    transport::Limits,
+};

@@ -1,0 +1,61 @@
+//! What goes wrong while a gateway is built or a server starts.
+
+use std::{error, fmt};
+
+/// Why a gateway cannot be built, or a server cannot start. Displayed on one line: what, where, and how to mend it.
+pub struct Error(Box<ErrorKind>);
+
+/// The reasons, for whoever handles them inside.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ErrorKind {
+    #[error(transparent)]
+    Pattern(#[from] crate::gateway::PatternError),
+    #[error("route `{pattern}` matches no method of the schema{}", hint(.nearest))]
+    NothingMatched { pattern: String, nearest: Vec<String> },
+    #[error("route `{0}` is given twice: a method has one handler")]
+    RouteTwice(String),
+    #[error("the descriptors do not load: {0}")]
+    Descriptors(#[from] descant_descriptors::Error),
+}
+
+impl Error {
+    /// The findings of descriptors that did not load; empty for every other reason.
+    pub fn findings(&self) -> &[descant_descriptors::Finding] {
+        match &*self.0 {
+            ErrorKind::Descriptors(error) => error.findings(),
+            _ => &[],
+        }
+    }
+}
+
+/// `; did you mean ...?`, or nothing.
+pub(crate) fn hint(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        names => format!("; did you mean {}?", names.join(" or ")),
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.0.source()
+    }
+}

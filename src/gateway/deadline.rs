@@ -1,0 +1,67 @@
+//! When a call must be over.
+
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use descant_handlers::Status;
+use tokio::time::{Sleep, sleep_until};
+
+/// The end of a call's time, for whoever waits on its behalf. Its timer is set only once there is something to wait for.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    at: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Deadline {
+    /// `None`: the call may take for ever.
+    pub(crate) fn at(at: Option<Instant>) -> Self {
+        Self { at, timer: None }
+    }
+
+    /// Ready with the status of the call once its time is over.
+    pub(crate) fn poll_exceeded(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        let Some(at) = self.at else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at.into())));
+        timer
+            .as_mut()
+            .poll(cx)
+            .map(|()| Status::deadline_exceeded("the deadline of the call has passed"))
+    }
+
+    /// Runs a part of the call, and drops it once the time is over.
+    pub(crate) async fn bound<T>(&mut self, part: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+        let mut part = pin!(part);
+        std::future::poll_fn(|cx| match part.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(done),
+            Poll::Pending => self.poll_exceeded(cx).map(Err),
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use descant_handlers::Code;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_takes_too_long_is_dropped() {
+        let at = tokio::time::Instant::now() + Duration::from_secs(1);
+        let mut deadline = Deadline::at(Some(at.into_std()));
+        let done = deadline.bound(async { Ok(1) }).await;
+        assert_eq!(done.unwrap(), 1);
+        let late = deadline.bound(std::future::pending::<Result<(), _>>()).await;
+        assert_eq!(late.unwrap_err().code(), Code::DeadlineExceeded);
+        assert!(tokio::time::Instant::now() >= at);
+    }
+}

@@ -1,0 +1,73 @@
+//! One generation of a gateway: schemas, and for each of their methods the handler that answers it.
+
+use std::sync::Arc;
+
+use descant_descriptors::{Method, Schema};
+use descant_handlers::{Handler, Status};
+
+use crate::error::hint;
+
+/// Names longer than this are not repeated to whoever sent them.
+const LONGEST_ECHO: usize = 256;
+
+/// What is served at one time. Immutable: a reload makes another.
+pub(crate) struct Snapshot {
+    loaded: Served,
+}
+
+/// A schema, and the handlers of its methods by their index.
+pub(super) struct Served {
+    pub(super) schema: Schema,
+    pub(super) handlers: Vec<Option<Arc<dyn Handler>>>,
+}
+
+impl Served {
+    fn find(&self, path: &str) -> Option<(Method, Option<&Arc<dyn Handler>>)> {
+        let method = self.schema.method(path)?;
+        let handler = self.handlers.get(method.index()).and_then(Option::as_ref);
+        Some((method, handler))
+    }
+}
+
+impl Snapshot {
+    pub(super) fn new(loaded: Served) -> Self {
+        Self { loaded }
+    }
+
+    pub(super) fn schema(&self) -> &Schema {
+        &self.loaded.schema
+    }
+
+    /// The method at a path, and what answers it; UNIMPLEMENTED, with the nearest names, if nothing does.
+    pub(crate) fn find(&self, path: &str) -> Result<(Method, &Arc<dyn Handler>), Status> {
+        match self.loaded.find(path) {
+            Some((method, Some(handler))) => Ok((method, handler)),
+            Some((method, None)) => Err(unanswered(&method)),
+            None => Err(self.unknown(path)),
+        }
+    }
+
+    fn unknown(&self, path: &str) -> Status {
+        if path.len() > LONGEST_ECHO {
+            return Status::unimplemented(format!("no method has a name of {} bytes", path.len()));
+        }
+        let name = path.strip_prefix('/').unwrap_or(path);
+        let Some((service, method)) = name.rsplit_once('/') else {
+            return Status::unimplemented(format!("malformed method name {path:?}: it is /package.Service/Method"));
+        };
+        let schema = &self.loaded.schema;
+        let what = match schema.service(service) {
+            Some(_) => format!("unknown method {method} for service {service}"),
+            None => format!("unknown service {service}"),
+        };
+        Status::unimplemented(what + &hint(&schema.nearest_methods(path)))
+    }
+}
+
+fn unanswered(method: &Method) -> Status {
+    let name = method.path().strip_prefix('/').unwrap_or_default();
+    Status::unimplemented(format!(
+        "nothing answers {name} yet: give it a handler with Gateway::builder(schema).route(\"{name}\", handler), or start \
+         `descant serve` with --echo"
+    ))
+}

@@ -1,0 +1,134 @@
+//! Which request targets are refused before anything looks at them.
+//!
+//! One canonical byte string serves routing, policy and logs, so whatever two parties could read differently is
+//! refused: RFC 3986, section 6, names the forms.
+
+use http::{HeaderMap, Uri, header::HOST, uri::Authority};
+
+/// Why a request target is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TargetError {
+    #[error("the path of a call is /package.Service/Method: it takes no percent-encoding")]
+    Escape,
+    #[error("the path has a dot segment, `.` or `..`")]
+    DotSegment,
+    #[error("the path has an empty segment, `//`")]
+    EmptySegment,
+    #[error("the path has a character that no path may have, such as a backslash")]
+    Character,
+    #[error("the `host` header and `:authority` name different hosts: send one of them, or the same in both")]
+    Authority,
+    #[error("the request has more than one `host` header")]
+    Hosts,
+}
+
+/// Checks the path of a call by name, `/package.Service/Method`, and that the request names one authority.
+pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), TargetError> {
+    check_path(uri.path())?;
+    check_authority(uri.authority(), headers)
+}
+
+fn check_path(path: &str) -> Result<(), TargetError> {
+    // What names are made of: nothing here can be read in two ways.
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_');
+    let mut before = 0;
+    let mut suspect = false;
+    for byte in path.bytes() {
+        suspect |= !plain(byte) && !matches!((before, byte), (_, b'.' | b'/'));
+        suspect |= matches!((before, byte), (b'/', b'/' | b'.'));
+        before = byte;
+    }
+    suspect |= before == b'/' && path.len() > 1;
+    if suspect { suspicion(path) } else { Ok(()) }
+}
+
+/// Looks closely at a path that is not plain.
+fn suspicion(path: &str) -> Result<(), TargetError> {
+    let forbidden = |byte: u8| byte <= b' ' || byte >= 0x7f || matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'^' | b'`');
+    if path.contains('%') {
+        return Err(TargetError::Escape);
+    }
+    if path.bytes().any(forbidden) {
+        return Err(TargetError::Character);
+    }
+    let segments = || path.strip_prefix('/').unwrap_or(path).split('/');
+    if segments().any(|segment| matches!(segment, "." | "..")) {
+        return Err(TargetError::DotSegment);
+    }
+    let mut inner = segments().peekable();
+    while let Some(segment) = inner.next() {
+        if segment.is_empty() && (inner.peek().is_some() || path.len() > 1) {
+            return Err(TargetError::EmptySegment);
+        }
+    }
+    Ok(())
+}
+
+/// RFC 9113, section 8.3.1: `host` must not differ from `:authority`.
+fn check_authority(authority: Option<&Authority>, headers: &HeaderMap) -> Result<(), TargetError> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let Some(host) = hosts.next() else {
+        return Ok(());
+    };
+    if hosts.next().is_some() {
+        return Err(TargetError::Hosts);
+    }
+    match authority {
+        Some(authority) if !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()) => {
+            Err(TargetError::Authority)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(path: &str) -> Result<(), TargetError> {
+        check_path(path)
+    }
+
+    #[test]
+    fn names_pass() {
+        assert_eq!(path("/pkg.v1.Service/Method_2"), Ok(()));
+        assert_eq!(path("/Service/Method"), Ok(()));
+        assert_eq!(path("/"), Ok(()));
+        // Not a name, but nothing that could be read in two ways: it is unknown, not refused.
+        assert_eq!(path("/a-b/c"), Ok(()));
+        assert_eq!(path("/pkg.Service"), Ok(()));
+        assert_eq!(path("/.pkg.Service/Method"), Ok(()));
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        assert_eq!(path("/pkg.Service/%4dethod"), Err(TargetError::Escape));
+        assert_eq!(path("/pkg.Service/Method%"), Err(TargetError::Escape));
+        assert_eq!(path("/pkg.Service/../Method"), Err(TargetError::DotSegment));
+        assert_eq!(path("/./Method"), Err(TargetError::DotSegment));
+        assert_eq!(path("/pkg.Service//Method"), Err(TargetError::EmptySegment));
+        assert_eq!(path("//pkg.Service/Method"), Err(TargetError::EmptySegment));
+        assert_eq!(path("/pkg.Service/Method/"), Err(TargetError::EmptySegment));
+        assert_eq!(path("/pkg.Service\\Method"), Err(TargetError::Character));
+        assert_eq!(path("/pkg.Service/Möthod"), Err(TargetError::Character));
+    }
+
+    #[test]
+    fn one_authority_is_named() {
+        let authority: Authority = "Example.org:50051".parse().unwrap();
+        let with = |hosts: &[&'static str]| {
+            let headers = hosts
+                .iter()
+                .map(|host| (HOST, http::HeaderValue::from_static(host)))
+                .collect();
+            check_authority(Some(&authority), &headers)
+        };
+        assert_eq!(with(&[]), Ok(()));
+        assert_eq!(with(&["example.org:50051"]), Ok(()));
+        assert_eq!(with(&["example.com:50051"]), Err(TargetError::Authority));
+        assert_eq!(
+            with(&["example.org:50051", "example.org:50051"]),
+            Err(TargetError::Hosts)
+        );
+    }
+}
