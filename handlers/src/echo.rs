@@ -52,3 +52,52 @@ async fn last(mut messages: Messages) -> Result<Message, Status> {
     }
     Ok(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Code,
+        fixtures::{Book, Query, ask, book, method, query},
+    };
+
+    async fn echo(name: &str, titles: &[&str]) -> Result<Vec<Book>, Status> {
+        ask(&Echo, name, titles.iter().map(|title| book(title)).collect()).await
+    }
+
+    #[tokio::test]
+    async fn each_shape_has_its_reply() {
+        assert_eq!(echo("LendOne", &["a"]).await.unwrap(), [book("a")]);
+        assert_eq!(echo("LendOnce", &["a"]).await.unwrap(), [book("a")]);
+        assert_eq!(echo("LendLast", &["a", "b"]).await.unwrap(), [book("b")]);
+        assert_eq!(echo("LendLast", &[]).await.unwrap(), [Book::default()]);
+        assert_eq!(echo("LendEach", &["a", "b"]).await.unwrap(), [book("a"), book("b")]);
+        assert_eq!(echo("LendEach", &[]).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn exactly_one_is_exactly_one() {
+        for name in ["LendOne", "LendOnce"] {
+            for titles in [&[][..], &["a", "b"]] {
+                assert_eq!(echo(name, titles).await.unwrap_err().code(), Code::Unimplemented);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_pass_untouched() {
+        // Not a message at all: nobody looks.
+        let wire = Bytes::from_static(b"\xff\xff");
+        let call = Call::new(method("LendOne"), Message::from_wire(wire.clone()));
+        let (message, _) = Echo.call(call).await.unwrap().messages.try_one().unwrap();
+        assert_eq!(message.into_wire().as_ptr(), wire.as_ptr());
+    }
+
+    #[tokio::test]
+    async fn types_that_differ_are_unimplemented() {
+        let status = ask::<Query, Book>(&Echo, "Get", vec![query("a")]).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented);
+        let expected = "shop.v1.Shop.Get cannot be echoed: it takes a shop.v1.Query and gives a shop.v1.Book";
+        assert_eq!(status.message(), expected);
+    }
+}

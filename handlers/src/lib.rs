@@ -10,6 +10,8 @@ mod code;
 #[cfg(feature = "echo")]
 mod echo;
 mod extensions;
+#[cfg(test)]
+mod fixtures;
 mod handler;
 pub mod layer;
 mod message;
@@ -19,6 +21,10 @@ mod peer;
 mod reply;
 mod request_id;
 mod status;
+pub mod typed;
+
+#[cfg(test)]
+extern crate self as descant_handlers;
 
 /// For implementations of [`Handler`].
 pub use async_trait::async_trait;

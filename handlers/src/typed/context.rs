@@ -1,0 +1,70 @@
+//! What a typed handler knows of its call.
+
+use std::{any::type_name, time::Instant};
+
+use descant_descriptors::Method;
+use prost_reflect::DynamicMessage;
+
+use crate::{Call, Extensions, Messages, Metadata, Peer, RequestId, Status};
+
+/// A [`Call`] without its messages, which typed handlers get apart.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Context {
+    /// What is called.
+    pub method: Method,
+    /// The caller's metadata.
+    pub metadata: Metadata,
+    /// When the caller stops waiting.
+    pub deadline: Option<Instant>,
+    /// Who calls.
+    pub peer: Peer,
+    /// The call's name in logs.
+    pub request_id: RequestId,
+    /// What the application and its layers lend to handlers.
+    pub extensions: Extensions,
+}
+
+impl Context {
+    pub(super) fn split(call: Call) -> (Messages, Self) {
+        let Call {
+            method,
+            metadata,
+            messages,
+            deadline,
+            peer,
+            request_id,
+            extensions,
+        } = call;
+        (
+            messages,
+            Self {
+                method,
+                metadata,
+                deadline,
+                peer,
+                request_id,
+                extensions,
+            },
+        )
+    }
+
+    /// State of the application, by its type. That there is none is INTERNAL, so that a handler can
+    /// pass the error on; [`Extensions::get`] gives an `Option`.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T, Status> {
+        self.extensions.get().ok_or_else(|| {
+            let wanted = type_name::<T>();
+            Status::internal(format!(
+                "the application lends no state of type {wanted} to its handlers"
+            ))
+        })
+    }
+
+    /// An empty message of the type that the method gives, for a dynamic handler to fill.
+    pub fn new_reply(&self) -> Result<DynamicMessage, Status> {
+        let descriptor = self.method.output().descriptor();
+        descriptor
+            .map(DynamicMessage::new)
+            .map_err(|error| Status::internal(error.to_string()))
+    }
+}
