@@ -19,6 +19,7 @@ mod link;
 mod pool;
 mod raw;
 mod schema;
+mod shipped;
 mod source;
 
 pub use error::Error;

@@ -1,7 +1,7 @@
 //! A schema's tables: what is found under which name.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use descant_descriptors::{Schema, Shape, SymbolKind};
+use descant_descriptors::{Builtin, Schema, Severity, Shape, SymbolKind};
 use prost::Message;
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
@@ -192,4 +192,66 @@ fn a_message_has_a_dynamic_descriptor() {
     let descriptor = schema().message("shop.v1.Book").unwrap().descriptor().unwrap();
     assert_eq!(descriptor.full_name(), "shop.v1.Book");
     assert_eq!(descriptor.get_field_by_name("title").unwrap().number(), 1);
+}
+
+#[test]
+fn builtins_are_added_once() {
+    let with = |files: Vec<FileDescriptorProto>| {
+        Schema::builder()
+            .bytes("set", set(files))
+            .builtin(Builtin::Reflection)
+            .builtin(Builtin::Health)
+            .builtin(Builtin::Health)
+            .build()
+            .unwrap()
+    };
+    let schema = with(vec![shop()]);
+    let names: Vec<_> = schema
+        .services()
+        .map(|service| service.full_name().to_owned())
+        .collect();
+    let builtins = [
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "shop.v1.Shelf",
+    ];
+    assert_eq!(names, builtins);
+    assert!(schema.findings().is_empty(), "{:?}", schema.findings());
+
+    let own = FileDescriptorProto {
+        name: Some("my/health.proto".into()),
+        package: Some("grpc.health.v1".into()),
+        service: vec![ServiceDescriptorProto {
+            name: Some("Health".into()),
+            ..ServiceDescriptorProto::default()
+        }],
+        ..FileDescriptorProto::default()
+    };
+    let schema = with(vec![own]);
+    let health = schema.service("grpc.health.v1.Health").unwrap();
+    assert_eq!(health.file().name(), "my/health.proto");
+    assert!(schema.file("grpc/health/v1/health.proto").is_none());
+}
+
+#[test]
+fn imports_that_a_set_lacks_are_filled_in() {
+    let mut file = shop();
+    file.dependency = vec!["google/api/annotations.proto".into()];
+    let schema = Schema::from_bytes(set(vec![file])).unwrap();
+    let names: Vec<_> = schema.files().map(|file| file.name().to_owned()).collect();
+    let all = [
+        "shop/v1/shop.proto",
+        "google/api/http.proto",
+        "google/protobuf/descriptor.proto",
+        "google/api/annotations.proto",
+    ];
+    assert_eq!(names, all);
+    let [note] = schema.findings() else {
+        panic!("{:?}", schema.findings());
+    };
+    assert_eq!(
+        (note.severity, note.file.as_str()),
+        (Severity::Note, "shop/v1/shop.proto")
+    );
 }

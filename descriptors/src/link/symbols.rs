@@ -57,7 +57,7 @@ impl Texts for [raw::File<'_>] {
 }
 
 /// Every symbol of a set, findable by name. It borrows nothing: names are read from the files given to each call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Symbols {
     /// The first is no symbol: ids start at one.
     list: Vec<Symbol>,

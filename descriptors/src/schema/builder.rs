@@ -6,7 +6,9 @@ use bytes::Bytes;
 
 use super::{Schema, compile};
 use crate::{
-    Error, Finding, Severity, raw,
+    Error, Severity,
+    findings::{Findings, Position, Report},
+    link, raw,
     source::{self, Source},
 };
 
@@ -81,17 +83,26 @@ impl SchemaBuilder {
 
     /// Loads, checks and compiles everything that was added.
     pub fn build(self) -> Result<Schema, Error> {
-        let mut findings = Vec::new();
-        let bytes = source::read(&self.sources, &mut findings);
+        let mut findings = Findings::default();
+        let mut bytes = source::read(&self.sources, &mut findings);
         let files: Vec<_> = bytes.iter().map(|bytes| raw::File::parse(bytes)).collect();
-        if findings
-            .iter()
-            .any(|finding: &Finding| finding.severity == Severity::Error)
-        {
-            return Err(Error::new(findings));
+        let missing = source::missing(&files, &self.builtins, &mut findings);
+        drop(files);
+        bytes.extend(missing);
+        let files: Vec<_> = bytes.iter().map(|bytes| raw::File::parse(bytes)).collect();
+        let linked = link::link(&files, &mut findings);
+        if findings.has_errors() {
+            return Err(Error::new(findings.into_sorted()));
         }
-        let mut tables = compile::compile(&files, &bytes);
-        tables.findings = findings;
+        let Ok(mut tables) = compile::compile(&files, bytes.clone(), linked) else {
+            findings.add(Severity::Error, Position::default(), || Report {
+                what: "the full names of all messages and methods come to more than 256 MiB".to_owned(),
+                mend: "shorten them, or nest messages less deeply".to_owned(),
+                ..Report::default()
+            });
+            return Err(Error::new(findings.into_sorted()));
+        };
+        tables.findings = findings.into_sorted();
         Ok(Schema(tables.into()))
     }
 }

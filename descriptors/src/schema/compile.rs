@@ -1,36 +1,53 @@
-//! From checked raw files to [`Tables`].
+//! From linked raw files to [`Tables`].
 
 use std::{borrow::Cow, hash::BuildHasher};
 
 use bytes::Bytes;
-use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::{
-    Idempotency, SymbolKind, Syntax,
-    tables::{Element, Extension, FileRecord, Index, MessageRecord, MethodRecord, Piece, ServiceRecord, TOP, Tables},
+    Idempotency, Syntax,
+    tables::{Extension, FileRecord, Index, MessageRecord, MethodRecord, Piece, ServiceRecord, Tables, UNKNOWN},
 };
-use crate::raw::{self, Fields, Value};
+use crate::{
+    link::{Kind, Linked, SymbolId},
+    raw::{self, Fields, Value},
+};
 
-/// Compiles files whose references are known to lead somewhere.
-pub(super) fn compile(files: &[raw::File<'_>], bytes: &[Bytes]) -> Tables {
-    let mut compiler = Compiler::with_room(files);
-    for (file, bytes) in files.iter().zip(bytes) {
-        compiler.file(file, bytes);
-    }
-    for (index, file) in files.iter().enumerate() {
-        compiler.extensions(index, file);
-    }
-    compiler.tables.extensions.sort_unstable();
-    compiler.services(files);
-    compiler.tables
+/// How much text the full names of all messages, services and methods may come to, in bytes. Deeply nested
+/// messages with long names need far more than their set has.
+const MAX_TEXT: usize = 256 << 20;
+
+/// The full names come to more than [`MAX_TEXT`].
+#[derive(Debug)]
+pub(super) struct TooMuchText;
+
+/// Compiles files in which nothing wrong was found. `bytes` are those of `files`, to be kept.
+pub(super) fn compile(files: &[raw::File<'_>], bytes: Vec<Bytes>, linked: Linked) -> Result<Tables, TooMuchText> {
+    let mut compiler = Compiler {
+        files,
+        bytes,
+        tables: Tables::default(),
+        linked,
+    };
+    compiler.files();
+    compiler.messages()?;
+    compiler.extensions();
+    compiler.services()?;
+    let Compiler { mut tables, linked, .. } = compiler;
+    tables.symbols = linked.symbols;
+    tables.text.shrink_to_fit();
+    Ok(tables)
 }
 
-struct Compiler {
+struct Compiler<'f, 'a> {
+    files: &'f [raw::File<'a>],
+    bytes: Vec<Bytes>,
     tables: Tables,
+    linked: Linked,
 }
 
-/// Lengths come from arenas that the element limit bounds, and texts that the byte limit bounds.
+/// Lengths come from arenas that the element limit bounds, and from texts that the byte limit bounds.
 fn index(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -71,234 +88,155 @@ fn idempotency(options: &[u8]) -> Idempotency {
     }
 }
 
-/// How many records a file gets in [`Tables::elements`].
-fn count(file: &raw::File<'_>) -> usize {
-    let types = file.messages.len() + file.enums.len() + file.services.len();
-    types + file.fields.len() + file.oneofs.len() + file.values.len() + file.methods.len()
+/// A name in the scope `around`, which is empty for the unnamed package.
+fn joined(around: &str, name: &str) -> String {
+    match around {
+        "" => name.to_owned(),
+        _ => format!("{around}.{name}"),
+    }
 }
 
-impl Compiler {
-    fn with_room(files: &[raw::File<'_>]) -> Self {
-        let elements = files.iter().map(count).sum();
-        let index = Index {
-            hasher: RandomState::default(),
-            files: HashTable::with_capacity(files.len()),
-            symbols: HashTable::with_capacity(elements),
-            paths: HashTable::new(),
-        };
-        let tables = Tables {
-            files: Vec::with_capacity(files.len()),
-            elements: Vec::with_capacity(elements),
-            messages: Vec::with_capacity(files.iter().map(|file| file.messages.len()).sum()),
-            index,
-            ..Tables::default()
-        };
-        Self { tables }
-    }
-
-    fn file(&mut self, file: &raw::File<'_>, bytes: &Bytes) {
-        let record = FileRecord {
-            bytes: bytes.clone(),
-            name: place(file.name, file.bytes),
-            package: place(file.package, file.bytes),
-            syntax: syntax(file),
-            first_element: index(self.tables.elements.len()),
-            first_message: index(self.tables.messages.len()),
-        };
-        let own = index(self.tables.files.len());
+impl<'f, 'a> Compiler<'f, 'a> {
+    fn files(&mut self) {
         let Index { hasher, files, .. } = &mut self.tables.index;
-        files.insert_unique(hasher.hash_one(file.name.unwrap_or_default()), own, |_| 0);
-        let first = record.first_element;
-        self.tables.files.push(record);
-        self.elements(file, own, first);
-        self.names(file, own, first);
-    }
-
-    /// One record an element, in the order that [`Tables::elements`] states.
-    fn elements(&mut self, file: &raw::File<'_>, own: u32, first: u32) {
-        let scope = |parent: Option<u32>| parent.map_or(TOP, |parent| first + parent);
-        let mut add = |kind, scope, name| {
-            let name = place(name, file.bytes);
-            self.tables.elements.push(Element {
-                kind,
-                file: own,
-                scope,
-                name,
+        *files = HashTable::with_capacity(self.files.len());
+        let mut messages = 0;
+        for (own, (file, bytes)) in (0u32..).zip(self.files.iter().zip(&self.bytes)) {
+            self.tables.files.push(FileRecord {
+                bytes: bytes.clone(),
+                name: place(file.name, file.bytes),
+                package: place(file.package, file.bytes),
+                syntax: syntax(file),
+                first_message: index(messages),
             });
-        };
-        for message in &file.messages {
-            add(SymbolKind::Message, scope(message.parent), message.name);
+            messages += file.messages.len();
+            files.insert_unique(hasher.hash_one(file.name.unwrap_or_default()), own, |_| 0);
         }
-        for field in &file.fields {
-            let kind = match field.extendee {
-                Some(_) => SymbolKind::Extension,
-                None => SymbolKind::Field,
-            };
-            add(kind, scope(field.parent), field.name);
-        }
-        for (message, found) in (first..).zip(&file.messages) {
-            for oneof in raw::at(&file.oneofs, &found.oneofs) {
-                add(SymbolKind::Oneof, message, oneof.name);
-            }
-        }
-        for found in &file.enums {
-            add(SymbolKind::Enum, scope(found.parent), found.name);
-        }
-        for found in &file.enums {
-            for value in raw::at(&file.values, &found.values) {
-                add(SymbolKind::EnumValue, scope(found.parent), value.name);
-            }
-        }
-        for service in &file.services {
-            add(SymbolKind::Service, TOP, service.name);
-        }
-        let services = first + index(count(file) - file.methods.len() - file.services.len());
-        for (service, found) in (services..).zip(&file.services) {
-            for method in raw::at(&file.methods, &found.methods) {
-                add(SymbolKind::Method, service, method.name);
-            }
-        }
+        self.tables.messages.reserve_exact(messages);
     }
 
-    /// Full names of messages into the text, and of every element into the index.
-    fn names(&mut self, file: &raw::File<'_>, own: u32, first: u32) {
-        let mut name = String::new();
-        let end = index(self.tables.elements.len());
-        for element in first..end {
-            let Some(record) = self.tables.elements.get(element as usize).copied() else {
-                continue;
-            };
-            name.clear();
-            self.scope_name(file, record.scope, &mut name);
-            if !name.is_empty() {
-                name.push('.');
+    /// Parents come before their children, so their names are there already.
+    fn messages(&mut self) -> Result<(), TooMuchText> {
+        for (file, raw) in (0u32..).zip(self.files) {
+            let first = self.tables.messages.len();
+            for message in &raw.messages {
+                let parent = message
+                    .parent
+                    .and_then(|parent| self.tables.messages.get(first + parent as usize));
+                let around = match parent {
+                    Some(parent) => self.tables.text(parent.name).to_owned(),
+                    None => raw.package.unwrap_or_default().to_owned(),
+                };
+                let name = self.add_text(&[&joined(&around, message.name.unwrap_or_default())])?;
+                self.tables.messages.push(MessageRecord { file, name });
             }
-            name.push_str(self.tables.files.last().map_or("", |file| file.text(record.name)));
-            if record.kind == SymbolKind::Message {
-                let name = self.tables.add_text(&[&name]);
-                self.tables.messages.push(MessageRecord { file: own, name });
+        }
+        Ok(())
+    }
+
+    fn extensions(&mut self) {
+        for (file, links) in (0u32..).zip(&self.linked.files) {
+            for (field, extendee) in &links.extendees {
+                let raw = self
+                    .files
+                    .get(file as usize)
+                    .and_then(|raw| raw.fields.get(*field as usize));
+                let id = self.linked.symbols.id(Kind::Extension, file, *field);
+                let found = raw.and_then(|raw| raw.number).zip(id);
+                self.tables.extensions.extend(found.map(|(number, id)| Extension {
+                    extendee: *extendee,
+                    number,
+                    id,
+                }));
             }
-            let Index { hasher, symbols, .. } = &mut self.tables.index;
-            symbols.insert_unique(hasher.hash_one(name.as_str()), element, |_| 0);
         }
+        self.tables.extensions.sort_unstable();
     }
 
-    /// Scopes are messages, whose names are known by then (parents come first), or services, or the package.
-    fn scope_name(&self, file: &raw::File<'_>, scope: u32, name: &mut String) {
-        if scope == TOP {
-            name.push_str(file.package.unwrap_or_default());
-        } else if let Some(message) = self.tables.message_index(scope) {
-            let message = self.tables.messages.get(message);
-            name.push_str(message.map_or("", |message| self.tables.text(message.name)));
-        } else {
-            name.push_str(&self.tables.full_name(scope));
-        }
-    }
-
-    fn extensions(&mut self, file_index: usize, file: &raw::File<'_>) {
-        let Some(first) = self.tables.files.get(file_index).map(|file| file.first_element) else {
-            return;
-        };
-        let fields = first + index(file.messages.len());
-        for (element, field) in (fields..).zip(&file.fields) {
-            let Some(extendee) = field.extendee.and_then(|name| self.tables.extendee(absolute(name))) else {
-                continue;
-            };
-            let number = field.number.unwrap_or_default();
-            self.tables.extensions.push(Extension {
-                extendee,
-                number,
-                element,
-            });
-        }
-    }
-
-    fn services(&mut self, files: &[raw::File<'_>]) {
+    fn services(&mut self) -> Result<(), TooMuchText> {
+        let files = self.files;
         let mut all: Vec<_> = files
             .iter()
             .enumerate()
-            .flat_map(|(index, file)| file.services.iter().map(move |service| (index, service)))
-            .map(|(file, service)| (joined(files, file, service.name), file, service))
+            .flat_map(|(number, file)| file.services.iter().map(move |service| (number, file, service)))
+            .map(|(number, file, service)| {
+                let package = file.package.unwrap_or_default();
+                (joined(package, service.name.unwrap_or_default()), number, service)
+            })
             .collect();
         all.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+        let methods = files.iter().map(|file| file.methods.len()).sum();
         self.tables.services.reserve_exact(all.len());
-        let methods = all.iter().map(|(_, _, service)| service.methods.len()).sum();
         self.tables.methods.reserve_exact(methods);
-        self.tables.index.paths.reserve(methods, |_| 0);
+        self.tables.index.paths = HashTable::with_capacity(methods);
         for (full_name, file, service) in all {
-            let Some((raw, bytes)) = files
-                .get(file)
-                .zip(self.tables.files.get(file).map(|file| file.bytes.clone()))
-            else {
-                continue;
-            };
-            self.service(&full_name, index(file), raw, service, &bytes);
+            self.service(&full_name, file, service)?;
         }
+        Ok(())
     }
 
-    fn service(&mut self, full_name: &str, file: u32, raw: &raw::File<'_>, service: &raw::Service<'_>, bytes: &Bytes) {
+    fn service(&mut self, full_name: &str, file: usize, service: &raw::Service<'a>) -> Result<(), TooMuchText> {
+        let Some((raw, bytes)) = self.files.get(file).zip(self.bytes.get(file).cloned()) else {
+            return Ok(());
+        };
         let own = index(self.tables.services.len());
         let start = index(self.tables.methods.len());
-        for method in raw::at(&raw.methods, &service.methods) {
-            self.method(full_name, own, method, bytes);
+        for (number, method) in service.methods.clone().zip(raw::at(&raw.methods, &service.methods)) {
+            let (input, output) = self.method_types(index(file), number);
+            let record = MethodRecord {
+                service: own,
+                path: self.add_text(&["/", full_name, "/", method.name.unwrap_or_default()])?,
+                name: self.add_text(&[full_name, ".", method.name.unwrap_or_default()])?,
+                input,
+                output,
+                client_streaming: method.client_streaming,
+                server_streaming: method.server_streaming,
+                idempotency: idempotency(&method.options),
+                options: share(&method.options, &bytes),
+            };
+            self.method(record);
         }
-        let name = self.tables.add_text(&[full_name]);
-        let methods = start..index(self.tables.methods.len());
-        let options = share(&service.options, bytes);
-        self.tables.services.push(ServiceRecord {
-            file,
-            name,
-            methods,
-            options,
-        });
+        let record = ServiceRecord {
+            file: index(file),
+            name: self.add_text(&[full_name])?,
+            methods: start..index(self.tables.methods.len()),
+            options: share(&service.options, &bytes),
+        };
+        self.tables.services.push(record);
+        Ok(())
     }
 
-    fn method(&mut self, service_name: &str, service: u32, method: &raw::Method<'_>, bytes: &Bytes) {
+    fn method(&mut self, record: MethodRecord) {
         let own = index(self.tables.methods.len());
-        let name = method.name.unwrap_or_default();
-        let record = MethodRecord {
-            service,
-            path: self.tables.add_text(&["/", service_name, "/", name]),
-            name: self.tables.add_text(&[service_name, ".", name]),
-            input: self.message(method.input),
-            output: self.message(method.output),
-            client_streaming: method.client_streaming,
-            server_streaming: method.server_streaming,
-            idempotency: idempotency(&method.options),
-            options: share(&method.options, bytes),
-        };
         let hash = self.tables.index.hasher.hash_one(self.tables.text(record.path));
         self.tables.index.paths.insert_unique(hash, own, |_| 0);
         self.tables.methods.push(record);
     }
 
-    fn message(&self, reference: Option<&str>) -> u32 {
-        let element = self.tables.symbol(absolute(reference.unwrap_or_default()));
-        element
-            .and_then(|element| self.tables.message_index(element))
-            .map_or(TOP, index)
+    fn method_types(&self, file: u32, method: u32) -> (u32, u32) {
+        let links = self.linked.files.get(file as usize);
+        let types = links.and_then(|links| links.methods.get(method as usize).copied());
+        let (input, output) = types.unwrap_or_default();
+        (self.message(input), self.message(output))
     }
-}
 
-fn absolute(reference: &str) -> &str {
-    reference.strip_prefix('.').unwrap_or(reference)
-}
-
-fn joined(files: &[raw::File<'_>], file: usize, name: Option<&str>) -> String {
-    let package = files.get(file).and_then(|file| file.package).unwrap_or_default();
-    let name = name.unwrap_or_default();
-    if package.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{package}.{name}")
+    fn message(&self, id: Option<SymbolId>) -> u32 {
+        let symbol = id.and_then(|id| self.linked.symbols.get(id));
+        symbol
+            .and_then(|symbol| self.tables.message_index(&symbol))
+            .unwrap_or(UNKNOWN)
     }
-}
 
-impl Tables {
-    fn add_text(&mut self, words: &[&str]) -> Piece {
-        let start = index(self.text.len());
-        self.text.extend(words.iter().copied());
-        let length = index(self.text.len()) - start;
-        Piece { start, length }
+    fn add_text(&mut self, words: &[&str]) -> Result<Piece, TooMuchText> {
+        let text = &mut self.tables.text;
+        let start = text.len();
+        text.extend(words.iter().copied());
+        if text.len() > MAX_TEXT {
+            return Err(TooMuchText);
+        }
+        Ok(Piece {
+            start: index(start),
+            length: index(text.len() - start),
+        })
     }
 }

@@ -73,8 +73,8 @@ impl Schema {
 
     /// The message type of that full name, `pkg.Outer.Inner`.
     pub fn message(&self, full_name: &str) -> Option<MessageType> {
-        let element = self.0.symbol(full_name)?;
-        Some(MessageType::new(self, self.0.message_index(element)?))
+        let (index, _) = self.0.message(full_name)?;
+        Some(MessageType::new(self, index as usize))
     }
 
     /// All files, in the order in which they were loaded; files that Descant added come last.
@@ -90,19 +90,20 @@ impl Schema {
 
     /// The element of that full name, whatever its kind. Enum values stand beside their enum: `pkg.VALUE`.
     pub fn symbol(&self, full_name: &str) -> Option<Symbol> {
-        let element = self.0.symbol(full_name)?;
-        Some(Symbol::new(self, element))
+        let id = self.0.symbol(full_name)?;
+        Some(Symbol::new(self, id))
     }
 
     /// The extension of the message `extendee` that has this field number.
     pub fn extension(&self, extendee: &str, number: i32) -> Option<Symbol> {
-        let found = self.0.extension(self.0.extendee(extendee)?, number)?;
+        let (_, extendee) = self.0.message(extendee)?;
+        let found = self.0.extension(extendee, number)?;
         Some(Symbol::new(self, found))
     }
 
     /// The field numbers of all extensions of a message, sorted. `None`: there is no such message.
     pub fn extension_numbers(&self, extendee: &str) -> Option<Vec<i32>> {
-        let extendee = self.0.extendee(extendee)?;
+        let (_, extendee) = self.0.message(extendee)?;
         let extensions = self.0.extensions_of(extendee);
         Some(extensions.iter().map(|extension| extension.number).collect())
     }

@@ -5,7 +5,8 @@
 
 use strsim::osa_distance;
 
-use super::{SymbolKind, tables::Tables};
+use super::tables::Tables;
+use crate::link::Kind;
 
 /// How many names one look-up looks at.
 const SCANNED: usize = 10_000;
@@ -34,10 +35,14 @@ pub(super) fn methods(tables: &Tables, path: &str) -> Vec<String> {
 }
 
 pub(super) fn symbols(tables: &Tables, name: &str) -> Vec<String> {
-    let named = |kind| !matches!(kind, SymbolKind::Field | SymbolKind::Oneof | SymbolKind::EnumValue);
-    let all = (0u32..).zip(&tables.elements);
-    let elements = all.filter(|(_, element)| named(element.kind)).map(|(index, _)| index);
-    nearest(name, elements.map(|element| tables.full_name(element)))
+    let named = |kind| {
+        matches!(
+            kind,
+            Kind::Message | Kind::Enum | Kind::Extension | Kind::Service | Kind::Method
+        )
+    };
+    let all = tables.symbols.iter().filter(|(_, symbol)| named(symbol.kind));
+    nearest(name, all.map(|(id, _)| tables.symbols.label(tables, id)))
 }
 
 fn nearest(name: &str, all: impl Iterator<Item = String>) -> Vec<String> {

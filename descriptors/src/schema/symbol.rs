@@ -3,12 +3,13 @@
 use std::fmt;
 
 use super::{File, Schema};
+use crate::link::{self, Kind, SymbolId};
 
 /// A handle to one element of a file.
 #[derive(Clone)]
 pub struct Symbol {
     schema: Schema,
-    element: u32,
+    id: SymbolId,
 }
 
 /// What a [`Symbol`] is.
@@ -33,30 +34,42 @@ pub enum SymbolKind {
 }
 
 impl Symbol {
-    pub(super) fn new(schema: &Schema, element: u32) -> Self {
+    pub(super) fn new(schema: &Schema, id: SymbolId) -> Self {
         Self {
             schema: schema.clone(),
-            element,
+            id,
         }
+    }
+
+    fn record(&self) -> Option<link::Symbol> {
+        self.schema.0.symbols.get(self.id)
     }
 
     /// What it is.
     pub fn kind(&self) -> SymbolKind {
-        let element = self.schema.0.elements.get(self.element as usize);
-        element.map_or(SymbolKind::Message, |element| element.kind)
+        match self.record().map(|symbol| symbol.kind) {
+            // Packages get no handle.
+            None | Some(Kind::Package | Kind::Message) => SymbolKind::Message,
+            Some(Kind::Field) => SymbolKind::Field,
+            Some(Kind::Oneof) => SymbolKind::Oneof,
+            Some(Kind::Enum) => SymbolKind::Enum,
+            Some(Kind::EnumValue) => SymbolKind::EnumValue,
+            Some(Kind::Extension) => SymbolKind::Extension,
+            Some(Kind::Service) => SymbolKind::Service,
+            Some(Kind::Method) => SymbolKind::Method,
+        }
     }
 
     /// Its full name. Put together on each call.
     pub fn full_name(&self) -> String {
-        self.schema.0.full_name(self.element)
+        self.schema.0.symbols.full_name(&*self.schema.0, self.id)
     }
 
     /// The file that declares it.
     pub fn file(&self) -> File {
-        let element = self.schema.0.elements.get(self.element as usize);
         File::new(
             &self.schema,
-            element.map_or(usize::MAX, |element| element.file as usize),
+            self.record().map_or(usize::MAX, |symbol| symbol.file as usize),
         )
     }
 

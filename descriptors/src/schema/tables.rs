@@ -1,8 +1,7 @@
 //! What a schema keeps: small records that point into the loaded bytes.
 //!
-//! An element (message, field, service, ...) is a number; its record names its file, its scope and where its
-//! name stands in the file. Full names are put together when asked for, except those of services, methods and
-//! messages, which stand in one text.
+//! Symbols are found scope by scope in [`Symbols`], whose names stand in the files themselves. The full names of
+//! services, methods and messages, which are asked for all the time, stand in one text.
 
 use std::{hash::BuildHasher, ops::Range, sync::OnceLock};
 
@@ -11,18 +10,20 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use prost_reflect::DescriptorPool;
 
-use super::{Idempotency, SymbolKind, Syntax};
-use crate::{Error, Finding};
+use super::{Idempotency, Syntax};
+use crate::{
+    Error, Finding,
+    link::{Kind, Symbol, SymbolId, Symbols, Texts},
+};
 
-/// No element: the scope of what stands at the top level of a file.
-pub(crate) const TOP: u32 = u32::MAX;
+/// No message: a handle with this index answers empty names.
+pub(super) const UNKNOWN: u32 = u32::MAX;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     pub(super) files: Vec<FileRecord>,
-    /// File by file; in a file: messages, fields and extensions, oneofs, enums, enum values, services, methods,
-    /// each in the order of the arenas of [`crate::raw::File`].
-    pub(super) elements: Vec<Element>,
+    pub(super) symbols: Symbols,
+    /// File by file, in the order of the arena of [`crate::raw::File`].
     pub(super) messages: Vec<MessageRecord>,
     /// Sorted by full name.
     pub(super) services: Vec<ServiceRecord>,
@@ -41,7 +42,6 @@ pub(crate) struct Tables {
 pub(super) struct Index {
     pub(super) hasher: RandomState,
     pub(super) files: HashTable<u32>,
-    pub(super) symbols: HashTable<u32>,
     pub(super) paths: HashTable<u32>,
 }
 
@@ -59,19 +59,8 @@ pub(super) struct FileRecord {
     pub(super) name: Piece,
     pub(super) package: Piece,
     pub(super) syntax: Syntax,
-    /// Elements and messages of the files before it.
-    pub(super) first_element: u32,
+    /// How many messages the files before it have.
     pub(super) first_message: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Element {
-    pub(super) kind: SymbolKind,
-    pub(super) file: u32,
-    /// The element in whose scope it is named, or [`TOP`].
-    pub(super) scope: u32,
-    /// In the bytes of the file.
-    pub(super) name: Piece,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -107,9 +96,9 @@ pub(super) struct MethodRecord {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Extension {
-    pub(super) extendee: u32,
+    pub(super) extendee: SymbolId,
     pub(super) number: i32,
-    pub(super) element: u32,
+    pub(super) id: SymbolId,
 }
 
 impl Piece {
@@ -141,12 +130,11 @@ impl Tables {
         Some(*found as usize)
     }
 
-    pub(super) fn symbol(&self, full_name: &str) -> Option<u32> {
-        let hash = self.index.hasher.hash_one(full_name);
-        self.index
-            .symbols
-            .find(hash, |element| self.is_named(*element, full_name))
-            .copied()
+    /// A symbol by its full name; packages are none.
+    pub(super) fn symbol(&self, full_name: &str) -> Option<SymbolId> {
+        let id = self.symbols.find(self, full_name)?;
+        let symbol = self.symbols.get(id)?;
+        (symbol.kind != Kind::Package).then_some(id)
     }
 
     pub(super) fn service(&self, full_name: &str) -> Option<usize> {
@@ -167,19 +155,20 @@ impl Tables {
             .map_or("", |method| self.text(method.path))
     }
 
-    /// The index of a message among all messages; `None` if the element is of another kind.
-    pub(super) fn message_index(&self, element: u32) -> Option<usize> {
-        let found = self.elements.get(element as usize)?;
-        let file = self.files.get(found.file as usize)?;
-        (found.kind == SymbolKind::Message).then(|| (file.first_message + (element - file.first_element)) as usize)
+    /// The index of a message among all messages; `None` if the symbol is of another kind.
+    pub(super) fn message_index(&self, symbol: &Symbol) -> Option<u32> {
+        let file = self.files.get(symbol.file as usize)?;
+        (symbol.kind == Kind::Message).then(|| file.first_message + symbol.index)
     }
 
-    pub(super) fn extendee(&self, full_name: &str) -> Option<u32> {
-        let element = self.symbol(full_name)?;
-        self.message_index(element).map(|_| element)
+    /// A message by its full name: its index and its symbol.
+    pub(super) fn message(&self, full_name: &str) -> Option<(u32, SymbolId)> {
+        let id = self.symbol(full_name)?;
+        let index = self.message_index(&self.symbols.get(id)?)?;
+        Some((index, id))
     }
 
-    pub(super) fn extensions_of(&self, extendee: u32) -> &[Extension] {
+    pub(super) fn extensions_of(&self, extendee: SymbolId) -> &[Extension] {
         let start = self
             .extensions
             .partition_point(|extension| extension.extendee < extendee);
@@ -189,55 +178,15 @@ impl Tables {
         self.extensions.get(start..end).unwrap_or_default()
     }
 
-    pub(super) fn extension(&self, extendee: u32, number: i32) -> Option<u32> {
+    pub(super) fn extension(&self, extendee: SymbolId, number: i32) -> Option<SymbolId> {
         let all = self.extensions_of(extendee);
         let found = all.binary_search_by_key(&number, |extension| extension.number).ok()?;
-        all.get(found).map(|extension| extension.element)
+        all.get(found).map(|extension| extension.id)
     }
+}
 
-    /// Compares from the last word to the first, so that nothing has to be put together.
-    fn is_named(&self, element: u32, full_name: &str) -> bool {
-        let mut rest = full_name;
-        let mut next = element;
-        while let Some(element) = self.elements.get(next as usize) {
-            let Some(file) = self.files.get(element.file as usize) else {
-                return false;
-            };
-            let Some(before) = rest.strip_suffix(file.text(element.name)) else {
-                return false;
-            };
-            if element.scope == TOP {
-                let package = file.text(file.package);
-                return if package.is_empty() {
-                    before.is_empty()
-                } else {
-                    before.strip_suffix('.') == Some(package)
-                };
-            }
-            let Some(before) = before.strip_suffix('.') else {
-                return false;
-            };
-            (rest, next) = (before, element.scope);
-        }
-        false
-    }
-
-    /// Puts the full name of an element together.
-    pub(super) fn full_name(&self, element: u32) -> String {
-        let mut words = Vec::new();
-        let mut next = element;
-        while let Some(element) = self.elements.get(next as usize) {
-            let Some(file) = self.files.get(element.file as usize) else {
-                break;
-            };
-            words.push(file.text(element.name));
-            if element.scope == TOP {
-                words.push(file.text(file.package));
-            }
-            next = element.scope;
-        }
-        words.retain(|word| !word.is_empty());
-        words.reverse();
-        words.join(".")
+impl Texts for Tables {
+    fn bytes(&self, file: u32) -> &[u8] {
+        self.files.get(file as usize).map_or(&[], |file| &file.bytes)
     }
 }

@@ -1,12 +1,18 @@
 //! Where descriptors come from.
 
+mod fill;
 mod set;
 
 use std::{fs, path::PathBuf};
 
 use bytes::Bytes;
 
-use crate::{Finding, Severity};
+use crate::{
+    Severity,
+    findings::{Findings, Position, Report},
+};
+
+pub(crate) use fill::missing;
 
 /// Something that a builder was given.
 #[derive(Debug, Clone)]
@@ -16,7 +22,7 @@ pub(crate) enum Source {
 }
 
 /// The files of all sources, each a `FileDescriptorProto` sliced out of its set.
-pub(crate) fn read(sources: &[Source], findings: &mut Vec<Finding>) -> Vec<Bytes> {
+pub(crate) fn read(sources: &[Source], findings: &mut Findings) -> Vec<Bytes> {
     let mut files = Vec::new();
     for source in sources {
         let (origin, bytes) = match source {
@@ -27,7 +33,12 @@ pub(crate) fn read(sources: &[Source], findings: &mut Vec<Finding>) -> Vec<Bytes
             Ok(bytes) => set::split(&origin, &bytes, &mut files, findings),
             Err(error) => {
                 let what = format!("cannot be read: {error}");
-                findings.push(Finding::new(Severity::Error, &origin, "", what, "check the path"));
+                findings.add(Severity::Error, Position::default(), || Report {
+                    file: origin,
+                    what,
+                    mend: "check the path".to_owned(),
+                    ..Report::default()
+                });
             }
         }
     }

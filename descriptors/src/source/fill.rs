@@ -1,0 +1,117 @@
+//! Adds what the loaded files need and lack, from the shipped files.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use crate::{
+    Severity,
+    findings::{Findings, Position, Report},
+    raw::{self, Fields, Value},
+    schema::Builtin,
+    shipped,
+};
+
+/// The shipped files that `files` lack: what they import, and what `builtins` stand for.
+pub(crate) fn missing(files: &[raw::File<'_>], builtins: &[Builtin], findings: &mut Findings) -> Vec<Bytes> {
+    let mut fill = Fill {
+        known: files.iter().filter_map(|file| file.name).map(str::to_owned).collect(),
+        added: Vec::new(),
+    };
+    for (number, file) in (0u32..).zip(files) {
+        for name in file.dependencies.iter().filter(|name| fill.add(name)) {
+            report_import(number, file, name, findings);
+        }
+    }
+    for (service, name) in builtins.iter().flat_map(|builtin| services(*builtin)) {
+        if files.iter().any(|file| defines(file, service)) {
+            continue;
+        }
+        if files.iter().any(|file| file.name == Some(name)) {
+            report_taken(service, name, findings);
+        } else {
+            fill.add(name);
+        }
+    }
+    fill.added
+}
+
+/// The services of a builtin, and the shipped files that define them.
+fn services(builtin: Builtin) -> &'static [(&'static str, &'static str)] {
+    match builtin {
+        Builtin::Reflection => &[
+            (
+                "grpc.reflection.v1.ServerReflection",
+                "grpc/reflection/v1/reflection.proto",
+            ),
+            (
+                "grpc.reflection.v1alpha.ServerReflection",
+                "grpc/reflection/v1alpha/reflection.proto",
+            ),
+        ],
+        Builtin::Health => &[("grpc.health.v1.Health", "grpc/health/v1/health.proto")],
+    }
+}
+
+fn defines(file: &raw::File<'_>, service: &str) -> bool {
+    let package = file.package.unwrap_or_default();
+    service
+        .strip_prefix(package)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .is_some_and(|name| file.services.iter().any(|service| service.name == Some(name)))
+}
+
+struct Fill {
+    /// Names of the files that are there, loaded or added.
+    known: HashSet<String>,
+    added: Vec<Bytes>,
+}
+
+impl Fill {
+    /// Adds a shipped file and what it imports; false if there is none of that name, or the name is taken.
+    fn add(&mut self, name: &str) -> bool {
+        if self.known.contains(name) {
+            return false;
+        }
+        let Some(file) = shipped::file(name) else {
+            return false;
+        };
+        self.known.insert(name.to_owned());
+        // No shipped file is more than three imports away from the last one.
+        for import in imports(&file) {
+            self.add(import);
+        }
+        self.added.push(file);
+        true
+    }
+}
+
+fn imports(file: &[u8]) -> impl Iterator<Item = &str> {
+    Fields::new(file).filter_map(|field| match field {
+        Ok((3, Value::Bytes(name))) => std::str::from_utf8(name).ok(),
+        _ => None,
+    })
+}
+
+fn report_import(number: u32, file: &raw::File<'_>, name: &str, findings: &mut Findings) {
+    let position = Position {
+        file: number,
+        offset: 0,
+    };
+    findings.add(Severity::Note, position, || Report {
+        file: file.name.unwrap_or_default().to_owned(),
+        what: format!("it imports \"{name}\", which is not in the set: the copy that Descant ships stands in"),
+        mend: "make the set with its imports (`buf build`, or `protoc --include_imports`) to use your own".to_owned(),
+        ..Report::default()
+    });
+}
+
+fn report_taken(service: &str, name: &str, findings: &mut Findings) {
+    findings.add(Severity::Error, Position::default(), || Report {
+        file: name.to_owned(),
+        symbol: service.to_owned(),
+        what: "the loaded file of this name does not define this service, so the shipped one cannot be added"
+            .to_owned(),
+        mend: "rename the file, or load one that defines the service".to_owned(),
+    });
+}
