@@ -15,5 +15,5 @@ pub use descant_handlers as handlers;
 pub use self::{
     error::Error,
     gateway::{Gateway, GatewayBuilder},
-    transport::Limits,
+    transport::{Draining, Keepalive, Limits, Rate},
 };

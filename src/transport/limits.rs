@@ -1,20 +1,121 @@
 //! What a peer may take, and for how long.
 
+use std::time::Duration;
+
 /// What a peer may take, and for how long.
+///
+/// Times bound a phase as a whole, whatever trickles in meanwhile. The defaults suit a port that
+/// faces the open internet; a service among friends may raise them.
+///
+/// ```
+/// let mut limits = descant::Limits::default();
+/// limits.message_bytes = 16 << 20;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How long a message may take from its first byte to its last. Default 30 s.
-    pub message: std::time::Duration,
-    /// How many bytes a message may have, after inflation. Default 4 MiB.
+    /// From the accepted connection to the HTTP/2 preface and the first SETTINGS. Default 10 s.
+    pub preface: Duration,
+    /// From a header block's first byte to its last. Default 10 s.
+    pub header_block: Duration,
+    /// From a message's first byte to its last; also for a single DATA frame. Default 30 s.
+    pub message: Duration,
+    /// How long a peer may take less than 1 KiB a second while bytes wait for it. A connection whose
+    /// socket takes no more is closed, a stream without window is reset. Default 10 s.
+    pub write_stall: Duration,
+    /// How long a connection may be open without a request. Default 5 min; `None`: for ever.
+    pub idle: Option<Duration>,
+    /// Pings to peers from which nothing comes. Default every 30 s; `None`: no pings.
+    pub keepalive: Option<Keepalive>,
+    /// How old a connection may grow before it is asked to go, within 10 % more or less, so that
+    /// clients find new servers. Default 30 min; `None`: for ever.
+    pub age: Option<Duration>,
+    /// How long requests in flight may take once a connection or the server is to end. Default 30 s.
+    pub grace: Duration,
+    /// Requests at a time on one connection: `SETTINGS_MAX_CONCURRENT_STREAMS`. Default 100.
+    pub streams: u32,
+    /// Bytes of a request's headers, each field counted with 32 more:
+    /// `SETTINGS_MAX_HEADER_LIST_SIZE`. More is answered with status 431. Default 16 KiB.
+    pub header_bytes: u32,
+    /// Fields among a request's headers. More is answered with status 431. Default 100.
+    pub header_fields: usize,
+    /// Bytes of a message, after inflation. Default 4 MiB.
     pub message_bytes: usize,
+    /// Bytes of a request's body that a peer may send before they are read:
+    /// `SETTINGS_INITIAL_WINDOW_SIZE`. Default 64 KiB.
+    pub stream_window: u32,
+    /// The same for all requests of a connection together. Default 1 MiB.
+    pub connection_window: u32,
+    /// Frames that carry nothing: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, `RST_STREAM`, unknown
+    /// ones and empty DATA. A peer that sends more is told `ENHANCE_YOUR_CALM` and cut off. Requests
+    /// and the frames of replies earn a peer more of them. Default 1000, and 100 a second.
+    pub control_frames: Rate,
+    /// Open connections. More are closed at once. Default 20,000.
+    pub connections: usize,
+    /// Open connections from one IPv4 address or one IPv6 network of 64 bits. Default 1,000.
+    pub connections_per_peer: usize,
+    /// Bytes of streamed and large replies that are held for one connection until its peer takes
+    /// them. Default 1 MiB.
+    pub held_per_connection: usize,
+}
+
+/// When a silent peer is pinged, and how long it may take to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// A ping is sent once nothing has come for this long. Default 30 s.
+    pub every: Duration,
+    /// If nothing comes for this long after the ping the connection is closed. Default 20 s.
+    pub timeout: Duration,
+}
+
+/// A budget that fills up again as time passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many at once. Default 1,000.
+    pub burst: u32,
+    /// How many more a second, up to `burst`. Default 100.
+    pub per_second: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            message: std::time::Duration::from_secs(30),
+            preface: Duration::from_secs(10),
+            header_block: Duration::from_secs(10),
+            message: Duration::from_secs(30),
+            write_stall: Duration::from_secs(10),
+            idle: Some(Duration::from_secs(5 * 60)),
+            keepalive: Some(Keepalive::default()),
+            age: Some(Duration::from_secs(30 * 60)),
+            grace: Duration::from_secs(30),
+            streams: 100,
+            header_bytes: 16 << 10,
+            header_fields: 100,
             message_bytes: 4 << 20,
+            stream_window: 64 << 10,
+            connection_window: 1 << 20,
+            control_frames: Rate::default(),
+            connections: 20_000,
+            connections_per_peer: 1_000,
+            held_per_connection: 1 << 20,
+        }
+    }
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(30),
+            timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self {
+            burst: 1_000,
+            per_second: 100,
         }
     }
 }

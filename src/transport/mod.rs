@@ -11,6 +11,8 @@
 //! Types of the h2 crate stay inside `http2`, so that layer can be replaced.
 
 mod connection;
+mod drain;
+mod http2;
 mod inbound;
 mod limits;
 mod outbound;
@@ -18,12 +20,16 @@ mod payload;
 
 use std::{future::Future, sync::Arc};
 
-pub use self::limits::Limits;
 pub(crate) use self::{
     connection::Connection,
+    drain::Drain,
     inbound::{Inbound, InboundError},
     outbound::{Frame, Outbound, OutboundStream, Reset},
     payload::Payload,
+};
+pub use self::{
+    drain::Draining,
+    limits::{Keepalive, Limits, Rate},
 };
 
 /// What the transport calls for each request.

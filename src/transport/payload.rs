@@ -1,25 +1,76 @@
 //! The bytes of a DATA frame.
 
-use std::io::IoSlice;
+use std::{cell::Cell, fmt, io::IoSlice};
 
 use bytes::{Buf, Bytes};
 
+use super::connection::Hold;
+
 /// The length of a gRPC envelope's header: a flag, and a length of four bytes.
 const HEAD: usize = 5;
+/// `taken` of a payload without a header.
+const GONE: u8 = 5;
+
+/// From this many bytes on a slice is referred to instead of copied on its way to the socket.
+/// Below it a copy is cheaper than the reference count and the slice of a vectored write.
+pub(super) const LARGE: usize = 4 << 10;
+
+thread_local! {
+    /// The body that was shown last as a large slice: see [`Payload::take_shown`].
+    static SHOWN: Cell<Option<Bytes>> = const { Cell::new(None) };
+}
 
 /// Bytes to send: perhaps an envelope's header, then a body that is not copied to stand behind it.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Payload {
     head: [u8; HEAD],
     /// How much of `head` is gone, or was never there.
     taken: u8,
     body: Bytes,
+    /// What its connection counts it for, until it is dropped.
+    hold: Option<Hold>,
 }
 
 impl Payload {
     /// A header of five bytes, as gRPC's envelopes have, and what follows it.
     pub(crate) fn framed(head: [u8; HEAD], body: Bytes) -> Self {
-        Self { head, taken: 0, body }
+        Self {
+            head,
+            body,
+            ..Self::default()
+        }
+    }
+
+    /// Cuts off the first `count` bytes; no more than there are.
+    pub(super) fn split_to(&mut self, count: usize) -> Self {
+        let head = self.head();
+        if let Some(part) = head.get(..count).filter(|_| count < head.len()) {
+            let part = Bytes::copy_from_slice(part);
+            self.advance(count);
+            return Self::from(part);
+        }
+        let body = self.body.split_to(count - head.len());
+        let first = Self {
+            head: self.head,
+            taken: self.taken,
+            body,
+            hold: None,
+        };
+        self.taken = GONE;
+        first
+    }
+
+    /// Counts it as held by a connection until it is dropped.
+    pub(super) fn hold(&mut self, hold: Hold) {
+        self.hold = Some(hold);
+    }
+
+    /// The body that was shown last by [`Buf::chunks_vectored`] on this thread, if it is large.
+    ///
+    /// A writer gets slices and would have to copy them to keep them. This lets the one that is
+    /// called with what a payload has shown keep the bytes themselves: see [`shared_part`].
+    pub(super) fn take_shown() -> Option<Bytes> {
+        SHOWN.take()
     }
 
     fn head(&self) -> &[u8] {
@@ -27,12 +78,19 @@ impl Payload {
     }
 }
 
+/// `slice` as a part of `shown`, if that is what it is and a copy would cost more.
+pub(super) fn shared_part(shown: &Bytes, slice: &[u8]) -> Option<Bytes> {
+    let (wanted, there) = (slice.as_ptr_range(), shown.as_ptr_range());
+    let within = there.start <= wanted.start && wanted.end <= there.end;
+    (within && slice.len() >= LARGE).then(|| shown.slice_ref(slice))
+}
+
 impl From<Bytes> for Payload {
     fn from(body: Bytes) -> Self {
         Self {
-            head: [0; HEAD],
-            taken: 5,
+            taken: GONE,
             body,
+            ..Self::default()
         }
     }
 }
@@ -50,6 +108,9 @@ impl Buf for Payload {
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        if self.body.len() >= LARGE {
+            SHOWN.set(Some(self.body.clone()));
+        }
         let chunks = [self.head(), &self.body];
         let filled = chunks.into_iter().filter(|chunk| !chunk.is_empty());
         let pairs = slices.iter_mut().zip(filled);
@@ -61,5 +122,11 @@ impl Buf for Payload {
         // At most 5, by the line above.
         self.taken += u8::try_from(of_head).unwrap_or(0);
         self.body.advance(count - of_head);
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.remaining())
     }
 }

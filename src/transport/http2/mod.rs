@@ -1,0 +1,273 @@
+//! HTTP/2: one task a connection, one task a stream.
+//!
+//! ```text
+//! socket -> wire (meter | outbox) -> h2 -> driver -> a task a stream -> Serve
+//! ```
+//! h2 is polled until it has nothing more to do, then what it wrote leaves in one write.
+
+mod clock;
+mod farewell;
+mod meter;
+mod outbox;
+mod pump;
+mod stream;
+mod wire;
+
+use std::{
+    future::{Future, poll_fn},
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use h2::{Ping, PingPong, RecvStream, server::SendResponse};
+use http::{Request, StatusCode};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, Sleep, sleep_until, timeout_at},
+};
+
+use self::{
+    clock::{Clock, Order, Phase},
+    farewell::Greeting,
+    meter::Violation,
+    wire::Wire,
+};
+use super::{Connection, Draining, Limits, Payload, Serve};
+
+/// Bytes of one stream that h2 keeps until the socket takes them.
+const SEND_BUFFER: usize = 128 << 10;
+/// h2 counts 256 bytes for each small DATA frame that nobody has read yet, and ends the connection past this sum. Its own
+/// default is what a client reaches that sends one window of small messages; the true cost of a frame is about 100 bytes.
+const FRAME_BUDGET: usize = 8 << 20;
+
+/// Why a connection ended otherwise than by agreement.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    /// The peer spoke something else.
+    #[error("{}", .0.mistake())]
+    Stranger(Greeting),
+    /// The peer sent what it may not.
+    #[error(transparent)]
+    Violation(Violation),
+    /// The peer took too long.
+    #[error(transparent)]
+    Late(Phase),
+    /// One side broke the protocol, or the connection.
+    #[error(transparent)]
+    Http2(h2::Error),
+    /// The socket takes nothing any more.
+    #[error("writing failed: {0}")]
+    Write(#[source] io::Error),
+}
+
+impl Ended {
+    /// Whether the peer made a mistake that whoever runs the server would want to know of.
+    pub(crate) fn is_mistake(&self) -> bool {
+        matches!(self, Self::Stranger(_) | Self::Violation(_))
+    }
+}
+
+/// What the tasks of a connection share.
+struct Shared<S> {
+    serve: S,
+    connection: Arc<Connection>,
+}
+
+/// Serves one connection to its end, on the runtime that polls it.
+pub(crate) async fn serve<T, S>(io: T, serve: S, connection: Arc<Connection>, draining: Draining) -> Result<(), Ended>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Serve,
+{
+    let clock = Clock::start(Instant::now(), connection.limits(), fastrand::f64());
+    let wire = Wire::new(io, connection.clone());
+    let greeted = tokio::select! {
+        biased;
+        greeted = greet(&wire, connection.limits(), clock.preface()) => greeted,
+        () = draining.begun() => return Ok(()),
+    };
+    match greeted {
+        Ok(Some(h2)) => {
+            Driver::new(h2, wire, Shared { serve, connection }, draining, clock)
+                .run()
+                .await
+        }
+        Ok(None) => Ok(()),
+        Err(ended) => {
+            if let (Ended::Stranger(greeting), Some(mut io)) = (&ended, wire.into_io()) {
+                greeting.say(&mut io).await;
+            }
+            Err(ended)
+        }
+    }
+}
+
+/// Reads the preface. `None`: the peer left before it.
+async fn greet<T>(
+    wire: &Wire<T>,
+    limits: &Limits,
+    due: Instant,
+) -> Result<Option<h2::server::Connection<Wire<T>, Payload>>, Ended>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    // What h2 writes first stays in the outbox until the preface is there: a peer that speaks
+    // something else gets an answer that it understands.
+    match timeout_at(due, settings(limits).handshake(wire.clone())).await {
+        Ok(Ok(h2)) => Ok(Some(h2)),
+        Err(_) => Err(Ended::Late(Phase::Preface)),
+        Ok(Err(_)) if wire.lock().violation.is_some() => Err(Ended::Stranger(Greeting::of(&wire.lock().greeting))),
+        Ok(Err(error)) if error.is_io() => Ok(None),
+        Ok(Err(error)) => Err(Ended::Http2(error)),
+    }
+}
+
+fn settings(limits: &Limits) -> h2::server::Builder {
+    let mut builder = h2::server::Builder::new();
+    builder
+        .initial_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.header_bytes)
+        .max_send_buffer_size(SEND_BUFFER)
+        .data_frame_budget(FRAME_BUDGET)
+        // As many as may be cancelled in the packet that opened them; the meter bounds how often.
+        .max_pending_accept_reset_streams(limits.streams as usize);
+    builder
+}
+
+/// Polls h2 and the clock until the connection has ended.
+struct Driver<T, S> {
+    h2: h2::server::Connection<Wire<T>, Payload>,
+    pings: Option<PingPong>,
+    wire: Wire<T>,
+    shared: Arc<Shared<S>>,
+    /// Until the drain has begun.
+    draining: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    clock: Clock,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl<T, S> Driver<T, S>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Serve,
+{
+    fn new(
+        mut h2: h2::server::Connection<Wire<T>, Payload>,
+        wire: Wire<T>,
+        shared: Shared<S>,
+        draining: Draining,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            pings: h2.ping_pong(),
+            h2,
+            wire,
+            shared: Arc::new(shared),
+            draining: Some(Box::pin(async move { draining.begun().await })),
+            alarm: Box::pin(sleep_until(clock.preface())),
+            clock,
+        }
+    }
+
+    async fn run(mut self) -> Result<(), Ended> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
+        if let Some(draining) = &mut self.draining
+            && draining.as_mut().poll(cx).is_ready()
+        {
+            self.draining = None;
+            self.retire();
+        }
+        loop {
+            let ended = self.poll_requests(cx);
+            let drained = self.wire.drain(cx);
+            if let Poll::Ready(ended) = ended {
+                return Poll::Ready(ended.or_else(|error| self.explain(error, cx)));
+            }
+            if let Poll::Ready(Err(error)) = drained {
+                return Poll::Ready(Err(Ended::Write(error)));
+            }
+            match self.judge() {
+                Order::Wait(until) => {
+                    if self.poll_alarm(until, cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Order::Ping => self.ping(cx),
+                Order::Retire => self.retire(),
+                Order::Close(phase) => return Poll::Ready(self.close(phase, cx)),
+            }
+        }
+    }
+
+    /// Lets h2 read and write all it can, and starts a task for each request. Ready once the connection is closed.
+    fn poll_requests(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        while let Some((request, respond)) = ready!(self.h2.poll_accept(cx)).transpose()? {
+            self.begin(request, respond);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn begin(&self, request: Request<RecvStream>, mut respond: SendResponse<Payload>) {
+        if request.headers().len() > self.shared.connection.limits().header_fields {
+            stream::refuse(&mut respond, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            return;
+        }
+        tokio::spawn(stream::answer(self.shared.clone(), request, respond));
+    }
+
+    fn judge(&mut self) -> Order {
+        let now = Instant::now();
+        let busy = self.h2.has_streams();
+        let facts = self.wire.lock().facts(now, busy);
+        self.clock.judge(now, facts)
+    }
+
+    /// Ready when it is time to judge again. An alarm that is early costs one judgement; setting it anew at each poll costs more.
+    fn poll_alarm(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if until < self.alarm.deadline() || self.alarm.is_elapsed() {
+            self.alarm.as_mut().reset(until);
+        }
+        self.alarm.as_mut().poll(cx)
+    }
+
+    fn ping(&mut self, cx: &mut Context<'_>) {
+        if let Some(pings) = &mut self.pings {
+            // The answer to the ping before this one makes room for it; without that answer it is not sent.
+            let _ = pings.poll_pong(cx);
+            let _ = pings.send_ping(Ping::opaque());
+        }
+    }
+
+    fn retire(&mut self) {
+        self.clock.retire(Instant::now());
+        self.h2.graceful_shutdown();
+    }
+
+    /// Ends the connection because a phase has had its time.
+    fn close(&mut self, phase: Phase, cx: &mut Context<'_>) -> Result<(), Ended> {
+        if let Some(reason) = phase.reason() {
+            self.wire.goodbye(reason, cx);
+        }
+        match phase {
+            Phase::Farewell => Ok(()),
+            late => Err(Ended::Late(late)),
+        }
+    }
+
+    /// What h2 takes for a broken socket may be a peer that was cut off.
+    fn explain(&mut self, error: h2::Error, cx: &mut Context<'_>) -> Result<(), Ended> {
+        let violation = self.wire.lock().violation;
+        if let Some(violation) = violation {
+            self.wire.goodbye(h2::Reason::ENHANCE_YOUR_CALM, cx);
+            return Err(Ended::Violation(violation));
+        }
+        Err(Ended::Http2(error))
+    }
+}

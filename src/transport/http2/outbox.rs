@@ -1,0 +1,150 @@
+//! What waits to be written to the socket.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use tokio::io::AsyncWrite;
+
+/// Past this many bytes a write waits for the socket.
+const FULL: usize = 256 << 10;
+/// A buffer that grew beyond this is not kept for the next connection.
+const KEEP: usize = 128 << 10;
+/// How many idle buffers a thread keeps.
+const POOLED: usize = 16;
+/// As many slices as Linux takes is 1024; past some dozens nothing is gained.
+const SLICES: usize = 64;
+
+thread_local! {
+    /// Empty buffers, for whichever connection writes next: idle connections hold none.
+    static POOL: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes in the order in which they leave: small writes gathered in one buffer, and between them
+/// large payloads that are only referred to.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    gathered: Vec<u8>,
+    /// Large payloads, each with the place in `gathered` that it stands before.
+    large: VecDeque<(usize, Bytes)>,
+    /// How much of `gathered` has left.
+    sent: usize,
+    /// Bytes in `large`.
+    referred: usize,
+}
+
+impl Outbox {
+    /// How many bytes wait.
+    pub(super) fn len(&self) -> usize {
+        self.gathered.len() - self.sent + self.referred
+    }
+
+    /// Whether a write has to wait for the socket.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= FULL
+    }
+
+    /// Appends a copy.
+    pub(super) fn copy(&mut self, bytes: &[u8]) {
+        if self.gathered.capacity() == 0 {
+            self.gathered = POOL.with_borrow_mut(Vec::pop).unwrap_or_default();
+        }
+        self.gathered.extend_from_slice(bytes);
+    }
+
+    /// Appends without a copy.
+    pub(super) fn refer(&mut self, bytes: Bytes) {
+        self.referred += bytes.len();
+        self.large.push_back((self.gathered.len(), bytes));
+    }
+
+    /// Writes until nothing waits; counts what left in `written`.
+    pub(super) fn drain<T: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut T,
+        cx: &mut Context<'_>,
+        written: &mut u64,
+    ) -> Poll<io::Result<()>> {
+        while self.len() > 0 {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.slices(&mut slices);
+            let slices = slices.get(..count).unwrap_or_default();
+            let left = match slices {
+                [one] => ready!(Pin::new(&mut *io).poll_write(cx, one))?,
+                several => ready!(Pin::new(&mut *io).poll_write_vectored(cx, several))?,
+            };
+            if left == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *written += left as u64;
+            self.advance(left);
+        }
+        self.give_back();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Forgets what waits.
+    pub(super) fn clear(&mut self) {
+        self.gathered.clear();
+        self.large.clear();
+        self.sent = 0;
+        self.referred = 0;
+    }
+
+    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
+        let mut from = self.sent;
+        let mut free = slices.iter_mut();
+        let mut count = 0;
+        let mut push = |bytes: &'a [u8]| {
+            if !bytes.is_empty()
+                && let Some(slot) = free.next()
+            {
+                *slot = IoSlice::new(bytes);
+                count += 1;
+            }
+        };
+        for (place, large) in &self.large {
+            push(self.gathered.get(from..*place).unwrap_or_default());
+            push(large);
+            from = *place;
+        }
+        push(self.gathered.get(from..).unwrap_or_default());
+        count
+    }
+
+    fn advance(&mut self, mut left: usize) {
+        while let Some((place, large)) = self.large.front_mut() {
+            let before = (*place - self.sent).min(left);
+            self.sent += before;
+            left -= before;
+            let of_large = large.len().min(left);
+            large.advance(of_large);
+            self.referred -= of_large;
+            left -= of_large;
+            if !large.is_empty() || *place > self.sent {
+                return;
+            }
+            self.large.pop_front();
+        }
+        self.sent += left;
+    }
+
+    fn give_back(&mut self) {
+        self.gathered.clear();
+        self.sent = 0;
+        if self.gathered.capacity() == 0 {
+            return;
+        }
+        let buffer = std::mem::take(&mut self.gathered);
+        POOL.with_borrow_mut(|pool| {
+            if pool.len() < POOLED && buffer.capacity() <= KEEP {
+                pool.push(buffer);
+            }
+        });
+    }
+}

@@ -1,0 +1,238 @@
+//! One request: its answer is awaited, then sent as fast as the peer takes it.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Buf;
+use h2::{RecvStream, SendStream, server::SendResponse};
+use http::{HeaderMap, Request, Response};
+use tokio::time::{Instant, timeout};
+
+use super::{
+    super::{Connection, Inbound, Outbound, Payload, Reset, Serve, connection::Hold},
+    Shared,
+    clock::SLOWEST,
+    pump::{Batch, End, Pump},
+};
+
+/// A whole reply of up to so many bytes is not counted as held: `limits.streams` bounds how many there are.
+const SMALL: usize = 4 << 10;
+
+/// The peer wants no more, or the connection is gone.
+#[derive(Debug)]
+struct Gone;
+
+impl From<h2::Error> for Gone {
+    fn from(_: h2::Error) -> Self {
+        Self
+    }
+}
+
+/// Answers one request. Ends early, dropping the handler, when the peer cancels.
+pub(super) async fn answer<S: Serve>(
+    shared: Arc<Shared<S>>,
+    request: Request<RecvStream>,
+    respond: SendResponse<Payload>,
+) {
+    let mut respond = ResetOnPanic(respond);
+    let reply = {
+        let request = request.map(Inbound::from);
+        let mut serving = pin!(shared.serve.serve(request, &shared.connection));
+        poll_fn(|cx| match serving.as_mut().poll(cx) {
+            Poll::Ready(reply) => Poll::Ready(Some(reply)),
+            Poll::Pending => respond.0.poll_reset(cx).map(|_| None),
+        })
+        .await
+    };
+    if let Some(reply) = reply {
+        // Whoever cancelled does not wait for an error either.
+        let _ = send(reply, &mut respond.0, &shared.connection).await;
+    }
+}
+
+async fn send(
+    reply: Response<Outbound>,
+    respond: &mut SendResponse<Payload>,
+    connection: &Arc<Connection>,
+) -> Result<(), Gone> {
+    let (head, body) = reply.into_parts();
+    let ends = matches!(body, Outbound::Empty);
+    let out = respond.send_response(Response::from_parts(head, ()), ends)?;
+    let mut sender = Sender {
+        out,
+        connection,
+        counts: true,
+        waited: Duration::ZERO,
+        taken: 0,
+    };
+    match body {
+        Outbound::Empty => Ok(()),
+        Outbound::Whole { payload, trailers } => sender.whole(payload, trailers).await,
+        Outbound::Stream(body) => sender.stream(Pump::new(body)).await,
+    }
+}
+
+/// Refuses a request without looking at it.
+pub(super) fn refuse(respond: &mut SendResponse<Payload>, status: http::StatusCode) {
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    // An error says that the peer is gone.
+    let _ = respond.send_response(head, true);
+}
+
+/// Sends a body.
+struct Sender<'a> {
+    out: SendStream<Payload>,
+    connection: &'a Arc<Connection>,
+    /// Whether what is sent counts as held for the connection.
+    counts: bool,
+    /// How long the peer was waited for, and what it took in that time.
+    waited: Duration,
+    taken: u64,
+}
+
+impl Sender<'_> {
+    async fn whole(&mut self, payload: Payload, trailers: HeaderMap) -> Result<(), Gone> {
+        let ends = trailers.is_empty();
+        self.counts = payload.remaining() > SMALL;
+        if ends || payload.has_remaining() {
+            self.data(payload, ends).await?;
+        }
+        if !ends {
+            self.out.send_trailers(trailers)?;
+        }
+        Ok(())
+    }
+
+    async fn stream(&mut self, mut pump: Pump) -> Result<(), Gone> {
+        loop {
+            let Batch { data, end } = poll_fn(|cx| self.next(&mut pump, cx)).await?;
+            let ends = matches!(end, Some(End::Data));
+            match data {
+                Some(data) => self.data(data, ends).await?,
+                None if ends => self.data(Payload::default(), true).await?,
+                None => {}
+            }
+            match end {
+                None => {}
+                Some(End::Data) => return Ok(()),
+                Some(End::Trailers(trailers)) => return Ok(self.out.send_trailers(trailers)?),
+                Some(End::Reset(reset)) => {
+                    self.out.send_reset(reason(reset));
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn next(&mut self, pump: &mut Pump, cx: &mut Context<'_>) -> Poll<Result<Batch, Gone>> {
+        match pump.poll_batch(cx) {
+            Poll::Ready(batch) => Poll::Ready(Ok(batch)),
+            Poll::Pending => self.out.poll_reset(cx).map(|_| Err(Gone)),
+        }
+    }
+
+    /// Hands data to h2, for which the peer has window.
+    fn now(&mut self, payload: Payload, ends: bool) -> Result<(), Gone> {
+        self.connection.sent_frames().fetch_add(1, Ordering::Relaxed);
+        Ok(self.out.send_data(payload, ends)?)
+    }
+
+    /// Sends data as the peer makes room for it.
+    async fn data(&mut self, mut payload: Payload, ends: bool) -> Result<(), Gone> {
+        loop {
+            let room = self.room(payload.remaining()).await?;
+            let last = room >= payload.remaining();
+            let mut part = if last {
+                std::mem::take(&mut payload)
+            } else {
+                payload.split_to(room)
+            };
+            if self.counts {
+                part.hold(self.hold(part.remaining()).await?);
+            }
+            self.now(part, ends && last)?;
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until the connection may hold so many bytes more.
+    async fn hold(&mut self, bytes: usize) -> Result<Hold, Gone> {
+        poll_fn(|cx| match self.connection.poll_hold(bytes, cx) {
+            Poll::Ready(hold) => Poll::Ready(Ok(hold)),
+            Poll::Pending => self.out.poll_reset(cx).map(|_| Err(Gone)),
+        })
+        .await
+    }
+
+    /// Waits until the peer takes at least one byte of `wanted`; says how many it takes.
+    async fn room(&mut self, wanted: usize) -> Result<usize, Gone> {
+        if wanted == 0 {
+            return Ok(0);
+        }
+        self.out.reserve_capacity(wanted);
+        let there = self.out.capacity();
+        if there > 0 {
+            return Ok(there);
+        }
+        let mut since = Instant::now();
+        let patience = self.connection.limits().write_stall;
+        loop {
+            let left = patience.saturating_sub(self.waited + since.elapsed());
+            let opened = timeout(left, poll_fn(|cx| self.out.poll_capacity(cx))).await;
+            match opened {
+                Ok(Some(Ok(0))) => {}
+                Ok(Some(Ok(room))) => {
+                    self.waited += since.elapsed();
+                    self.taken += room.min(wanted) as u64;
+                    return Ok(room);
+                }
+                Ok(_) => return Err(Gone),
+                Err(_) => {
+                    self.judge(patience)?;
+                    since = Instant::now();
+                }
+            }
+        }
+    }
+
+    /// Whether the peer took enough in the time it was waited for.
+    fn judge(&mut self, patience: Duration) -> Result<(), Gone> {
+        if self.taken < SLOWEST * patience.as_secs().max(1) {
+            self.out.send_reset(h2::Reason::ENHANCE_YOUR_CALM);
+            return Err(Gone);
+        }
+        self.waited = Duration::ZERO;
+        self.taken = 0;
+        Ok(())
+    }
+}
+
+fn reason(reset: Reset) -> h2::Reason {
+    match reset {
+        Reset::NoError => h2::Reason::NO_ERROR,
+        Reset::Protocol => h2::Reason::PROTOCOL_ERROR,
+        Reset::Internal => h2::Reason::INTERNAL_ERROR,
+        Reset::Refused => h2::Reason::REFUSED_STREAM,
+        Reset::Cancel => h2::Reason::CANCEL,
+        Reset::EnhanceYourCalm => h2::Reason::ENHANCE_YOUR_CALM,
+    }
+}
+
+/// Tells the peer when the task that answers it panics; h2 by itself would say CANCEL.
+struct ResetOnPanic(SendResponse<Payload>);
+
+impl Drop for ResetOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.send_reset(h2::Reason::INTERNAL_ERROR);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The socket as h2 sees it: reads pass the meter, writes are gathered.
+//!
+//! h2 asks for a flush after each chained payload (256 bytes and more), which made a write call of
+//! every reply. Here a flush does nothing; the connection calls [`Wire::drain`] once after it has
+//! polled h2. Large payloads are not copied to be gathered: see [`Payload::take_shown`].
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+use super::{
+    super::{Connection, Payload, payload::shared_part},
+    clock::Facts,
+    meter::{Meter, Violation},
+    outbox::Outbox,
+};
+
+/// A socket with its meter and what waits to be written. Clones share it.
+#[derive(Debug)]
+pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
+
+#[derive(Debug)]
+pub(super) struct State<T> {
+    pub(super) io: T,
+    pub(super) meter: Meter,
+    pub(super) outbox: Outbox,
+    /// Why reading stopped.
+    pub(super) violation: Option<Violation>,
+    /// The first bytes of a peer that does not speak HTTP/2.
+    pub(super) greeting: Vec<u8>,
+    /// Bytes read and written so far.
+    pub(super) read: u64,
+    pub(super) written: u64,
+    /// Since when the peer takes nothing, and what had been written then.
+    pub(super) blocked: Option<(Instant, u64)>,
+    connection: Arc<Connection>,
+}
+
+impl<T> Clone for Wire<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Wire<T> {
+    pub(super) fn new(io: T, connection: Arc<Connection>) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            io,
+            meter: Meter::new(connection.limits()),
+            outbox: Outbox::default(),
+            violation: None,
+            greeting: Vec::new(),
+            read: 0,
+            written: 0,
+            blocked: None,
+            connection,
+        })))
+    }
+
+    /// The socket, once nobody else has a hold of the wire.
+    pub(super) fn into_io(self) -> Option<T> {
+        let state = Arc::into_inner(self.0)?.into_inner();
+        Some(state.unwrap_or_else(PoisonError::into_inner).io)
+    }
+
+    /// The state. No user code runs under the lock, so it is not poisoned.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Wire<T> {
+    /// Writes what waits.
+    pub(super) fn drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.lock().drain(cx)
+    }
+
+    /// Sends GOAWAY past h2, if the socket takes it at once: the connection is about to be closed.
+    pub(super) fn goodbye(&self, reason: h2::Reason, cx: &mut Context<'_>) {
+        let mut state = self.lock();
+        // Length, type, flags, stream. RFC 9113, section 6.8.
+        state.outbox.copy(&[0, 0, 8, 7, 0, 0, 0, 0, 0]);
+        let last = state.meter.highest_stream();
+        state.outbox.copy(&last.to_be_bytes());
+        state.outbox.copy(&u32::from(reason).to_be_bytes());
+        let _ = state.drain(cx);
+    }
+}
+
+impl<T: AsyncWrite + Unpin> State<T> {
+    pub(super) fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let drained = self.outbox.drain(&mut self.io, cx, &mut self.written);
+        match drained {
+            Poll::Pending if self.blocked.is_none() => {
+                self.blocked = Some((Instant::now(), self.written));
+            }
+            Poll::Ready(_) => self.blocked = None,
+            Poll::Pending => {}
+        }
+        drained
+    }
+
+    fn make_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.outbox.is_full() {
+            return Poll::Ready(Ok(()));
+        }
+        self.drain(cx)
+    }
+}
+
+impl<T> State<T> {
+    /// What the clock has to know.
+    pub(super) fn facts(&mut self, now: Instant, busy: bool) -> Facts {
+        let deaf = self.outbox.is_full();
+        if deaf {
+            self.meter.pause(now);
+        }
+        Facts {
+            read: self.read,
+            written: self.written,
+            busy,
+            settings: self.meter.has_settings(),
+            unfinished: self.meter.due(self.connection.limits()),
+            blocked: self.blocked,
+            deaf,
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> State<T> {
+    fn read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let new = buf.filled().get(before..).unwrap_or_default();
+        self.read += new.len() as u64;
+        let replies = self.connection.sent_frames().load(Ordering::Relaxed);
+        if let Err(violation) = self.meter.observe(new, replies) {
+            if violation == Violation::Preface {
+                self.greeting = new.to_vec();
+            }
+            self.violation = Some(violation);
+            return Poll::Ready(Err(io::Error::other(violation)));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.lock().read(cx, buf)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let shown = Payload::take_shown();
+        let mut state = self.lock();
+        ready!(state.make_room(cx))?;
+        let mut taken = 0;
+        for slice in slices {
+            match shown.as_ref().and_then(|shown| shared_part(shown, slice)) {
+                Some(shared) => state.outbox.refer(shared),
+                None => state.outbox.copy(slice),
+            }
+            taken += slice.len();
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Nothing: see [`Wire::drain`].
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.lock();
+        ready!(state.drain(cx))?;
+        Pin::new(&mut state.io).poll_shutdown(cx)
+    }
+}
