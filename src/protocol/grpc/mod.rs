@@ -52,7 +52,7 @@ pub(crate) fn detect(parts: &Parts) -> Result<(), Refusal> {
         .get(header::CONTENT_TYPE)
         .map_or(&b""[..], HeaderValue::as_bytes);
     if subtype(content_type).is_none() {
-        return Err(Refusal::not_grpc());
+        return Err(Refusal::not_grpc(&parts.method));
     }
     if parts.method != http::Method::POST {
         return Err(Refusal::not_post(&parts.method));

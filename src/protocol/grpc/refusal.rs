@@ -18,17 +18,21 @@ pub(crate) enum Refusal {
         status: Status,
         header: Option<(HeaderName, &'static str)>,
     },
-    /// To one that does not: HTTP's own words.
-    Plain { http: StatusCode, text: &'static str },
+    /// To one that does not: status 415, as gRPC-over-HTTP/2, "Requests", asks for, so that others do not take a gRPC
+    /// error for success.
+    NotGrpc { head_only: bool },
 }
 
+/// What a peer is told that does not speak gRPC.
+const NOT_GRPC: &str = "\
+This port speaks gRPC: the content type has to be application/grpc or application/grpc+proto.
+Try a gRPC client, `grpcurl -plaintext HOST:PORT list` for instance.
+";
+
 impl Refusal {
-    /// Status 415, as gRPC-over-HTTP/2, "Requests", asks for, so that others do not take a gRPC error for success.
-    pub(super) fn not_grpc() -> Self {
-        Self::Plain {
-            http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            text: "This port speaks gRPC: the content type has to be application/grpc or application/grpc+proto.\n\
-                   Try a gRPC client, `grpcurl -plaintext HOST:PORT list` for instance.\n",
+    pub(super) fn not_grpc(method: &Method) -> Self {
+        Self::NotGrpc {
+            head_only: *method == Method::HEAD,
         }
     }
 
@@ -69,7 +73,7 @@ impl Refusal {
                 }
                 response
             }
-            Self::Plain { http, text } => plain(http, text),
+            Self::NotGrpc { head_only } => not_grpc(head_only),
         }
     }
 }
@@ -84,17 +88,18 @@ impl From<Status> for Refusal {
     }
 }
 
-fn plain(http: StatusCode, text: &'static str) -> Response<Outbound> {
-    let mut response = Response::new(Outbound::Whole {
-        payload: Payload::from(Bytes::from_static(text.as_bytes())),
+fn not_grpc(head_only: bool) -> Response<Outbound> {
+    let body = Outbound::Whole {
+        payload: Payload::from(Bytes::from_static(NOT_GRPC.as_bytes())),
         trailers: http::HeaderMap::new(),
-    });
-    *response.status_mut() = http;
+    };
+    let mut response = Response::new(if head_only { Outbound::Empty } else { body });
+    *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/plain; charset=utf-8"),
     );
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(NOT_GRPC.len()));
     response
 }
