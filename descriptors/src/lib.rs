@@ -18,6 +18,7 @@ mod findings;
 mod link;
 mod pool;
 mod raw;
+mod render;
 mod schema;
 mod shipped;
 mod source;

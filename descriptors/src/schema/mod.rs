@@ -3,6 +3,7 @@
 mod builder;
 mod compile;
 mod file;
+mod home;
 mod message;
 mod method;
 mod nearest;

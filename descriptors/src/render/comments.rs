@@ -1,0 +1,83 @@
+//! Comments and positions: `google.protobuf.SourceCodeInfo`.
+
+use std::collections::HashMap;
+
+use crate::raw::{Fields, Value};
+
+/// The comments of a file's elements, by path.
+#[derive(Debug, Default)]
+pub(super) struct Comments<'f> {
+    places: HashMap<Vec<i32>, Place<'f>>,
+}
+
+#[derive(Debug, Default)]
+struct Place<'f> {
+    start: Option<(i32, i32)>,
+    leading: Option<&'f str>,
+    trailing: Option<&'f str>,
+}
+
+impl<'f> Comments<'f> {
+    /// Reads a `SourceCodeInfo`. What is wrong in it is left out: it changes no meaning.
+    pub(super) fn read(info: &'f [u8]) -> Self {
+        let mut places = HashMap::new();
+        for (number, value) in Fields::new(info).filter_map(Result::ok) {
+            if let (1, Value::Bytes(location)) = (number, value) {
+                let (path, place) = location_of(location);
+                // Of several locations with one path, the first is the element's own.
+                places.entry(path).or_insert(place);
+            }
+        }
+        Self { places }
+    }
+
+    /// The comment before an element, and the one behind it.
+    pub(super) fn of(&self, path: &[i32]) -> impl Iterator<Item = &'f str> + use<'f> {
+        let place = self.places.get(path);
+        let leading = place.and_then(|place| place.leading);
+        let trailing = place.and_then(|place| place.trailing);
+        leading.into_iter().chain(trailing)
+    }
+
+    /// Line and column where an element starts.
+    pub(super) fn start(&self, path: &[i32]) -> Option<(i32, i32)> {
+        self.places.get(path)?.start
+    }
+}
+
+fn location_of(bytes: &[u8]) -> (Vec<i32>, Place<'_>) {
+    let (mut path, mut span) = (Vec::new(), Vec::new());
+    let mut place = Place::default();
+    for (number, value) in Fields::new(bytes).filter_map(Result::ok) {
+        match (number, value) {
+            (1, value) => ints(value, &mut path),
+            (2, value) => ints(value, &mut span),
+            (3, Value::Bytes(text)) => place.leading = std::str::from_utf8(text).ok(),
+            (4, Value::Bytes(text)) => place.trailing = std::str::from_utf8(text).ok(),
+            _ => {}
+        }
+    }
+    place.start = span.first().copied().zip(span.get(1).copied());
+    (path, place)
+}
+
+/// A repeated int32, packed or not.
+#[allow(clippy::cast_possible_truncation)] // int32 keeps the low 32 bits of a varint.
+fn ints(value: Value<'_>, into: &mut Vec<i32>) {
+    match value {
+        Value::Varint(number) => into.push(number as i32),
+        Value::Bytes(packed) => {
+            let mut number = 0u64;
+            let mut shift = 0;
+            for byte in packed {
+                number |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
+                shift += 7;
+                if *byte < 0x80 {
+                    into.push(number as i32);
+                    (number, shift) = (0, 0);
+                }
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,205 @@
+//! Descriptors as proto source, with their comments.
+//!
+//! What is printed compiles again to an equal descriptor, as far as proto source can say it. Names of types are
+//! full and start with a dot, as other tools for descriptors print them: they mean the same in every scope.
+//! Source: <https://protobuf.dev/reference/protobuf/edition-2023-spec/>, and those of proto2 and proto3.
+//!
+//! ```text
+//! raw::File -> printer (statements, blocks, comments)
+//!                 options -> literal (values by their definitions, looked up in definitions)
+//! ```
+
+mod body;
+mod comments;
+mod definitions;
+mod field;
+mod literal;
+mod options;
+mod printer;
+mod ranges;
+#[cfg(test)]
+mod tests;
+
+use self::{
+    definitions::{Definitions, find_enum, find_message},
+    printer::Printer,
+};
+use crate::{File, Symbol, SymbolKind, raw};
+
+/// Blocks and values that are nested deeper are left out. Compilers stop at 32 (protoc) and 100 (text format).
+const MOST_DEPTH: usize = 100;
+/// A line with options that is longer is broken up.
+const WIDTH: usize = 100;
+
+// Numbers of `FieldDescriptorProto.Label` and `FieldDescriptorProto.Type`.
+const REQUIRED: i32 = 2;
+const REPEATED: i32 = 3;
+const STRING: i32 = 9;
+const GROUP: i32 = 10;
+const MESSAGE: i32 = 11;
+const BYTES: i32 = 12;
+const ENUM: i32 = 14;
+
+impl File {
+    /// The whole file as proto source, with its comments.
+    pub fn source(&self) -> String {
+        let definitions = Definitions::new(self.schema());
+        let bytes = self.bytes();
+        let file = raw::File::parse(&bytes);
+        let mut printer = Printer::new(&definitions, &file);
+        printer.file();
+        printer.finish()
+    }
+}
+
+impl Symbol {
+    /// The element as proto source, with its comments and all that it holds. Ends with a line feed.
+    pub fn source(&self) -> String {
+        let definitions = Definitions::new(self.schema());
+        let bytes = self.file().bytes();
+        let file = raw::File::parse(&bytes);
+        let mut printer = Printer::new(&definitions, &file);
+        // The loader has named every element by the same walk, so each is found.
+        let _ = printer.symbol(self.kind(), &self.full_name());
+        printer.finish()
+    }
+}
+
+impl Printer<'_, '_> {
+    fn symbol(&mut self, kind: SymbolKind, full_name: &str) -> Option<()> {
+        let (scope, name) = full_name.rsplit_once('.').unwrap_or(("", full_name));
+        let file = self.file;
+        match kind {
+            SymbolKind::Message => {
+                let index = find_message(file, full_name)?;
+                let path = message_path(file, index);
+                self.message(index, scope, &path);
+            }
+            SymbolKind::Enum => {
+                let index = find_enum(file, full_name)?;
+                let path = enum_path(file, u32::try_from(index).ok()?);
+                self.enumeration(file.enums.get(index)?, scope, &path);
+            }
+            SymbolKind::EnumValue => {
+                let (index, value) = self.find_value(scope, name)?;
+                let enumeration = file.enums.get(index)?;
+                let mut path = enum_path(file, u32::try_from(index).ok()?);
+                path.extend([2, offset(value, &enumeration.values)]);
+                self.value(file.values.get(value as usize)?, scope, &path);
+            }
+            SymbolKind::Field => {
+                let parent = find_message(file, scope)?;
+                let span = &file.messages.get(parent as usize)?.fields;
+                let index = position(span, |index| file.fields.get(index)?.name, name)?;
+                let mut path = message_path(file, parent);
+                path.extend([2, offset(index, span)]);
+                self.field(file.fields.get(index as usize)?, scope, &path);
+            }
+            SymbolKind::Oneof => {
+                let parent = find_message(file, scope)?;
+                let span = &file.messages.get(parent as usize)?.oneofs;
+                let index = position(span, |index| file.oneofs.get(index)?.name, name)?;
+                self.oneof(parent, offset(index, span), scope, &message_path(file, parent));
+            }
+            SymbolKind::Extension => {
+                let parent = find_message(file, scope);
+                let (span, path) = match parent {
+                    None => (&file.top_extensions, vec![7]),
+                    Some(parent) => {
+                        let mut path = message_path(file, parent);
+                        path.push(6);
+                        (&file.messages.get(parent as usize)?.extensions, path)
+                    }
+                };
+                let index = position(span, |index| file.fields.get(index)?.name, name)?;
+                self.extend(&(index..index + 1), span, scope, &path);
+            }
+            SymbolKind::Service => {
+                let index = file.services.iter().position(|service| service.name == Some(name))?;
+                self.service(index, scope);
+            }
+            SymbolKind::Method => {
+                let short = scope.rsplit('.').next()?;
+                let index = file.services.iter().position(|service| service.name == Some(short))?;
+                let span = &file.services.get(index)?.methods;
+                let method = position(span, |index| file.methods.get(index)?.name, name)?;
+                let path = [6, i32::try_from(index).ok()?, 2, offset(method, span)];
+                self.method(file.methods.get(method as usize)?, scope, &path);
+            }
+        }
+        Some(())
+    }
+
+    /// The enum in `scope` that has a value of this name, and the value.
+    fn find_value(&self, scope: &str, name: &str) -> Option<(usize, u32)> {
+        let file = self.file;
+        let enums = match find_message(file, scope) {
+            Some(parent) => file.messages.get(parent as usize)?.enums.clone(),
+            None => file.top_enums.clone(),
+        };
+        enums.into_iter().find_map(|index| {
+            let span = &file.enums.get(index as usize)?.values;
+            let value = position(span, |index| file.values.get(index)?.name, name)?;
+            Some((index as usize, value))
+        })
+    }
+}
+
+/// The path of a message in `SourceCodeInfo`.
+fn message_path(file: &raw::File<'_>, index: u32) -> Vec<i32> {
+    let mut path = Vec::new();
+    let mut next = Some(index);
+    while let Some(index) = next {
+        let parent = file.messages.get(index as usize).and_then(|message| message.parent);
+        let (span, field) = match parent.and_then(|parent| file.messages.get(parent as usize)) {
+            Some(parent) => (&parent.messages, 3),
+            None => (&file.top_messages, 4),
+        };
+        path.extend([offset(index, span), field]);
+        next = parent;
+    }
+    path.reverse();
+    path
+}
+
+/// The path of an enum in `SourceCodeInfo`.
+fn enum_path(file: &raw::File<'_>, index: u32) -> Vec<i32> {
+    let parent = file.enums.get(index as usize).and_then(|found| found.parent);
+    match parent.and_then(|parent| Some((parent, file.messages.get(parent as usize)?))) {
+        None => vec![5, offset(index, &file.top_enums)],
+        Some((parent, message)) => {
+            let mut path = message_path(file, parent);
+            path.extend([4, offset(index, &message.enums)]);
+            path
+        }
+    }
+}
+
+/// Which element of `span` it is.
+fn offset(index: u32, span: &raw::Span) -> i32 {
+    i32::try_from(index.saturating_sub(span.start)).unwrap_or(i32::MAX)
+}
+
+fn position<'f>(span: &raw::Span, name_of: impl Fn(usize) -> Option<&'f str>, name: &str) -> Option<u32> {
+    span.clone().find(|index| name_of(*index as usize) == Some(name))
+}
+
+/// `path` and one step more.
+fn join(path: &[i32], step: [i32; 2]) -> Vec<i32> {
+    [path, &step].concat()
+}
+
+/// `scope.name`, or `name` at the root.
+fn qualify(scope: &str, name: &str) -> String {
+    if scope.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{scope}.{name}")
+    }
+}
+
+/// Control characters, and those that turn the direction of text around: a terminal would obey them.
+fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
