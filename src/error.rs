@@ -16,9 +16,18 @@ pub(crate) enum ErrorKind {
     RouteTwice(String),
     #[error("the descriptors do not load: {0}")]
     Descriptors(#[from] descant_descriptors::Error),
+    #[error(transparent)]
+    Bind(crate::transport::BindError),
+    #[error("the server cannot run: {0}")]
+    Serve(std::io::Error),
 }
 
 impl Error {
+    /// Whether an address could not be listened on.
+    pub fn is_bind(&self) -> bool {
+        matches!(&*self.0, ErrorKind::Bind(_))
+    }
+
     /// The findings of descriptors that did not load; empty for every other reason.
     pub fn findings(&self) -> &[descant_descriptors::Finding] {
         match &*self.0 {

@@ -7,6 +7,7 @@
 mod error;
 mod gateway;
 mod protocol;
+mod server;
 mod transport;
 
 pub use descant_descriptors::Schema;
@@ -15,5 +16,6 @@ pub use descant_handlers as handlers;
 pub use self::{
     error::Error,
     gateway::{Gateway, GatewayBuilder},
+    server::{Server, ServerBuilder},
     transport::{Draining, Keepalive, Limits, Rate},
 };

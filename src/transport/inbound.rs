@@ -1,15 +1,12 @@
 //! The body of a request.
 
-use std::{
-    collections::VecDeque,
-    future::poll_fn,
-    task::{Context, Poll},
-};
+#[cfg(test)]
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::HeaderMap;
 
-/// The body of a request: bytes as they come, then perhaps trailers.
+/// The body of a request: bytes as they come. Trailers mean nothing in a request of gRPC and are left aside.
 ///
 /// Taking bytes gives the peer leave to send as many more, so whoever gathers them must bound what
 /// it holds. The time a message takes from its first byte to its last ([`Limits::message`]) is the
@@ -24,14 +21,8 @@ pub(crate) struct Inbound(Source);
 #[derive(Debug)]
 enum Source {
     Http2(h2::RecvStream),
-    Memory(Memory),
-}
-
-/// A body that is there already.
-#[derive(Debug, Default)]
-struct Memory {
-    chunks: VecDeque<Result<Bytes, InboundError>>,
-    trailers: Option<HeaderMap>,
+    #[cfg(test)]
+    Memory(VecDeque<Result<Bytes, InboundError>>),
 }
 
 /// Why a request's body ended early. No reply reaches the peer any more.
@@ -47,14 +38,12 @@ pub(crate) enum InboundError {
 
 impl Inbound {
     /// A body of these chunks.
+    #[cfg(test)]
     pub(crate) fn from_chunks<C>(chunks: C) -> Self
     where
         C: IntoIterator<Item = Result<Bytes, InboundError>>,
     {
-        Self(Source::Memory(Memory {
-            chunks: chunks.into_iter().collect(),
-            trailers: None,
-        }))
+        Self(Source::Memory(chunks.into_iter().collect()))
     }
 
     /// The next bytes: never empty unless the peer sent an empty DATA frame; `None` at the end.
@@ -68,31 +57,8 @@ impl Inbound {
                     Ok(data)
                 })
             }),
-            Source::Memory(memory) => Poll::Ready(memory.chunks.pop_front()),
-        }
-    }
-
-    /// As [`poll_data`](Self::poll_data), for `await`.
-    pub(crate) async fn data(&mut self) -> Option<Result<Bytes, InboundError>> {
-        poll_fn(|cx| self.poll_data(cx)).await
-    }
-
-    /// Whether nothing more will come: neither data nor trailers.
-    pub(crate) fn is_end(&self) -> bool {
-        match &self.0 {
-            Source::Http2(stream) => stream.is_end_stream(),
-            Source::Memory(memory) => memory.chunks.is_empty() && memory.trailers.is_none(),
-        }
-    }
-
-    /// The trailers, once the data is at its end; `None` if there are none.
-    pub(crate) fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<HeaderMap, InboundError>>> {
-        match &mut self.0 {
-            Source::Http2(stream) => stream
-                .poll_trailers(cx)
-                .map_err(|error| InboundError::from(&error))
-                .map(Result::transpose),
-            Source::Memory(memory) => Poll::Ready(memory.trailers.take().map(Ok)),
+            #[cfg(test)]
+            Source::Memory(chunks) => Poll::Ready(chunks.pop_front()),
         }
     }
 }

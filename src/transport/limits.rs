@@ -46,7 +46,7 @@ pub struct Limits {
     pub stream_window: u32,
     /// The same for all requests of a connection together. Default 1 MiB.
     pub connection_window: u32,
-    /// Frames that carry nothing: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, `RST_STREAM`, unknown
+    /// Frames that carry nothing: PING, SETTINGS, PRIORITY, `WINDOW_UPDATE`, `RST_STREAM`, unknown
     /// ones and empty DATA. A peer that sends more is told `ENHANCE_YOUR_CALM` and cut off. Requests
     /// and the frames of replies earn a peer more of them. Default 1000, and 100 a second.
     pub control_frames: Rate,

@@ -10,21 +10,27 @@
 //!
 //! Types of the h2 crate stay inside `http2`, so that layer can be replaced.
 
+mod accept;
 mod connection;
+mod crew;
 mod drain;
+mod gate;
 mod http2;
 mod inbound;
 mod limits;
+mod listener;
 mod outbound;
 mod payload;
 
 use std::{future::Future, sync::Arc};
 
 pub(crate) use self::{
+    accept::Service,
     connection::Connection,
     drain::Drain,
     inbound::{Inbound, InboundError},
-    outbound::{Frame, Outbound, OutboundStream, Reset},
+    listener::{BindError, bind},
+    outbound::{Frame, Outbound, OutboundStream},
     payload::Payload,
 };
 pub use self::{

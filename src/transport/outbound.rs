@@ -29,8 +29,7 @@ pub(crate) enum Outbound {
 ///
 /// It is polled only while the peer has window for more, and dropped when the peer cancels.
 pub(crate) trait OutboundStream: Send {
-    /// The next frame. `None`, [`Frame::Trailers`] and [`Frame::Reset`] end the stream; it is not
-    /// polled again.
+    /// The next frame. `None` and [`Frame::Trailers`] end the stream; it is not polled again.
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame>>;
 }
 
@@ -39,27 +38,8 @@ pub(crate) trait OutboundStream: Send {
 pub(crate) enum Frame {
     /// Bytes, as many as one likes: they are cut to the peer's window and frame size.
     Data(Payload),
-    /// The end of a reply that went as planned.
+    /// The end.
     Trailers(HeaderMap),
-    /// The end of one that did not.
-    Reset(Reset),
-}
-
-/// Why a stream is broken off. RFC 9113, section 7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reset {
-    /// The reply is complete; what remains of the request is not wanted.
-    NoError,
-    /// The request broke the protocol.
-    Protocol,
-    /// The reply cannot be finished.
-    Internal,
-    /// The request was not looked at and may be tried again.
-    Refused,
-    /// Nobody waits for the reply any more.
-    Cancel,
-    /// The peer asks too much.
-    EnhanceYourCalm,
 }
 
 impl fmt::Debug for Outbound {

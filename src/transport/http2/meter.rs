@@ -1,6 +1,6 @@
 //! Watches the frames that a peer sends, before h2 sees them.
 //!
-//! h2 answers floods of PING, SETTINGS, PRIORITY and WINDOW_UPDATE frames for as long as they come,
+//! h2 answers floods of PING, SETTINGS, PRIORITY and `WINDOW_UPDATE` frames for as long as they come,
 //! and waits for the rest of a frame for ever. The meter reads the frame headers (RFC 9113, section
 //! 4.1) out of the passing bytes, keeps a budget of the frames that carry nothing, and notes since
 //! when a frame or a header block is unfinished.
@@ -20,7 +20,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const COST: i64 = 2;
 /// What a request gives: so half of all requests may be cancelled at any rate.
 const PER_REQUEST: i64 = COST / 2;
-/// What a DATA frame of ours gives: clients answer one with a WINDOW_UPDATE for the stream, one for
+/// What a DATA frame of ours gives: clients answer one with a `WINDOW_UPDATE` for the stream, one for
 /// the connection, and those that measure bandwidth with a PING.
 const PER_REPLY: i64 = 3 * COST;
 
@@ -58,7 +58,6 @@ pub(super) struct Meter {
     /// Since when a block or a frame is unfinished, and which (first) frame that is.
     unfinished: Option<(u64, Instant)>,
     frames: u64,
-    requests: u64,
     highest: u32,
     settings: bool,
     budget: Budget,
@@ -74,16 +73,10 @@ impl Meter {
             block: None,
             unfinished: None,
             frames: 0,
-            requests: 0,
             highest: 0,
             settings: false,
             budget: Budget::new(limits.control_frames),
         }
-    }
-
-    /// Whether the peer has said that it speaks HTTP/2.
-    pub(super) fn has_preface(&self) -> bool {
-        self.preface == PREFACE.len()
     }
 
     /// Whether the peer's first SETTINGS have come.
@@ -94,11 +87,6 @@ impl Meter {
     /// The highest stream that the peer opened.
     pub(super) fn highest_stream(&self) -> u32 {
         self.highest
-    }
-
-    /// How many header blocks have begun; grows with each request.
-    pub(super) fn requests(&self) -> u64 {
-        self.requests
     }
 
     /// When the frame or header block that is unfinished has to be whole.
@@ -177,7 +165,6 @@ impl Meter {
             DATA if length > 0 || flags & END_STREAM != 0 => {}
             HEADERS => {
                 self.block.get_or_insert(self.frames);
-                self.requests += 1;
                 self.highest = self.highest.max(u32::from_be_bytes(stream) & (u32::MAX >> 1));
                 self.budget.give(PER_REQUEST);
             }

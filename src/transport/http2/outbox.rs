@@ -88,14 +88,6 @@ impl Outbox {
         Poll::Ready(Ok(()))
     }
 
-    /// Forgets what waits.
-    pub(super) fn clear(&mut self) {
-        self.gathered.clear();
-        self.large.clear();
-        self.sent = 0;
-        self.referred = 0;
-    }
-
     fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
         let mut from = self.sent;
         let mut free = slices.iter_mut();

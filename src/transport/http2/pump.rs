@@ -8,7 +8,7 @@ use std::{
 use bytes::{Buf, BufMut, BytesMut};
 use http::HeaderMap;
 
-use super::super::{Frame, OutboundStream, Payload, Reset, payload::LARGE};
+use super::super::{Frame, OutboundStream, Payload, payload::LARGE};
 
 /// As many bytes of small frames as are sent as one: the frame size that every peer takes.
 const GATHER: usize = 16 << 10;
@@ -35,7 +35,6 @@ pub(super) enum End {
     /// With its data.
     Data,
     Trailers(HeaderMap),
-    Reset(Reset),
 }
 
 impl Pump {
@@ -72,7 +71,6 @@ impl Pump {
                     break None;
                 }
                 Poll::Ready(Some(Frame::Trailers(trailers))) => break Some(End::Trailers(trailers)),
-                Poll::Ready(Some(Frame::Reset(reset))) => break Some(End::Reset(reset)),
                 Poll::Ready(None) => break Some(End::Data),
             }
         };

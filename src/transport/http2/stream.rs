@@ -14,7 +14,7 @@ use http::{HeaderMap, Request, Response};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    super::{Connection, Inbound, Outbound, Payload, Reset, Serve, connection::Hold},
+    super::{Connection, Inbound, Outbound, Payload, Serve, connection::Hold},
     Shared,
     clock::SLOWEST,
     pump::{Batch, End, Pump},
@@ -122,10 +122,6 @@ impl Sender<'_> {
                 None => {}
                 Some(End::Data) => return Ok(()),
                 Some(End::Trailers(trailers)) => return Ok(self.out.send_trailers(trailers)?),
-                Some(End::Reset(reset)) => {
-                    self.out.send_reset(reason(reset));
-                    return Ok(());
-                }
             }
         }
     }
@@ -212,17 +208,6 @@ impl Sender<'_> {
         self.waited = Duration::ZERO;
         self.taken = 0;
         Ok(())
-    }
-}
-
-fn reason(reset: Reset) -> h2::Reason {
-    match reset {
-        Reset::NoError => h2::Reason::NO_ERROR,
-        Reset::Protocol => h2::Reason::PROTOCOL_ERROR,
-        Reset::Internal => h2::Reason::INTERNAL_ERROR,
-        Reset::Refused => h2::Reason::REFUSED_STREAM,
-        Reset::Cancel => h2::Reason::CANCEL,
-        Reset::EnhanceYourCalm => h2::Reason::ENHANCE_YOUR_CALM,
     }
 }
 

@@ -1,0 +1,141 @@
+//! A gateway on the network.
+
+use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
+
+use crate::{
+    Draining, Error, Gateway, Limits,
+    error::ErrorKind,
+    transport::{Drain, Service, bind},
+};
+
+/// Where a server listens unless told otherwise: every interface, IPv4 and IPv6.
+const DEFAULT_ADDRESS: &str = "[::]:50051";
+
+/// A gateway that listens. Connections are accepted once [`serve`](Self::serve) runs.
+///
+/// ```no_run
+/// use descant::{Gateway, Schema, Server, handlers::Echo};
+///
+/// # async fn example() -> Result<(), descant::Error> {
+/// let gateway = Gateway::builder(Schema::load("api.binpb")?).route("*", Echo).build()?;
+/// let server = Server::builder(gateway).listen("[::]:50051").bind().await?;
+/// server.serve(tokio::signal::ctrl_c()).await
+/// # }
+/// ```
+pub struct Server {
+    service: Service<Gateway>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// Says where and how a server listens.
+#[derive(Debug)]
+#[must_use]
+pub struct ServerBuilder {
+    gateway: Gateway,
+    addresses: Vec<String>,
+    limits: Limits,
+    reuse_port: bool,
+    workers: usize,
+}
+
+impl Server {
+    /// A server for a gateway.
+    pub fn builder(gateway: Gateway) -> ServerBuilder {
+        ServerBuilder {
+            gateway,
+            addresses: Vec::new(),
+            limits: Limits::default(),
+            reuse_port: false,
+            workers: 1,
+        }
+    }
+
+    /// Where it listens, with the ports that the system chose. A host name may stand for several.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Knows when the server begins to stop. Whoever keeps calls open, as a health service does, waits for it and ends them.
+    pub fn draining(&self) -> Draining {
+        self.service.drain.watch()
+    }
+
+    /// Serves until `shutdown` is ready; dropped, it stops as well.
+    ///
+    /// Then nothing new is accepted, peers are asked to go elsewhere, and calls in flight may finish within
+    /// [`Limits::grace`]; what is left after that is cut off.
+    ///
+    /// Connections are served on the runtime that this is called on; see [`ServerBuilder::workers`].
+    ///
+    /// # Errors
+    /// If a thread or a listener cannot be started.
+    pub async fn serve(self, shutdown: impl Future) -> Result<(), Error> {
+        let served = self.service.run(shutdown).await;
+        Ok(served.map_err(ErrorKind::Serve)?)
+    }
+}
+
+impl ServerBuilder {
+    /// Listens here as well: `127.0.0.1:50051`, `localhost:50051` (all addresses of the name), `:50051` (every interface).
+    ///
+    /// Without any it is `[::]:50051`, which takes IPv4 too. Port 0 lets the system choose.
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.addresses.push(address.into());
+        self
+    }
+
+    /// What peers may take; see there for the defaults.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Shares the port with other servers that ask for the same, for instance a successor: `SO_REUSEPORT`. Default no.
+    pub fn reuse_port(mut self, reuse_port: bool) -> Self {
+        self.reuse_port = reuse_port;
+        self
+    }
+
+    /// How many runtimes serve connections: the one that [`Server::serve`] is called on, and for each beyond it a thread of
+    /// its own with a current-thread runtime. Default 1.
+    ///
+    /// On a current-thread runtime with as many workers as cores a call takes half the CPU of tokio's multi-thread
+    /// runtime. Handlers then must not block, and what they spawn stays on the runtime of their connection.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Listens.
+    ///
+    /// # Errors
+    /// If an address cannot be listened on: a message that says why, and how to mend it.
+    pub async fn bind(mut self) -> Result<Server, Error> {
+        if self.addresses.is_empty() {
+            self.addresses.push(DEFAULT_ADDRESS.to_owned());
+        }
+        let mut listeners = Vec::new();
+        for address in &self.addresses {
+            listeners.extend(bind(address, self.reuse_port).await.map_err(ErrorKind::Bind)?);
+        }
+        let addresses = listeners.iter().map(std::net::TcpListener::local_addr);
+        Ok(Server {
+            addresses: addresses.collect::<Result<_, _>>().map_err(ErrorKind::Serve)?,
+            service: Service {
+                serve: self.gateway,
+                listeners,
+                limits: Arc::new(self.limits),
+                drain: Drain::new(),
+                workers: self.workers,
+            },
+        })
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}

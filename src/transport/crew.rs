@@ -1,0 +1,168 @@
+//! Who serves a connection: the runtime that accepted it, or one of several threads with a runtime each.
+//!
+//! tokio's multi-thread runtime takes twice the CPU a request of a current-thread one (measured), so a server of its own
+//! machine has one current-thread runtime a core. One accepts and hands each connection to whoever has fewest: few
+//! connections that live long would be spread badly by the kernel's hash (`SO_REUSEPORT`).
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use tokio::{
+    net::TcpStream,
+    sync::{Notify, mpsc, oneshot},
+};
+
+use super::gate::Pass;
+
+/// A connection that nobody serves yet.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) socket: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) pass: Pass,
+}
+
+/// Serves connections: a task each, on the runtime of the thread that calls it.
+pub(super) trait Host: Clone + Send + 'static {
+    /// Begins to serve. `seat` is dropped when the connection has ended.
+    fn host(&self, accepted: Accepted, seat: Seat);
+}
+
+/// All who serve; the first is the runtime that accepts.
+#[derive(Debug)]
+pub(super) struct Crew<H> {
+    host: H,
+    home: Arc<Load>,
+    workers: Vec<Worker>,
+}
+
+/// A thread that serves what is handed to it.
+#[derive(Debug)]
+struct Worker {
+    load: Arc<Load>,
+    hand: mpsc::UnboundedSender<Handed>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// A connection on its way to another thread, no longer bound to a runtime.
+type Handed = (std::net::TcpStream, SocketAddr, Pass, Seat);
+
+/// How many connections one of the crew has.
+#[derive(Debug, Default)]
+struct Load {
+    count: AtomicUsize,
+    empty: Notify,
+}
+
+/// One connection's place in the count.
+#[derive(Debug)]
+pub(super) struct Seat(Arc<Load>);
+
+impl<H: Host> Crew<H> {
+    /// `size` of them; for the first no thread is started.
+    pub(super) fn start(size: usize, host: &H) -> io::Result<Self> {
+        let workers = (1..size).map(|number| Worker::start(number, host.clone()));
+        Ok(Self {
+            host: host.clone(),
+            home: Arc::default(),
+            workers: workers.collect::<io::Result<_>>()?,
+        })
+    }
+
+    /// Gives a connection to whoever has fewest.
+    pub(super) fn take(&self, accepted: Accepted) {
+        let least = self.workers.iter().min_by_key(|worker| worker.load.count());
+        match least.filter(|worker| worker.load.count() < self.home.count()) {
+            None => self.host.host(accepted, Seat::take(&self.home)),
+            Some(worker) => worker.take(accepted),
+        }
+    }
+
+    /// Waits until nobody serves any more. Nothing may be handed out meanwhile.
+    pub(super) async fn end(self) {
+        self.home.empty().await;
+        for Worker { hand, ended, .. } in self.workers {
+            drop(hand);
+            // An error says that the thread is gone.
+            let _ = ended.await;
+        }
+    }
+}
+
+impl Worker {
+    fn start<H: Host>(number: usize, host: H) -> io::Result<Self> {
+        let (hand, handed) = mpsc::unbounded_channel();
+        let (ending, ended) = oneshot::channel();
+        let load = Arc::<Load>::default();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let own = load.clone();
+        thread::Builder::new()
+            .name(format!("descant-{number}"))
+            .spawn(move || {
+                runtime.block_on(work(handed, host, own));
+                // Nobody may be waiting any more.
+                let _ = ending.send(());
+            })?;
+        Ok(Self { load, hand, ended })
+    }
+
+    fn take(&self, accepted: Accepted) {
+        let Accepted { socket, peer, pass } = accepted;
+        match socket.into_std() {
+            Ok(socket) => {
+                // Fails if the thread is gone; then so is the connection.
+                let _ = self.hand.send((socket, peer, pass, Seat::take(&self.load)));
+            }
+            Err(error) => tracing::warn!(%peer, %error, "a connection could not be handed over"),
+        }
+    }
+}
+
+async fn work<H: Host>(mut handed: mpsc::UnboundedReceiver<Handed>, host: H, load: Arc<Load>) {
+    while let Some((socket, peer, pass, seat)) = handed.recv().await {
+        match TcpStream::from_std(socket) {
+            Ok(socket) => host.host(Accepted { socket, peer, pass }, seat),
+            Err(error) => tracing::warn!(%peer, %error, "a connection could not be taken over"),
+        }
+    }
+    load.empty().await;
+}
+
+impl Load {
+    fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    async fn empty(&self) {
+        loop {
+            // Made before the count is looked at, it misses no notice.
+            let notice = self.empty.notified();
+            if self.count.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            notice.await;
+        }
+    }
+}
+
+impl Seat {
+    fn take(load: &Arc<Load>) -> Self {
+        load.count.fetch_add(1, Ordering::Relaxed);
+        Self(load.clone())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.empty.notify_waiters();
+        }
+    }
+}
