@@ -1,5 +1,64 @@
-//! The handler contract.
+//! How calls are answered: the contract between Descant and its handlers, and the handlers that
+//! come with it.
+//!
+//! This crate knows neither listeners nor protocols: gRPC, gRPC-Web, Connect and REST calls all look
+//! the same here. Who writes a handler or a layer depends on it alone, with `default-features = false`.
+//!
+//! # The words
+//!
+//! ```text
+//!            Call ------> Layer ------> Handler
+//!  metadata, messages                      |
+//!           Reply <------ Layer <----------+
+//!  metadata, messages, trailers
+//! ```
+//!
+//! | word | is |
+//! |---|---|
+//! | [`Handler`] | answers calls: one method, a service, or everything there is |
+//! | [`Layer`] | wraps a handler in a handler; a closure will do: [`layer::from_fn`] |
+//! | [`Call`] | what comes in: the method, [`Metadata`], [`Messages`], deadline, [`Peer`], [`RequestId`], [`Extensions`] |
+//! | [`Reply`] | what goes out: [`Metadata`], then [`Messages`] |
+//! | [`Messages`] | zero or more messages, then trailers; pulled, never pushed |
+//! | [`Message`] | one message, as wire bytes or as a tree, whichever it was last |
+//! | [`Status`] | why a call failed: a [`Code`], words for people, details for programs |
+//!
+//! # One call, as a grammar
+//!
+//! ```text
+//! Call  = Metadata *Message
+//! Reply = Metadata *Message ( Trailers / Status )
+//!       / Status
+//! ```
+//!
+//! "Exactly one message" is a stream of one, checked by [`Messages::only`], so the four shapes of
+//! gRPC have one signature. Backpressure is polling: nothing is produced before the other side has
+//! room for it. Cancellation is dropping: a caller who leaves drops the handler's future, or the
+//! reply's messages.
+//!
+//! # Ways to write a handler
+//!
+//! - [`typed`]: a closure or an async function over messages of your own types, over dynamic trees,
+//!   or over bytes. Most handlers are this.
+//! - [`Handler`] itself: for what works on messages of any type, such as a proxy.
+//!
+//! # Features
+//!
+//! | feature | default | handler |
+//! |---|---|---|
+//! | `echo` | yes | [`Echo`]: answers with the question |
+//! | `reflection` | yes | [`Reflection`]: `grpc.reflection.v1` and `v1alpha` |
+//!
+//! # Layout
+//!
+//! `call`, `reply`, `handler`, `layer` are the contract; `message`, `messages`, `metadata`, `status`, `code`,
+//! `peer`, `request_id`, `extensions` what it is made of; `typed` the adapters; `echo`, `reflection`,
+//! `health` the built-in handlers.
 
+#![cfg_attr(
+    not(all(feature = "echo", feature = "reflection", feature = "health")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
@@ -18,6 +77,8 @@ mod message;
 mod messages;
 mod metadata;
 mod peer;
+#[cfg(feature = "reflection")]
+mod reflection;
 mod reply;
 mod request_id;
 mod status;
@@ -31,6 +92,8 @@ pub use async_trait::async_trait;
 
 #[cfg(feature = "echo")]
 pub use self::echo::Echo;
+#[cfg(feature = "reflection")]
+pub use self::reflection::{Reflection, ReflectionError};
 pub use self::{
     call::Call,
     code::Code,

@@ -1,0 +1,126 @@
+//! What a server can do, told to those who ask.
+
+mod answer;
+mod scope;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashSet,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use descant_descriptors::{Schema, Shape};
+use prost::Message as _;
+
+pub use self::scope::ReflectionError;
+use self::{
+    answer::Desk,
+    scope::Scope,
+    wire::{Request, Response},
+};
+use crate::{Call, Handler, Message, MessageStream, Messages, Reply, Status};
+
+/// A request of up to this many bytes is repeated in its response.
+const REPEATED: usize = 4096;
+
+/// Server reflection: `grpc.reflection.v1` and `grpc.reflection.v1alpha`, which look the same on the wire.
+///
+/// ```text
+/// *( Request Response )
+/// ```
+///
+/// Answers come from the schema of the call itself, so they cannot disagree with what is served.
+/// Files are sent byte for byte as they were loaded: the one asked for first, then what it imports,
+/// directly or not, and the stream has not sent yet (up to 3 MiB at once: clients ask for what they
+/// miss). What does not exist is an `error_response`
+/// with the code `NOT_FOUND`, a request without a question one with `INVALID_ARGUMENT`; neither
+/// ends the call. `valid_host` is the request's `host`, `original_request` the request, unless it is
+/// so large that it can only be abuse.
+///
+/// Source: gRPC core, `doc/server-reflection.md`, and `grpc/reflection/v1/reflection.proto`.
+#[derive(Clone, Debug, Default)]
+pub struct Reflection {
+    scope: Option<Arc<Scope>>,
+}
+
+impl Reflection {
+    /// Tells everything that the schema holds.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Tells of these services only, and of the files that they need: the services' own, and what
+    /// those import. Every name must be a service of the schema, and there must be one.
+    ///
+    /// `list_services` gives exactly these names. So reflection itself is listed only if it is
+    /// named, while without a limit it is listed as any other service, as grpc-go has it.
+    ///
+    /// Files are sent whole: what else the file of a named service declares can be read there.
+    pub fn only<N: AsRef<str>>(schema: &Schema, names: impl IntoIterator<Item = N>) -> Result<Self, ReflectionError> {
+        Ok(Self {
+            scope: Some(Arc::new(Scope::new(schema, names)?)),
+        })
+    }
+}
+
+#[async_trait]
+impl Handler for Reflection {
+    async fn call(&self, call: Call) -> Result<Reply, Status> {
+        if call.method.name() != "ServerReflectionInfo" || call.method.shape() != Shape::Bidi {
+            let name = call.method.full_name();
+            return Err(Status::unimplemented(format!(
+                "{name} is no method of grpc.reflection.v1.ServerReflection"
+            )));
+        }
+        let session = Session {
+            schema: call.method.schema().clone(),
+            requests: call.messages,
+            scope: self.scope.clone(),
+            sent: HashSet::new(),
+        };
+        Ok(Messages::stream(session).into())
+    }
+}
+
+/// One stream of requests, each answered when the client has room for the answer.
+struct Session {
+    requests: Messages,
+    schema: Schema,
+    scope: Option<Arc<Scope>>,
+    sent: HashSet<String>,
+}
+
+impl Session {
+    fn respond(&mut self, request: Message) -> Result<Message, Status> {
+        let wire: Bytes = request.into_wire();
+        let Request { host, query } = Message::from_wire(wire.clone()).decode()?;
+        let mut desk = Desk {
+            schema: &self.schema,
+            scope: self.scope.as_deref(),
+            sent: &mut self.sent,
+        };
+        let answer = Some(desk.answer(query));
+        let repeated = wire.len() <= REPEATED;
+        let response = Response {
+            valid_host: if repeated { host } else { String::new() },
+            original_request: repeated.then_some(wire),
+            answer,
+        };
+        // The only copy of the files' bytes.
+        Ok(Message::from_wire(response.encode_to_vec().into()))
+    }
+}
+
+impl MessageStream for Session {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let request = ready!(self.requests.poll_next(cx));
+        Poll::Ready(request.map(|request| self.respond(request?)))
+    }
+}
