@@ -48,6 +48,7 @@
 //! |---|---|---|
 //! | `echo` | yes | [`Echo`]: answers with the question |
 //! | `reflection` | yes | [`Reflection`]: `grpc.reflection.v1` and `v1alpha` |
+//! | `health` | yes | [`Health`]: `grpc.health.v1` |
 //!
 //! # Layout
 //!
@@ -72,6 +73,8 @@ mod extensions;
 #[cfg(test)]
 mod fixtures;
 mod handler;
+#[cfg(feature = "health")]
+mod health;
 pub mod layer;
 mod message;
 mod messages;
@@ -92,6 +95,8 @@ pub use async_trait::async_trait;
 
 #[cfg(feature = "echo")]
 pub use self::echo::Echo;
+#[cfg(feature = "health")]
+pub use self::health::{Health, ServingStatus};
 #[cfg(feature = "reflection")]
 pub use self::reflection::{Reflection, ReflectionError};
 pub use self::{
