@@ -22,10 +22,10 @@ fn the_shipped_set_is_up_to_date() {
     let root = crate_folder.join("protos");
     let mut files = Vec::new();
     sources(&root, &mut files);
-    let mut compiler = protox::Compiler::new([&root]).unwrap();
-    compiler.include_imports(true).include_source_info(true);
-    compiler.open_files(&files).unwrap();
-    let compiled = compiler.encode_file_descriptor_set();
+    let mut protox = protox::Compiler::new([&root]).unwrap();
+    protox.include_imports(true).include_source_info(true);
+    protox.open_files(&files).unwrap();
+    let compiled = protox.encode_file_descriptor_set();
 
     let shipped = crate_folder.join("src/shipped.binpb");
     if std::env::var_os("UPDATE_SHIPPED").is_some() {

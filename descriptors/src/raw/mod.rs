@@ -210,6 +210,7 @@ impl File<'_> {
             + self.reserved_ranges.len()
             + self.reserved_names.len()
             + self.dependencies.len()
+            + self.option_dependencies.len()
     }
 }
 

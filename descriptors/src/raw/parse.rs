@@ -10,18 +10,26 @@ use super::{
 impl<'a> File<'a> {
     /// Reads a file. What can't be read is left out and stands in `problems`; the caller refuses such files.
     pub(crate) fn parse(bytes: &'a [u8]) -> Self {
-        let mut scan = Scan::default();
-        scan.file.bytes = bytes;
-        scan.file(bytes);
-        scan.file
+        Scan::run(bytes, usize::MAX).file
+    }
+
+    /// Reads a file, if it has no more than `limit` elements (see [`File::elements`]). Room is made for no more than those.
+    pub(crate) fn parse_up_to(bytes: &'a [u8], limit: usize) -> Option<Self> {
+        let scan = Scan::run(bytes, limit);
+        (!scan.over).then_some(scan.file)
     }
 }
 
-/// The file so far, and the body of each message in its arena.
+/// The file so far.
 #[derive(Default)]
 struct Scan<'a> {
     file: File<'a>,
+    /// The body of each message in its arena.
     bodies: Vec<&'a [u8]>,
+    /// How many more elements may come.
+    left: usize,
+    /// Whether more came, and were left out.
+    over: bool,
 }
 
 /// How many problems of one file are kept: the first ones say enough.
@@ -32,6 +40,39 @@ fn index(length: usize) -> u32 {
 }
 
 impl<'a> Scan<'a> {
+    fn run(bytes: &'a [u8], limit: usize) -> Self {
+        let mut scan = Self {
+            left: limit,
+            ..Self::default()
+        };
+        scan.file.bytes = bytes;
+        if scan.count() {
+            scan.file(bytes);
+        }
+        scan
+    }
+
+    /// Counts one more element; false if that is too many.
+    fn count(&mut self) -> bool {
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => self.over = true,
+        }
+        !self.over
+    }
+
+    /// The body of an element, unless it is one too many.
+    fn element(&mut self, place: &'static str, value: Value<'a>) -> Option<&'a [u8]> {
+        let body = self.bytes(place, value)?;
+        self.count().then_some(body)
+    }
+
+    /// A text that counts as an element.
+    fn text_element(&mut self, place: &'static str, value: Value<'a>) -> Option<&'a str> {
+        let text = self.text(place, value)?;
+        self.count().then_some(text)
+    }
+
     fn problem(&mut self, place: &'static str, what: ProblemKind) {
         if self.file.problems.len() < MAX_PROBLEMS {
             self.file.problems.push(Problem { place, what });
@@ -116,14 +157,14 @@ impl<'a> Scan<'a> {
             1 => scan.file.name = scan.text("FileDescriptorProto.name", value),
             2 => scan.file.package = scan.text("FileDescriptorProto.package", value),
             3 => {
-                let name = scan.text("FileDescriptorProto.dependency", value);
+                let name = scan.text_element("FileDescriptorProto.dependency", value);
                 scan.file.dependencies.extend(name);
             }
-            4 => messages.extend(scan.bytes("FileDescriptorProto.message_type", value)),
-            5 => enums.extend(scan.bytes("FileDescriptorProto.enum_type", value)),
-            6 => services.extend(scan.bytes("FileDescriptorProto.service", value)),
+            4 => messages.extend(scan.element("FileDescriptorProto.message_type", value)),
+            5 => enums.extend(scan.element("FileDescriptorProto.enum_type", value)),
+            6 => services.extend(scan.element("FileDescriptorProto.service", value)),
             7 => {
-                if let Some(bytes) = scan.bytes("FileDescriptorProto.extension", value) {
+                if let Some(bytes) = scan.element("FileDescriptorProto.extension", value) {
                     scan.field(bytes, None);
                 }
             }
@@ -150,7 +191,7 @@ impl<'a> Scan<'a> {
             12 => scan.file.syntax = scan.text("FileDescriptorProto.syntax", value),
             14 => scan.file.edition = scan.int("FileDescriptorProto.edition", value),
             15 => {
-                let name = scan.text("FileDescriptorProto.option_dependency", value);
+                let name = scan.text_element("FileDescriptorProto.option_dependency", value);
                 scan.file.option_dependencies.extend(name);
             }
             _ => {}
@@ -192,19 +233,19 @@ impl<'a> Scan<'a> {
         self.each(PLACE, bytes, |scan, number, value| match number {
             1 => message.name = scan.text("DescriptorProto.name", value),
             2 => {
-                if let Some(bytes) = scan.bytes("DescriptorProto.field", value) {
+                if let Some(bytes) = scan.element("DescriptorProto.field", value) {
                     scan.field(bytes, Some(own));
                 }
             }
-            3 => nested.extend(scan.bytes("DescriptorProto.nested_type", value)),
-            4 => enums.extend(scan.bytes("DescriptorProto.enum_type", value)),
+            3 => nested.extend(scan.element("DescriptorProto.nested_type", value)),
+            4 => enums.extend(scan.element("DescriptorProto.enum_type", value)),
             5 => scan.extension_range(value),
-            6 => extensions.extend(scan.bytes("DescriptorProto.extension", value)),
+            6 => extensions.extend(scan.element("DescriptorProto.extension", value)),
             7 => scan.options("DescriptorProto.options", value, &mut message.options),
             8 => scan.oneof(value),
             9 => scan.reserved_range("DescriptorProto.reserved_range", value),
             10 => {
-                let name = scan.text("DescriptorProto.reserved_name", value);
+                let name = scan.text_element("DescriptorProto.reserved_name", value);
                 scan.file.reserved_names.extend(name);
             }
             11 => {
@@ -254,7 +295,7 @@ impl<'a> Scan<'a> {
     }
 
     fn oneof(&mut self, value: Value<'a>) {
-        let Some(bytes) = self.bytes("DescriptorProto.oneof_decl", value) else {
+        let Some(bytes) = self.element("DescriptorProto.oneof_decl", value) else {
             return;
         };
         let mut oneof = Oneof::default();
@@ -267,7 +308,7 @@ impl<'a> Scan<'a> {
     }
 
     fn extension_range(&mut self, value: Value<'a>) {
-        let Some(bytes) = self.bytes("DescriptorProto.extension_range", value) else {
+        let Some(bytes) = self.element("DescriptorProto.extension_range", value) else {
             return;
         };
         let mut range = ExtensionRange::default();
@@ -281,7 +322,7 @@ impl<'a> Scan<'a> {
     }
 
     fn reserved_range(&mut self, place: &'static str, value: Value<'a>) {
-        let Some(bytes) = self.bytes(place, value) else {
+        let Some(bytes) = self.element(place, value) else {
             return;
         };
         let mut range = (0, 0);
@@ -313,7 +354,7 @@ impl<'a> Scan<'a> {
             3 => scan.options("EnumDescriptorProto.options", value, &mut found.options),
             4 => scan.reserved_range("EnumDescriptorProto.reserved_range", value),
             5 => {
-                let name = scan.text("EnumDescriptorProto.reserved_name", value);
+                let name = scan.text_element("EnumDescriptorProto.reserved_name", value);
                 scan.file.reserved_names.extend(name);
             }
             6 => {
@@ -329,7 +370,7 @@ impl<'a> Scan<'a> {
     }
 
     fn value(&mut self, value: Value<'a>) {
-        let Some(bytes) = self.bytes("EnumDescriptorProto.value", value) else {
+        let Some(bytes) = self.element("EnumDescriptorProto.value", value) else {
             return;
         };
         let mut found = EnumValue::default();
@@ -356,7 +397,7 @@ impl<'a> Scan<'a> {
     }
 
     fn method(&mut self, value: Value<'a>) {
-        let Some(bytes) = self.bytes("ServiceDescriptorProto.method", value) else {
+        let Some(bytes) = self.element("ServiceDescriptorProto.method", value) else {
             return;
         };
         let mut method = Method::default();

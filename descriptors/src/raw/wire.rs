@@ -16,7 +16,7 @@ pub(crate) enum WireError {
 }
 
 /// The value of one field as it stands on the wire.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Varint(u64),
     Fixed64(u64),

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::{Schema, compile};
+use super::{
+    Schema,
+    compile::{self, MAX_TEXT, TooMuchText},
+    tables::Tables,
+};
 use crate::{
     Error, Severity,
     findings::{Findings, Position, Report},
@@ -82,27 +86,78 @@ impl SchemaBuilder {
     }
 
     /// Loads, checks and compiles everything that was added.
+    ///
+    /// # Errors
+    /// If there is a finding of severity [`Severity::Error`]; the error has all findings.
     pub fn build(self) -> Result<Schema, Error> {
         let mut findings = Findings::default();
-        let mut bytes = source::read(&self.sources, &mut findings);
-        let files: Vec<_> = bytes.iter().map(|bytes| raw::File::parse(bytes)).collect();
-        let missing = source::missing(&files, &self.builtins, &mut findings);
-        drop(files);
-        bytes.extend(missing);
-        let files: Vec<_> = bytes.iter().map(|bytes| raw::File::parse(bytes)).collect();
-        let linked = link::link(&files, &mut findings);
-        if findings.has_errors() {
-            return Err(Error::new(findings.into_sorted()));
+        let tables = self.tables(&mut findings);
+        let errors = findings.has_errors();
+        match tables {
+            Some(mut tables) if !errors => {
+                tables.findings = findings.into_sorted();
+                Ok(Schema(tables.into()))
+            }
+            _ => Err(Error::new(findings.into_sorted())),
         }
-        let Ok(mut tables) = compile::compile(&files, bytes.clone(), linked) else {
-            findings.add(Severity::Error, Position::default(), || Report {
-                what: "the full names of all messages and methods come to more than 256 MiB".to_owned(),
-                mend: "shorten them, or nest messages less deeply".to_owned(),
-                ..Report::default()
-            });
-            return Err(Error::new(findings.into_sorted()));
-        };
-        tables.findings = findings.into_sorted();
-        Ok(Schema(tables.into()))
     }
+
+    /// `None`: what stands in the way is among the findings.
+    fn tables(&self, findings: &mut Findings) -> Option<Tables> {
+        let loaded = source::read(&self.sources, self.limits.bytes, findings);
+        let mut left = self.limits.elements;
+        let mut files = self.parse(&loaded, &mut left, findings)?;
+        if !findings.has_errors() && files.iter().all(|file| file.services.is_empty()) {
+            report_no_services(findings);
+        }
+        let missing = source::missing(&files, &self.builtins, findings);
+        files.extend(self.parse(&missing, &mut left, findings)?);
+        let linked = link::link(&files, findings);
+        if findings.has_errors() {
+            return None;
+        }
+        let bytes = loaded.iter().chain(&missing).cloned().collect();
+        let tables = compile::compile(&files, bytes, linked);
+        tables.map_err(|error| report_text(error, findings)).ok()
+    }
+
+    fn parse<'a>(&self, bytes: &'a [Bytes], left: &mut usize, findings: &mut Findings) -> Option<Vec<raw::File<'a>>> {
+        let mut files = Vec::with_capacity(bytes.len());
+        for bytes in bytes {
+            let Some(file) = raw::File::parse_up_to(bytes, *left) else {
+                report_elements(self.limits.elements, findings);
+                return None;
+            };
+            *left -= file.elements();
+            files.push(file);
+        }
+        Some(files)
+    }
+}
+
+fn report_elements(limit: usize, findings: &mut Findings) {
+    findings.add(Severity::Error, Position::default(), || Report {
+        what: format!("the files have more elements than the limit `descriptor_elements`, {limit}"),
+        mend: "raise the limit, or load less".to_owned(),
+        ..Report::default()
+    });
+}
+
+fn report_text(TooMuchText: TooMuchText, findings: &mut Findings) {
+    findings.add(Severity::Error, Position::default(), || Report {
+        what: format!(
+            "the full names of messages and methods come to more than {} MiB",
+            MAX_TEXT >> 20
+        ),
+        mend: "shorten them, or nest messages less deeply".to_owned(),
+        ..Report::default()
+    });
+}
+
+fn report_no_services(findings: &mut Findings) {
+    findings.add(Severity::Warning, Position::default(), || Report {
+        what: "no file defines a service, so there is nothing to call".to_owned(),
+        mend: "load the files that define services".to_owned(),
+        ..Report::default()
+    });
 }

@@ -16,7 +16,7 @@ use crate::{
 
 /// How much text the full names of all messages, services and methods may come to, in bytes. Deeply nested
 /// messages with long names need far more than their set has.
-const MAX_TEXT: usize = 256 << 20;
+pub(super) const MAX_TEXT: usize = 256 << 20;
 
 /// The full names come to more than [`MAX_TEXT`].
 #[derive(Debug)]
@@ -96,7 +96,7 @@ fn joined(around: &str, name: &str) -> String {
     }
 }
 
-impl<'f, 'a> Compiler<'f, 'a> {
+impl<'a> Compiler<'_, 'a> {
     fn files(&mut self) {
         let Index { hasher, files, .. } = &mut self.tables.index;
         *files = HashTable::with_capacity(self.files.len());

@@ -1,9 +1,23 @@
-//! Where descriptors come from.
+//! Where descriptors come from: paths and bytes become the files of one set.
+//!
+//! ```text
+//! path -> folder (walk) -> content (what is it?) -> inflate -> set (slice)  \
+//!                       -> proto (compile)                   -> set (slice)  > merge -> fill
+//! ```
 
+mod content;
 mod fill;
+mod folder;
+mod inflate;
+mod merge;
+mod proto;
 mod set;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 
@@ -21,26 +35,174 @@ pub(crate) enum Source {
     Bytes { origin: String, bytes: Bytes },
 }
 
-/// The files of all sources, each a `FileDescriptorProto` sliced out of its set.
-pub(crate) fn read(sources: &[Source], findings: &mut Findings) -> Vec<Bytes> {
-    let mut files = Vec::new();
+/// One file of the set.
+#[derive(Debug, Clone)]
+struct Loaded {
+    /// The source that it came in.
+    origin: String,
+    /// A `FileDescriptorProto`, sliced out of its set.
+    bytes: Bytes,
+}
+
+impl Loaded {
+    fn is_named(&self, name: &str) -> bool {
+        merge::name(&self.bytes) == Some(name.as_bytes())
+    }
+}
+
+/// Reads all sources, at most `limit` bytes of them after inflation, as one set of files. Of identical files one is kept.
+pub(crate) fn read(sources: &[Source], limit: usize, findings: &mut Findings) -> Vec<Bytes> {
+    let mut reader = Reader {
+        limit,
+        left: limit,
+        files: Vec::new(),
+        findings,
+    };
+    if sources.is_empty() {
+        reader.refuse("", "there is nothing to load", "add a path or bytes");
+    }
     for source in sources {
-        let (origin, bytes) = match source {
-            Source::Bytes { origin, bytes } => (origin.clone(), Ok(bytes.clone())),
-            Source::Path(path) => (path.display().to_string(), fs::read(path).map(Bytes::from)),
+        match source {
+            Source::Path(path) => reader.path(path),
+            Source::Bytes { origin, bytes } => reader.bytes(origin, bytes),
+        }
+    }
+    merge::merge(reader.files, findings)
+}
+
+/// The files so far, and how much more may come.
+#[derive(Debug)]
+struct Reader<'r> {
+    limit: usize,
+    left: usize,
+    files: Vec<Loaded>,
+    findings: &'r mut Findings,
+}
+
+/// Why bytes could not be had.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// More than the limit leaves.
+    #[error("too large")]
+    TooLarge,
+}
+
+impl Reader<'_> {
+    fn refuse(&mut self, file: &str, what: impl Into<String>, mend: impl Into<String>) {
+        self.findings.add(Severity::Error, Position::default(), || Report {
+            file: file.to_owned(),
+            what: what.into(),
+            mend: mend.into(),
+            ..Report::default()
+        });
+    }
+
+    fn path(&mut self, path: &Path) {
+        match path.metadata() {
+            Ok(metadata) if metadata.is_dir() => self.folder(path),
+            Ok(_) if is_proto(path) => proto::compile(self, &proto::Unit::file(path)),
+            Ok(_) => self.file(path),
+            Err(error) => self.unreadable(path, &error),
+        }
+    }
+
+    fn folder(&mut self, folder: &Path) {
+        let found = folder::walk(folder);
+        for (path, error) in &found.errors {
+            self.refuse(
+                &path.display().to_string(),
+                error.to_string(),
+                "check the path and its permissions",
+            );
+        }
+        if found.sets.is_empty() && found.protos.is_empty() && found.errors.is_empty() {
+            self.refuse(
+                &folder.display().to_string(),
+                "the folder has no .proto file and no descriptor set in it",
+                format!("give another folder; descriptor sets end in {}", folder::ENDINGS),
+            );
+        }
+        for path in &found.sets {
+            self.file(path);
+        }
+        if !found.protos.is_empty() {
+            proto::compile(self, &proto::Unit::folder(folder, found.protos));
+        }
+    }
+
+    /// A descriptor set file; what it is, its content tells.
+    fn file(&mut self, path: &Path) {
+        let origin = path.display().to_string();
+        // One byte more tells a file that just fits from one that does not.
+        let read = File::open(path)
+            .map_err(ReadError::from)
+            .and_then(|file| read_up_to(file, self.left));
+        match read {
+            Ok(bytes) => self.bytes(&origin, &bytes.into()),
+            Err(ReadError::TooLarge) => self.too_large(&origin),
+            Err(ReadError::Io(error)) => self.unreadable(path, &error),
+        }
+    }
+
+    fn bytes(&mut self, origin: &str, bytes: &Bytes) {
+        let Some(compression) = content::compression(bytes) else {
+            return self.set(origin, bytes);
         };
-        match bytes {
-            Ok(bytes) => set::split(&origin, &bytes, &mut files, findings),
-            Err(error) => {
-                let what = format!("cannot be read: {error}");
-                findings.add(Severity::Error, Position::default(), || Report {
-                    file: origin,
-                    what,
-                    mend: "check the path".to_owned(),
-                    ..Report::default()
-                });
+        match inflate::inflate(compression, bytes, self.left) {
+            Ok(inflated) => self.set(origin, &inflated.into()),
+            Err(ReadError::TooLarge) => self.too_large(origin),
+            Err(ReadError::Io(error)) => {
+                let what = format!("it is compressed with {compression} and cannot be inflated: {error}");
+                self.refuse(origin, what, "copy or make it anew: it is cut off or damaged");
             }
         }
     }
-    files
+
+    fn set(&mut self, origin: &str, bytes: &Bytes) {
+        if bytes.len() > self.left {
+            return self.too_large(origin);
+        }
+        self.left -= bytes.len();
+        match set::split(bytes) {
+            Ok(files) => self.files.extend(files.into_iter().map(|bytes| Loaded {
+                origin: origin.to_owned(),
+                bytes,
+            })),
+            Err(refusal) => self.refuse(origin, refusal.what, refusal.mend),
+        }
+    }
+
+    fn too_large(&mut self, origin: &str) {
+        let what = format!(
+            "with it, the sources come to more than the limit `descriptor_bytes`, {}",
+            self.limit
+        );
+        self.refuse(origin, what, "raise the limit, or load less");
+    }
+
+    fn unreadable(&mut self, path: &Path, error: &io::Error) {
+        let what = match error.kind() {
+            io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+            _ => format!("it cannot be read: {error}"),
+        };
+        self.refuse(&path.display().to_string(), what, "check the path and its permissions");
+    }
+}
+
+fn is_proto(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "proto")
+}
+
+/// Reads to the end, unless that is beyond `limit` bytes. Room is made for bytes that came, never for promised ones.
+fn read_up_to(from: impl Read, limit: usize) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    from.take(most).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        return Err(ReadError::TooLarge);
+    }
+    bytes.shrink_to_fit();
+    Ok(bytes)
 }

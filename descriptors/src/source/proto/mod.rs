@@ -1,0 +1,120 @@
+//! `.proto` sources, compiled in memory.
+//!
+//! protox compiles proto2 and proto3. It knows no editions: those are left to `protoc` or `buf`, if there is one.
+
+mod outline;
+mod protox;
+mod resolver;
+mod roots;
+mod tool;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use super::{ReadError, Reader, read_up_to};
+use crate::findings::Shown;
+use outline::Outline;
+use protox::Outcome;
+use roots::Layout;
+use tool::ToolError;
+
+/// Sources that are compiled together.
+#[derive(Debug)]
+pub(super) struct Unit {
+    /// What was given, for reports.
+    origin: String,
+    /// The folder that was given, or that of the file.
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+impl Unit {
+    /// A single file.
+    pub(super) fn file(path: &Path) -> Self {
+        Self {
+            origin: path.display().to_string(),
+            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+            files: vec![path.to_owned()],
+        }
+    }
+
+    /// The files of a folder.
+    pub(super) fn folder(folder: &Path, files: Vec<PathBuf>) -> Self {
+        Self {
+            origin: folder.display().to_string(),
+            folder: folder.to_owned(),
+            files,
+        }
+    }
+}
+
+/// Compiles a unit; what it imports comes along, except for what Descant ships.
+pub(super) fn compile(reader: &mut Reader<'_>, unit: &Unit) {
+    let outlines: Vec<_> = unit.files.iter().map(|path| outline(path, reader.left)).collect();
+    let layout = Layout::of(unit, &outlines);
+    match protox::compile(&layout, reader.left) {
+        Outcome::Compiled { set, shipped } => {
+            let start = reader.files.len();
+            reader.set(&unit.origin, &set.into());
+            let mut compiled = reader.files.split_off(start);
+            compiled.retain(|file| !shipped.iter().any(|name| file.is_named(name)));
+            reader.files.append(&mut compiled);
+        }
+        Outcome::TooLarge => reader.too_large(&unit.origin),
+        Outcome::Edition { name, edition } => compile_elsewhere(reader, unit, &layout, &name, &edition),
+        Outcome::Refused(errors) => {
+            for error in errors {
+                reader.refuse(&error.file, error.what, error.mend);
+            }
+        }
+        Outcome::Crashed => {
+            let mend = format!("make a descriptor set: {}", commands(unit, &layout));
+            reader.refuse(&unit.origin, "the compiler inside Descant (protox) crashes on it", mend);
+        }
+    }
+}
+
+/// What cannot be read has no outline; the compiler reports it.
+fn outline(path: &Path, limit: usize) -> Outline {
+    let bytes = File::open(path)
+        .map_err(ReadError::from)
+        .and_then(|file| read_up_to(file, limit));
+    bytes
+        .map(|bytes| Outline::of(&String::from_utf8_lossy(&bytes)))
+        .unwrap_or_default()
+}
+
+fn compile_elsewhere(reader: &mut Reader<'_>, unit: &Unit, layout: &Layout, name: &str, edition: &str) {
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let error = match tool::compile(&search, layout, reader.left) {
+        Ok(set) => return reader.set(&unit.origin, &set.into()),
+        Err(ToolError::TooLarge { .. }) => return reader.too_large(&unit.origin),
+        Err(error) => error,
+    };
+    let what = format!(
+        "it is of edition {}, which Descant compiles with `protoc` or `buf`, but {error}",
+        Shown(edition)
+    );
+    let mend = match error {
+        ToolError::Refused { .. } => "mend what the compiler complains about".to_owned(),
+        _ => format!(
+            "install one of them, or make a descriptor set elsewhere: {}",
+            commands(unit, layout)
+        ),
+    };
+    reader.refuse(name, what, mend);
+}
+
+/// The commands that make a descriptor set of a unit.
+fn commands(unit: &Unit, layout: &Layout) -> String {
+    let root = layout.roots.first().unwrap_or(&unit.folder).display();
+    let file = match layout.files.as_slice() {
+        [(name, _)] => name.as_str(),
+        _ => "FILE...",
+    };
+    format!(
+        "`buf build {root} -o api.binpb`, or `protoc -I {root} --include_imports --include_source_info -o api.binpb {file}`"
+    )
+}

@@ -1,0 +1,100 @@
+//! The compiler in the process.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use super::{
+    resolver::{Resolver, Seen},
+    roots::Layout,
+};
+
+/// protox recurses over what it compiles; the resolver bounds the depth, and this is ample for it.
+const STACK: usize = 64 << 20;
+
+/// What came of compiling.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// A descriptor set with everything in it, and the names of those files that Descant itself gave.
+    Compiled { set: Vec<u8>, shipped: Vec<String> },
+    /// The sources come to more than may be read.
+    TooLarge,
+    /// A file is of an edition.
+    Edition { name: String, edition: String },
+    /// One error for each file that was refused.
+    Refused(Vec<CompileError>),
+    /// A bug of the compiler.
+    Crashed,
+}
+
+/// Why one file was refused.
+#[derive(Debug)]
+pub(super) struct CompileError {
+    pub(super) file: String,
+    pub(super) what: String,
+    pub(super) mend: &'static str,
+}
+
+/// Compiles the files of a layout, reading at most `limit` bytes of sources.
+pub(super) fn compile(layout: &Layout, limit: usize) -> Outcome {
+    let (resolver, seen) = Resolver::new(layout, limit);
+    let names: Vec<_> = layout.files.iter().map(|(name, _)| name.clone()).collect();
+    let thread = thread::Builder::new()
+        .stack_size(STACK)
+        .spawn(move || run(resolver, &names));
+    let Ok(Ok(result)) = thread.map(thread::JoinHandle::join) else {
+        return Outcome::Crashed;
+    };
+    outcome(result, &seen)
+}
+
+fn outcome(result: Result<Vec<u8>, Vec<CompileError>>, seen: &Arc<Mutex<Seen>>) -> Outcome {
+    let seen = mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    match (seen, result) {
+        (Seen { too_large: true, .. }, _) => Outcome::TooLarge,
+        (
+            Seen {
+                edition: Some((name, edition)),
+                ..
+            },
+            _,
+        ) => Outcome::Edition { name, edition },
+        (Seen { shipped, .. }, Ok(set)) => Outcome::Compiled { set, shipped },
+        (_, Err(errors)) => Outcome::Refused(errors),
+    }
+}
+
+fn run(resolver: Resolver, names: &[String]) -> Result<Vec<u8>, Vec<CompileError>> {
+    let mut compiler = protox::Compiler::with_file_resolver(resolver);
+    compiler.include_imports(true).include_source_info(true);
+    let mut errors = Vec::new();
+    for name in names {
+        if let Err(error) = compiler.open_file(name) {
+            errors.push(describe(name, &error));
+        }
+    }
+    if errors.is_empty() {
+        Ok(compiler.encode_file_descriptor_set())
+    } else {
+        Err(errors)
+    }
+}
+
+/// protox says where in `Debug` only, as `file:line:column: message`.
+fn describe(name: &str, error: &protox::Error) -> CompileError {
+    let file = error.file().unwrap_or(name);
+    let message = error.to_string();
+    let placed = format!("{error:?}");
+    let placed = placed.strip_prefix(file).and_then(|rest| rest.strip_prefix(':'));
+    CompileError {
+        file: file.to_owned(),
+        what: placed.map_or_else(|| message.clone(), |placed| format!("line {}", placed.trim_start())),
+        mend: if message.starts_with("import '") {
+            "load the folder that its import paths start from"
+        } else {
+            "mend the source"
+        },
+    }
+}

@@ -1,0 +1,119 @@
+//! Gives protox the files that it asks for.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use protox::{
+    Error,
+    file::{File, FileResolver},
+};
+
+use super::{
+    super::{ReadError, read_up_to},
+    outline::Outline,
+    roots::{self, Layout},
+};
+use crate::shipped;
+
+/// Deeper nesting protox is not given: it recurses over it. protoc stops messages at 32 levels; options come on top.
+const MAX_DEPTH: usize = 200;
+
+/// What turned up while files were opened.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Names of the files that came from Descant itself.
+    pub(super) shipped: Vec<String>,
+    /// The first file of an edition: its name and edition.
+    pub(super) edition: Option<(String, String)>,
+    /// Whether the sources come to more than may be read.
+    pub(super) too_large: bool,
+    /// How much more may be read, in bytes.
+    left: usize,
+}
+
+/// Looks in the unit, then from each root, then among the shipped files.
+#[derive(Debug)]
+pub(super) struct Resolver {
+    files: HashMap<String, PathBuf>,
+    roots: Vec<PathBuf>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// Why a file is not given to protox. Reported by the caller, who knows more.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("the file is of edition {0}")]
+    Edition(String),
+    #[error("the sources are too large")]
+    TooLarge,
+    #[error("braces and brackets are nested more than {MAX_DEPTH} levels deep")]
+    Depth,
+    #[error("the file is not valid UTF-8")]
+    Utf8,
+}
+
+impl Resolver {
+    pub(super) fn new(layout: &Layout, limit: usize) -> (Self, Arc<Mutex<Seen>>) {
+        let seen = Arc::new(Mutex::new(Seen {
+            left: limit,
+            ..Seen::default()
+        }));
+        let resolver = Self {
+            files: layout.files.iter().cloned().collect(),
+            roots: layout.roots.clone(),
+            seen: Arc::clone(&seen),
+        };
+        (resolver, seen)
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        let given = self.files.get(name).cloned();
+        given.or_else(|| self.roots.iter().find_map(|root| roots::inside(root, name)))
+    }
+
+    fn read(&self, path: &PathBuf) -> Result<String, Error> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = match read_up_to(fs::File::open(path)?, seen.left) {
+            Ok(bytes) => bytes,
+            Err(ReadError::Io(error)) => return Err(error.into()),
+            Err(ReadError::TooLarge) => {
+                seen.too_large = true;
+                return Err(Error::new(Refusal::TooLarge));
+            }
+        };
+        seen.left -= bytes.len();
+        String::from_utf8(bytes).map_err(|_| Error::new(Refusal::Utf8))
+    }
+
+    fn source(&self, name: &str, path: &PathBuf) -> Result<File, Error> {
+        let source = self.read(path)?;
+        let outline = Outline::of(&source);
+        if outline.depth > MAX_DEPTH {
+            return Err(Error::new(Refusal::Depth));
+        }
+        if let Some(edition) = outline.edition {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.edition.get_or_insert_with(|| (name.to_owned(), edition.clone()));
+            return Err(Error::new(Refusal::Edition(edition)));
+        }
+        File::from_source(name, &source)
+    }
+}
+
+impl FileResolver for Resolver {
+    fn open_file(&self, name: &str) -> Result<File, Error> {
+        if let Some(path) = self.path(name) {
+            return self.source(name, &path);
+        }
+        let Some(file) = shipped::file(name) else {
+            return Err(Error::file_not_found(name));
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.shipped.push(name.to_owned());
+        File::decode_file_descriptor_proto(file).map_err(Error::new)
+    }
+}

@@ -1,0 +1,435 @@
+//! Where descriptors may come from, and what is said about what is none.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use descant_descriptors::{Error, Finding, LoadLimits, Schema, Severity};
+use prost::Message;
+use prost_types::{FileDescriptorProto, FileDescriptorSet, SourceCodeInfo};
+use tempfile::TempDir;
+
+const BOOK: &str = r#"
+    syntax = "proto3";
+    package shop.v1;
+    import "google/protobuf/timestamp.proto";
+    // A book.
+    message Book { string title = 1; google.protobuf.Timestamp printed = 2; }
+"#;
+const SHELF: &str = r#"
+    syntax = "proto3";
+    package shop.v1;
+    import "shop/v1/book.proto";
+    service Shelf { rpc Get(Book) returns (Book); }
+"#;
+
+fn folder(files: &[(&str, &[u8])]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+fn protos() -> TempDir {
+    folder(&[
+        ("shop/v1/book.proto", BOOK.as_bytes()),
+        ("shop/v1/shelf.proto", SHELF.as_bytes()),
+    ])
+}
+
+fn file(name: &str) -> FileDescriptorProto {
+    FileDescriptorProto {
+        name: Some(name.into()),
+        package: Some("shop".into()),
+        ..FileDescriptorProto::default()
+    }
+}
+
+fn set(files: &[FileDescriptorProto]) -> Vec<u8> {
+    FileDescriptorSet { file: files.to_vec() }.encode_to_vec()
+}
+
+fn names(schema: &Schema) -> Vec<String> {
+    schema.files().map(|file| file.name().to_owned()).collect()
+}
+
+/// What and how to mend it, of the only error.
+fn error(result: Result<Schema, Error>) -> (String, String) {
+    let error = result.unwrap_err();
+    let errors: Vec<&Finding> = error
+        .findings()
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .collect();
+    let [only] = errors.as_slice() else {
+        panic!("{:#?}", error.findings());
+    };
+    (only.what.clone(), only.mend.clone())
+}
+
+const MAKE: &str = "make a descriptor set: `buf build -o api.binpb`, or `protoc --include_imports --include_source_info -o api.binpb FILE`";
+
+#[test]
+fn sets_are_read_from_files_whatever_their_ending() {
+    let bytes = set(&[file("a.proto")]);
+    let folder = folder(&[("api.binpb", &bytes), ("api", &bytes), ("api.json", &bytes)]);
+    for name in ["api.binpb", "api", "api.json"] {
+        assert_eq!(names(&Schema::load(folder.path().join(name)).unwrap()), ["a.proto"]);
+    }
+}
+
+#[test]
+fn compressed_sets_are_inflated() {
+    let bytes = set(&[file("a.proto")]);
+    for packed in [gzip(&bytes), zstd::encode_all(bytes.as_slice(), 3).unwrap()] {
+        let schema = Schema::from_bytes(packed.clone()).unwrap();
+        assert_eq!(schema.file("a.proto").unwrap().bytes(), file("a.proto").encode_to_vec());
+        let cut = error(Schema::from_bytes(packed[..packed.len() - 6].to_vec()));
+        assert_eq!(cut.1, "copy or make it anew: it is cut off or damaged");
+        assert!(cut.0.starts_with("it is compressed with "), "{}", cut.0);
+    }
+    assert_eq!(
+        error(Schema::from_bytes(gzip(&gzip(&bytes)))).0,
+        "it is compressed twice"
+    );
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn inflation_and_sources_together_stop_at_the_limit() {
+    let mut limits = LoadLimits::default();
+    limits.bytes = 1000;
+    let bomb = vec![0u8; 10 << 20];
+    let message = "with it, the sources come to more than the limit `descriptor_bytes`, 1000";
+    for bytes in [gzip(&bomb), zstd::encode_all(bomb.as_slice(), 3).unwrap(), bomb] {
+        let result = Schema::builder().bytes("bomb", bytes).limits(limits).build();
+        assert_eq!(
+            error(result),
+            (message.to_owned(), "raise the limit, or load less".to_owned())
+        );
+    }
+    let mut long = file("a.proto");
+    long.package = Some("x".repeat(600));
+    let mut other = long.clone();
+    other.name = Some("b.proto".into());
+    let two = Schema::builder().bytes("a", set(&[long])).bytes("b", set(&[other]));
+    assert_eq!(error(two.limits(limits).build()).0, message);
+    let protos = protos();
+    limits.bytes = 200;
+    assert_eq!(
+        error(Schema::builder().path(protos.path()).limits(limits).build()).0,
+        "with it, the sources come to more than the limit `descriptor_bytes`, 200"
+    );
+}
+
+#[test]
+fn what_is_no_set_is_told_apart() {
+    let cases: [(&[u8], &str, &str); 11] = [
+        (b"", "it is empty", MAKE),
+        (
+            b"{\"file\": []}",
+            "it looks like JSON, and a descriptor set is binary",
+            MAKE,
+        ),
+        (
+            b"// shop\nsyntax = \"proto3\";",
+            "it looks like protobuf source, not like a descriptor set",
+            "give the file the ending .proto",
+        ),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n",
+            "it is a Git LFS pointer, not the file that it stands for",
+            "fetch the file: `git lfs pull`",
+        ),
+        (
+            b"<!DOCTYPE html><p>",
+            "it looks like a web page, not like a descriptor set",
+            MAKE,
+        ),
+        (b"hello", "it looks like text, and a descriptor set is binary", MAKE),
+        (
+            b"\x7fELF\x02\x01",
+            "it looks like an executable, not like a descriptor set",
+            MAKE,
+        ),
+        (
+            b"\xfd7zXZ\0\0",
+            "it looks like an xz file, not like a descriptor set",
+            MAKE,
+        ),
+        (
+            b"\x00\x01",
+            "it is no descriptor set: a field has number 0, or one above 536870911",
+            MAKE,
+        ),
+        (b"\x12\x00", "it is no descriptor set: it has no file in it", MAKE),
+        (
+            b"\x0a\xff\xff",
+            "it is no descriptor set: the bytes end in the middle of a field",
+            MAKE,
+        ),
+    ];
+    for (bytes, what, mend) in cases {
+        assert_eq!(error(Schema::from_bytes(bytes)), (what.to_owned(), mend.to_owned()));
+    }
+    let single = file("shop/v1/shop.proto").encode_to_vec();
+    assert_eq!(
+        error(Schema::from_bytes(single)).0,
+        "it is a single file (FileDescriptorProto), not a set of files (FileDescriptorSet)"
+    );
+    let whole = set(&[file("a.proto"), file("b.proto")]);
+    assert_eq!(
+        error(Schema::from_bytes(whole[..whole.len() - 3].to_vec())),
+        (
+            "it starts as a descriptor set, but is damaged after 15 good bytes: the bytes end in the middle of a field"
+                .to_owned(),
+            "copy or make it anew: it is cut off or damaged".to_owned()
+        )
+    );
+}
+
+#[test]
+fn findings_name_the_source() {
+    let error = Schema::load("no/such/api.binpb").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no/such/api.binpb: there is no such file or folder; check the path and its permissions"
+    );
+    let error = Schema::builder()
+        .bytes("first", b"".as_slice())
+        .path("none")
+        .build()
+        .unwrap_err();
+    assert_eq!(error.findings().len(), 2);
+    assert!(error.to_string().ends_with(" (and one more error)"), "{error}");
+    let error = Schema::builder().build().unwrap_err();
+    assert_eq!(error.to_string(), "there is nothing to load; add a path or bytes");
+}
+
+#[test]
+fn a_folder_is_compiled_as_a_whole() {
+    let protos = protos();
+    let schema = Schema::load(protos.path()).unwrap();
+    let all = [
+        "shop/v1/book.proto",
+        "shop/v1/shelf.proto",
+        "google/protobuf/timestamp.proto",
+    ];
+    assert_eq!(names(&schema), all);
+    assert!(schema.method("/shop.v1.Shelf/Get").is_some());
+}
+
+#[test]
+fn roots_are_inferred() {
+    let protos = protos();
+    let shelf = [
+        "shop/v1/book.proto",
+        "shop/v1/shelf.proto",
+        "google/protobuf/timestamp.proto",
+    ];
+    // A single file, deep inside its root; the same by a folder below the root; and with the root below the folder.
+    for path in ["shop/v1/shelf.proto", "shop/v1", "shop"] {
+        assert_eq!(names(&Schema::load(protos.path().join(path)).unwrap()), shelf, "{path}");
+    }
+    let nested = folder(&[
+        ("proto/shop/v1/shelf.proto", SHELF.as_bytes()),
+        ("third_party/books/shop/v1/book.proto", BOOK.as_bytes()),
+    ]);
+    assert_eq!(names(&Schema::load(nested.path()).unwrap()), shelf);
+    // Nothing imported: the package says where the root is.
+    let alone = folder(&[("x/shop/v1/book.proto", BOOK.as_bytes())]);
+    let schema = Schema::load(alone.path().join("x/shop/v1/book.proto")).unwrap();
+    assert_eq!(names(&schema)[0], "shop/v1/book.proto");
+    // Imports relative to their own folder.
+    let flat = folder(&[
+        ("api/book.proto", BOOK.as_bytes()),
+        ("api/shelf.proto", SHELF.replace("shop/v1/", "").as_bytes()),
+    ]);
+    assert_eq!(
+        names(&Schema::load(flat.path().join("api/shelf.proto")).unwrap())[..2],
+        ["book.proto", "shelf.proto"]
+    );
+}
+
+#[test]
+fn a_users_copy_of_a_shipped_file_wins() {
+    let own = "syntax = \"proto3\"; package google.protobuf; message Timestamp { int64 seconds = 1; }";
+    let folder = folder(&[
+        ("shop/v1/book.proto", BOOK.as_bytes()),
+        ("google/protobuf/timestamp.proto", own.as_bytes()),
+    ]);
+    let schema = Schema::load(folder.path()).unwrap();
+    assert_eq!(
+        names(&schema),
+        ["google/protobuf/timestamp.proto", "shop/v1/book.proto"]
+    );
+    assert!(schema.symbol("google.protobuf.Timestamp.nanos").is_none());
+}
+
+#[test]
+fn every_broken_source_is_reported_with_its_place() {
+    let folder = folder(&[
+        ("a.proto", b"syntax = \"proto3\";\nmessage A { strin x = 1; }"),
+        ("b.proto", b"syntax = \"proto3\";\nimport \"none.proto\";"),
+        ("c.proto", b"message"),
+    ]);
+    let error = Schema::load(folder.path()).unwrap_err();
+    let found: Vec<_> = error
+        .findings()
+        .iter()
+        .map(|finding| (finding.file.as_str(), finding.what.as_str(), finding.mend.as_str()))
+        .collect();
+    let expected = [
+        ("a.proto", "line 2:13: name 'strin' is not defined", "mend the source"),
+        (
+            "b.proto",
+            "line 2:1: import 'none.proto' not found",
+            "load the folder that its import paths start from",
+        ),
+        (
+            "c.proto",
+            "expected an identifier, but reached end of file",
+            "mend the source",
+        ),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn deep_nesting_is_refused_not_followed() {
+    let deep = format!(
+        "syntax = \"proto3\"; option (x) = {}{};",
+        "{a ".repeat(100_000),
+        "}".repeat(100_000)
+    );
+    let folder = folder(&[("deep.proto", deep.as_bytes())]);
+    assert_eq!(
+        error(Schema::load(folder.path())).0,
+        "braces and brackets are nested more than 200 levels deep"
+    );
+}
+
+#[test]
+fn folders_are_walked_in_order_without_what_is_hidden() {
+    let folder = folder(&[
+        ("b/two.desc", &set(&[file("two.proto")])),
+        ("a/one.pb", &set(&[file("one.proto")])),
+        ("a/three.binpb.gz", &gzip(&set(&[file("three.proto")]))),
+        (".git/hidden.binpb", b"{}"),
+        ("README.md", b"# Hello"),
+    ]);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("a/loop")).unwrap();
+    assert_eq!(
+        names(&Schema::load(folder.path()).unwrap()),
+        ["one.proto", "three.proto", "two.proto"]
+    );
+}
+
+#[test]
+fn an_empty_folder_is_an_error() {
+    let folder = folder(&[("README.md", b"# Hello")]);
+    assert_eq!(
+        error(Schema::load(folder.path())),
+        (
+            "the folder has no .proto file and no descriptor set in it".to_owned(),
+            "give another folder; descriptor sets end in .binpb, .pb, .desc, .protoset or .bin".to_owned()
+        )
+    );
+}
+
+#[test]
+fn sources_merge() {
+    let mut commented = file("a.proto");
+    commented.source_code_info = Some(SourceCodeInfo::default());
+    let schema = Schema::builder()
+        .bytes("one", set(&[file("a.proto"), file("a.proto"), file("b.proto")]))
+        .bytes("two", set(&[commented.clone(), file("c.proto")]))
+        .build()
+        .unwrap();
+    assert_eq!(names(&schema), ["a.proto", "b.proto", "c.proto"]);
+    assert_eq!(schema.file("a.proto").unwrap().bytes(), commented.encode_to_vec());
+
+    let mut other = file("a.proto");
+    other.package = Some("other".into());
+    let two = Schema::builder()
+        .bytes("one", set(&[file("a.proto")]))
+        .bytes("two", set(&[other]))
+        .build();
+    assert_eq!(
+        error(two),
+        (
+            "one and two have different files of this name".to_owned(),
+            "leave one of them out, or make both from the same sources".to_owned()
+        )
+    );
+}
+
+#[test]
+fn editions_without_a_compiler_say_how_to_go_on() {
+    let folder = folder(&[("a.proto", b"edition = \"2023\"; message A {}")]);
+    let path: PathBuf = folder.path().join("a.proto");
+    if on_path("protoc") || on_path("buf") {
+        Schema::load(path).unwrap();
+        return;
+    }
+    let (what, mend) = error(Schema::load(path));
+    assert_eq!(
+        what,
+        "it is of edition 2023, which Descant compiles with `protoc` or `buf`, but neither `protoc` nor `buf` is on the PATH"
+    );
+    let root = folder.path().display();
+    assert_eq!(
+        mend,
+        format!(
+            "install one of them, or make a descriptor set elsewhere: `buf build {root} -o api.binpb`, or \
+             `protoc -I {root} --include_imports --include_source_info -o api.binpb a.proto`"
+        )
+    );
+}
+
+fn on_path(tool: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap();
+    std::env::split_paths(&path).any(|folder| Path::new(&folder).join(tool).is_file())
+}
+
+#[test]
+fn more_elements_than_the_limit_are_refused() {
+    let mut limits = LoadLimits::default();
+    limits.elements = 4;
+    let mut file = file("a.proto");
+    file.dependency = vec!["b.proto".into()];
+    file.message_type = vec![prost_types::DescriptorProto::default(); 3];
+    let result = Schema::builder().bytes("a", set(&[file])).limits(limits).build();
+    assert_eq!(
+        error(result),
+        (
+            "the files have more elements than the limit `descriptor_elements`, 4".to_owned(),
+            "raise the limit, or load less".to_owned()
+        )
+    );
+}
+
+#[test]
+fn a_set_without_services_is_a_warning() {
+    let schema = Schema::from_bytes(set(&[file("a.proto")])).unwrap();
+    let [warning] = schema.findings() else {
+        panic!("{:?}", schema.findings());
+    };
+    assert_eq!(warning.severity, Severity::Warning);
+    assert_eq!(
+        warning.to_string(),
+        "no file defines a service, so there is nothing to call; load the files that define services"
+    );
+}
