@@ -4,6 +4,8 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+#[cfg(feature = "demo")]
+pub mod demo;
 mod error;
 mod gateway;
 mod protocol;
