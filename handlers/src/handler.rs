@@ -37,6 +37,38 @@ pub trait Handler: Send + Sync + 'static {
 /// instead of boxing its own.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, Status>> + Send + 'a>>;
 
+/// A handler from a closure that takes calls as they are, of any method and shape.
+/// [`typed`](crate::typed) has those for messages of one type.
+///
+/// ```
+/// use descant_handlers::{Call, Reply, Status, from_fn};
+///
+/// let mirror = from_fn(|call: Call| async move { Ok(Reply::new(call.messages)) });
+/// # let _: &dyn descant_handlers::Handler = &mirror;
+/// ```
+pub fn from_fn<F, Fut>(answer: F) -> impl Handler
+where
+    F: Fn(Call) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Reply, Status>> + Send + 'static,
+{
+    FromFn(answer)
+}
+
+struct FromFn<F>(F);
+
+impl<F, Fut> Handler for FromFn<F>
+where
+    F: Fn(Call) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Reply, Status>> + Send + 'static,
+{
+    fn call<'this, 'answer>(&'this self, call: Call) -> Answer<'answer>
+    where
+        'this: 'answer,
+    {
+        Box::pin((self.0)(call))
+    }
+}
+
 /// One impl for each pointer: passes the inner answer on, so pointers to pointers cost nothing more.
 macro_rules! pointers {
     ($($pointer:ident),*) => {

@@ -40,7 +40,28 @@
 //!
 //! - [`typed`]: a closure or an async function over messages of your own types, over dynamic trees,
 //!   or over bytes. Most handlers are this.
-//! - [`Handler`] itself: for what works on messages of any type, such as a proxy.
+//! - [`Handler`] itself, or [`from_fn`]: for what works on messages of any type, such as a proxy.
+//!
+//! A handler needs no server to be called, so a test of one is short:
+//!
+//! ```
+//! # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/fixtures.rs")); }
+//! # use shop::{Book, Query};
+//! use descant_handlers::{Call, Handler, Message, Messages, Status, typed};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Status> {
+//! let schema = shop::schema();
+//! let get = typed::unary(|query: Query, _| async move { Ok(Book { title: query.text, pages: 120 }) });
+//!
+//! let method = schema.method("/shop.v1.Shop/Get").expect("the shop has this method");
+//! let request = Message::from_prost(&Query { text: "Emma".into() });
+//! let reply = get.call(Call::new(method, request)).await?;
+//! let book: Book = reply.messages.only().await?.decode()?;
+//! assert_eq!(book.title, "Emma");
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Features
 //!
@@ -103,7 +124,7 @@ pub use self::{
     call::Call,
     code::Code,
     extensions::Extensions,
-    handler::{Answer, Handler},
+    handler::{Answer, Handler, from_fn},
     layer::Layer,
     message::Message,
     messages::{Closed, Generate, MessageStream, Messages, Sender, generate},

@@ -60,9 +60,7 @@ impl Message {
     /// Bytes that are no such message, and a tree of another type, are INTERNAL. For bytes that is
     /// what gRPC says of both sides ("Error parsing request proto", gRPC core, `doc/statuscodes.md`).
     pub fn into_tree(self, expected: &MessageType) -> Result<DynamicMessage, Status> {
-        let descriptor = expected
-            .descriptor()
-            .map_err(|error| Status::internal(error.to_string()))?;
+        let descriptor = expected.descriptor()?;
         let wire = match self.0 {
             Form::Wire(wire) => wire,
             Form::Tree(tree) if tree.descriptor() == descriptor => return Ok(*tree),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use prost_types::Any;
 
-use crate::{Code, Metadata};
+use crate::{Code, Metadata, MetadataError};
 
 /// Why a call failed: a code, a message for people, details for programs, and metadata that goes
 /// out with the trailers.
@@ -169,6 +169,26 @@ constructors! {
     unauthenticated, Unauthenticated, "Nobody knows who the caller is.";
 }
 
+/// A value that a caller sent wrong is `INVALID_ARGUMENT`; a name or a value that a handler may not
+/// set is its own mistake, `INTERNAL`.
+impl From<MetadataError> for Status {
+    fn from(error: MetadataError) -> Self {
+        let code = if error.is_received() {
+            Code::InvalidArgument
+        } else {
+            Code::Internal
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// `INTERNAL`: a schema that loads and yet has no dynamic messages is nothing the caller can mend.
+impl From<descant_descriptors::Error> for Status {
+    fn from(error: descant_descriptors::Error) -> Self {
+        Self::internal(error.to_string())
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.message() {
@@ -250,6 +270,18 @@ mod tests {
     fn a_status_never_succeeds() {
         assert_eq!(Status::new(Code::Ok, "").code(), Code::Unknown);
         assert_eq!(Status::from_details_bin(&[]).unwrap().code(), Code::Unknown);
+    }
+
+    #[test]
+    fn metadata_errors_have_the_code_of_whose_mistake_it_is() {
+        let set = Metadata::new().insert("Name", "").unwrap_err();
+        assert_eq!(Status::from(set).code(), Code::Internal);
+        let headers = [("key-bin", "?")].map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let received = Metadata::from_headers(headers.into_iter().collect())
+            .get_bin("key-bin")
+            .unwrap()
+            .unwrap_err();
+        assert_eq!(Status::from(received).code(), Code::InvalidArgument);
     }
 
     #[test]

@@ -173,14 +173,11 @@ impl Messages {
 }
 
 fn merge(set: Trailers, brought: Metadata) -> Result<Trailers, Status> {
-    match set {
-        None if brought.is_empty() => Ok(None),
-        None => Ok(Some(Box::new(brought))),
-        Some(mut set) => match set.extend(brought) {
-            Ok(()) => Ok(Some(set)),
-            Err(error) => Err(Status::internal(error.to_string())),
-        },
-    }
+    let Some(mut set) = set else {
+        return Ok((!brought.is_empty()).then(|| Box::new(brought)));
+    };
+    set.extend(brought)?;
+    Ok(Some(set))
 }
 
 impl From<Message> for Messages {

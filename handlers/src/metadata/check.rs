@@ -85,6 +85,11 @@ impl MetadataError {
         Self(What::TooMany)
     }
 
+    /// Whether a value that was received is wrong, rather than one that is set.
+    pub(crate) fn is_received(&self) -> bool {
+        matches!(self.0, What::Base64(_))
+    }
+
     pub(super) fn base64(error: &base64::DecodeError) -> Self {
         Self(What::Base64(error.to_string().into()))
     }

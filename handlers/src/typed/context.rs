@@ -62,9 +62,6 @@ impl Context {
 
     /// An empty message of the type that the method gives, for a dynamic handler to fill.
     pub fn new_reply(&self) -> Result<DynamicMessage, Status> {
-        let descriptor = self.method.output().descriptor();
-        descriptor
-            .map(DynamicMessage::new)
-            .map_err(|error| Status::internal(error.to_string()))
+        Ok(DynamicMessage::new(self.method.output().descriptor()?))
     }
 }

@@ -41,6 +41,21 @@ impl Methods {
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
+
+    /// Says that a method has no handler, and which handlers have no method: one of them is likely
+    /// to be this one, misspelt.
+    fn unhandled(&self, call: &Call) -> Status {
+        let service = call.method.service();
+        let idle: Vec<_> = self.names().filter(|name| service.method(name).is_none()).collect();
+        let unanswered = format!("{} has no handler", call.method.full_name());
+        if idle.is_empty() {
+            return Status::unimplemented(unanswered);
+        }
+        let (names, service) = (idle.join(", "), service.full_name());
+        Status::unimplemented(format!(
+            "{unanswered}; there are handlers for {names}, which {service} does not declare"
+        ))
+    }
 }
 
 impl Handler for Methods {
@@ -50,16 +65,9 @@ impl Handler for Methods {
     {
         match self.0.get(call.method.name()) {
             Some(handler) => handler.call(call),
-            None => Box::pin(async move { Err(unhandled(&call)) }),
+            None => Box::pin(async move { Err(self.unhandled(&call)) }),
         }
     }
-}
-
-fn unhandled(call: &Call) -> Status {
-    Status::unimplemented(format!(
-        "{} has no handler in its service's Methods",
-        call.method.full_name()
-    ))
 }
 
 impl fmt::Debug for Methods {

@@ -108,7 +108,9 @@ macro_rules! shapes {
         shapes! { $codec, "many messages in, many out, in any order", bidi, Many, Many }
     };
     ($codec:ty, $what:literal, $name:ident, $input:ident, $output:ident) => {
-        #[doc = concat!("A handler from a closure: ", $what, ".")]
+        #[doc = concat!("A handler from a closure or an async function: ", $what, ".")]
+        ///
+        /// The [module](self) has an example.
         pub fn $name<F, Fut, M, R>(closure: F) -> impl $crate::Handler
         where
             F: Fn(<$input<$codec> as Intake<M>>::Input, Context) -> Fut + Send + Sync + 'static,

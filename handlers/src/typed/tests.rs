@@ -152,10 +152,11 @@ async fn a_service_answers_the_methods_it_has() {
     );
     let status = ask::<_, Book>(&service, "Add", vec![book("Emma")]).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
-    assert_eq!(
-        status.message(),
-        "shop.v1.Shop.Add has no handler in its service's Methods"
-    );
+    assert_eq!(status.message(), "shop.v1.Shop.Add has no handler");
+    let service = service.on("add", unary(get));
+    let status = ask::<_, Book>(&service, "Add", vec![book("Emma")]).await.unwrap_err();
+    let expected = "shop.v1.Shop.Add has no handler; there are handlers for add, which shop.v1.Shop does not declare";
+    assert_eq!(status.message(), expected);
 }
 
 #[tokio::test]
