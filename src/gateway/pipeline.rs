@@ -26,7 +26,10 @@ impl Serve for Gateway {
 impl Gateway {
     async fn answer(&self, request: Request<Inbound>, connection: &Connection) -> Result<Response<Outbound>, Refusal> {
         let (parts, body) = request.into_parts();
-        grpc::detect(&parts)?;
+        if let Err(refusal) = grpc::detect(&parts) {
+            body.discard().await;
+            return Err(refusal);
+        }
         // One generation for the whole call.
         let snapshot = self.0.snapshot.load_full();
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());

@@ -2,9 +2,18 @@
 
 #[cfg(test)]
 use std::collections::VecDeque;
-use std::task::{Context, Poll};
+use std::{
+    future::poll_fn,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::Bytes;
+use tokio::time::timeout;
+
+/// How much of a request that is refused is read, and for how long.
+const DISCARDED: usize = 64 << 10;
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The body of a request: bytes as they come. Trailers mean nothing in a request of gRPC and are left aside.
 ///
@@ -60,6 +69,23 @@ impl Inbound {
             #[cfg(test)]
             Source::Memory(chunks) => Poll::Ready(chunks.pop_front()),
         }
+    }
+
+    /// Takes what is left, for a moment. A reply that comes before the request has ended is what gRPC's clients expect; of
+    /// others many fail, or never see it.
+    pub(crate) async fn discard(mut self) {
+        let mut taken = 0;
+        let all = poll_fn(|cx| {
+            while let Some(Ok(data)) = ready!(self.poll_data(cx)) {
+                taken += data.len();
+                if taken > DISCARDED {
+                    break;
+                }
+            }
+            Poll::Ready(())
+        });
+        // Whoever takes longer is answered all the same.
+        let _ = timeout(PATIENCE, all).await;
     }
 }
 

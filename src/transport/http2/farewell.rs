@@ -13,13 +13,25 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const HTTP1: &[u8] = b"HTTP/1.1 505 HTTP Version Not Supported\r\n\
     content-type: text/plain; charset=utf-8\r\n\
     connection: close\r\n\
-    content-length: 137\r\n\
+    content-length: 142\r\n\
     \r\n\
     This port speaks gRPC over HTTP/2 with prior knowledge (h2c), not HTTP/1.1.\n\
     Use a gRPC client without TLS, or `curl --http2-prior-knowledge`.\n";
 
 /// A fatal `protocol_version` alert: a record of type 21, TLS 1.0, two bytes. RFC 8446, section 6.
 const TLS: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+
+/// How a request of HTTP/1.1 begins.
+const METHODS: [&[u8]; 8] = [
+    b"GET ",
+    b"POST ",
+    b"PUT ",
+    b"HEAD ",
+    b"DELETE ",
+    b"OPTIONS ",
+    b"PATCH ",
+    b"CONNECT ",
+];
 
 /// Which protocol a peer began to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +47,7 @@ impl Greeting {
         match bytes {
             // A handshake record (22) of SSL 3 or TLS.
             [22, 3, ..] => Self::Tls,
-            [b'A'..=b'Z', ..] => Self::Http1,
+            bytes if METHODS.iter().any(|method| bytes.starts_with(method)) => Self::Http1,
             _ => Self::Unknown,
         }
     }
