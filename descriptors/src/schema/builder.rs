@@ -104,14 +104,17 @@ impl SchemaBuilder {
 
     /// `None`: what stands in the way is among the findings.
     fn tables(&self, findings: &mut Findings) -> Option<Tables> {
+        if self.sources.is_empty() && self.builtins.is_empty() {
+            report_nothing(findings);
+        }
         let loaded = source::read(&self.sources, self.limits.bytes, findings);
         let mut left = self.limits.elements;
         let mut files = self.parse(&loaded, &mut left, findings)?;
+        let missing = source::missing(&files, &self.builtins, findings);
+        files.extend(self.parse(&missing, &mut left, findings)?);
         if !findings.has_errors() && files.iter().all(|file| file.services.is_empty()) {
             report_no_services(findings);
         }
-        let missing = source::missing(&files, &self.builtins, findings);
-        files.extend(self.parse(&missing, &mut left, findings)?);
         let linked = link::link(&files, findings);
         if findings.has_errors() {
             return None;
@@ -133,6 +136,14 @@ impl SchemaBuilder {
         }
         Some(files)
     }
+}
+
+fn report_nothing(findings: &mut Findings) {
+    findings.add(Severity::Error, Position::default(), || Report {
+        what: "there is nothing to load".to_owned(),
+        mend: "add a path or bytes".to_owned(),
+        ..Report::default()
+    });
 }
 
 fn report_elements(limit: usize, findings: &mut Findings) {

@@ -58,9 +58,6 @@ pub(crate) fn read(sources: &[Source], limit: usize, findings: &mut Findings) ->
         files: Vec::new(),
         findings,
     };
-    if sources.is_empty() {
-        reader.refuse("", "there is nothing to load", "add a path or bytes");
-    }
     for source in sources {
         match source {
             Source::Path(path) => reader.path(path),
