@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use descant_descriptors::{File, Schema, Symbol};
+use descant_descriptors::{File, Symbol};
 
 use super::{
     scope::{self, Scope},
+    view::View,
     wire::{Answer, Error, Extension, ExtensionNumbers, Files, Query, Service, Services},
 };
 use crate::Code;
@@ -19,7 +20,7 @@ const ANSWER: usize = 3 << 20;
 
 /// What is known while a stream lasts.
 pub(super) struct Desk<'a> {
-    pub(super) schema: &'a Schema,
+    pub(super) schemas: View<'a>,
     pub(super) scope: Option<&'a Scope>,
     /// The files that the stream has sent.
     pub(super) sent: &'a mut HashSet<String>,
@@ -43,14 +44,14 @@ impl Desk<'_> {
 
     fn file_named(&mut self, name: &str) -> Result<Answer, Error> {
         let file = self
-            .schema
+            .schemas
             .file(name)
             .filter(|file| self.scope.is_none_or(|scope| scope.shows_file(file)));
         Ok(self.files(file.ok_or_else(|| missing("file", name))?))
     }
 
     fn file_of_symbol(&mut self, name: &str) -> Result<Answer, Error> {
-        let symbol = self.schema.symbol(name).filter(|symbol| self.shows(symbol));
+        let symbol = self.schemas.symbol(name).filter(|symbol| self.shows(symbol));
         Ok(self.files(symbol.ok_or_else(|| missing("symbol", name))?.file()))
     }
 
@@ -60,7 +61,7 @@ impl Desk<'_> {
             extension_number: number,
         } = wanted;
         let symbol = self
-            .schema
+            .schemas
             .extension(containing_type, *number)
             .filter(|symbol| self.shows(symbol));
         let missing = || {
@@ -73,12 +74,12 @@ impl Desk<'_> {
     }
 
     fn extension_numbers(&self, name: String) -> Result<Answer, Error> {
-        let message = self.schema.symbol(&name).filter(|symbol| self.shows(symbol));
-        let numbers = message.and_then(|_| self.schema.extension_numbers(&name));
+        let message = self.schemas.symbol(&name).filter(|symbol| self.shows(symbol));
+        let numbers = message.and_then(|_| self.schemas.extension_numbers(&name));
         let mut numbers = numbers.ok_or_else(|| missing("message", &name))?;
         if self.scope.is_some() {
             numbers.retain(|number| {
-                self.schema
+                self.schemas
                     .extension(&name, *number)
                     .is_some_and(|symbol| self.shows(&symbol))
             });
@@ -93,11 +94,7 @@ impl Desk<'_> {
         let named = |name: &str| Service { name: name.to_owned() };
         let service = match self.scope {
             Some(scope) => scope.services().map(named).collect(),
-            None => self
-                .schema
-                .services()
-                .map(|service| named(service.full_name()))
-                .collect(),
+            None => self.schemas.services().iter().map(|name| named(name)).collect(),
         };
         Answer::Services(Services { service })
     }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod scope;
+mod view;
 mod wire;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use self::scope::ReflectionError;
 use self::{
     answer::Desk,
     scope::Scope,
+    view::View,
     wire::{Request, Response},
 };
 use crate::{Call, Handler, Message, MessageStream, Messages, Reply, Status};
@@ -36,7 +38,7 @@ const REPEATED: usize = 4096;
 /// *( Request Response )
 /// ```
 ///
-/// Answers come from the schema of the call itself, so they cannot disagree with what is served.
+/// Answers come from the schema of the call itself, unless others are given, so they cannot disagree with what is served.
 /// Files are sent byte for byte as they were loaded: the one asked for first, then what it imports,
 /// directly or not, and the stream has not sent yet (up to 3 MiB at once: clients ask for what they
 /// miss). What does not exist is an `error_response`
@@ -47,25 +49,42 @@ const REPEATED: usize = 4096;
 /// Source: gRPC core, `doc/server-reflection.md`, and `grpc/reflection/v1/reflection.proto`.
 #[derive(Clone, Debug, Default)]
 pub struct Reflection {
+    /// None: the call's own.
+    schemas: Option<Arc<[Schema]>>,
     scope: Option<Arc<Scope>>,
 }
 
 impl Reflection {
-    /// Tells everything that the schema holds.
+    /// Tells everything that the schema of the call holds.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Tells everything that these schemas hold; where two have the same, the first one's is told. For a server whose
+    /// methods come from more than one.
+    pub fn of(schemas: impl IntoIterator<Item = Schema>) -> Self {
+        Self {
+            schemas: Some(schemas.into_iter().collect()),
+            scope: None,
+        }
+    }
+
     /// Tells of these services only, and of the files that they need: the services' own, and what
-    /// those import. Every name must be a service of the schema, and there must be one.
+    /// those import. Every name must be a service of the schemas, and there must be one.
     ///
     /// `list_services` gives exactly these names. So reflection itself is listed only if it is
     /// named, while without a limit it is listed as any other service, as grpc-go has it.
     ///
     /// Files are sent whole: what else the file of a named service declares can be read there.
-    pub fn only<N: AsRef<str>>(schema: &Schema, names: impl IntoIterator<Item = N>) -> Result<Self, ReflectionError> {
+    pub fn only<N: AsRef<str>>(
+        schemas: impl IntoIterator<Item = Schema>,
+        names: impl IntoIterator<Item = N>,
+    ) -> Result<Self, ReflectionError> {
+        let schemas: Arc<[Schema]> = schemas.into_iter().collect();
+        let scope = Scope::new(View(&schemas), names)?;
         Ok(Self {
-            scope: Some(Arc::new(Scope::new(schema, names)?)),
+            schemas: Some(schemas),
+            scope: Some(Arc::new(scope)),
         })
     }
 }
@@ -80,7 +99,10 @@ impl Handler for Reflection {
             )));
         }
         let session = Session {
-            schema: call.method.schema().clone(),
+            schemas: self
+                .schemas
+                .clone()
+                .unwrap_or_else(|| Arc::new([call.method.schema().clone()])),
             requests: call.messages,
             scope: self.scope.clone(),
             sent: HashSet::new(),
@@ -92,7 +114,7 @@ impl Handler for Reflection {
 /// One stream of requests, each answered when the client has room for the answer.
 struct Session {
     requests: Messages,
-    schema: Schema,
+    schemas: Arc<[Schema]>,
     scope: Option<Arc<Scope>>,
     sent: HashSet<String>,
 }
@@ -102,7 +124,7 @@ impl Session {
         let wire: Bytes = request.into_wire();
         let Request { host, query } = Message::from_wire(wire.clone()).decode()?;
         let mut desk = Desk {
-            schema: &self.schema,
+            schemas: View(&self.schemas),
             scope: self.scope.as_deref(),
             sent: &mut self.sent,
         };

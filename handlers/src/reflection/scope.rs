@@ -5,7 +5,9 @@ use std::{
     error, fmt,
 };
 
-use descant_descriptors::{File, Schema, Symbol, SymbolKind};
+use descant_descriptors::{File, Symbol, SymbolKind};
+
+use super::view::View;
 
 /// The services that are shown, and the files that they need.
 #[derive(Debug)]
@@ -16,7 +18,7 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn new<N: AsRef<str>>(
-        schema: &Schema,
+        schemas: View<'_>,
         names: impl IntoIterator<Item = N>,
     ) -> Result<Self, ReflectionError> {
         let mut scope = Self {
@@ -26,9 +28,9 @@ impl Scope {
         let mut unknown = Vec::new();
         for name in names {
             let name = name.as_ref();
-            match schema.service(name) {
-                Some(service) => scope.add(name, service.file()),
-                None => unknown.push((name.to_owned(), schema.nearest_services(name))),
+            match schemas.service(name) {
+                Some(file) => scope.add(name, file),
+                None => unknown.push((name.to_owned(), schemas.nearest_services(name))),
             }
         }
         match (unknown.is_empty(), scope.services.is_empty()) {

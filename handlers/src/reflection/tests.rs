@@ -441,7 +441,7 @@ async fn answers_have_the_bytes_of_the_specification() {
 #[tokio::test]
 async fn a_limit_hides_the_rest() {
     let schema = schema();
-    let mut client = connect(&Reflection::only(&schema, ["acme.Things"]).unwrap());
+    let mut client = connect(&Reflection::only([schema.clone()], ["acme.Things"]).unwrap());
     assert_eq!(client.services().await, ["acme.Things"]);
     assert_eq!(
         client.files(symbol("acme.Things.Get")).await,
@@ -466,7 +466,7 @@ async fn a_limit_hides_the_rest() {
 
 #[test]
 fn a_limit_names_services_that_exist() {
-    let error = |names: &[&str]| Reflection::only(&schema(), names).unwrap_err().to_string();
+    let error = |names: &[&str]| Reflection::only([schema()], names).unwrap_err().to_string();
     assert_eq!(
         error(&[]),
         "reflection is limited to no service at all: name some, or turn it off"
@@ -515,4 +515,21 @@ async fn large_imports_are_left_to_be_asked_for() {
         ["top.proto", "a.proto", "base.proto"]
     );
     assert!(!sent.contains("b.proto"));
+}
+
+#[tokio::test]
+async fn several_schemas_are_told_of_as_one() {
+    let health = Schema::builder()
+        .builtin(descant_descriptors::Builtin::Health)
+        .build()
+        .unwrap();
+    let reflection = Reflection::of([schema(), health.clone()]);
+    let mut client = connect(&reflection);
+    let services = client.services().await;
+    assert!(services.contains(&"grpc.health.v1.Health".to_owned()), "{services:?}");
+    assert!(services.contains(&"acme.Things".to_owned()), "{services:?}");
+    assert_eq!(
+        client.files(symbol("grpc.health.v1.Health")).await[0],
+        health.files().next().unwrap().bytes()
+    );
 }
