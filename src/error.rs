@@ -14,6 +14,8 @@ pub(crate) enum ErrorKind {
     NothingMatched { pattern: String, nearest: Vec<String> },
     #[error("route `{0}` is given twice: a method has one handler")]
     RouteTwice(String),
+    #[error(transparent)]
+    Reflection(#[from] descant_handlers::ReflectionError),
     #[error("the descriptors do not load: {0}")]
     Descriptors(#[from] descant_descriptors::Error),
     #[error(transparent)]

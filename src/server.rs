@@ -62,7 +62,7 @@ impl Server {
 
     /// Serves until `shutdown` is ready; dropped, it stops as well.
     ///
-    /// Then nothing new is accepted, peers are asked to go elsewhere, and calls in flight may finish within
+    /// Then watchers of `grpc.health.v1` hear NOT_SERVING, nothing new is accepted, peers are asked to go elsewhere, and calls in flight may finish within
     /// [`Limits::grace`]; what is left after that is cut off.
     ///
     /// Connections are served on the runtime that this is called on; see [`ServerBuilder::workers`].
@@ -70,6 +70,13 @@ impl Server {
     /// # Errors
     /// If a thread or a listener cannot be started.
     pub async fn serve(self, shutdown: impl Future) -> Result<(), Error> {
+        let health = self.service.serve.health().cloned();
+        let shutdown = async {
+            shutdown.await;
+            if let Some(health) = health {
+                health.shutdown();
+            }
+        };
         let served = self.service.run(shutdown).await;
         Ok(served.map_err(ErrorKind::Serve)?)
     }

@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use descant_descriptors::{Method, Schema};
-use descant_handlers::{Extensions, Handler, Layer};
+use descant_descriptors::{Builtin, Method, Schema};
+use descant_handlers::{Extensions, Handler, Health, Layer, Reflection, ServingStatus};
 
 use super::{
     Gateway,
@@ -11,6 +11,13 @@ use super::{
     snapshot::{Served, Snapshot},
 };
 use crate::error::{Error, ErrorKind};
+
+/// Which services are the gateway's own, whichever schema describes them.
+const REFLECTION: [&str; 2] = [
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
+const HEALTH: &str = "grpc.health.v1.Health";
 
 /// Says which handler answers which methods.
 #[must_use]
@@ -24,7 +31,16 @@ pub struct GatewayBuilder {
 pub(super) struct Plan {
     routes: Vec<(Pattern, Arc<dyn Handler>)>,
     layers: Vec<Box<dyn Layer>>,
+    reflection: Exposure,
+    pub(super) health: Option<Health>,
     pub(super) state: Extensions,
+}
+
+/// Which services reflection tells of.
+enum Exposure {
+    Off,
+    All,
+    Only(Vec<String>),
 }
 
 impl GatewayBuilder {
@@ -35,6 +51,8 @@ impl GatewayBuilder {
             plan: Plan {
                 routes: Vec::new(),
                 layers: Vec::new(),
+                reflection: Exposure::All,
+                health: Some(Health::new()),
                 state: Extensions::new(),
             },
         }
@@ -47,9 +65,30 @@ impl GatewayBuilder {
         self
     }
 
-    /// Wraps every handler. The layer that was added first sees a call first.
+    /// Wraps every handler, those of reflection and health too. The layer that was added first sees a call first.
     pub fn layer(mut self, layer: impl Layer + 'static) -> Self {
         self.plan.layers.push(Box::new(layer));
+        self
+    }
+
+    /// Turns reflection (`grpc.reflection.v1` and `v1alpha`) on or off. Default: on, for all services.
+    pub fn reflection(mut self, on: bool) -> Self {
+        self.plan.reflection = if on { Exposure::All } else { Exposure::Off };
+        self
+    }
+
+    /// Limits reflection to these services. A name that no schema has, or no name at all, is an error.
+    pub fn reflect_only<N: Into<String>>(mut self, services: impl IntoIterator<Item = N>) -> Self {
+        self.plan.reflection = Exposure::Only(services.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Answers `grpc.health.v1` from this handle; `None` turns that service off.
+    ///
+    /// Default: a handle of the gateway's own, [`Gateway::health`]. Services that nobody has said anything about are
+    /// SERVING.
+    pub fn health(mut self, health: impl Into<Option<Health>>) -> Self {
+        self.plan.health = health.into();
         self
     }
 
@@ -77,19 +116,77 @@ impl Plan {
     /// A snapshot that serves `schema`.
     pub(super) fn snapshot(&self, schema: Schema) -> Result<Snapshot, Error> {
         self.check_routes(&schema)?;
-        let handlers = schema.methods().map(|method| self.handler(&method)).collect();
-        Ok(Snapshot::new(Served { schema, handlers }))
+        let own = Schema::builder()
+            .builtin(Builtin::Reflection)
+            .builtin(Builtin::Health)
+            .build();
+        let own = own.map_err(ErrorKind::from)?;
+        let builtins = self.builtins(&schema, &own)?;
+        let loaded = Served {
+            handlers: schema
+                .methods()
+                .map(|method| self.handler(&method, &builtins))
+                .collect(),
+            schema,
+        };
+        let own = Served {
+            // No route is about these: `*` means what was loaded.
+            handlers: own
+                .methods()
+                .map(|method| Some(self.wrap(builtins.of(&method)?)))
+                .collect(),
+            schema: own,
+        };
+        Ok(Snapshot::new(loaded, own))
     }
 
     /// The handler of a loaded method, layers around it.
-    fn handler(&self, method: &Method) -> Option<Arc<dyn Handler>> {
+    fn handler(&self, method: &Method, builtins: &Builtins) -> Option<Arc<dyn Handler>> {
         let fitting = self
             .routes
             .iter()
             .filter_map(|(pattern, handler)| Some((pattern.fits(method)?, handler)));
-        let (_, best) = fitting.max_by_key(|(fit, _)| *fit)?;
+        let best = fitting.max_by_key(|(fit, _)| *fit);
+        let handler = match (best, builtins.of(method)) {
+            (Some((fit, handler)), builtin) if builtin.is_none() || Pattern::names_service(fit) => handler.clone(),
+            (_, builtin) => builtin?,
+        };
+        Some(self.wrap(handler))
+    }
+
+    fn wrap(&self, handler: Arc<dyn Handler>) -> Arc<dyn Handler> {
         let layers = self.layers.iter().rev();
-        Some(layers.fold(best.clone(), |inner, layer| layer.wrap(inner)))
+        layers.fold(handler, |inner, layer| layer.wrap(inner))
+    }
+
+    fn builtins(&self, loaded: &Schema, own: &Schema) -> Result<Builtins, Error> {
+        let schemas = [loaded.clone(), own.clone()];
+        let reflection = match &self.reflection {
+            Exposure::Off => None,
+            Exposure::All => Some(Reflection::of(schemas)),
+            Exposure::Only(names) => Some(Reflection::only(schemas, names).map_err(ErrorKind::from)?),
+        };
+        Ok(Builtins {
+            reflection: reflection.map(|reflection| Arc::new(reflection) as _),
+            health: self.health.clone().map(|health| Arc::new(health) as _),
+        })
+    }
+
+    /// Services that came with a new schema serve; those that went are forgotten. What the application said stays.
+    pub(super) fn tell_health(&self, before: Option<&Schema>, now: &Schema) {
+        let Some(health) = &self.health else {
+            return;
+        };
+        let gone = before.into_iter().flat_map(Schema::services);
+        for service in gone.filter(|service| now.service(service.full_name()).is_none()) {
+            health.clear(service.full_name());
+        }
+        for service in now
+            .services()
+            .filter(|service| health.get(service.full_name()).is_none())
+        {
+            health.set(service.full_name(), ServingStatus::Serving);
+        }
     }
 
     fn check_routes(&self, schema: &Schema) -> Result<(), Error> {
@@ -104,6 +201,22 @@ impl Plan {
                 nearest: pattern.nearest(schema),
             }
             .into()),
+        }
+    }
+}
+
+/// What answers the gateway's own services.
+struct Builtins {
+    reflection: Option<Arc<dyn Handler>>,
+    health: Option<Arc<dyn Handler>>,
+}
+
+impl Builtins {
+    fn of(&self, method: &Method) -> Option<Arc<dyn Handler>> {
+        match method.service().full_name() {
+            HEALTH => self.health.clone(),
+            name if REFLECTION.contains(&name) => self.reflection.clone(),
+            _ => None,
         }
     }
 }

@@ -12,6 +12,7 @@ use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 use descant_descriptors::Schema;
+use descant_handlers::Health;
 
 use self::{builder::Plan, snapshot::Snapshot};
 use crate::error::Error;
@@ -45,15 +46,23 @@ impl Gateway {
 
     fn start(schema: Schema, plan: Plan) -> Result<Self, Error> {
         let snapshot = ArcSwap::from_pointee(plan.snapshot(schema)?);
-        Ok(Self(Arc::new(Inner { plan, snapshot })))
+        let gateway = Self(Arc::new(Inner { plan, snapshot }));
+        gateway.0.plan.tell_health(None, &gateway.schema());
+        Ok(gateway)
     }
 
     /// Serves another version of the API from now on, with the same routes. Calls in flight end as they began; if the
     /// new version cannot be served nothing changes.
     pub fn reload(&self, schema: Schema) -> Result<(), Error> {
         let snapshot = self.0.plan.snapshot(schema)?;
-        self.0.snapshot.store(Arc::new(snapshot));
+        let before = self.0.snapshot.swap(Arc::new(snapshot));
+        self.0.plan.tell_health(Some(before.schema()), &self.schema());
         Ok(())
+    }
+
+    /// The handle of `grpc.health.v1`, if that is served: to say how services are, and that they are about to go.
+    pub fn health(&self) -> Option<&Health> {
+        self.0.plan.health.as_ref()
     }
 
     /// What is served now.

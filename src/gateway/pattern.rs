@@ -50,6 +50,10 @@ impl Pattern {
             Self::All => Vec::new(),
         }
     }
+    /// Whether a pattern that fits so names the service itself, not only a package around it.
+    pub(super) fn names_service(fit: Fit) -> bool {
+        fit.0 >= 2
+    }
 }
 
 impl FromStr for Pattern {

@@ -12,7 +12,10 @@ const LONGEST_ECHO: usize = 256;
 
 /// What is served at one time. Immutable: a reload makes another.
 pub(crate) struct Snapshot {
+    /// What was loaded.
     loaded: Served,
+    /// The gateway's own services, reflection and health, where the loaded schema does not describe them.
+    own: Served,
 }
 
 /// A schema, and the handlers of its methods by their index.
@@ -30,8 +33,8 @@ impl Served {
 }
 
 impl Snapshot {
-    pub(super) fn new(loaded: Served) -> Self {
-        Self { loaded }
+    pub(super) fn new(loaded: Served, own: Served) -> Self {
+        Self { loaded, own }
     }
 
     pub(super) fn schema(&self) -> &Schema {
@@ -43,7 +46,11 @@ impl Snapshot {
         match self.loaded.find(path) {
             Some((method, Some(handler))) => Ok((method, handler)),
             Some((method, None)) => Err(unanswered(&method)),
-            None => Err(self.unknown(path)),
+            None => match self.own.find(path) {
+                Some((method, Some(handler))) => Ok((method, handler)),
+                // A service that is turned off is as good as none.
+                _ => Err(self.unknown(path)),
+            },
         }
     }
 
