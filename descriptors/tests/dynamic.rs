@@ -45,16 +45,12 @@ fn edition_2023() -> Vec<u8> {
         field("relative", 7, 1, 11, &[], &bytes(6, b"M")),
     ];
     let message = [bytes(1, b"M"), fields.concat()].concat();
-    let length = message.len();
-    let message = [
-        &[4 << 3 | 2, (length & 0x7f | 0x80) as u8, (length >> 7) as u8],
-        message.as_slice(),
-    ]
-    .concat();
+    let mut top = Vec::new();
+    prost::encoding::bytes::encode(4, &message, &mut top);
     let file = [
         bytes(1, b"e.proto"),
         bytes(2, b"e"),
-        message,
+        top,
         bytes(12, b"editions"),
         vec![14 << 3, 0xe8, 0x07],
     ];

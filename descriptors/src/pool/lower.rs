@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::meaning::{FieldPatch, Meaning};
+use super::meaning::{self, FieldPatch, Meaning};
 use crate::raw::{self, Fields, Value, WireError, at};
 
 /// Deeper messages than this prost refuses to decode (its `RECURSION_LIMIT`, less the file's own levels).
@@ -45,7 +45,7 @@ pub(super) fn file(file: &raw::File<'_>, meaning: &Meaning<'_, '_>) -> Result<Ve
     for name in meaning.imports(file) {
         put_bytes(&mut out, 3, name.as_bytes());
     }
-    put_bytes(&mut out, 12, meaning.syntax(file).as_bytes());
+    put_bytes(&mut out, 12, meaning::syntax(file).as_bytes());
     Ok(out)
 }
 

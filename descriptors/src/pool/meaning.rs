@@ -37,16 +37,6 @@ const GROUP: i32 = 10;
 const MESSAGE: i32 = 11;
 
 impl Meaning<'_, '_> {
-    /// A file of an edition becomes proto3, where a field has presence only if something says so; or proto2, if an enum
-    /// starts with another number than zero, which proto3 does not allow. There, zero counts as set.
-    pub(super) fn syntax(&self, file: &raw::File<'_>) -> &'static str {
-        match file.syntax {
-            Some("proto3") => "proto3",
-            Some("editions") if file.enums.iter().all(|found| starts_with_zero(file, found)) => "proto3",
-            _ => "proto2",
-        }
-    }
-
     /// The names of the files whose types `file` uses.
     pub(super) fn imports(&self, file: &raw::File<'_>) -> BTreeSet<&str> {
         let fields = 0..u32::try_from(file.fields.len()).unwrap_or(u32::MAX);
@@ -100,6 +90,16 @@ impl Meaning<'_, '_> {
             .filter(|_| relative)
             .and_then(|symbol| self.linked.symbols.id(symbol.kind, symbol.file, symbol.index))?;
         Some(format!(".{}", self.linked.symbols.full_name(self.files, id)))
+    }
+}
+
+/// A file of an edition becomes proto3, where a field has presence only if something says so; or proto2, if an enum
+/// starts with another number than zero, which proto3 does not allow. There, zero counts as set.
+pub(super) fn syntax(file: &raw::File<'_>) -> &'static str {
+    match file.syntax {
+        Some("proto3") => "proto3",
+        Some("editions") if file.enums.iter().all(|found| starts_with_zero(file, found)) => "proto3",
+        _ => "proto2",
     }
 }
 
