@@ -1,3 +1,13 @@
-//! The command line.
+//! The `descant` command.
 
-fn main() {}
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+mod cli;
+mod observe;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,0 +1,185 @@
+//! What was typed. What it means is worked out by each command.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Serve the gRPC APIs that descriptor sets describe.
+///
+/// `descant serve` alone runs a demo API that is worth trying.
+#[derive(Debug, Parser)]
+#[command(name = "descant", version, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Line {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API of descriptor sets; without a PATH, the embedded demo API
+    Serve(Serve),
+    /// Load descriptor sets and report everything that is wrong with them
+    Check(Check),
+    /// List services, or the methods of one
+    List(List),
+    /// Show a symbol as proto source, with its comments
+    Describe(Describe),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell that is to complete
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page (roff), of descant or of one of its commands
+    Man {
+        /// The command; without one, the page of descant itself
+        command: Option<String>,
+    },
+}
+
+/// Options of `serve`.
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// Descriptor sets (.binpb .pb .desc .protoset .bin), .proto files, or folders of them
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Where to listen; may be given more than once; port 0 picks a free one [default: [::]:50051]
+    #[arg(short, long, value_name = "ADDR")]
+    pub(crate) listen: Vec<String>,
+
+    /// Answer every method with its own request (where request and reply are of the same type)
+    #[arg(long)]
+    pub(crate) echo: bool,
+
+    /// Where /healthz /readyz /schema and POST /reload are, or `off` [default: 127.0.0.1:9901]
+    #[arg(long, value_name = "ADDR|off")]
+    pub(crate) admin: Option<AdminArg>,
+
+    /// How long calls in flight may take once a stop is asked for
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(crate) grace: Duration,
+
+    /// Share the port with other processes, a successor for instance
+    #[arg(long)]
+    pub(crate) reuse_port: bool,
+
+    /// Threads that serve connections [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroUsize>,
+
+    /// Reload when a descriptor changes; SIGHUP and POST /reload always do
+    #[arg(long)]
+    pub(crate) watch: bool,
+
+    /// How log lines look
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+
+    /// The least severe log lines to write
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    pub(crate) log_level: LogLevel,
+
+    /// Written once every listener accepts: one `address` a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+/// Options of `check`.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// Descriptor sets, .proto files, or folders of them; without one, the embedded demo API
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// How the report looks
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) format: ReportFormat,
+}
+
+/// Options of `list`.
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    /// Descriptor sets, .proto files or folders; a last word that is no path is a service's name
+    #[arg(value_name = "PATH|SERVICE")]
+    pub(crate) words: Vec<PathBuf>,
+
+    /// Ask a live server, by reflection over plain text, instead of files
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) from: Option<String>,
+}
+
+/// Options of `describe`.
+#[derive(Args, Debug)]
+pub(crate) struct Describe {
+    /// Descriptor sets, .proto files or folders, then the symbol; without one, every service
+    #[arg(value_name = "PATH|SYMBOL")]
+    pub(crate) words: Vec<PathBuf>,
+
+    /// Ask a live server, by reflection over plain text, instead of files
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) from: Option<String>,
+}
+
+/// Where the admin pages are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AdminArg {
+    /// Nowhere.
+    Off,
+    /// On a port of their own.
+    At(SocketAddr),
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The least severe log lines that are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum LogLevel {
+    /// Nothing, neither lines nor the banner
+    Off,
+    /// What failed
+    Error,
+    /// What may go wrong
+    Warn,
+    /// What the server does
+    Info,
+    /// What its connections do
+    Debug,
+    /// Everything, of the libraries below too
+    Trace,
+}
+
+/// How the report of `check` looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+impl FromStr for AdminArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        let address = text
+            .parse()
+            .map_err(|_| "expected an IP address and a port such as 127.0.0.1:9901 or [::1]:9901, or `off`")?;
+        Ok(Self::At(address))
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; expected a time such as 30s, 500ms or 2m"))
+}

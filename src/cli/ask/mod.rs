@@ -1,0 +1,204 @@
+//! Asking a live server what it serves, by reflection over plain-text HTTP/2.
+
+mod exchange;
+mod message;
+mod tap;
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use descant_descriptors::Schema;
+use prost::Message;
+
+use self::message::{FileDescriptors, Question, Reply};
+use super::{
+    failure::{Failure, Kind},
+    screen, sources,
+};
+
+/// How long the whole conversation may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How much a server may send. All of googleapis with its comments is 81 MB.
+const MOST_BYTES: usize = 128 << 20;
+
+/// A server that is asked.
+#[derive(Debug)]
+pub(crate) struct Live {
+    address: String,
+}
+
+impl Live {
+    /// The server at `host:port`.
+    pub(crate) fn at(address: &str) -> Result<Self, Failure> {
+        let address = match address.split_once("://") {
+            None => address,
+            Some(("http", rest)) => rest.trim_end_matches('/'),
+            Some((scheme, _)) => return Err(not_spoken(scheme)),
+        };
+        if address
+            .rsplit_once(':')
+            .is_none_or(|(_, port)| port.parse::<u16>().is_err())
+        {
+            return Err(Failure::new(
+                Kind::Usage,
+                format!("--from {}: a host and a port are needed", screen::escape(address)),
+                "for instance --from localhost:50051",
+            ));
+        }
+        Ok(Self {
+            address: address.to_owned(),
+        })
+    }
+
+    /// The names of its services.
+    pub(crate) fn services(&self) -> Result<Vec<String>, Failure> {
+        self.converse(async |exchange| {
+            let reply = exchange.ask(Question::ListServices("*".into())).await?;
+            match reply {
+                Reply::Services(list) => Ok(list.service.into_iter().map(|named| named.name).collect()),
+                other => Err(self.odd(&other)),
+            }
+        })
+    }
+
+    /// What describes `symbol`: its file, and all that it imports.
+    pub(crate) fn schema_of(&self, symbol: &str) -> Result<Schema, Failure> {
+        let set = self.converse(async |exchange| {
+            let reply = exchange.ask(Question::FileContainingSymbol(symbol.into())).await?;
+            let files = match reply {
+                Reply::Files(files) => files,
+                Reply::Error(error) if error.is_not_found() => return Err(self.unknown(exchange, symbol).await),
+                other => return Err(self.odd(&other)),
+            };
+            self.collect(exchange, files).await
+        })?;
+        self.load(set)
+    }
+
+    /// What describes these services.
+    pub(crate) fn schema(&self, services: &[String]) -> Result<Schema, Failure> {
+        let set = self.converse(async |exchange| {
+            let mut all = FileDescriptors::default();
+            for service in services {
+                match exchange.ask(Question::FileContainingSymbol(service.clone())).await? {
+                    Reply::Files(files) => all.files.extend(files.files),
+                    other => return Err(self.odd(&other)),
+                }
+            }
+            self.collect(exchange, all).await
+        })?;
+        self.load(set)
+    }
+
+    fn load(&self, set: Bytes) -> Result<Schema, Failure> {
+        let origin = format!("reflection at {}", self.address);
+        let schema = Schema::builder().bytes(origin, set).build();
+        schema.map_err(|error| sources::refused(&error))
+    }
+
+    /// The files as one descriptor set, after asking for imports that did not come along.
+    async fn collect(&self, exchange: &mut exchange::Exchange, first: FileDescriptors) -> Result<Bytes, Failure> {
+        let mut set = BytesMut::new();
+        let (mut known, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+        let mut fresh = VecDeque::from(first.files);
+        loop {
+            while let Some(file) = fresh.pop_front() {
+                let Ok(head) = message::FileHead::decode(file.clone()) else {
+                    return Err(self.broken("a file that is no descriptor"));
+                };
+                if known.insert(head.name) {
+                    wanted.extend(head.dependency);
+                    append_file(&mut set, &file);
+                }
+                if set.len() > MOST_BYTES {
+                    return Err(self.broken("more than 128 MiB of descriptors"));
+                }
+            }
+            let Some(name) = wanted.pop_first() else {
+                return Ok(set.freeze());
+            };
+            if known.contains(&name) {
+                continue;
+            }
+            match exchange.ask(Question::FileByFilename(name.clone())).await? {
+                Reply::Files(files) => fresh.extend(files.files),
+                // The loader has copies of the well-known ones, and names what is missing.
+                Reply::Error(error) if error.is_not_found() => {}
+                other => return Err(self.odd(&other)),
+            }
+            // Asked for once, whatever came.
+            if !fresh.iter().any(|file| is_named(file, &name)) {
+                known.insert(name);
+            }
+        }
+    }
+
+    async fn unknown(&self, exchange: &mut exchange::Exchange, symbol: &str) -> Failure {
+        let served = match exchange.ask(Question::ListServices("*".into())).await {
+            Ok(Reply::Services(list)) => list.service.into_iter().map(|named| named.name).collect(),
+            _ => Vec::new(),
+        };
+        Failure::new(
+            Kind::Descriptors,
+            format!("{} knows no symbol `{}`", self.address, screen::escape(symbol)),
+            match served.as_slice() {
+                [] => String::new(),
+                names => format!("it serves {}", screen::escape(&names.join(", "))),
+            },
+        )
+    }
+
+    fn converse<T>(&self, talk: impl AsyncFnOnce(&mut exchange::Exchange) -> Result<T, Failure>) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
+        let talk = async {
+            let mut exchange = exchange::Exchange::open(&self.address).await?;
+            talk(&mut exchange).await
+        };
+        let talked = runtime.block_on(async { tokio::time::timeout(PATIENCE, talk).await });
+        talked.unwrap_or_else(|_| {
+            Err(Failure::new(
+                Kind::Other,
+                format!("{} did not answer within {} s", self.address, PATIENCE.as_secs()),
+                "is it a gRPC server? does something on the way hold the connection back?",
+            ))
+        })
+    }
+
+    fn odd(&self, reply: &Reply) -> Failure {
+        match reply {
+            Reply::Error(error) => self.broken(&format!(
+                "the error {} {}",
+                error.error_code,
+                screen::escape(&error.error_message)
+            )),
+            _ => self.broken("an answer to another question"),
+        }
+    }
+
+    fn broken(&self, what: &str) -> Failure {
+        Failure::new(Kind::Other, format!("reflection at {} sent {what}", self.address), "")
+    }
+}
+
+fn not_spoken(scheme: &str) -> Failure {
+    Failure::new(
+        Kind::Usage,
+        format!("--from speaks plain-text HTTP/2, not {}", screen::escape(scheme)),
+        "give it the host and the port of a plain-text listener",
+    )
+}
+
+/// Appends an entry of `FileDescriptorSet.file`, field 1.
+fn append_file(set: &mut BytesMut, file: &Bytes) {
+    set.put_u8(1 << 3 | 2);
+    prost::encoding::encode_varint(file.len() as u64, set);
+    set.put_slice(file);
+}
+
+fn is_named(file: &Bytes, name: &str) -> bool {
+    message::FileHead::decode(file.clone()).is_ok_and(|head| head.name == name)
+}

@@ -1,0 +1,134 @@
+//! `descant check`: everything that is wrong with descriptors, and how to mend it.
+
+use std::{fmt::Write, process::ExitCode};
+
+use descant_descriptors::{Error, Finding, Schema, Severity};
+use serde_json::{Value, json};
+
+use super::{
+    args::{Check, ReportFormat},
+    failure::Kind,
+    screen::{self, FAINT, Tone},
+    sources,
+};
+
+/// Loads, reports, and exits with 4 if there are errors.
+pub(crate) fn run(args: &Check) -> ExitCode {
+    let outcome = sources::load(&args.paths);
+    let report = match args.format {
+        ReportFormat::Text => text(&outcome),
+        ReportFormat::Json => format!("{:#}\n", json(&outcome)),
+    };
+    screen::print(&report);
+    match outcome {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(Kind::Descriptors as u8),
+    }
+}
+
+/// A finding on one line: what weighs how much, where, and what it is.
+pub(crate) fn line(finding: &Finding) -> String {
+    let style = tone(finding.severity).style();
+    format!("{style}{}{style:#}: {}", finding.severity, plain(finding))
+}
+
+/// The same without its weight, and without colours.
+pub(crate) fn plain(finding: &Finding) -> String {
+    let mut line = String::new();
+    for place in [&finding.file, &finding.symbol] {
+        if !place.is_empty() {
+            let _ = write!(line, "{}: ", screen::escape(place));
+        }
+    }
+    line.push_str(&screen::escape(&finding.what));
+    line
+}
+
+/// A finding as JSON, as `check` and the admin's `/schema` show it.
+pub(crate) fn finding_json(finding: &Finding) -> Value {
+    json!({
+        "severity": finding.severity.to_string(),
+        "file": finding.file,
+        "symbol": finding.symbol,
+        "what": finding.what,
+        "mend": finding.mend,
+    })
+}
+
+fn tone(severity: Severity) -> Tone {
+    match severity {
+        Severity::Error => Tone::Error,
+        Severity::Warning => Tone::Warning,
+        Severity::Note => Tone::Note,
+    }
+}
+
+fn text(outcome: &Result<Schema, Error>) -> String {
+    let mut text = String::new();
+    for finding in findings(outcome) {
+        let _ = writeln!(text, "{}", line(finding));
+        if !finding.mend.is_empty() {
+            let _ = writeln!(text, "  {FAINT}hint:{FAINT:#} {}", screen::escape(&finding.mend));
+        }
+    }
+    let _ = writeln!(text, "{}", summary(outcome));
+    text
+}
+
+fn summary(outcome: &Result<Schema, Error>) -> String {
+    let found = counts(outcome).map(|(count, what)| plural(count, what)).join(", ");
+    match outcome {
+        Ok(schema) => format!("{}: {found}", contents(schema)),
+        Err(_) => format!("The descriptors do not load: {found}"),
+    }
+}
+
+/// How much a schema holds, in words.
+pub(crate) fn contents(schema: &Schema) -> String {
+    let (files, services) = (schema.files().len(), schema.services().len());
+    [
+        plural(files, "file"),
+        plural(services, "service"),
+        plural(schema.method_count(), "method"),
+    ]
+    .join(", ")
+}
+
+fn json(outcome: &Result<Schema, Error>) -> Value {
+    let schema = outcome.as_ref().ok();
+    let [errors, warnings, notes] = counts(outcome).map(|(count, _)| count);
+    json!({
+        "loads": schema.is_some(),
+        "files": schema.map(|schema| schema.files().len()),
+        "services": schema.map(|schema| schema.services().len()),
+        "methods": schema.map(Schema::method_count),
+        "errors": errors,
+        "warnings": warnings,
+        "notes": notes,
+        "findings": findings(outcome).iter().map(finding_json).collect::<Vec<_>>(),
+    })
+}
+
+fn findings(outcome: &Result<Schema, Error>) -> &[Finding] {
+    match outcome {
+        Ok(schema) => schema.findings(),
+        Err(error) => error.findings(),
+    }
+}
+
+/// How many of each severity.
+fn counts(outcome: &Result<Schema, Error>) -> [(usize, &'static str); 3] {
+    let found = findings(outcome);
+    let count = |severity| found.iter().filter(|finding| finding.severity == severity).count();
+    [
+        (count(Severity::Error), "error"),
+        (count(Severity::Warning), "warning"),
+        (count(Severity::Note), "note"),
+    ]
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn plural(count: usize, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{ending}")
+}

@@ -1,0 +1,80 @@
+//! `descant describe`: a symbol as proto source, headed as `grpcurl describe` heads it.
+
+use std::{fmt::Write, process::ExitCode};
+
+use descant_descriptors::{Schema, Symbol, SymbolKind};
+
+use super::{
+    args::Describe,
+    ask::Live,
+    failure::Failure,
+    screen::{self, FAINT, STRONG},
+    sources::{self, Words},
+};
+
+/// Prints one symbol, or every service.
+pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
+    let words = Words::tell_apart(&args.words, args.from.is_some())?;
+    let symbols = match (&args.from, &words.name) {
+        (Some(address), Some(name)) => vec![find(&Live::at(address)?.schema_of(name)?, name)?],
+        (Some(address), None) => {
+            let live = Live::at(address)?;
+            let names = live.services()?;
+            services(&live.schema(&names)?, &names)
+        }
+        (None, Some(name)) => vec![find(&stored(&words)?, name)?],
+        (None, None) => {
+            let schema = stored(&words)?;
+            let names: Vec<_> = schema
+                .services()
+                .map(|service| service.full_name().to_owned())
+                .collect();
+            services(&schema, &names)
+        }
+    };
+    let pages: Vec<_> = symbols.iter().map(page).collect();
+    screen::print(&pages.join("\n"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stored(words: &Words) -> Result<Schema, Failure> {
+    sources::load(&words.paths).map_err(|error| sources::refused(&error))
+}
+
+fn find(schema: &Schema, name: &str) -> Result<Symbol, Failure> {
+    let symbol = schema.symbol(name);
+    symbol.ok_or_else(|| sources::unknown("symbol", name, &schema.nearest_symbols(name)))
+}
+
+fn services(schema: &Schema, names: &[String]) -> Vec<Symbol> {
+    names.iter().filter_map(|name| schema.symbol(name)).collect()
+}
+
+/// `pkg.Name is a message:`, then its source.
+fn page(symbol: &Symbol) -> String {
+    let name = symbol.full_name();
+    let name = screen::escape(&name);
+    let mut page = format!("{STRONG}{name}{STRONG:#} is {}:\n", kind(symbol));
+    for line in symbol.source().lines() {
+        // The printer has escaped what would steer a terminal.
+        let _ = if line.trim_start().starts_with("//") {
+            writeln!(page, "{FAINT}{line}{FAINT:#}")
+        } else {
+            writeln!(page, "{line}")
+        };
+    }
+    page
+}
+
+fn kind(symbol: &Symbol) -> &'static str {
+    match symbol.kind() {
+        SymbolKind::Message => "a message",
+        SymbolKind::Field => "a field",
+        SymbolKind::Oneof => "a one-of",
+        SymbolKind::Enum => "an enum",
+        SymbolKind::EnumValue => "an enum value",
+        SymbolKind::Extension => "an extension",
+        SymbolKind::Service => "a service",
+        SymbolKind::Method => "a method",
+    }
+}

@@ -1,0 +1,54 @@
+//! Why a command failed, and its exit code.
+
+use std::{fmt, process::ExitCode};
+
+use super::screen::{self, Tone};
+
+/// What a failed command leaves behind: a message for people, and an exit code for scripts.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    what: String,
+    mend: String,
+}
+
+/// The exit codes, a promise to scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// The command could not do its work, for a reason that none of the others names.
+    Other = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// A setting makes no sense.
+    Configuration = 3,
+    /// Descriptors cannot be read, or are wrong, or lack what was asked for.
+    Descriptors = 4,
+    /// An address cannot be listened on.
+    Bind = 5,
+}
+
+impl Failure {
+    /// A failure: what went wrong and where, and how to mend it (may be empty).
+    pub(crate) fn new(kind: Kind, what: impl fmt::Display, mend: impl Into<String>) -> Self {
+        Self {
+            kind,
+            what: what.to_string(),
+            mend: mend.into(),
+        }
+    }
+
+    /// Tells the user.
+    pub(crate) fn report(&self) {
+        screen::tell(Tone::Error, &self.what);
+        if !self.mend.is_empty() {
+            screen::tell(Tone::Hint, &self.mend);
+        }
+    }
+}
+
+impl From<&Failure> for ExitCode {
+    fn from(failure: &Failure) -> Self {
+        Self::from(failure.kind as u8)
+    }
+}

@@ -1,0 +1,56 @@
+//! `descant list`: services, or the methods of one, as `grpcurl list` prints them.
+
+use std::process::ExitCode;
+
+use descant_descriptors::{Schema, Service};
+
+use super::{
+    args::List,
+    ask::Live,
+    failure::Failure,
+    screen,
+    sources::{self, Words},
+};
+
+/// Prints one name a line, sorted.
+pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
+    let words = Words::tell_apart(&args.words, args.from.is_some())?;
+    let mut names = match &args.from {
+        Some(address) => live(address, words.name.as_deref())?,
+        None => stored(&words)?,
+    };
+    names.sort_unstable();
+    let lines: Vec<_> = names.iter().map(|name| screen::escape(name) + "\n").collect();
+    screen::print(&lines.concat());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stored(words: &Words) -> Result<Vec<String>, Failure> {
+    let schema = sources::load(&words.paths).map_err(|error| sources::refused(&error))?;
+    match &words.name {
+        None => Ok(schema
+            .services()
+            .map(|service| service.full_name().to_owned())
+            .collect()),
+        Some(name) => methods(&schema, name),
+    }
+}
+
+fn live(address: &str, name: Option<&str>) -> Result<Vec<String>, Failure> {
+    let live = Live::at(address)?;
+    match name {
+        None => live.services(),
+        Some(name) => methods(&live.schema_of(name)?, name),
+    }
+}
+
+fn methods(schema: &Schema, name: &str) -> Result<Vec<String>, Failure> {
+    let Some(service) = schema.service(name) else {
+        return Err(sources::unknown("service", name, &schema.nearest_services(name)));
+    };
+    Ok(method_names(&service))
+}
+
+fn method_names(service: &Service) -> Vec<String> {
+    service.methods().map(|method| method.full_name().to_owned()).collect()
+}

@@ -1,0 +1,42 @@
+//! The command line, in two stages: what was typed ([`args`]), then what it means (a module for
+//! each command).
+
+mod args;
+mod ask;
+mod check;
+mod describe;
+mod failure;
+mod list;
+mod pages;
+mod screen;
+mod serve;
+mod sources;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::{args::Command, failure::Failure};
+
+/// Runs the command that the process was started with.
+pub(crate) fn main() -> ExitCode {
+    let line = args::Line::parse();
+    match run(line.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            failure.report();
+            ExitCode::from(&failure)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => Ok(check::run(&args)),
+        Command::List(args) => list::run(&args),
+        Command::Describe(args) => describe::run(&args),
+        Command::Completions { shell } => Ok(pages::completions(shell)),
+        Command::Man { command } => pages::man(command.as_deref()),
+    }
+}

@@ -1,0 +1,111 @@
+//! What people see: colours on terminals only, and nothing that a descriptor smuggles in.
+
+use std::{borrow::Cow, fmt, io::Write};
+
+use anstyle::{AnsiColor, Style};
+
+/// Names and addresses.
+pub(crate) const STRONG: Style = Style::new().bold();
+/// What matters less.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// How much a line weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// The command failed.
+    Error,
+    /// The command goes on, but perhaps not as meant.
+    Warning,
+    /// Worth knowing.
+    Note,
+    /// How to mend what the line before says.
+    Hint,
+}
+
+impl Tone {
+    /// Its name, as it starts a line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+            Self::Hint => "hint",
+        }
+    }
+
+    /// Its colour.
+    pub(crate) fn style(self) -> Style {
+        let colour = match self {
+            Self::Error => AnsiColor::Red,
+            Self::Warning => AnsiColor::Yellow,
+            Self::Note => AnsiColor::Cyan,
+            Self::Hint => AnsiColor::Green,
+        };
+        colour.on_default().bold()
+    }
+}
+
+/// Writes a line to standard error.
+pub(crate) fn tell(tone: Tone, text: impl fmt::Display) {
+    let style = tone.style();
+    let text = text.to_string();
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(
+        anstream::stderr().lock(),
+        "{style}{}{style:#}: {}",
+        tone.word(),
+        escape_lines(&text)
+    );
+}
+
+/// Writes to standard output. A reader that closes the pipe early (`| head`) is content.
+pub(crate) fn print(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The text with control characters escaped, so that a name in a hostile descriptor cannot steer
+/// the terminal.
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
+    escape_unless(text, |_| false)
+}
+
+/// The same, but lines stay lines.
+pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
+    escape_unless(text, |character| character == '\n' || character == '\t')
+}
+
+fn escape_unless(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let steers = |character: char| is_control(character) && !keep(character);
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if steers(character) {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// Control characters, and those that turn the direction of text around.
+fn is_control(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(escape("a\u{1b}[31mb\nc"), "a\\u{1b}[31mb\\nc");
+        assert_eq!(escape_lines("a\r\n\tb"), "a\\r\n\tb");
+        assert_eq!(escape("abc\u{202e}def"), "abc\\u{202e}def");
+        assert!(matches!(escape("naïve 書店"), Cow::Borrowed(_)));
+    }
+}

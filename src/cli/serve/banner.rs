@@ -1,0 +1,212 @@
+//! What a user sees first: where the server is, what it serves, and lines to try it with.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+
+use descant_descriptors::{Method, Schema, Shape};
+
+use super::Backend;
+use crate::cli::{
+    check::plural,
+    screen::{self, FAINT, STRONG},
+};
+
+/// Services that are shown; of more, their number.
+const MOST_SERVICES: usize = 10;
+/// The demo's call, and a request for it.
+const DEMO_METHOD: &str = "/bookshop.v1.Catalog/GetBook";
+const DEMO_REQUEST: &str = r#"{"id":"emma"}"#;
+
+/// The start banner.
+pub(super) struct Banner<'s> {
+    pub(super) addresses: &'s [SocketAddr],
+    pub(super) admin: Option<SocketAddr>,
+    pub(super) schema: &'s Schema,
+    pub(super) backend: Backend,
+    pub(super) watches: bool,
+}
+
+impl fmt::Display for Banner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{STRONG}Descant {}{STRONG:#} serves gRPC on",
+            env!("CARGO_PKG_VERSION")
+        )?;
+        for address in self.addresses {
+            let everywhere = if address.ip().is_unspecified() {
+                ", every interface"
+            } else {
+                ""
+            };
+            writeln!(
+                f,
+                "  {STRONG}{}{STRONG:#} {FAINT}({address}, plain text{everywhere}){FAINT:#}",
+                near(*address)
+            )?;
+        }
+        self.services(f)?;
+        self.answers(f)?;
+        self.tries(f)?;
+        self.foot(f)
+    }
+}
+
+impl Banner<'_> {
+    fn services(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let services = self.schema.services();
+        let count = services.len();
+        writeln!(f, "\n{}, and reflection and health:", plural(count, "service"))?;
+        for service in services.take(MOST_SERVICES) {
+            let methods = plural(service.methods().len(), "method");
+            writeln!(
+                f,
+                "  {} {FAINT}({methods}){FAINT:#}",
+                screen::escape(service.full_name())
+            )?;
+        }
+        match count.saturating_sub(MOST_SERVICES) {
+            0 => Ok(()),
+            more => writeln!(f, "  {FAINT}and {more} more{FAINT:#}"),
+        }
+    }
+
+    /// How the methods are answered.
+    fn answers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.backend {
+            Backend::Demo => writeln!(f, "answered by the demo's handlers, written in Rust"),
+            Backend::Echo => writeln!(
+                f,
+                "answered with their own requests, where request and reply are of one type"
+            ),
+            Backend::Nothing => {
+                writeln!(f, "answered by nothing yet: every call gets UNIMPLEMENTED")?;
+                writeln!(
+                    f,
+                    "  start with --echo, or give them handlers in Rust: see Gateway::builder(..).route(..)"
+                )
+            }
+        }
+    }
+
+    /// Lines that work as they are.
+    fn tries(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(address) = self.addresses.first().map(|address| near(*address)) else {
+            return Ok(());
+        };
+        writeln!(f, "\nTry it:")?;
+        writeln!(f, "  grpcurl -plaintext {address} list")?;
+        let Some((method, request)) = self.example() else {
+            return match self.schema.services().next() {
+                None => Ok(()),
+                Some(service) => {
+                    let name = screen::escape(service.full_name()).into_owned();
+                    writeln!(f, "  grpcurl -plaintext {address} describe {name}")
+                }
+            };
+        };
+        let path = method.path().trim_start_matches('/');
+        writeln!(f, "  grpcurl -plaintext -d '{request}' {address} {path}")?;
+        writeln!(
+            f,
+            "  buf curl --http2-prior-knowledge --protocol grpc -d '{request}' http://{address}/{path}"
+        )
+    }
+
+    /// A method that answers, and a request for it.
+    fn example(&self) -> Option<(Method, &'static str)> {
+        let echoes = |method: &Method| method.input().full_name() == method.output().full_name();
+        match self.backend {
+            Backend::Demo => Some((self.schema.method(DEMO_METHOD)?, DEMO_REQUEST)),
+            Backend::Echo => {
+                let echoing = || self.schema.methods().filter(echoes);
+                let unary = echoing().find(|method| method.shape() == Shape::Unary);
+                Some((unary.or_else(|| echoing().next())?, "{}"))
+            }
+            Backend::Nothing => None,
+        }
+    }
+
+    fn foot(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        if let Some(admin) = self.admin {
+            writeln!(
+                f,
+                "Admin: http://{admin} {FAINT}(/healthz /readyz /schema, POST /reload){FAINT:#}"
+            )?;
+        }
+        if self.watches {
+            writeln!(f, "Reloads when a descriptor changes.")?;
+        }
+        writeln!(f, "Ctrl-C stops.")
+    }
+}
+
+/// The address as a client on this machine reaches it.
+fn near(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_unspecified() => format!("localhost:{}", address.port()),
+        IpAddr::V4(_) | IpAddr::V6(_) => address.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use descant::demo;
+
+    use super::*;
+
+    fn banner(schema: &Schema, backend: Backend) -> String {
+        let banner = Banner {
+            addresses: &["[::]:50051".parse().unwrap()],
+            admin: Some("127.0.0.1:9901".parse().unwrap()),
+            schema,
+            backend,
+            watches: false,
+        };
+        anstream::adapter::strip_str(&banner.to_string()).to_string()
+    }
+
+    #[test]
+    fn the_demo_is_introduced() {
+        let expected = format!(
+            "Descant {} serves gRPC on
+  localhost:50051 ([::]:50051, plain text, every interface)
+
+2 services, and reflection and health:
+  bookshop.v1.Catalog (8 methods)
+  bookshop.v1.Desk (2 methods)
+answered by the demo's handlers, written in Rust
+
+Try it:
+  grpcurl -plaintext localhost:50051 list
+  grpcurl -plaintext -d '{{\"id\":\"emma\"}}' localhost:50051 bookshop.v1.Catalog/GetBook
+  buf curl --http2-prior-knowledge --protocol grpc -d '{{\"id\":\"emma\"}}' http://localhost:50051/bookshop.v1.Catalog/GetBook
+
+Admin: http://127.0.0.1:9901 (/healthz /readyz /schema, POST /reload)
+Ctrl-C stops.
+",
+            env!("CARGO_PKG_VERSION")
+        );
+        assert_eq!(banner(&demo::schema().unwrap(), Backend::Demo), expected);
+    }
+
+    #[test]
+    fn what_nothing_answers_is_not_called() {
+        let banner = banner(&demo::schema().unwrap(), Backend::Nothing);
+        assert!(banner.contains("every call gets UNIMPLEMENTED"), "{banner}");
+        assert!(banner.contains("describe bookshop.v1.Catalog"), "{banner}");
+        assert!(!banner.contains("-d '"), "{banner}");
+    }
+
+    #[test]
+    fn an_echo_is_tried_on_a_method_that_can_be_echoed() {
+        let banner = banner(&demo::schema().unwrap(), Backend::Echo);
+        assert!(
+            banner.contains("-d '{}' localhost:50051 bookshop.v1.Desk/Chat"),
+            "{banner}"
+        );
+    }
+}

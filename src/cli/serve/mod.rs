@@ -1,0 +1,175 @@
+//! `descant serve`: from the command line to a server that runs, and down again.
+
+mod admin;
+mod banner;
+mod ready;
+mod reload;
+mod signals;
+mod watch;
+
+use std::{net::SocketAddr, num::NonZeroUsize, process::ExitCode, sync::Arc, thread};
+
+use descant::{Error, Gateway, Limits, Schema, Server, ServerBuilder, demo, handlers::Echo};
+use descant_descriptors::Severity;
+use tracing::level_filters::LevelFilter;
+
+use self::{banner::Banner, reload::Reloader};
+use super::{
+    args::{AdminArg, LogFormat, LogLevel, Serve},
+    check,
+    failure::{Failure, Kind},
+    screen, sources,
+};
+use crate::observe;
+
+/// Where the admin pages are unless told otherwise.
+const DEFAULT_ADMIN: ([u8; 4], u16) = ([127, 0, 0, 1], 9901);
+
+/// What answers the methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backend {
+    /// The bookshop's own handlers.
+    Demo,
+    /// Every method gets its own request back.
+    Echo,
+    /// Nothing yet.
+    Nothing,
+}
+
+/// Serves until it is told to stop.
+pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
+    observe::start(log_format(args.log_format), level(args.log_level));
+    let schema = sources::load(&args.paths).map_err(|error| sources::refused(&error))?;
+    warn(&schema);
+    let backend = match (args.echo, args.paths.is_empty()) {
+        (true, _) => Backend::Echo,
+        (false, true) => Backend::Demo,
+        (false, false) => Backend::Nothing,
+    };
+    let gateway = gateway(schema, backend).map_err(|error| refused(&error))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
+    let outcome = runtime.block_on(serve(args, gateway, backend));
+    // A reload that is still under way must not hold the end up.
+    runtime.shutdown_background();
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+fn gateway(schema: Schema, backend: Backend) -> Result<Gateway, Error> {
+    match backend {
+        Backend::Demo => demo::gateway(schema).build(),
+        Backend::Echo => Gateway::builder(schema).route("*", Echo).build(),
+        Backend::Nothing => Gateway::builder(schema).build(),
+    }
+}
+
+async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Failure> {
+    let server = bind(&args, &gateway).await.map_err(|error| refused(&error))?;
+    let admin = bind_admin(&args).await?;
+    // From here on a signal is a wish, not an end.
+    let signals = signals::Signals::listen().map_err(|error| Failure::new(Kind::Other, error, ""))?;
+    let reloader = Arc::new(Reloader::new(args.paths.clone(), gateway.clone()));
+    let _watch = if args.watch {
+        Some(watch::start(&args.paths, &reloader)?)
+    } else {
+        None
+    };
+    let admin_address = admin.as_ref().and_then(|listener| listener.local_addr().ok());
+    if let Some(listener) = admin {
+        tokio::spawn(admin::serve(listener, Arc::clone(&reloader), server.draining()));
+    }
+    if let Some(file) = &args.ready_file {
+        ready::write(file, server.addresses())?;
+    }
+    if args.log_level >= LogLevel::Warn {
+        let banner = Banner {
+            addresses: server.addresses(),
+            admin: admin_address,
+            schema: &gateway.schema(),
+            backend,
+            watches: args.watch,
+        };
+        screen::print(&banner.to_string());
+    }
+    if let Some(health) = gateway.health().cloned() {
+        let draining = server.draining();
+        tokio::spawn(async move {
+            draining.begun().await;
+            health.shutdown();
+        });
+    }
+    let outcome = server.serve(signals.stop(&reloader, args.grace)).await;
+    if let Some(file) = &args.ready_file {
+        ready::remove(file);
+    }
+    outcome.map_err(|error| refused(&error))
+}
+
+async fn bind(args: &Serve, gateway: &Gateway) -> Result<Server, Error> {
+    let mut limits = Limits::default();
+    limits.grace = args.grace;
+    let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let builder = Server::builder(gateway.clone())
+        .limits(limits)
+        .reuse_port(args.reuse_port)
+        .workers(args.workers.map_or_else(cores, NonZeroUsize::get));
+    let listening = args.listen.iter().fold(builder, ServerBuilder::listen);
+    listening.bind().await
+}
+
+/// The default port may be taken, by another Descant most likely: that is no reason not to serve.
+async fn bind_admin(args: &Serve) -> Result<Option<tokio::net::TcpListener>, Failure> {
+    let address = match args.admin {
+        Some(AdminArg::Off) => return Ok(None),
+        Some(AdminArg::At(address)) => address,
+        None => SocketAddr::from(DEFAULT_ADMIN),
+    };
+    match tokio::net::TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if args.admin.is_some() => Err(Failure::new(
+            Kind::Bind,
+            format!("cannot listen on {address} for the admin pages: {error}"),
+            "choose another address with --admin ADDR, or `--admin off`",
+        )),
+        Err(error) => {
+            tracing::warn!("no admin pages: cannot listen on {address}: {error}; --admin ADDR chooses another address");
+            Ok(None)
+        }
+    }
+}
+
+fn warn(schema: &Schema) {
+    for finding in schema.findings() {
+        if finding.severity == Severity::Warning {
+            tracing::warn!("{}", check::plain(finding));
+        }
+    }
+}
+
+/// Why the server does not run, with the exit code that says so.
+fn refused(error: &Error) -> Failure {
+    let kind = match () {
+        () if error.is_bind() => Kind::Bind,
+        () if !error.findings().is_empty() => Kind::Descriptors,
+        () => Kind::Configuration,
+    };
+    Failure::new(kind, error, "")
+}
+
+fn log_format(format: LogFormat) -> observe::Format {
+    match format {
+        LogFormat::Text => observe::Format::Text,
+        LogFormat::Json => observe::Format::Json,
+    }
+}
+
+fn level(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Off => LevelFilter::OFF,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    }
+}

@@ -1,0 +1,46 @@
+//! The ready file: tells scripts where the server is, once it is there.
+
+use std::{
+    fs,
+    io::{self, Write},
+    net::SocketAddr,
+    path::Path,
+};
+
+use super::{Failure, Kind};
+use crate::cli::sources::shown;
+
+/// Writes one address a line. Whoever sees the file sees all of it.
+pub(super) fn write(file: &Path, addresses: &[SocketAddr]) -> Result<(), Failure> {
+    put(file, addresses).map_err(|error| {
+        Failure::new(
+            Kind::Other,
+            format!("cannot write the ready file {}: {error}", shown(file)),
+            "does its folder exist, and may this user write there?",
+        )
+    })
+}
+
+/// Whoever asks after the end must not find the file.
+pub(super) fn remove(file: &Path) {
+    if let Err(error) = fs::remove_file(file) {
+        tracing::debug!("the ready file {} is still there: {error}", shown(file));
+    }
+}
+
+fn put(file: &Path, addresses: &[SocketAddr]) -> io::Result<()> {
+    // Beside it, since a rename is atomic within one file system only.
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private as a rule; this one is for others.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut fresh = builder.tempfile_in(folder)?;
+    for address in addresses {
+        writeln!(fresh, "{address}")?;
+    }
+    fresh.persist(file).map(drop).map_err(|error| error.error)
+}

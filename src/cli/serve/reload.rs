@@ -1,0 +1,75 @@
+//! Loading anew: the whole schema aside, then one swap. What fails changes nothing.
+
+use std::{
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+use descant::Gateway;
+use descant_descriptors::{Finding, Severity};
+
+use crate::cli::{check, sources};
+
+/// Reloads the schema of a gateway from where it came.
+#[derive(Debug)]
+pub(super) struct Reloader {
+    paths: Vec<PathBuf>,
+    gateway: Gateway,
+    /// One reload at a time: of two that overlap, the one that read first might win last.
+    turn: Mutex<()>,
+}
+
+/// Why a reload changed nothing.
+#[derive(Debug)]
+pub(super) struct Unchanged {
+    pub(super) why: String,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl Reloader {
+    pub(super) fn new(paths: Vec<PathBuf>, gateway: Gateway) -> Self {
+        Self {
+            paths,
+            gateway,
+            turn: Mutex::new(()),
+        }
+    }
+
+    pub(super) fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Reloads and logs how it went; says what is served now. Takes as long as loading takes: not for a thread that serves.
+    pub(super) fn reload(&self) -> Result<String, Unchanged> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = self.try_reload();
+        match &outcome {
+            Ok(contents) => tracing::info!("reloaded: {contents}"),
+            Err(unchanged) => {
+                tracing::error!("not reloaded, what was served stays: {}", unchanged.why);
+                for finding in &unchanged.findings {
+                    let line = check::plain(finding);
+                    if finding.severity == Severity::Error {
+                        tracing::error!("{line}; hint: {}", finding.mend);
+                    } else {
+                        tracing::warn!("{line}");
+                    }
+                }
+            }
+        }
+        outcome
+    }
+
+    fn try_reload(&self) -> Result<String, Unchanged> {
+        let schema = sources::load(&self.paths).map_err(|error| Unchanged {
+            why: error.to_string(),
+            findings: error.findings().to_vec(),
+        })?;
+        let contents = check::contents(&schema);
+        self.gateway.reload(schema).map_err(|error| Unchanged {
+            why: error.to_string(),
+            findings: error.findings().to_vec(),
+        })?;
+        Ok(contents)
+    }
+}

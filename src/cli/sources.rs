@@ -1,0 +1,165 @@
+//! Where a command's descriptors come from: paths, a live server, or the embedded demo API.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use descant::demo;
+use descant_descriptors::{Error, Finding, Schema, SchemaBuilder, Severity};
+
+use super::{
+    check,
+    failure::{Failure, Kind},
+    screen,
+};
+
+/// Errors that `serve`, `list` and `describe` show; `check` shows all of them.
+const MOST_ERRORS: usize = 20;
+
+/// The words of `list` and `describe`, told apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// What to load.
+    pub(crate) paths: Vec<PathBuf>,
+    /// The last word, if it is a name and no path.
+    pub(crate) name: Option<String>,
+}
+
+impl Words {
+    /// A last word that is no path is a name. With `live` there are no paths, so the only word is one.
+    pub(crate) fn tell_apart(words: &[PathBuf], live: bool) -> Result<Self, Failure> {
+        let (paths, name) = match words.split_last() {
+            Some((last, before)) if names(last, before, live) => (before, Some(last)),
+            _ => (words, None),
+        };
+        if live && let Some(path) = paths.first() {
+            return Err(Failure::new(
+                Kind::Usage,
+                format!(
+                    "`{}` and --from: the descriptors come from one or the other",
+                    shown(path)
+                ),
+                "leave out the path, or --from",
+            ));
+        }
+        if !live && paths.is_empty() {
+            return Err(nothing_to_load());
+        }
+        Ok(Self {
+            paths: paths.to_vec(),
+            name: name.map(|word| symbol(word)),
+        })
+    }
+}
+
+/// The descriptors at `paths`; without any, those of the demo API.
+pub(crate) fn load(paths: &[PathBuf]) -> Result<Schema, Error> {
+    if paths.is_empty() {
+        return demo::schema();
+    }
+    let builder = paths.iter().fold(Schema::builder(), SchemaBuilder::path);
+    builder.build()
+}
+
+/// A path as it is shown.
+pub(crate) fn shown(path: &Path) -> String {
+    screen::escape(&path.display().to_string()).into_owned()
+}
+
+/// Why a schema does not load: every error, and how to mend it.
+pub(crate) fn refused(error: &Error) -> Failure {
+    let errors = error
+        .findings()
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error);
+    let told = |finding: &Finding| match finding.mend.as_str() {
+        "" => check::plain(finding),
+        mend => format!("{}\n  hint: {}", check::plain(finding), screen::escape(mend)),
+    };
+    let lines: Vec<_> = errors.take(MOST_ERRORS).map(told).collect();
+    let mend = match error.findings().len().saturating_sub(MOST_ERRORS) {
+        0 => "",
+        _ => "there is more; `descant check PATH` says all of it",
+    };
+    Failure::new(
+        Kind::Descriptors,
+        format!("the descriptors do not load\n{}", lines.join("\n")),
+        mend,
+    )
+}
+
+/// An answer to a name that is not there.
+pub(crate) fn unknown(what: &str, name: &str, nearest: &[String]) -> Failure {
+    let mend = match nearest {
+        [] => String::new(),
+        names => format!("did you mean {}?", names.join(" or ")),
+    };
+    let name = screen::escape(name);
+    Failure::new(Kind::Descriptors, format!("there is no {what} `{name}`"), mend)
+}
+
+fn names(last: &Path, before: &[PathBuf], live: bool) -> bool {
+    let is_path = last.exists() || (before.is_empty() && looks_like_a_path(last));
+    live || !is_path
+}
+
+/// Whether a word that is not there was meant as a path.
+fn looks_like_a_path(word: &Path) -> bool {
+    let endings = ["binpb", "pb", "desc", "protoset", "bin", "proto"];
+    let ending = word.extension().and_then(OsStr::to_str);
+    word.components().count() > 1 || ending.is_some_and(|ending| endings.contains(&ending))
+}
+
+/// Names as users write them: `.pkg.Service`, `pkg.Service/Method`.
+fn symbol(word: &Path) -> String {
+    let word = word.to_string_lossy();
+    word.trim_start_matches(['.', '/']).replace('/', ".")
+}
+
+fn nothing_to_load() -> Failure {
+    Failure::new(
+        Kind::Usage,
+        "there is nothing to load",
+        "name a descriptor set, a .proto file or a folder, or ask a live server with --from ADDR",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(words: &[&str], live: bool) -> Result<Words, Failure> {
+        let words: Vec<_> = words.iter().map(PathBuf::from).collect();
+        Words::tell_apart(&words, live)
+    }
+
+    #[test]
+    fn a_last_word_that_is_no_path_is_a_name() {
+        let words = told(&["Cargo.toml", ".pkg.Service/Method"], false);
+        assert_eq!(
+            words.ok().and_then(|words| words.name).as_deref(),
+            Some("pkg.Service.Method")
+        );
+    }
+
+    #[test]
+    fn paths_alone_name_nothing() {
+        let words = told(&["Cargo.toml", "src"], false);
+        assert!(words.is_ok_and(|words| words.name.is_none() && words.paths.len() == 2));
+    }
+
+    #[test]
+    fn a_missing_file_is_not_taken_for_a_name() {
+        let words = told(&["missing.binpb"], false);
+        assert!(words.is_ok_and(|words| words.name.is_none()));
+    }
+
+    #[test]
+    fn a_live_server_needs_no_paths_and_takes_none() {
+        assert!(told(&[], true).is_ok_and(|words| words.name.is_none()));
+        assert!(told(&["pkg.Service"], true).is_ok_and(|words| words.name.is_some()));
+        assert!(told(&["Cargo.toml", "pkg.Service"], true).is_err());
+        assert!(told(&[], false).is_err());
+    }
+}

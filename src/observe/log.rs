@@ -1,0 +1,45 @@
+//! Log lines, on standard error.
+
+use std::io::IsTerminal;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// Starts to log, for the whole process; a second start changes nothing.
+///
+/// Below `TRACE` the libraries that Descant stands on are heard only from `WARN` on: h2 writes
+/// several lines a frame.
+pub(crate) fn start(format: Format, level: LevelFilter) {
+    let of_libraries = if level == LevelFilter::TRACE {
+        level
+    } else {
+        level.min(LevelFilter::WARN)
+    };
+    let targets = Targets::new().with_default(of_libraries).with_target("descant", level);
+    let registry = tracing_subscriber::registry().with(targets);
+    // Where a line comes from in the source helps whoever looks closer.
+    let lines = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(level >= LevelFilter::DEBUG);
+    let started = match format {
+        Format::Text => registry.with(lines.with_ansi(colours())).try_init(),
+        Format::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+    };
+    // The one way to fail is a subscriber that is there already, which then does the work.
+    let _ = started;
+}
+
+/// Whether escape sequences are welcome. <https://no-color.org>
+fn colours() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !refused
+}
