@@ -336,6 +336,7 @@ impl Features {
     }
 }
 
+const DOUBLE: i32 = 1;
 const REQUIRED: i32 = 2;
 const REPEATED: i32 = 3;
 const STRING: i32 = 9;
@@ -345,9 +346,14 @@ const BYTES: i32 = 12;
 const ENUM: i32 = 14;
 
 /// The `FieldDescriptorProto.Type` number of a field, told by what it refers to where it has none of its own.
+/// Without either it is a double: the first of the enum's values is the default of `type`.
 pub(crate) fn kind_of(field: &raw::Field<'_>, of: Option<Symbol>) -> i32 {
-    let told = of.map_or(0, |symbol| if symbol.kind == Kind::Enum { ENUM } else { MESSAGE });
-    field.kind.unwrap_or(told)
+    match (field.kind, of) {
+        (Some(kind), _) => kind,
+        (None, Some(symbol)) if symbol.kind == Kind::Enum => ENUM,
+        (None, None) if field.type_name.is_none() => DOUBLE,
+        (None, _) => MESSAGE,
+    }
 }
 
 /// Whether repeated fields of this type can be packed: numbers, bools and enums.

@@ -11,7 +11,7 @@ mod symbols;
 
 pub(crate) use budget::Budget;
 pub(crate) use imports::Imports;
-pub(crate) use symbols::{Kind, Symbol, SymbolId, Symbols, Texts};
+pub(crate) use symbols::{Kind, Symbol, SymbolId, Symbols, Texts, article};
 
 use crate::{findings::Findings, raw};
 
@@ -48,6 +48,14 @@ pub(crate) fn link(files: &[raw::File<'_>], findings: &mut Findings) -> Linked {
         symbols,
         imports,
         files: links,
+    }
+}
+
+impl Links {
+    /// The message that an extension extends.
+    pub(crate) fn extendee(&self, field: u32) -> Option<SymbolId> {
+        let at = self.extendees.binary_search_by_key(&field, |(index, _)| *index).ok()?;
+        self.extendees.get(at).map(|(_, id)| *id)
     }
 }
 

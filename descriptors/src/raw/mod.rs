@@ -9,7 +9,7 @@ mod wire;
 
 use std::{borrow::Cow, ops::Range};
 
-pub(crate) use wire::{Fields, Value, WireError};
+pub(crate) use wire::{Fields, Packed, Value, WireError, check_packed};
 
 /// Indices into one of the arenas of a [`File`].
 pub(crate) type Span = Range<u32>;
@@ -96,9 +96,9 @@ pub(crate) struct Field<'a> {
     pub(crate) name: Option<&'a str>,
     pub(crate) extendee: Option<&'a str>,
     pub(crate) number: Option<i32>,
-    /// 1 optional, 2 required, 3 repeated.
+    /// 1 optional, 2 required, 3 repeated; `None` if it has none or one that does not exist.
     pub(crate) label: Option<i32>,
-    /// A `FieldDescriptorProto.Type` number.
+    /// A `FieldDescriptorProto.Type` number from 1 to 18; `None` if it has none or one that does not exist.
     pub(crate) kind: Option<i32>,
     pub(crate) type_name: Option<&'a str>,
     pub(crate) default_value: Option<&'a str>,

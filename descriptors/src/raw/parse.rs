@@ -1,10 +1,10 @@
 //! From the bytes of a `FileDescriptorProto` to a [`File`].
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::RangeInclusive};
 
 use super::{
-    Enum, EnumValue, ExtensionRange, Field, Fields, File, Message, Method, Oneof, Options, Problem, ProblemKind,
-    Service, Span, Value,
+    Enum, EnumValue, ExtensionRange, Field, Fields, File, Message, Method, Oneof, Options, Packed, Problem,
+    ProblemKind, Service, Span, Value,
 };
 
 impl<'a> File<'a> {
@@ -114,6 +114,11 @@ impl<'a> Scan<'a> {
         None
     }
 
+    /// An enum of which these numbers are known: others are unknown fields to parsers, as if they were not there.
+    fn known(&mut self, place: &'static str, value: Value<'a>, numbers: RangeInclusive<i32>) -> Option<i32> {
+        self.int(place, value).filter(|number| numbers.contains(number))
+    }
+
     fn flag(&mut self, place: &'static str, value: Value<'a>) -> bool {
         self.int(place, value).is_some_and(|number| number != 0)
     }
@@ -124,18 +129,11 @@ impl<'a> Scan<'a> {
             into.extend(self.int(place, value));
             return;
         };
-        let mut rest = packed;
-        while !rest.is_empty() {
-            let Some(end) = rest.iter().position(|byte| *byte < 0x80) else {
-                return self.problem(place, super::WireError::Truncated.into());
-            };
-            let (varint, after) = rest.split_at(end + 1);
-            let number = varint
-                .iter()
-                .rev()
-                .fold(0u64, |sum, byte| sum.wrapping_shl(7) | u64::from(byte & 0x7f));
-            into.extend(self.int(place, Value::Varint(number)));
-            rest = after;
+        for number in Packed::new(packed) {
+            match number {
+                Ok(number) => into.extend(self.int(place, Value::Varint(number))),
+                Err(error) => self.problem(place, error.into()),
+            }
         }
     }
 
@@ -249,7 +247,8 @@ impl<'a> Scan<'a> {
                 scan.file.reserved_names.extend(name);
             }
             11 => {
-                message.visibility = scan.int("DescriptorProto.visibility", value).unwrap_or_default();
+                let visibility = scan.known("DescriptorProto.visibility", value, 0..=2);
+                message.visibility = visibility.unwrap_or(message.visibility);
             }
             _ => {}
         });
@@ -279,8 +278,8 @@ impl<'a> Scan<'a> {
             1 => field.name = scan.text("FieldDescriptorProto.name", value),
             2 => field.extendee = scan.text("FieldDescriptorProto.extendee", value),
             3 => field.number = scan.int("FieldDescriptorProto.number", value),
-            4 => field.label = scan.int("FieldDescriptorProto.label", value),
-            5 => field.kind = scan.int("FieldDescriptorProto.type", value),
+            4 => field.label = scan.known("FieldDescriptorProto.label", value, 1..=3).or(field.label),
+            5 => field.kind = scan.known("FieldDescriptorProto.type", value, 1..=18).or(field.kind),
             6 => field.type_name = scan.text("FieldDescriptorProto.type_name", value),
             7 => field.default_value = scan.text("FieldDescriptorProto.default_value", value),
             8 => scan.options("FieldDescriptorProto.options", value, &mut field.options),
@@ -358,7 +357,8 @@ impl<'a> Scan<'a> {
                 scan.file.reserved_names.extend(name);
             }
             6 => {
-                found.visibility = scan.int("EnumDescriptorProto.visibility", value).unwrap_or_default();
+                let visibility = scan.known("EnumDescriptorProto.visibility", value, 0..=2);
+                found.visibility = visibility.unwrap_or(found.visibility);
             }
             _ => {}
         });

@@ -139,3 +139,33 @@ impl<'a> Iterator for Fields<'a> {
         Some(field)
     }
 }
+
+/// Yields the numbers of a packed field until they end or an error, which ends it.
+#[derive(Debug, Clone)]
+pub(crate) struct Packed<'a>(Fields<'a>);
+
+impl<'a> Packed<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(Fields::new(bytes))
+    }
+}
+
+impl Iterator for Packed<'_> {
+    type Item = Result<u64, WireError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.rest.is_empty() {
+            return None;
+        }
+        let number = self.0.varint();
+        if number.is_err() {
+            self.0.rest = &[];
+        }
+        Some(number)
+    }
+}
+
+/// Whether these bytes are packed numbers.
+pub(crate) fn check_packed(bytes: &[u8]) -> Result<(), WireError> {
+    Packed::new(bytes).try_for_each(|number| number.map(drop))
+}
