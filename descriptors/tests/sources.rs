@@ -120,7 +120,7 @@ fn inflation_and_sources_together_stop_at_the_limit() {
         );
     }
     let mut long = file("a.proto");
-    long.package = Some("x".repeat(600));
+    long.package = Some("x".repeat(505));
     let mut other = long.clone();
     other.name = Some("b.proto".into());
     let two = Schema::builder().bytes("a", set(&[long])).bytes("b", set(&[other]));

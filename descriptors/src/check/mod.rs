@@ -32,7 +32,6 @@ use crate::{
     raw,
 };
 
-pub(crate) use names::json_name;
 
 /// A set that was checked: usable if there is no finding of severity error.
 #[derive(Debug)]

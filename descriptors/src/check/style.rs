@@ -5,10 +5,9 @@
 
 use super::{Check, Of, Place, names::Style};
 use crate::{
-    features::{Edition, Own, tag},
+    features::Edition,
     findings::Shown,
     link::Kind,
-    raw,
 };
 
 /// Warns of names in another style; at most one finding for each file and kind.

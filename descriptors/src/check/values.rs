@@ -36,7 +36,7 @@ pub(super) fn is_default(kind: i32, text: &str) -> bool {
 /// Whether every escape in a bytes default is one of C's.
 fn is_escaped(text: &[u8]) -> bool {
     let mut rest = text;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
         let after = rest.get(at + 1..).unwrap_or_default();
         match escape(after) {
             Some(length) => rest = after.get(length..).unwrap_or_default(),

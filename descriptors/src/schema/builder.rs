@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Error, Severity,
     findings::{Findings, Position, Report},
-    link, raw,
+    check, raw,
     source::{self, Source},
 };
 
@@ -115,7 +115,7 @@ impl SchemaBuilder {
         if !findings.has_errors() && files.iter().all(|file| file.services.is_empty()) {
             report_no_services(findings);
         }
-        let linked = link::link(&files, findings);
+        let linked = check::check(&files, findings).linked;
         if findings.has_errors() {
             return None;
         }
