@@ -36,6 +36,7 @@ pub(crate) enum DefaultVisibility {
 }
 
 /// The features in force for an element.
+#[allow(clippy::struct_excessive_bools)] // Each stands for a feature of two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FeatureSet {
     pub(crate) presence: FieldPresence,

@@ -213,7 +213,7 @@ fn types(check: &mut Check<'_, '_>, known: &Known<'_, '_>) {
             let what = || "it is of a message or enum type, but does not name it".to_owned();
             check.error(place, what, "name the type");
         }
-        (Some(GROUP | MESSAGE | ENUM) | None, Some(_)) => {}
+        (Some(GROUP | MESSAGE | ENUM) | None, Some(_)) | (Some(_), None) => {}
         (Some(_), Some(name)) => {
             let what = || format!("it is of a scalar type, but names the type \"{}\"", Shown(name));
             check.error(place, what, "leave out the one or the other");
@@ -222,7 +222,6 @@ fn types(check: &mut Check<'_, '_>, known: &Known<'_, '_>) {
             let what = || "it has no type, which every reader takes as double".to_owned();
             check.warn(place, what, "give it a type");
         }
-        (Some(_), None) => {}
     }
 }
 

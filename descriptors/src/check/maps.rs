@@ -40,88 +40,82 @@ pub(super) fn has_string(check: &Check<'_, '_>, known: &Known<'_, '_>) -> bool {
         .any(|field| field.kind == Some(STRING))
 }
 
-/// What makes an entry type wrong.
-#[derive(Default)]
-struct Faults {
-    /// It is not the one that a compiler makes for this field.
-    not_made: bool,
-    /// It has another shape than a compiler gives it.
-    shape: bool,
-    key: bool,
-    value: bool,
-}
+/// What is wrong, and how to mend it.
+type Fault = (&'static str, &'static str);
+
+const GROUPED: Fault = ("it is a group of a map's entry type", "use `map<key, value>`");
+const BORROWED: Fault = (
+    "it uses the entry type of a map as if it were a message",
+    "use `map<key, value>`, or another message",
+);
+const MISSHAPEN: Fault = (
+    "the entry type of its map has not the fields `key = 1` and `value = 2` alone",
+    "use `map<key, value>`: the option `map_entry` is not for other messages",
+);
+const KEY: Fault = (
+    "the keys of its map are neither integers, nor bools, nor strings",
+    "choose one of those types",
+);
+const VALUE: Fault = (
+    "the values of its map are of an enum whose first value is not zero",
+    "give the enum's first value the number 0",
+);
 
 /// Checks a field, if it is a map or uses a map's entry type.
 pub(super) fn check(check: &mut Check<'_, '_>, of: Of<'_, '_>, known: &Known<'_, '_>) {
     let Some((file, found)) = entry(check, known) else {
         return;
     };
-    let place = known.place;
+    let mut faults = Vec::new();
     if known.kind == GROUP {
-        return check.error(
-            place,
-            || "it is a group of a map's entry type".to_owned(),
-            "use `map<key, value>`",
-        );
+        faults.push(GROUPED);
+    } else {
+        if !is_own(of, known, file, found) {
+            faults.push(BORROWED);
+        }
+        faults.extend(shape(check, file, found));
     }
-    let faults = faults(check, of, known, file, found);
-    if faults.not_made {
-        let what = || "it uses the entry type of a map as if it were a message".to_owned();
-        check.error(place, what, "use `map<key, value>`, or another message");
-    }
-    if faults.shape {
-        let what = || "the entry type of its map has not the fields `key = 1` and `value = 2` alone".to_owned();
-        check.error(
-            place,
-            what,
-            "use `map<key, value>`: the option `map_entry` is not for other messages",
-        );
-    }
-    if faults.key {
-        let what = || "the keys of its map are neither integers, nor bools, nor strings".to_owned();
-        check.error(place, what, "choose one of those types");
-    }
-    if faults.value {
-        let what = || "the values of its map are of an enum whose first value is not zero".to_owned();
-        check.error(place, what, "give the enum's first value the number 0");
+    for (what, mend) in faults {
+        check.error(known.place, || what.to_owned(), mend);
     }
 }
 
-fn faults(check: &Check<'_, '_>, of: Of<'_, '_>, known: &Known<'_, '_>, file: u32, entry: &raw::Message<'_>) -> Faults {
+/// Whether an entry type is the one that a compiler makes for this field.
+fn is_own(of: Of<'_, '_>, known: &Known<'_, '_>, file: u32, entry: &raw::Message<'_>) -> bool {
+    let parent = known.field.parent.filter(|_| !known.is_extension);
+    let beside = file == of.number && entry.parent == parent && parent.is_some();
     let name = known.field.name.unwrap_or_default();
-    let own_parent = known.field.parent.filter(|_| !known.is_extension);
-    let same_parent = file == of.number && entry.parent == own_parent && own_parent.is_some();
-    let not_made = !known.is_repeated() || !same_parent || !names::is_entry_name(entry.name.unwrap_or_default(), name);
-    let mut faults = Faults {
-        not_made,
-        ..Faults::default()
-    };
+    known.is_repeated() && beside && names::is_entry_name(entry.name.unwrap_or_default(), name)
+}
+
+/// What is wrong with an entry type itself.
+fn shape(check: &Check<'_, '_>, file: u32, entry: &raw::Message<'_>) -> Vec<Fault> {
     let Some(raw) = check.files.get(file as usize) else {
-        return faults;
+        return Vec::new();
+    };
+    let [key, value] = raw::at(&raw.fields, &entry.fields) else {
+        return vec![MISSHAPEN];
     };
     let bare = entry.extensions.is_empty() && entry.extension_ranges.is_empty();
     let flat = entry.messages.is_empty() && entry.enums.is_empty();
-    let [key, value] = raw::at(&raw.fields, &entry.fields) else {
-        faults.shape = true;
-        return faults;
-    };
     let is = |field: &raw::Field<'_>, name, number| {
         field.name == Some(name) && field.number == Some(number) && field.label.unwrap_or(1) == 1
     };
-    faults.shape = !(bare && flat && is(key, "key", 1) && is(value, "value", 2));
-    let id = |index| {
-        check
-            .linked
-            .files
-            .get(file as usize)
-            .and_then(|links| links.types.get(index as usize).copied().flatten())
-    };
+    let links = check.linked.files.get(file as usize);
+    let id = |index| links.and_then(|links| links.types.get(index as usize).copied().flatten());
     let kind =
         |field: &raw::Field<'_>, of: Option<SymbolId>| kind_of(field, of.and_then(|id| check.linked.symbols.get(id)));
-    faults.key = !is_key(kind(key, id(entry.fields.start)));
-    let of_value = id(entry.fields.start + 1);
-    faults.value = kind(value, of_value) == ENUM && of_value.is_some_and(|id| !starts_at_zero(check, id));
+    let (of_key, of_value) = (id(entry.fields.start), id(entry.fields.start + 1));
+    let value_is_open = || of_value.is_none_or(|id| starts_at_zero(check, id));
+    let faults = [
+        (!(bare && flat && is(key, "key", 1) && is(value, "value", 2)), MISSHAPEN),
+        (!is_key(kind(key, of_key)), KEY),
+        (kind(value, of_value) == ENUM && !value_is_open(), VALUE),
+    ];
     faults
+        .into_iter()
+        .filter_map(|(wrong, fault)| wrong.then_some(fault))
+        .collect()
 }
 
 fn starts_at_zero(check: &Check<'_, '_>, id: SymbolId) -> bool {

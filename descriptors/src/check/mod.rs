@@ -32,16 +32,8 @@ use crate::{
     raw,
 };
 
-
-/// A set that was checked: usable if there is no finding of severity error.
-#[derive(Debug)]
-pub(crate) struct Checked {
-    pub(crate) linked: Linked,
-    pub(crate) features: Features,
-}
-
-/// Links and checks `files`.
-pub(crate) fn check(files: &[raw::File<'_>], findings: &mut Findings) -> Checked {
+/// Links and checks `files`. They may be used if there is no finding of severity error.
+pub(crate) fn check(files: &[raw::File<'_>], findings: &mut Findings) -> Linked {
     let linked = link::link(files, findings);
     let features = features::resolve(files);
     let restricted = options::Restricted::default();
@@ -68,7 +60,7 @@ pub(crate) fn check(files: &[raw::File<'_>], findings: &mut Findings) -> Checked
     }
     extensions::check_all(&mut check);
     file::check_name_lengths(&mut check);
-    Checked { linked, features }
+    linked
 }
 
 /// The set under test, and what was found.

@@ -203,7 +203,7 @@ fn targets(options: &[u8]) -> u16 {
         targets |= u32::try_from(target)
             .ok()
             .and_then(|target| 1u16.checked_shl(target))
-            .unwrap_or_default()
+            .unwrap_or_default();
     };
     for (number, value) in Fields::new(options).flatten() {
         match (number, value) {

@@ -4,11 +4,7 @@
 //! it was on: names in another style are warnings.
 
 use super::{Check, Of, Place, names::Style};
-use crate::{
-    features::Edition,
-    findings::Shown,
-    link::Kind,
-};
+use crate::{features::Edition, findings::Shown, link::Kind};
 
 /// Warns of names in another style; at most one finding for each file and kind.
 pub(super) fn check(check: &mut Check<'_, '_>, of: Of<'_, '_>) {

@@ -18,8 +18,6 @@ pub(crate) struct Imports {
     pub(crate) direct: Vec<Vec<Option<u32>>>,
     /// For each file the dependencies that it passes on (`import public`).
     pub(crate) public: Vec<Vec<u32>>,
-    /// For each file what its `option_dependency` entries name.
-    pub(crate) options: Vec<Vec<Option<u32>>>,
 }
 
 impl Imports {
@@ -33,7 +31,6 @@ impl Imports {
             let public = file.public_dependencies.iter();
             let public = public.filter_map(|at| direct.get(usize::try_from(*at).ok()?).copied()?);
             imports.public.push(public.collect());
-            imports.options.push(find(&file.option_dependencies));
             imports.direct.push(direct);
         }
         imports.report_missing(files, findings);
@@ -64,41 +61,33 @@ impl Imports {
         let mut state = vec![0u8; files.len()];
         let mut path: Vec<(u32, usize)> = Vec::new();
         for start in (0u32..).zip(files).map(|(number, _)| number) {
-            if mark(&mut state, start, OPEN) {
+            if mark(&mut state, start, 0, OPEN) {
                 path.push((start, 0));
             }
             while let Some((file, next)) = path.last_mut() {
                 let file = *file;
-                let Some(dependency) = self.edge(file, *next) else {
-                    state[file as usize] = DONE;
+                let imports = self.direct.get(file as usize);
+                let Some(dependency) = imports.and_then(|imports| imports.get(*next)) else {
+                    mark(&mut state, file, OPEN, DONE);
                     path.pop();
                     continue;
                 };
                 *next += 1;
                 let Some(dependency) = dependency else { continue };
-                if mark(&mut state, dependency, OPEN) {
-                    path.push((dependency, 0));
-                } else if state.get(dependency as usize) == Some(&OPEN) {
-                    report_circle(files, &path, dependency, findings);
+                if mark(&mut state, *dependency, 0, OPEN) {
+                    path.push((*dependency, 0));
+                } else if state.get(*dependency as usize) == Some(&OPEN) {
+                    report_circle(files, &path, *dependency, findings);
                 }
             }
         }
     }
-
-    /// The import of a file with this index, counted over imports and option imports.
-    fn edge(&self, file: u32, index: usize) -> Option<Option<u32>> {
-        let direct = self.direct.get(file as usize)?;
-        if let Some(found) = direct.get(index) {
-            return Some(*found);
-        }
-        self.options.get(file as usize)?.get(index - direct.len()).copied()
-    }
 }
 
-/// Sets the state of a file that has none yet.
-fn mark(state: &mut [u8], file: u32, to: u8) -> bool {
+/// Sets the state of a file that is in the state `from`.
+fn mark(state: &mut [u8], file: u32, from: u8, to: u8) -> bool {
     match state.get_mut(file as usize) {
-        Some(slot) if *slot == 0 => {
+        Some(slot) if *slot == from => {
             *slot = to;
             true
         }
@@ -213,15 +202,9 @@ impl<'i> View<'i> {
             self.see(*dependency);
         }
         while let Some(next) = self.queue.pop() {
-            let passed = match next == file {
-                true => &[],
-                false => self
-                    .imports
-                    .public
-                    .get(next as usize)
-                    .map(Vec::as_slice)
-                    .unwrap_or_default(),
-            };
+            // What the file itself passes on is among what it imports.
+            let passed = self.imports.public.get(next as usize).filter(|_| next != file);
+            let passed = passed.map(Vec::as_slice).unwrap_or_default();
             let steps = self.see_package(next) + passed.len() + 1;
             if !budget.take(steps) {
                 return false;

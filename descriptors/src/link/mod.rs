@@ -72,14 +72,4 @@ impl Linked {
         let at = links.extendees.binary_search_by_key(&field, |(index, _)| *index).ok()?;
         self.symbols.get(links.extendees.get(at)?.1)
     }
-
-    /// The messages that a method takes and gives.
-    pub(crate) fn method_types(&self, file: u32, method: u32) -> (Option<Symbol>, Option<Symbol>) {
-        let links = self.files.get(file as usize);
-        let (input, output) = links
-            .and_then(|links| links.methods.get(method as usize).copied())
-            .unwrap_or_default();
-        let get = |id: Option<SymbolId>| id.and_then(|id| self.symbols.get(id));
-        (get(input), get(output))
-    }
 }

@@ -10,9 +10,9 @@ use super::{
     tables::Tables,
 };
 use crate::{
-    Error, Severity,
+    Error, Severity, check,
     findings::{Findings, Position, Report},
-    check, raw,
+    raw,
     source::{self, Source},
 };
 
@@ -115,7 +115,7 @@ impl SchemaBuilder {
         if !findings.has_errors() && files.iter().all(|file| file.services.is_empty()) {
             report_no_services(findings);
         }
-        let linked = check::check(&files, findings).linked;
+        let linked = check::check(&files, findings);
         if findings.has_errors() {
             return None;
         }
