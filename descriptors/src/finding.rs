@@ -38,18 +38,6 @@ impl fmt::Display for Severity {
     }
 }
 
-impl Finding {
-    pub(crate) fn new(severity: Severity, file: &str, symbol: &str, what: String, mend: &str) -> Self {
-        Self {
-            severity,
-            file: file.to_owned(),
-            symbol: symbol.to_owned(),
-            what,
-            mend: mend.to_owned(),
-        }
-    }
-}
-
 /// `file: symbol: what: mend`, without the severity; what is empty is left out.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
