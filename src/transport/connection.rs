@@ -56,6 +56,12 @@ impl Connection {
         &self.sent_frames
     }
 
+    /// How many bytes are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::Acquire)
+    }
+
     /// Waits until `bytes` may be held. One piece may always be, however large.
     pub(super) fn poll_hold(self: &Arc<Self>, bytes: usize, cx: &mut Context<'_>) -> Poll<Hold> {
         if let Some(hold) = self.try_hold(bytes) {

@@ -84,6 +84,8 @@ pub(super) struct Clock {
     grace: Duration,
     /// When bytes came last, and how many had come then.
     heard: (Instant, u64),
+    /// How many bytes the socket had taken at the last judgement.
+    taken: u64,
     /// When a ping was sent that nothing has followed yet.
     pinged: Option<Instant>,
     /// When a request was in flight last.
@@ -106,6 +108,7 @@ impl Clock {
             age: limits.age.map(|age| now + age.mul_f64(0.9 + 0.2 * jitter)),
             grace: limits.grace,
             heard: (now, 0),
+            taken: 0,
             pinged: None,
             active: now,
             was_busy: false,
@@ -173,7 +176,10 @@ impl Clock {
     }
 
     fn note(&mut self, now: Instant, facts: Facts) {
-        if facts.read != self.heard.1 || facts.deaf {
+        // Room in a socket that had none shows that the peer reads, though its answers may be far behind.
+        let takes = facts.blocked.is_some() && facts.written != self.taken;
+        self.taken = facts.written;
+        if facts.read != self.heard.1 || takes || facts.deaf {
             self.heard = (now, facts.read);
             self.pinged = None;
         }

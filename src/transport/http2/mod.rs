@@ -11,6 +11,8 @@ mod meter;
 mod outbox;
 mod pump;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::{

@@ -54,6 +54,9 @@ impl Outbox {
         if self.gathered.capacity() == 0 {
             self.gathered = POOL.with_borrow_mut(Vec::pop).unwrap_or_default();
         }
+        if self.sent >= KEEP {
+            self.forget_sent();
+        }
         self.gathered.extend_from_slice(bytes);
     }
 
@@ -126,6 +129,15 @@ impl Outbox {
         self.sent += left;
     }
 
+    /// Makes room at the front: toward a slow reader the buffer may never be empty.
+    fn forget_sent(&mut self) {
+        self.gathered.drain(..self.sent);
+        for (place, _) in &mut self.large {
+            *place -= self.sent;
+        }
+        self.sent = 0;
+    }
+
     fn give_back(&mut self) {
         self.gathered.clear();
         self.sent = 0;
@@ -138,5 +150,111 @@ impl Outbox {
                 pool.push(buffer);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes as many bytes at a time as it is told, then blocks once.
+    #[derive(Default)]
+    struct Trickle {
+        seen: Vec<u8>,
+        portions: VecDeque<usize>,
+        vectored: usize,
+    }
+
+    impl AsyncWrite for Trickle {
+        fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let Some(portion) = self.portions.pop_front().filter(|portion| *portion > 0) else {
+                return Poll::Pending;
+            };
+            self.vectored = self.vectored.max(slices.len());
+            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+            let taken = all.get(..portion).unwrap_or(&all);
+            self.seen.extend_from_slice(taken);
+            Poll::Ready(Ok(taken.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn drain(outbox: &mut Outbox, io: &mut Trickle) -> bool {
+        let mut written = 0;
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        outbox.drain(io, &mut cx, &mut written).is_ready()
+    }
+
+    #[test]
+    fn bytes_leave_in_order_however_the_socket_takes_them() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..200 {
+            let (mut outbox, mut io, mut expected) = (Outbox::default(), Trickle::default(), Vec::new());
+            for round in 0..40_u8 {
+                let bytes = vec![round; random.usize(1..9000)];
+                expected.extend_from_slice(&bytes);
+                if random.bool() {
+                    outbox.copy(&bytes);
+                } else {
+                    outbox.refer(bytes.into());
+                }
+                io.portions.extend([random.usize(0..12_000), random.usize(0..12_000)]);
+                drain(&mut outbox, &mut io);
+            }
+            io.portions.clear();
+            io.portions.extend([usize::MAX; 40]);
+            assert!(drain(&mut outbox, &mut io));
+            assert_eq!(io.seen, expected);
+            assert_eq!(outbox.len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_always_behind_does_not_make_the_buffer_grow() {
+        let (mut outbox, mut io) = (Outbox::default(), Trickle::default());
+        outbox.copy(&[1; 1000]);
+        for _ in 0..10_000 {
+            outbox.copy(&[2; 1000]);
+            io.portions.extend([1000, 0]);
+            assert!(!drain(&mut outbox, &mut io));
+        }
+        assert!(outbox.gathered.capacity() <= 2 * FULL, "{}", outbox.gathered.capacity());
+    }
+
+    #[test]
+    fn an_empty_outbox_holds_no_buffer() {
+        let (mut outbox, mut io) = (Outbox::default(), Trickle::default());
+        outbox.copy(&[1; 1000]);
+        io.portions.push_back(1000);
+        assert!(drain(&mut outbox, &mut io));
+        assert_eq!(outbox.gathered.capacity(), 0);
+        outbox.copy(&[1]);
+        assert!(outbox.gathered.capacity() >= 1000, "the buffer was not used again");
+    }
+
+    #[test]
+    fn large_payloads_are_referred_to() {
+        let (mut outbox, mut io) = (Outbox::default(), Trickle::default());
+        outbox.copy(b"head");
+        outbox.refer(Bytes::from(vec![1; 5000]));
+        outbox.copy(b"tail");
+        io.portions.push_back(usize::MAX);
+        assert!(drain(&mut outbox, &mut io));
+        assert_eq!(io.vectored, 3);
     }
 }
