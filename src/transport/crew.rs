@@ -21,6 +21,9 @@ use tokio::{
 
 use super::gate::Pass;
 
+/// Connections that may wait for a worker.
+const QUEUE: usize = 1024;
+
 /// A connection that nobody serves yet.
 #[derive(Debug)]
 pub(super) struct Accepted {
@@ -47,7 +50,7 @@ pub(super) struct Crew<H> {
 #[derive(Debug)]
 struct Worker {
     load: Arc<Load>,
-    hand: mpsc::UnboundedSender<Handed>,
+    hand: mpsc::Sender<Handed>,
     ended: oneshot::Receiver<()>,
 }
 
@@ -98,7 +101,7 @@ impl<H: Host> Crew<H> {
 
 impl Worker {
     fn start<H: Host>(number: usize, host: H) -> io::Result<Self> {
-        let (hand, handed) = mpsc::unbounded_channel();
+        let (hand, handed) = mpsc::channel(QUEUE);
         let (ending, ended) = oneshot::channel();
         let load = Arc::<Load>::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -117,15 +120,17 @@ impl Worker {
         let Accepted { socket, peer, pass } = accepted;
         match socket.into_std() {
             Ok(socket) => {
-                // Fails if the thread is gone; then so is the connection.
-                let _ = self.hand.send((socket, peer, pass, Seat::take(&self.load)));
+                let handed = (socket, peer, pass, Seat::take(&self.load));
+                if self.hand.try_send(handed).is_err() {
+                    tracing::warn!(%peer, "connection dropped: its worker is blocked; handlers must not block");
+                }
             }
             Err(error) => tracing::warn!(%peer, %error, "a connection could not be handed over"),
         }
     }
 }
 
-async fn work<H: Host>(mut handed: mpsc::UnboundedReceiver<Handed>, host: H, load: Arc<Load>) {
+async fn work<H: Host>(mut handed: mpsc::Receiver<Handed>, host: H, load: Arc<Load>) {
     while let Some((socket, peer, pass, seat)) = handed.recv().await {
         match TcpStream::from_std(socket) {
             Ok(socket) => host.host(Accepted { socket, peer, pass }, seat),

@@ -3,7 +3,7 @@
 use super::{super::Ended, peer::*};
 use crate::transport::{Limits, http2::meter::Violation};
 
-/// Sends a request that stays open, then a flood; the answer must be ENHANCE_YOUR_CALM and the end.
+/// Sends a request that stays open, then a flood; the answer must be `ENHANCE_YOUR_CALM` and the end.
 async fn flood(one: impl Fn(u32) -> Vec<u8>) {
     let mut peer = Peer::greeted(Limits::default(), &[]).await;
     peer.send(&request(1, "/never", 0)).await;

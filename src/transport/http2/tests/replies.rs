@@ -8,6 +8,8 @@ use crate::transport::Limits;
 /// SETTINGS: the window of each stream, and the largest frame.
 const WINDOW: u16 = 4;
 const HUGE: u32 = 1 << 30;
+/// `:status`, entry 8 of the static table, with the Huffman-coded literal 431. RFC 7541, appendices A and B.
+const STATUS_431: &[u8] = &[0x48, 0x83, 0x69, 0x90, 0xff];
 
 #[tokio::test(start_paused = true)]
 async fn a_request_gets_headers_data_and_trailers() {
@@ -111,8 +113,7 @@ async fn too_many_header_fields_are_431() {
     peer.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &block("/hello", &fields)))
         .await;
     let only = peer.until(|frame| frame.stream == 1).await;
-    // A literal value of a static table's name: `:status` is entry 8. RFC 7541, appendix A.
-    assert!(only.ends() && status(&only.payload) == "431", "{only:?}");
+    assert!(only.ends() && only.payload.starts_with(STATUS_431), "{only:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,29 +126,7 @@ async fn too_many_header_bytes_are_431() {
     peer.send(&frame(HEADERS, END_STREAM, 1, first)).await;
     peer.send(&frame(CONTINUATION, END_HEADERS, 1, second)).await;
     let only = peer.until(|frame| frame.stream == 1).await;
-    assert!(only.ends() && status(&only.payload) == "431", "{only:?}");
-}
-
-/// The status of a reply, which h2 writes as a literal that may be Huffman-coded.
-fn status(block: &[u8]) -> String {
-    let length = usize::from(block[1] & 0x7f);
-    let value = &block[2..2 + length];
-    if block[1] & 0x80 == 0 {
-        return String::from_utf8(value.to_vec()).unwrap();
-    }
-    // Digits 0 to 2 have codes of five bits, 3 to 9 of six. RFC 7541, appendix B.
-    let bits: String = value.iter().map(|byte| format!("{byte:08b}")).collect();
-    let (mut text, mut rest) = (String::new(), bits.as_str());
-    while rest.len() >= 5 && text.len() < 3 {
-        let five = u8::from_str_radix(&rest[..5], 2).unwrap();
-        let (digit, used) = match five {
-            0..=2 => (five, 5),
-            _ => (u8::from_str_radix(&rest[..6], 2).unwrap() - 0x19 + 3, 6),
-        };
-        text.push(char::from(b'0' + digit));
-        rest = &rest[used..];
-    }
-    text
+    assert!(only.ends() && only.payload.starts_with(STATUS_431), "{only:?}");
 }
 
 #[tokio::test(start_paused = true)]
