@@ -45,11 +45,16 @@ install_grpcurl() {
 }
 
 install_buf() {
+  install_modules
   install_python
   install_npm
 }
 
-install_grpcio() { install_python; }
+install_grpcio() {
+  install_python
+  install_npm
+  install_modules
+}
 
 install_interop() {
   install_python

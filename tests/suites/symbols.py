@@ -43,6 +43,16 @@ def of(files):
     return found
 
 
+def extensions(file):
+    """Every extension that a file defines, at whatever depth."""
+    yield from file.extension
+    waiting = list(file.message_type)
+    while waiting:
+        message = waiting.pop()
+        yield from message.extension
+        waiting.extend(message.nested_type)
+
+
 def reachable(files):
     """Names of the files that define a service, and of all that those import."""
     by_name = {file.name: file for file in files.file}
