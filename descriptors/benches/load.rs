@@ -3,6 +3,7 @@
 //! `cargo bench -p descant-descriptors --bench load` measures both sizes that Descant promises for, and beside them the
 //! pool of prost-reflect, each in a process of its own, so that no peak hides another.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::disallowed_methods)] // prost-reflect is what we compare with.
 
 use std::{env, fs, hint::black_box, process::Command, time::Instant};
 

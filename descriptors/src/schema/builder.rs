@@ -110,11 +110,11 @@ impl SchemaBuilder {
         let loaded = source::read(&self.sources, self.limits.bytes, findings);
         let mut left = self.limits.elements;
         let mut files = self.parse(&loaded, &mut left, findings)?;
-        let missing = source::missing(&files, &self.builtins, findings);
-        files.extend(self.parse(&missing, &mut left, findings)?);
-        if !findings.has_errors() && files.iter().all(|file| file.services.is_empty()) {
+        if !files.is_empty() && files.iter().all(|file| file.services.is_empty()) {
             report_no_services(findings);
         }
+        let missing = source::missing(&files, &self.builtins, findings);
+        files.extend(self.parse(&missing, &mut left, findings)?);
         let linked = check::check(&files, findings);
         if findings.has_errors() {
             return None;

@@ -1,12 +1,14 @@
 //! Compilers on the machine, for what protox does not know.
+#![allow(clippy::disallowed_types)] // Nothing here runs on a worker: loading is synchronous.
 
 use std::{
     ffi::{OsStr, OsString},
     io::{self, Read},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
+    sync::mpsc::{self, Receiver},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
@@ -83,30 +85,38 @@ fn buf_arguments(layout: &Layout) -> Vec<OsString> {
 fn run(tool: &'static str, program: &Path, arguments: &[OsString], limit: usize) -> Result<Vec<u8>, ToolError> {
     let failed = |error| ToolError::Run { tool, error };
     let mut command = Command::new(program);
-    command
+    let command = command
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(failed)?;
-    let output = child
-        .stdout
-        .take()
-        .map(|pipe| thread::spawn(move || read_up_to(pipe, limit)));
-    let complaints = child.stderr.take().map(|pipe| thread::spawn(move || complaints(pipe)));
-    if !wait(&mut child).map_err(failed)? {
+    let output = child.stdout.take().map(|pipe| aside(move || read_up_to(pipe, limit)));
+    let complaints = child.stderr.take().map(|pipe| aside(move || complaints(pipe)));
+    // Both pipes end when the child does.
+    let output = output.and_then(|output| output.recv_timeout(TIMEOUT).ok());
+    let complaints = complaints.and_then(|complaints| complaints.recv_timeout(TIMEOUT).ok());
+    let (Some(output), Some(message)) = (output, complaints) else {
         child.kill().and_then(|()| child.wait()).map_err(failed)?;
         return Err(ToolError::Timeout { tool });
-    }
+    };
     let good = child.wait().map_err(failed)?.success();
-    let output = output.and_then(|thread| thread.join().ok()).unwrap_or(Ok(Vec::new()));
-    let message = complaints.and_then(|thread| thread.join().ok()).unwrap_or_default();
     match output {
         Err(ReadError::TooLarge) => Err(ToolError::TooLarge { tool }),
         Err(ReadError::Io(error)) => Err(failed(error)),
         Ok(_) if !good => Err(ToolError::Refused { tool, message }),
         Ok(bytes) => Ok(bytes),
     }
+}
+
+/// Runs something on a thread of its own.
+fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        // Nobody waits for it any more after the timeout.
+        let _ = sender.send(work());
+    });
+    receiver
 }
 
 /// Reads the start of what a compiler complains about, and lets the rest go, so that it does not wait for us.
@@ -124,14 +134,66 @@ fn complaints(mut pipe: impl Read) -> String {
     lines.join("; ")
 }
 
-/// Whether the child ended in time.
-fn wait(child: &mut Child) -> io::Result<bool> {
-    let end = Instant::now() + TIMEOUT;
-    while child.try_wait()?.is_none() {
-        if Instant::now() > end {
-            return Ok(false);
-        }
-        thread::sleep(Duration::from_millis(10));
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{
+        fs,
+        os::unix::fs::PermissionsExt,
+        sync::{Mutex, PoisonError},
+    };
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// Linux runs no file that is open for writing, and a fork beside us would inherit it: one test at a time.
+    static ONE_BY_ONE: Mutex<()> = Mutex::new(());
+
+    /// What comes of a program that runs this script.
+    fn run_script(name: &str, script: &str) -> Result<String, String> {
+        let _guard = ONE_BY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        compile_with(&folder)
     }
-    Ok(true)
+
+    fn layout() -> Layout {
+        Layout {
+            roots: vec!["/protos".into(), "/more".into()],
+            files: vec![("shop/a.proto".into(), "/protos/shop/a.proto".into())],
+        }
+    }
+
+    fn compile_with(folder: &TempDir) -> Result<String, String> {
+        let compiled = compile(folder.path().as_os_str(), &layout(), 1000);
+        let text = compiled.map(|bytes| String::from_utf8(bytes).unwrap());
+        text.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn protoc_gets_every_root() {
+        assert_eq!(
+            run_script("protoc", "printf '%s ' \"$@\"").unwrap(),
+            "--include_imports --include_source_info --descriptor_set_out=/dev/stdout -I /protos -I /more shop/a.proto "
+        );
+    }
+
+    #[test]
+    fn buf_gets_a_module_and_the_file() {
+        assert_eq!(
+            run_script("buf", "printf '%s ' \"$@\"").unwrap(),
+            "build /protos --as-file-descriptor-set -o -#format=binpb --path /protos/shop/a.proto "
+        );
+    }
+
+    #[test]
+    fn what_goes_wrong_is_told() {
+        let refusing = run_script("protoc", "echo 'a.proto:1: no' >&2; echo ' nor this' >&2; exit 1");
+        assert_eq!(refusing.unwrap_err(), "`protoc` refuses it: a.proto:1: no; nor this");
+        assert_eq!(run_script("protoc", "yes").unwrap_err(), "`protoc` gave too much");
+        let none = compile_with(&TempDir::new().unwrap());
+        assert_eq!(none.unwrap_err(), "neither `protoc` nor `buf` is on the PATH");
+    }
 }
