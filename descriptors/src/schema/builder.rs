@@ -107,19 +107,19 @@ impl SchemaBuilder {
         if self.sources.is_empty() && self.builtins.is_empty() {
             report_nothing(findings);
         }
-        let loaded = source::read(&self.sources, self.limits.bytes, findings);
+        let sources = source::read(&self.sources, self.limits.bytes, findings);
         let mut left = self.limits.elements;
-        let mut files = self.parse(&loaded, &mut left, findings)?;
+        let mut files = self.parse(&sources.files, &mut left, findings)?;
         if !files.is_empty() && files.iter().all(|file| file.services.is_empty()) {
             report_no_services(findings);
         }
-        let missing = source::missing(&files, &self.builtins, findings);
+        let missing = sources.missing(&files, &self.builtins, findings);
         files.extend(self.parse(&missing, &mut left, findings)?);
         let linked = check::check(&files, findings);
         if findings.has_errors() {
             return None;
         }
-        let bytes = loaded.iter().chain(&missing).cloned().collect();
+        let bytes = sources.files.iter().chain(&missing).cloned().collect();
         let tables = compile::compile(&files, bytes, linked);
         tables.map_err(|error| report_text(error, findings)).ok()
     }

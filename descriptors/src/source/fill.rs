@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 
+use super::Sources;
 use crate::{
     Severity,
     findings::{Findings, Position, Report},
@@ -12,28 +13,34 @@ use crate::{
     shipped,
 };
 
-/// The shipped files that `files` lack: what they import, and what `builtins` stand for.
-pub(crate) fn missing(files: &[raw::File<'_>], builtins: &[Builtin], findings: &mut Findings) -> Vec<Bytes> {
-    let mut fill = Fill {
-        known: files.iter().filter_map(|file| file.name).map(str::to_owned).collect(),
-        added: Vec::new(),
-    };
-    for (number, file) in (0u32..).zip(files) {
-        for name in file.dependencies.iter().filter(|name| fill.add(name)) {
-            report_import(number, file, name, findings);
-        }
-    }
-    for (service, name) in builtins.iter().flat_map(|builtin| services(*builtin)) {
-        if files.iter().any(|file| defines(file, service)) {
-            continue;
-        }
-        if files.iter().any(|file| file.name == Some(name)) {
-            report_taken(service, name, findings);
-        } else {
+impl Sources {
+    /// The shipped files that the loaded ones lack: what they import, and what `builtins` stand for. `files` are the
+    /// loaded ones, parsed.
+    pub(crate) fn missing(&self, files: &[raw::File<'_>], builtins: &[Builtin], findings: &mut Findings) -> Vec<Bytes> {
+        let mut fill = Fill {
+            known: files.iter().filter_map(|file| file.name).map(str::to_owned).collect(),
+            added: Vec::new(),
+        };
+        for name in &self.wanted {
             fill.add(name);
         }
+        for (number, file) in (0u32..).zip(files) {
+            for name in file.dependencies.iter().filter(|name| fill.add(name)) {
+                report_import(number, file, name, findings);
+            }
+        }
+        for (service, name) in builtins.iter().flat_map(|builtin| services(*builtin)) {
+            if files.iter().any(|file| defines(file, service)) {
+                continue;
+            }
+            if files.iter().any(|file| file.name == Some(name)) {
+                report_taken(service, name, findings);
+            } else {
+                fill.add(name);
+            }
+        }
+        fill.added
     }
-    fill.added
 }
 
 /// The services of a builtin, and the shipped files that define them.

@@ -14,6 +14,7 @@ mod proto;
 mod set;
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -26,13 +27,20 @@ use crate::{
     findings::{Findings, Position, Report},
 };
 
-pub(crate) use fill::missing;
-
 /// Something that a builder was given.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     Path(PathBuf),
     Bytes { origin: String, bytes: Bytes },
+}
+
+/// What all sources together hold.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    /// Each a `FileDescriptorProto`. Of identical files one is kept.
+    pub(crate) files: Vec<Bytes>,
+    /// The shipped files that `.proto` sources import, as any compiler has them at hand.
+    wanted: BTreeSet<String>,
 }
 
 /// One file of the set.
@@ -50,12 +58,13 @@ impl Loaded {
     }
 }
 
-/// Reads all sources, at most `limit` bytes of them after inflation, as one set of files. Of identical files one is kept.
-pub(crate) fn read(sources: &[Source], limit: usize, findings: &mut Findings) -> Vec<Bytes> {
+/// Reads all sources as one set of files, at most `limit` bytes of them after inflation.
+pub(crate) fn read(sources: &[Source], limit: usize, findings: &mut Findings) -> Sources {
     let mut reader = Reader {
         limit,
         left: limit,
         files: Vec::new(),
+        wanted: BTreeSet::new(),
         findings,
     };
     for source in sources {
@@ -64,7 +73,10 @@ pub(crate) fn read(sources: &[Source], limit: usize, findings: &mut Findings) ->
             Source::Bytes { origin, bytes } => reader.bytes(origin, bytes),
         }
     }
-    merge::merge(reader.files, findings)
+    Sources {
+        wanted: reader.wanted,
+        files: merge::merge(reader.files, findings),
+    }
 }
 
 /// The files so far, and how much more may come.
@@ -73,6 +85,7 @@ struct Reader<'r> {
     limit: usize,
     left: usize,
     files: Vec<Loaded>,
+    wanted: BTreeSet<String>,
     findings: &'r mut Findings,
 }
 

@@ -61,6 +61,7 @@ pub(super) fn compile(reader: &mut Reader<'_>, unit: &Unit) {
             let mut compiled = reader.files.split_off(start);
             compiled.retain(|file| !shipped.iter().any(|name| file.is_named(name)));
             reader.files.append(&mut compiled);
+            reader.wanted.extend(shipped);
         }
         Outcome::TooLarge => reader.too_large(&unit.origin),
         Outcome::Edition { name, edition } => compile_elsewhere(reader, unit, &layout, &name, &edition),

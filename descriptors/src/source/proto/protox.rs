@@ -30,7 +30,7 @@ pub(super) enum Outcome {
 }
 
 /// Why one file was refused.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct CompileError {
     pub(super) file: String,
     pub(super) what: String,
@@ -72,7 +72,11 @@ fn run(resolver: Resolver, names: &[String]) -> Result<Vec<u8>, Vec<CompileError
     let mut errors = Vec::new();
     for name in names {
         if let Err(error) = compiler.open_file(name) {
-            errors.push(describe(name, &error));
+            let error = describe(name, &error);
+            // A broken file comes up again for each file that imports it.
+            if !errors.contains(&error) {
+                errors.push(error);
+            }
         }
     }
     if errors.is_empty() {
