@@ -1,0 +1,16 @@
+//! Which descriptor sets load and which are refused, and that no set, however hostile, does harm.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    // Tables of cases are as long as the rules are many.
+    clippy::too_many_lines
+)]
+
+mod cases;
+mod verdicts;
+mod write;
