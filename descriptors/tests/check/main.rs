@@ -7,6 +7,8 @@
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
+    // A builder's parts are made for it alone.
+    clippy::needless_pass_by_value,
     // Tables of cases are as long as the rules are many.
     clippy::too_many_lines
 )]

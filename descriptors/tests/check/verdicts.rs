@@ -43,20 +43,18 @@ fn judge(case: &Case) -> Result<(), String> {
                 .findings()
                 .iter()
                 .filter(|finding| finding.severity == Severity::Error);
-            match errors.any(|finding| finding.what.contains(what)) {
-                true => Ok(()),
-                false => Err(format!("refused for another reason: {error}")),
-            }
+            let same = errors.any(|finding| finding.what.contains(what));
+            same.then_some(())
+                .ok_or_else(|| format!("refused for another reason: {error}"))
         }
         (Verdict::Warned(what), Ok(schema)) => {
             let mut warnings = schema
                 .findings()
                 .iter()
                 .filter(|finding| finding.severity == Severity::Warning);
-            match warnings.any(|finding| finding.what.contains(what)) {
-                true => Ok(()),
-                false => Err(format!("not warned of: {:?}", schema.findings())),
-            }
+            let same = warnings.any(|finding| finding.what.contains(what));
+            same.then_some(())
+                .ok_or_else(|| format!("not warned of: {:?}", schema.findings()))
         }
         (Verdict::Loads | Verdict::Warned(_), Err(error)) => Err(format!("refused: {error}")),
     }
