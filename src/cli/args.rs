@@ -113,7 +113,8 @@ pub(crate) struct List {
 /// Options of `describe`.
 #[derive(Args, Debug)]
 pub(crate) struct Describe {
-    /// Descriptor sets, .proto files or folders, then the symbol; without one, every service
+    /// Descriptor sets, .proto files or folders, then the symbol, or a file's name as imports spell it; without one,
+    /// every service
     #[arg(value_name = "PATH|SYMBOL")]
     pub(crate) words: Vec<PathBuf>,
 

@@ -1,4 +1,4 @@
-//! `descant describe`: a symbol as proto source, headed as `grpcurl describe` heads it.
+//! `descant describe`: a symbol or a file as proto source, headed as `grpcurl describe` heads it.
 
 use std::{fmt::Write, process::ExitCode};
 
@@ -12,17 +12,24 @@ use super::{
     sources::{self, Words},
 };
 
-/// Prints one symbol, or every service.
+/// Prints one symbol or file, or every service.
 pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
     let words = Words::tell_apart(&args.words, args.from.is_some())?;
-    let symbols = match (&args.from, &words.name) {
+    let pages = match (&args.from, &words.name) {
         (Some(address), Some(name)) => vec![find(&Live::at(address)?.schema_of(name)?, name)?],
         (Some(address), None) => {
             let live = Live::at(address)?;
             let names = live.services()?;
             services(&live.schema(&names)?, &names)
         }
-        (None, Some(name)) => vec![find(&stored(&words)?, name)?],
+        (None, Some(name)) => {
+            let schema = stored(&words)?;
+            let file = words.file.as_deref().and_then(|file| schema.file(file));
+            match file {
+                Some(file) => vec![page(file.name(), "a file", &file.source())],
+                None => vec![find(&schema, name)?],
+            }
+        }
         (None, None) => {
             let schema = stored(&words)?;
             let names: Vec<_> = schema
@@ -32,7 +39,6 @@ pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
             services(&schema, &names)
         }
     };
-    let pages: Vec<_> = symbols.iter().map(page).collect();
     screen::print(&pages.join("\n"));
     Ok(ExitCode::SUCCESS)
 }
@@ -41,21 +47,22 @@ fn stored(words: &Words) -> Result<Schema, Failure> {
     sources::load(&words.paths).map_err(|error| sources::refused(&error))
 }
 
-fn find(schema: &Schema, name: &str) -> Result<Symbol, Failure> {
+fn find(schema: &Schema, name: &str) -> Result<String, Failure> {
     let symbol = schema.symbol(name);
-    symbol.ok_or_else(|| sources::unknown("symbol", name, &schema.nearest_symbols(name)))
+    let symbol = symbol.ok_or_else(|| sources::unknown("symbol", name, &schema.nearest_symbols(name)))?;
+    Ok(symbol_page(&symbol))
 }
 
-fn services(schema: &Schema, names: &[String]) -> Vec<Symbol> {
-    names.iter().filter_map(|name| schema.symbol(name)).collect()
+fn services(schema: &Schema, names: &[String]) -> Vec<String> {
+    let symbols = names.iter().filter_map(|name| schema.symbol(name));
+    symbols.map(|symbol| symbol_page(&symbol)).collect()
 }
 
 /// `pkg.Name is a message:`, then its source.
-fn page(symbol: &Symbol) -> String {
-    let name = symbol.full_name();
-    let name = screen::escape(&name);
-    let mut page = format!("{STRONG}{name}{STRONG:#} is {}:\n", kind(symbol));
-    for line in symbol.source().lines() {
+fn page(name: &str, kind: &str, source: &str) -> String {
+    let name = screen::escape(name);
+    let mut page = format!("{STRONG}{name}{STRONG:#} is {kind}:\n");
+    for line in source.lines() {
         // The printer has escaped what would steer a terminal.
         let _ = if line.trim_start().starts_with("//") {
             writeln!(page, "{FAINT}{line}{FAINT:#}")
@@ -64,6 +71,10 @@ fn page(symbol: &Symbol) -> String {
         };
     }
     page
+}
+
+fn symbol_page(symbol: &Symbol) -> String {
+    page(&symbol.full_name(), kind(symbol), &symbol.source())
 }
 
 fn kind(symbol: &Symbol) -> &'static str {

@@ -24,6 +24,8 @@ pub(crate) struct Words {
     pub(crate) paths: Vec<PathBuf>,
     /// The last word, if it is a name and no path.
     pub(crate) name: Option<String>,
+    /// The same as it was typed, for it may be the name of a descriptor's file.
+    pub(crate) file: Option<String>,
 }
 
 impl Words {
@@ -49,6 +51,7 @@ impl Words {
         Ok(Self {
             paths: paths.to_vec(),
             name: name.map(|word| symbol(word)),
+            file: name.map(|word| word.to_string_lossy().into_owned()),
         })
     }
 }
@@ -100,8 +103,13 @@ pub(crate) fn unknown(what: &str, name: &str, nearest: &[String]) -> Failure {
 }
 
 fn names(last: &Path, before: &[PathBuf], live: bool) -> bool {
-    let is_path = last.exists() || (before.is_empty() && looks_like_a_path(last));
-    live || !is_path
+    let looks = looks_like_a_path(last);
+    let is_path = if live {
+        last.exists() && looks
+    } else {
+        last.exists() || (before.is_empty() && looks)
+    };
+    !is_path
 }
 
 /// Whether a word that is not there was meant as a path.

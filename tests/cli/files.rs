@@ -1,0 +1,143 @@
+//! `check`, `list` and `describe`.
+
+use std::process::Stdio;
+
+use crate::process::{Server, command, demo_set, descant};
+
+const DEMO: &str = "bookshop.v1.Catalog\nbookshop.v1.Desk\n";
+
+fn demo() -> String {
+    demo_set().to_str().unwrap().to_owned()
+}
+
+#[test]
+fn check_sums_up_what_is_right() {
+    let ran = descant(["check"]);
+    assert_eq!(
+        ran.out,
+        "9 files, 2 services, 10 methods: 0 errors, 0 warnings, 0 notes\n"
+    );
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn check_names_everything_that_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("broken.proto");
+    std::fs::write(
+        &broken,
+        "syntax = \"proto3\";\nmessage M { Missing m = 1; Gone g = 2; }\n",
+    )
+    .unwrap();
+    let text = descant([c("check"), broken.as_os_str()]);
+    assert_eq!(text.code, Some(4), "{text:?}");
+    assert!(text.out.contains("error: "), "{}", text.out);
+    assert!(text.out.contains("  hint: "), "{}", text.out);
+    assert!(
+        text.out.ends_with("notes\n") && text.out.contains("The descriptors do not load: "),
+        "{}",
+        text.out
+    );
+
+    let json = descant([c("check"), broken.as_os_str(), c("--format"), c("json")]);
+    assert_eq!(json.code, Some(4));
+    let report: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(report["loads"], false);
+    let findings = report["findings"].as_array().unwrap();
+    assert_eq!(report["errors"], findings.len());
+    for finding in findings {
+        for key in ["severity", "file", "symbol", "what", "mend"] {
+            assert!(finding[key].is_string(), "{key}: {finding}");
+        }
+    }
+}
+
+fn c(text: &str) -> &std::ffi::OsStr {
+    text.as_ref()
+}
+
+#[test]
+fn names_are_listed_one_a_line() {
+    assert_eq!(descant(["list", &demo()]).out, DEMO);
+    let desk = "bookshop.v1.Desk.Chat\nbookshop.v1.Desk.PlaceOrder\n";
+    assert_eq!(descant(["list", &demo(), "bookshop.v1.Desk"]).out, desk);
+}
+
+#[test]
+fn symbols_are_described_as_source() {
+    let money = "bookshop.v1.Money is a message:
+// An amount of money.
+message Money {
+  // ISO 4217, for instance \"EUR\".
+  string currency = 1;
+  int64 units = 2;
+
+  // Billionths of a unit: 990000000 of an EUR are 99 cents.
+  int32 nanos = 3;
+}
+";
+    assert_eq!(descant(["describe", &demo(), "bookshop.v1.Money"]).out, money);
+    for (name, head) in [
+        ("bookshop.v1.Catalog", "a service"),
+        ("bookshop.v1.Catalog/GetBook", "a method"),
+        (".bookshop.v1.Book.format", "a one-of"),
+        ("bookshop.v1.Book.id", "a field"),
+        ("bookshop.v1.Genre", "an enum"),
+        ("bookshop.v1.NOVEL", "an enum value"),
+        ("google.api.http", "an extension"),
+        ("bookshop.proto", "a file"),
+    ] {
+        let ran = descant(["describe", &demo(), name]);
+        let first = ran.out.lines().next().unwrap_or_default();
+        assert!(first.ends_with(&format!(" is {head}:")), "{name}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_live_server_is_asked_instead_of_files() {
+    let server = Server::start(&[]);
+    let all = server.services();
+    assert!(all.starts_with(DEMO), "{all}");
+    assert!(all.contains("grpc.health.v1.Health\n"), "{all}");
+    let described = descant(["describe", "--from", server.address(), "bookshop.v1.Money"]);
+    assert_eq!(described.out, descant(["describe", &demo(), "bookshop.v1.Money"]).out);
+    let methods = descant(["list", "--from", server.address(), "bookshop.v1.Desk"]);
+    assert_eq!(methods.out, "bookshop.v1.Desk.Chat\nbookshop.v1.Desk.PlaceOrder\n");
+    let everything = descant(["describe", "--from", server.address()]).out;
+    assert_eq!(everything.matches(" is a service:").count(), 5, "{everything}");
+}
+
+/// `| head` closes the pipe early.
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let mut child = command(["describe", &demo()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn colours_are_for_terminals() {
+    let describe = || command(["describe", &demo(), "bookshop.v1.Money"]);
+    let coloured = |command: &mut std::process::Command| command.output().unwrap().stdout.contains(&0x1b);
+    assert!(!coloured(&mut describe()));
+    assert!(coloured(describe().env("CLICOLOR_FORCE", "1")));
+    assert!(!coloured(describe().env("NO_COLOR", "1")));
+}
+
+#[test]
+fn completions_and_pages_are_printed() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let ran = descant(["completions", shell]);
+        assert_eq!(ran.code, Some(0), "{shell}");
+        assert!(ran.out.contains("ready-file"), "{shell}");
+    }
+    let page = descant(["man", "serve"]);
+    assert!(page.out.contains(".TH descant-serve 1"), "{}", page.out);
+    assert!(descant(["man"]).out.contains(".TH descant 1"));
+}

@@ -1,0 +1,168 @@
+//! What users read: help, and errors with their exit codes, to the letter.
+
+use std::path::Path;
+
+use crate::process::{Server, demo_set, descant, repository};
+
+/// After a change of the help texts, run this test with `UPDATE_SNAPSHOTS=1`.
+#[test]
+fn help_is_as_it_was_agreed() {
+    for command in ["", "serve", "check", "list", "describe", "completions", "man"] {
+        let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+        let ran = descant(args);
+        assert_eq!(ran.code, Some(0));
+        let name = if command.is_empty() { "descant" } else { command };
+        let path = repository(&format!("tests/cli/snapshots/{name}.txt"));
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+            std::fs::write(&path, &ran.out).unwrap();
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            ran.out,
+            expected,
+            "{}: run this test with UPDATE_SNAPSHOTS=1",
+            path.display()
+        );
+    }
+}
+
+fn fails(args: &[&str], code: i32, message: &str) {
+    let ran = descant(args);
+    assert_eq!(ran.err, message, "{args:?}");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{args:?}");
+}
+
+#[test]
+fn errors_say_what_where_and_how_to_mend_it() {
+    let set = demo_set();
+    let set = set.to_str().unwrap();
+    fails(
+        &["list"],
+        2,
+        "error: there is nothing to load\n\
+         hint: name a descriptor set, a .proto file or a folder, or ask a live server with --from ADDR\n",
+    );
+    fails(
+        &["list", "missing.binpb"],
+        4,
+        "error: the descriptors do not load\n\
+         missing.binpb: there is no such file or folder\n  hint: check the path and its permissions\n",
+    );
+    fails(
+        &["list", set, "bookshop.v1.Catalogue"],
+        4,
+        "error: there is no service `bookshop.v1.Catalogue`\nhint: did you mean bookshop.v1.Catalog?\n",
+    );
+    fails(
+        &["list", set, "--from", "localhost:1"],
+        2,
+        &format!(
+            "error: `{set}` and --from: the descriptors come from one or the other\n\
+             hint: leave out the path, or --from\n"
+        ),
+    );
+    fails(
+        &["list", "--from", "localhost"],
+        2,
+        "error: --from localhost: a host and a port are needed\nhint: for instance --from localhost:50051\n",
+    );
+    fails(
+        &["list", "--from", "https://localhost:1"],
+        2,
+        "error: --from speaks plain-text HTTP/2, not https\n\
+         hint: give it the host and the port of a plain-text listener\n",
+    );
+    fails(
+        &["man", "dance"],
+        2,
+        "error: descant has no command `dance`\n\
+         hint: the commands are serve, check, list, describe, completions, man\n",
+    );
+    fails(
+        &["serve", "--watch"],
+        2,
+        "error: --watch: the demo API is part of the program and does not change\n\
+         hint: name a PATH to watch, or leave --watch out\n",
+    );
+}
+
+#[test]
+fn a_word_that_makes_no_sense_is_a_usage_error() {
+    for args in [
+        ["serve", "--nonsense", ""],
+        ["serve", "--workers", "0"],
+        ["serve", "--grace", "soon"],
+        ["serve", "--admin", "localhost"],
+        ["check", "--format", "xml"],
+        ["dance", "", ""],
+    ] {
+        let ran = descant(args.into_iter().filter(|arg| !arg.is_empty()));
+        assert_eq!(ran.code, Some(2), "{args:?}: {ran:?}");
+        assert!(ran.err.starts_with("error: "), "{args:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn nobody_there_is_said_so() {
+    // Reserved, and nothing listens there.
+    let ran = descant(["list", "--from", "127.0.0.1:1"]);
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(
+        ran.err,
+        "error: cannot connect to 127.0.0.1:1: Connection refused (os error 111)\n\
+         hint: is the server running, and is the port right?\n"
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_bind_error() {
+    let server = Server::start(&[]);
+    let ran = descant(["serve", "--admin", "off", "--listen", server.address()]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    let start = format!("error: cannot listen on {}: port ", server.address());
+    assert!(ran.err.starts_with(&start), "{}", ran.err);
+    assert!(ran.err.contains("choose another port"), "{}", ran.err);
+
+    let ran = descant(["serve", "--listen", "127.0.0.1:0", "--admin", server.address()]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    assert!(ran.err.contains("for the admin pages: "), "{}", ran.err);
+    assert!(
+        ran.err
+            .ends_with("hint: choose another address with --admin ADDR, or `--admin off`\n"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_live_server_without_the_symbol_is_asked_what_it_has() {
+    let server = Server::start(&[]);
+    let ran = descant(["describe", "--from", server.address(), "bookshop.v1.Nothing"]);
+    assert_eq!(ran.code, Some(4));
+    let start = format!(
+        "error: {} knows no symbol `bookshop.v1.Nothing`\nhint: it serves ",
+        server.address()
+    );
+    assert!(ran.err.starts_with(&start), "{}", ran.err);
+}
+
+#[test]
+fn the_ready_file_needs_a_folder() {
+    let nowhere = Path::new("no/such/folder/ready");
+    let ran = descant([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "off",
+        "--ready-file",
+        nowhere.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.err
+            .starts_with("error: cannot write the ready file no/such/folder/ready: "),
+        "{}",
+        ran.err
+    );
+}

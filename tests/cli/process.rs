@@ -1,0 +1,169 @@
+//! Running the command.
+
+use std::{
+    ffi::OsStr,
+    io::{Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// No test waits longer for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn command(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_descant"));
+    command.args(args).stdin(Stdio::null());
+    for setting in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        command.env_remove(setting);
+    }
+    command
+}
+
+/// What a command that ends by itself left behind.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) fn descant(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Ran {
+    command(args).output().unwrap().into()
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// A file of this repository.
+pub(crate) fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+pub(crate) fn demo_set() -> PathBuf {
+    repository("src/demo/bookshop.binpb")
+}
+
+/// A server, and the folder in which it says where it is. Ended when it is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) folder: TempDir,
+    pub(crate) addresses: Vec<String>,
+}
+
+impl Server {
+    /// `descant serve` on a port of its own, once it accepts.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), args)
+    }
+
+    pub(crate) fn start_in(folder: TempDir, args: &[&str]) -> Self {
+        let ready = folder.path().join("ready");
+        let mut command = command(["serve", "--listen", "127.0.0.1:0", "--ready-file"]);
+        command.arg(&ready);
+        if !args.contains(&"--admin") {
+            command.args(["--admin", "off"]);
+        }
+        let out = |name: &str| std::fs::File::create(folder.path().join(name)).unwrap();
+        let child = command
+            .args(args)
+            .stdout(out("out"))
+            .stderr(out("err"))
+            .spawn()
+            .unwrap();
+        let mut server = Self {
+            child,
+            folder,
+            addresses: Vec::new(),
+        };
+        server.until("it listens", |server| {
+            let ended = server.child.try_wait().unwrap();
+            assert!(ended.is_none(), "ended with {ended:?}: {}", server.err());
+            ready.exists()
+        });
+        let addresses = std::fs::read_to_string(ready).unwrap();
+        server.addresses = addresses.lines().map(str::to_owned).collect();
+        server
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.addresses[0]
+    }
+
+    pub(crate) fn out(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("out")).unwrap()
+    }
+
+    pub(crate) fn err(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("err")).unwrap()
+    }
+
+    /// The services, asked for over the network.
+    pub(crate) fn services(&self) -> String {
+        descant(["list", "--from", self.address()]).out
+    }
+
+    pub(crate) fn until(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
+        let start = Instant::now();
+        while !holds(self) {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "not within {PATIENCE:?}: {what}\n{}",
+                self.err()
+            );
+            pause();
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+    }
+
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let mut status = None;
+        self.until("it ends", |server| {
+            status = server.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Between two looks at something that takes a while.
+#[allow(clippy::disallowed_methods)] // No runtime here, and nothing else to do.
+pub(crate) fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+/// An HTTP/1.1 exchange: the status line and the body.
+pub(crate) fn http(address: &str, request: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "{request} HTTP/1.1\r\nhost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}

@@ -1,0 +1,99 @@
+//! The README says what is true.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use crate::process::{PATIENCE, descant, pause, repository};
+
+fn readme() -> String {
+    fs::read_to_string(repository("README.md")).unwrap()
+}
+
+/// The fenced blocks of one language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line == format!("```{language}") {
+            let block: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
+            blocks.push(block.join("\n") + "\n");
+        }
+    }
+    blocks
+}
+
+/// The example of the README is `examples/first.rs`, without its first line of documentation.
+#[test]
+fn the_first_example_is_short_and_stands_in_the_readme() {
+    let example = fs::read_to_string(repository("examples/first.rs")).unwrap();
+    let (_, code) = example.split_once('\n').unwrap();
+    let shown = blocks(&readme(), "rust").remove(0);
+    assert_eq!(shown, code);
+    assert!(code.lines().count() < 25, "{}", code.lines().count());
+}
+
+#[test]
+fn the_first_example_runs() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let address = port.to_string();
+    let folder = Path::new(env!("CARGO_BIN_EXE_descant")).parent().unwrap();
+    let profile = if folder.ends_with("release") {
+        "--release"
+    } else {
+        "--quiet"
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    let built = cargo
+        .current_dir(repository(""))
+        .args(["build", "--example", "first", profile])
+        .status()
+        .unwrap();
+    assert!(built.success());
+    let mut example = Command::new(folder.join("examples/first"));
+    let mut child = example
+        .current_dir(repository(""))
+        .arg(&address)
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    let served = loop {
+        let ran = descant(["list", "--from", &address]);
+        if ran.code == Some(0) || start.elapsed() > PATIENCE {
+            break ran;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "the example ended");
+        pause();
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(served.out.starts_with("bookshop.v1.Catalog\n"), "{served:?}");
+}
+
+/// Each option of the help is in the README's reference, and the other way round.
+#[test]
+fn the_reference_is_complete() {
+    let readme = readme();
+    let options = |text: &str| -> std::collections::BTreeSet<String> {
+        let words = text.split(|character: char| !(character.is_ascii_lowercase() || character == '-'));
+        words
+            .filter(|word| word.starts_with("--") && word.len() > 2)
+            .map(str::to_owned)
+            .collect()
+    };
+    let (_, reference) = readme.split_once("## The command line").unwrap();
+    let reference = reference.split("\n## ").next().unwrap();
+    for command in ["serve", "check", "list", "describe"] {
+        for option in options(&descant([command, "-h"]).out) {
+            let common = matches!(option.as_str(), "--help" | "--version");
+            assert!(common || reference.contains(&option), "{command} {option}");
+        }
+    }
+}
