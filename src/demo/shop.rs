@@ -190,6 +190,7 @@ pub(super) fn price_of(book: &Book, cause: Cause) -> PriceChange {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "the hour for people, not for deadlines")]
 pub(super) fn now() -> Timestamp {
     SystemTime::now().into()
 }

@@ -8,18 +8,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use prost_reflect::DescriptorPool;
 
 use crate::{
     Schema,
     raw::{self, at},
+    shipped,
 };
 
-/// `descriptor.proto`, for schemas that do not import it.
-static DESCRIPTOR: LazyLock<Option<Bytes>> = LazyLock::new(|| {
-    let file = DescriptorPool::global().get_file_by_name("google/protobuf/descriptor.proto")?;
-    Some(file.encode_to_vec().into())
-});
+/// What options mean in schemas that do not import it.
+const DESCRIPTOR: &str = "google/protobuf/descriptor.proto";
+static SHIPPED: LazyLock<Option<Bytes>> = LazyLock::new(|| shipped::file(DESCRIPTOR));
 
 /// Looks definitions up in a schema; a file is parsed once, when it is first needed.
 pub(super) struct Definitions<'s> {
@@ -70,8 +68,8 @@ impl<'s> Definitions<'s> {
         if let Some((name, bytes)) = self.schema.home_of(symbol) {
             return Some(self.parsed(name, bytes));
         }
-        let bytes = DESCRIPTOR.as_ref().filter(|_| symbol.starts_with("google.protobuf."))?;
-        Some(self.parsed("google/protobuf/descriptor.proto", bytes))
+        let bytes = SHIPPED.as_ref().filter(|_| symbol.starts_with("google.protobuf."))?;
+        Some(self.parsed(DESCRIPTOR, bytes))
     }
 
     pub(super) fn message(&self, full_name: &str) -> Option<MessageRef<'s>> {

@@ -55,6 +55,7 @@ impl Signals {
         tokio::spawn(async move {
             let Wish(name, code) = self.wish(&reloader).await;
             tracing::warn!("{name} again: ending at once");
+            #[allow(clippy::disallowed_methods, reason = "that is what a second signal asks for")]
             process::exit(code);
         });
     }
