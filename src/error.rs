@@ -20,6 +20,8 @@ pub(crate) enum ErrorKind {
     Descriptors(#[from] descant_descriptors::Error),
     #[error(transparent)]
     Bind(crate::transport::BindError),
+    #[error("the connection ended: {0}")]
+    Connection(crate::transport::Ended),
     #[error("the server cannot run: {0}")]
     Serve(std::io::Error),
 }

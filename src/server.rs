@@ -2,10 +2,12 @@
 
 use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
 
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use crate::{
     Draining, Error, Gateway, Limits,
     error::ErrorKind,
-    transport::{Drain, Service, bind},
+    transport::{self, Drain, Service, bind},
 };
 
 /// Where a server listens unless told otherwise: every interface, IPv4 and IPv6.
@@ -79,6 +81,21 @@ impl Server {
         };
         let served = self.service.run(shutdown).await;
         Ok(served.map_err(ErrorKind::Serve)?)
+    }
+}
+
+impl Gateway {
+    /// Serves one connection that came some other way than through a [`Server`]: over a Unix socket, say, or an in-memory
+    /// pipe. Returns when the peer or a limit has ended it; dropped, it is cut off.
+    ///
+    /// # Errors
+    /// If it ended because the peer broke the protocol or a limit, or because reading or writing failed.
+    pub async fn serve_connection<T>(&self, io: T, limits: &Limits) -> Result<(), Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let served = transport::serve_one(io, self.clone(), Arc::new(limits.clone())).await;
+        Ok(served.map_err(ErrorKind::Connection)?)
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net,
     task::JoinSet,
     time::{sleep, timeout},
@@ -18,7 +19,7 @@ use super::{
     Connection, Drain, Draining, Limits, Serve,
     crew::{Accepted, Crew, Host, Seat},
     gate::Gate,
-    http2,
+    http2::{self, Ended},
 };
 
 /// How long accepting rests after an error such as too many open files: at first, and at most.
@@ -63,6 +64,17 @@ impl<S: Serve> Service<S> {
         }
         Ok(())
     }
+}
+
+/// Serves a connection that was accepted elsewhere.
+pub(crate) async fn serve_one<T, S>(io: T, serve: S, limits: Arc<Limits>) -> Result<(), Ended>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Serve,
+{
+    let drain = Drain::new();
+    let connection = Arc::new(Connection::new(None, limits));
+    http2::serve(io, serve, connection, drain.watch()).await
 }
 
 /// Accepts for ever.

@@ -25,9 +25,10 @@ mod payload;
 use std::{future::Future, sync::Arc};
 
 pub(crate) use self::{
-    accept::Service,
+    accept::{Service, serve_one},
     connection::Connection,
     drain::Drain,
+    http2::Ended,
     inbound::{Inbound, InboundError},
     listener::{BindError, bind},
     outbound::{Frame, Outbound, OutboundStream},

@@ -1,12 +1,13 @@
-//! HTTP/2: one task a connection, one task a stream.
+//! HTTP/2: one task a connection, and one for each stream that has to wait.
 //!
 //! ```text
-//! socket -> wire (meter | outbox) -> h2 -> driver -> a task a stream -> Serve
+//! socket -> wire (meter | outbox) -> h2 -> driver -> launcher -> a stream's task -> Serve
 //! ```
 //! h2 is polled until it has nothing more to do, then what it wrote leaves in one write.
 
 mod clock;
 mod farewell;
+mod launch;
 mod meter;
 mod outbox;
 mod pump;
@@ -23,8 +24,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use h2::{Ping, PingPong, RecvStream, server::SendResponse};
-use http::{Request, StatusCode};
+use h2::{Ping, PingPong};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, Sleep, sleep_until, timeout_at},
@@ -33,6 +33,7 @@ use tokio::{
 use self::{
     clock::{Clock, Order, Phase},
     farewell::Greeting,
+    launch::Launcher,
     meter::Violation,
     wire::Wire,
 };
@@ -92,9 +93,8 @@ where
     };
     match greeted {
         Ok(Some(h2)) => {
-            Driver::new(h2, wire, Shared { serve, connection }, draining, clock)
-                .run()
-                .await
+            let launcher = Launcher::new(Shared { serve, connection }, stream::answer);
+            Driver::new(h2, wire, launcher, draining, clock).run().await
         }
         Ok(None) => Ok(()),
         Err(ended) => {
@@ -141,26 +141,26 @@ fn settings(limits: &Limits) -> h2::server::Builder {
 }
 
 /// Polls h2 and the clock until the connection has ended.
-struct Driver<T, S> {
+struct Driver<T, S, F> {
     h2: h2::server::Connection<Wire<T>, Payload>,
     pings: Option<PingPong>,
     wire: Wire<T>,
-    shared: Arc<Shared<S>>,
+    launcher: Launcher<S, F>,
     /// Until the drain has begun.
     draining: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     clock: Clock,
     alarm: Pin<Box<Sleep>>,
 }
 
-impl<T, S> Driver<T, S>
+impl<T, S, F> Driver<T, S, F>
 where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Serve,
+    T: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = ()> + Send + 'static,
 {
     fn new(
         mut h2: h2::server::Connection<Wire<T>, Payload>,
         wire: Wire<T>,
-        shared: Shared<S>,
+        launcher: Launcher<S, F>,
         draining: Draining,
         clock: Clock,
     ) -> Self {
@@ -168,7 +168,7 @@ where
             pings: h2.ping_pong(),
             h2,
             wire,
-            shared: Arc::new(shared),
+            launcher,
             draining: Some(Box::pin(async move { draining.begun().await })),
             alarm: Box::pin(sleep_until(clock.preface())),
             clock,
@@ -208,25 +208,20 @@ where
         }
     }
 
-    /// Lets h2 read and write all it can, and starts a task for each request. Ready once the connection is closed.
+    /// Lets h2 read and write all it can, and begins each request. Ready once the connection is closed.
     fn poll_requests(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         while let Some((request, respond)) = ready!(self.h2.poll_accept(cx)).transpose()? {
-            self.begin(request, respond);
+            self.launcher.begin(request, respond, cx);
         }
         Poll::Ready(Ok(()))
-    }
-
-    fn begin(&self, request: Request<RecvStream>, mut respond: SendResponse<Payload>) {
-        if request.headers().len() > self.shared.connection.limits().header_fields {
-            stream::refuse(&mut respond, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-            return;
-        }
-        tokio::spawn(stream::answer(self.shared.clone(), request, respond));
     }
 
     fn judge(&mut self) -> Order {
         let now = Instant::now();
         let busy = self.h2.has_streams();
+        if !busy {
+            self.launcher.rest();
+        }
         let facts = self.wire.lock().facts(now, busy);
         self.clock.judge(now, facts)
     }
