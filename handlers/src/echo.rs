@@ -1,10 +1,11 @@
 //! Answers with the question.
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use descant_descriptors::Shape;
+use std::future::ready;
 
-use crate::{Call, Handler, Message, Messages, Reply, Status};
+use bytes::Bytes;
+use descant_descriptors::{Method, Shape};
+
+use crate::{Answer, Call, Handler, Message, Messages, Reply, Status};
 
 /// Answers each call with its own messages, byte for byte:
 ///
@@ -19,30 +20,39 @@ use crate::{Call, Handler, Message, Messages, Reply, Status};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Echo;
 
-#[async_trait]
 impl Handler for Echo {
-    async fn call(&self, call: Call) -> Result<Reply, Status> {
-        check_types(&call)?;
-        let messages = match call.method.shape() {
-            Shape::Unary | Shape::ServerStreaming => Messages::one(call.messages.only().await?),
-            Shape::ClientStreaming => Messages::one(last(call.messages).await?),
-            Shape::Bidi => call.messages,
-        };
-        Ok(Reply::new(messages))
+    fn call<'this, 'answer>(&'this self, call: Call) -> Answer<'answer>
+    where
+        'this: 'answer,
+    {
+        let Call { method, messages, .. } = call;
+        if method.input() != method.output() {
+            return Box::pin(ready(Err(types_differ(&method))));
+        }
+        match messages.try_one() {
+            // All that the request has: the reply of every shape.
+            Ok((message, _)) => Box::pin(ready(Ok(message.into()))),
+            Err(messages) => Box::pin(echo(method.shape(), messages)),
+        }
     }
 }
 
-fn check_types(call: &Call) -> Result<(), Status> {
-    let (input, output) = (call.method.input(), call.method.output());
-    if input.full_name() == output.full_name() {
-        return Ok(());
-    }
-    Err(Status::unimplemented(format!(
+async fn echo(shape: Shape, messages: Messages) -> Result<Reply, Status> {
+    let messages = match shape {
+        Shape::Unary | Shape::ServerStreaming => messages.only().await?.into(),
+        Shape::ClientStreaming => last(messages).await?.into(),
+        Shape::Bidi => messages,
+    };
+    Ok(Reply::new(messages))
+}
+
+fn types_differ(method: &Method) -> Status {
+    Status::unimplemented(format!(
         "{} cannot be echoed: it takes a {} and gives a {}",
-        call.method.full_name(),
-        input.full_name(),
-        output.full_name(),
-    )))
+        method.full_name(),
+        method.input().full_name(),
+        method.output().full_name(),
+    ))
 }
 
 async fn last(mut messages: Messages) -> Result<Message, Status> {

@@ -2,7 +2,7 @@
 //
 // The doc examples include this file too, so it names everything by its public path.
 
-use descant_descriptors::{Method, Schema};
+use descant_descriptors::{Builtin, Method, Schema};
 use descant_handlers::{Call, Handler, Message, Messages, Reply, Status};
 use prost::Message as _;
 use prost_types::{
@@ -41,6 +41,7 @@ pub(crate) fn query(text: &str) -> Query {
 }
 
 /// `shop.v1.Shop`: `Get`, `Add`, `List` and `Chat` are its four shapes, `Lend...` the same from book to book.
+/// Reflection and health are there too.
 pub(crate) fn schema() -> Schema {
     let file = FileDescriptorProto {
         name: Some("shop/v1/shop.proto".into()),
@@ -67,7 +68,9 @@ pub(crate) fn schema() -> Schema {
         ..Default::default()
     };
     let set = FileDescriptorSet { file: vec![file] };
-    Schema::from_bytes(set.encode_to_vec()).expect("the fixture is valid")
+    let builder = Schema::builder().bytes("shop", set.encode_to_vec());
+    let builder = builder.builtin(Builtin::Reflection).builtin(Builtin::Health);
+    builder.build().expect("the fixture is valid")
 }
 
 fn message(name: &str, fields: &[(&str, i32, Type)]) -> DescriptorProto {

@@ -5,16 +5,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use descant_descriptors::Builtin;
 use prost::Message as _;
 use tokio::time::{Duration, timeout};
 
 use super::*;
-use crate::Code;
-
-fn schema() -> Schema {
-    Schema::builder().builtin(Builtin::Health).build().unwrap()
-}
+use crate::{Code, fixtures::schema};
 
 async fn call(health: &Health, method: &str, request: impl Into<Bytes>) -> Result<Messages, Status> {
     let method = schema().method(&format!("/grpc.health.v1.Health/{method}")).unwrap();
@@ -70,8 +65,9 @@ async fn check_tells_what_was_set() {
 
 #[tokio::test]
 async fn list_tells_everything() {
-    let health = Health::of(&schema());
+    let health = Health::new();
     health.set("acme", ServingStatus::NotServing);
+    health.set("shop.v1.Shop", ServingStatus::Serving);
     let list = call(&health, "List", "")
         .await
         .unwrap()
@@ -79,9 +75,17 @@ async fn list_tells_everything() {
         .await
         .unwrap()
         .into_wire();
-    let mut golden = b"\x0a\x04\x12\x02\x08\x01\x0a\x0a\x0a\x04acme\x12\x02\x08\x02\x0a\x1b\x0a\x15".to_vec();
-    golden.extend(b"grpc.health.v1.Health\x12\x02\x08\x01");
-    assert_eq!(list, golden);
+    let golden =
+        b"\x0a\x04\x12\x02\x08\x01\x0a\x0a\x0a\x04acme\x12\x02\x08\x02\x0a\x12\x0a\x0cshop.v1.Shop\x12\x02\x08\x01";
+    assert_eq!(list, &golden[..]);
+}
+
+#[test]
+fn a_schemas_services_are_serving_at_first() {
+    let health = Health::of(&schema());
+    for service in ["", "shop.v1.Shop", "grpc.health.v1.Health"] {
+        assert_eq!(health.get(service), Some(ServingStatus::Serving), "{service}");
+    }
 }
 
 #[tokio::test]

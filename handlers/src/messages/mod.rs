@@ -2,6 +2,7 @@
 
 mod generate;
 mod source;
+mod table;
 
 use std::{
     fmt,
@@ -147,14 +148,14 @@ impl Messages {
     /// Takes the trailers, once the end is reached.
     pub fn take_trailers(&mut self) -> Metadata {
         let (Source::Done(trailers) | Source::One(_, trailers) | Source::Stream(_, trailers)) = &mut self.0;
-        trailers.take().map_or_else(Metadata::new, |trailers| *trailers)
+        unboxed(trailers.take())
     }
 
     /// One message that is there already, with its trailers; or the messages as they were.
-    pub fn try_one(mut self) -> Result<(Message, Metadata), Messages> {
-        match self.take_one() {
-            Some(message) => Ok((message, self.take_trailers())),
-            None => Err(self),
+    pub fn try_one(self) -> Result<(Message, Metadata), Messages> {
+        match self.0 {
+            Source::One(message, trailers) => Ok((message, unboxed(trailers))),
+            other => Err(Self(other)),
         }
     }
 
@@ -170,6 +171,10 @@ impl Messages {
             Source::Done(_) | Source::Stream(..) => None,
         }
     }
+}
+
+fn unboxed(trailers: Trailers) -> Metadata {
+    trailers.map_or_else(Metadata::new, |trailers| *trailers)
 }
 
 fn merge(set: Trailers, brought: Metadata) -> Result<Trailers, Status> {

@@ -1,12 +1,18 @@
 //! The one adapter behind all shapes and all codecs.
 
-use std::{fmt, marker::PhantomData};
+use std::{
+    fmt,
+    future::ready,
+    marker::PhantomData,
+    pin::Pin,
+    task::{self, Poll},
+};
 
-use async_trait::async_trait;
 use descant_descriptors::Method;
+use pin_project_lite::pin_project;
 
 use super::{Codec, Context, Incoming, IntoReply, Payload};
-use crate::{Call, Handler, Messages, Reply, Status};
+use crate::{Answer, Call, Handler, Messages, Reply, Status};
 
 /// A side of a method that has one message.
 #[derive(Debug)]
@@ -35,14 +41,21 @@ pub trait Intake<M>: Side {
     /// A message, or [`Incoming`] ones.
     type Input: Send;
 
-    /// Waits for as much as there must be before the handler can start.
-    fn take(messages: Messages, method: &Method) -> impl Future<Output = Result<Self::Input, Status>> + Send;
+    /// The input, if all that a handler needs to start is there; or the messages as they were.
+    fn ready(messages: Messages, method: &Method) -> Result<Result<Self::Input, Status>, Messages>;
+
+    /// Waits for the input.
+    fn wait(messages: Messages, method: &Method) -> impl Future<Output = Result<Self::Input, Status>> + Send;
 }
 
 impl<C: Codec, M: Payload<C>> Intake<M> for One<C> {
     type Input = M;
 
-    async fn take(messages: Messages, method: &Method) -> Result<M, Status> {
+    fn ready(messages: Messages, method: &Method) -> Result<Result<M, Status>, Messages> {
+        messages.try_one().map(|(message, _)| M::decode(message, method))
+    }
+
+    async fn wait(messages: Messages, method: &Method) -> Result<M, Status> {
         M::decode(messages.only().await?, method)
     }
 }
@@ -50,7 +63,11 @@ impl<C: Codec, M: Payload<C>> Intake<M> for One<C> {
 impl<C: Codec, M: Payload<C>> Intake<M> for Many<C> {
     type Input = Incoming<M>;
 
-    async fn take(messages: Messages, method: &Method) -> Result<Incoming<M>, Status> {
+    fn ready(messages: Messages, method: &Method) -> Result<Result<Incoming<M>, Status>, Messages> {
+        Ok(Ok(Incoming::new(messages, method.clone())))
+    }
+
+    async fn wait(messages: Messages, method: &Method) -> Result<Incoming<M>, Status> {
         Ok(Incoming::new(messages, method.clone()))
     }
 }
@@ -71,21 +88,70 @@ impl<F, M, I, O> Adapter<F, M, I, O> {
     }
 }
 
-#[async_trait]
+impl<F, Fut, M, I, O, R> Adapter<F, M, I, O>
+where
+    F: Fn(I::Input, Context) -> Fut,
+    Fut: Future<Output = Result<R, Status>>,
+    I: Intake<M>,
+    O: Side,
+{
+    fn run(&self, input: I::Input, context: Context) -> Run<Fut, O> {
+        let output = O::Codec::output(&context.method);
+        Run {
+            future: (self.closure)(input, context),
+            output,
+        }
+    }
+}
+
+/// By hand, and not `async`: what is boxed is the closure's own future and little more, where the
+/// request is there already.
 impl<F, Fut, M, I, O, R> Handler for Adapter<F, M, I, O>
 where
     F: Fn(I::Input, Context) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<R, Status>> + Send,
+    Fut: Future<Output = Result<R, Status>> + Send + 'static,
     M: 'static,
     I: Intake<M>,
     O: Side,
     R: IntoReply<O>,
 {
-    async fn call(&self, call: Call) -> Result<Reply, Status> {
+    fn call<'this, 'answer>(&'this self, call: Call) -> Answer<'answer>
+    where
+        'this: 'answer,
+    {
         let (messages, context) = Context::split(call);
-        let input = I::take(messages, &context.method).await?;
-        let output = O::Codec::output(&context.method);
-        (self.closure)(input, context).await?.into_reply(output)
+        match I::ready(messages, &context.method) {
+            Ok(Ok(input)) => Box::pin(self.run(input, context)),
+            Ok(Err(status)) => Box::pin(ready(Err(status))),
+            Err(messages) => Box::pin(async move {
+                let input = I::wait(messages, &context.method).await?;
+                self.run(input, context).await
+            }),
+        }
+    }
+}
+
+pin_project! {
+    /// The closure's future, its result encoded.
+    struct Run<Fut, O: Side> {
+        #[pin]
+        future: Fut,
+        output: <O::Codec as Codec>::Output,
+    }
+}
+
+impl<Fut, O, R> Future for Run<Fut, O>
+where
+    Fut: Future<Output = Result<R, Status>>,
+    O: Side,
+    R: IntoReply<O>,
+{
+    type Output = Result<Reply, Status>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let reply = task::ready!(this.future.poll(cx))?;
+        Poll::Ready(reply.into_reply(this.output))
     }
 }
 

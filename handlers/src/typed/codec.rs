@@ -9,7 +9,7 @@ use crate::{Message, Status};
 /// A way to see messages. [`Payload`] says which Rust types it covers.
 pub trait Codec: Send + Sync + 'static {
     /// What a reply is checked against.
-    type Output: Send + 'static;
+    type Output: Clone + Send + 'static;
 
     /// What replies of this method are checked against.
     fn output(method: &Method) -> Self::Output;

@@ -114,7 +114,7 @@ macro_rules! shapes {
         pub fn $name<F, Fut, M, R>(closure: F) -> impl $crate::Handler
         where
             F: Fn(<$input<$codec> as Intake<M>>::Input, Context) -> Fut + Send + Sync + 'static,
-            Fut: Future<Output = Result<R, Status>> + Send,
+            Fut: Future<Output = Result<R, Status>> + Send + 'static,
             M: Payload<$codec>,
             R: IntoReply<$output<$codec>>,
         {

@@ -49,15 +49,15 @@ impl<M> Response<M> {
 /// the stream itself, or a [`Response`] of it.
 pub trait IntoReply<S: Side> {
     /// The messages, encoded.
-    fn into_reply(self, output: <S::Codec as Codec>::Output) -> Result<Reply, Status>;
+    fn into_reply(self, output: &<S::Codec as Codec>::Output) -> Result<Reply, Status>;
 }
 
 /// One message of each codec. A single impl for all codecs would overlap with that for [`Response`].
 macro_rules! one {
     ($codec:ty, $message:ty $(, $generic:ident)?) => {
         impl $(<$generic: prost::Message + Default + 'static>)? IntoReply<One<$codec>> for $message {
-            fn into_reply(self, output: <$codec as Codec>::Output) -> Result<Reply, Status> {
-                Payload::<$codec>::encode(self, &output).map(Reply::from)
+            fn into_reply(self, output: &<$codec as Codec>::Output) -> Result<Reply, Status> {
+                Payload::<$codec>::encode(self, output).map(Reply::from)
             }
         }
     };
@@ -68,8 +68,8 @@ one!(Dynamic, DynamicMessage);
 one!(Raw, Bytes);
 
 impl<C: Codec, M: Payload<C>> IntoReply<One<C>> for Response<M> {
-    fn into_reply(self, output: C::Output) -> Result<Reply, Status> {
-        let messages = Messages::one(self.message.encode(&output)?);
+    fn into_reply(self, output: &C::Output) -> Result<Reply, Status> {
+        let messages = Messages::one(self.message.encode(output)?);
         Ok(Reply::new(messages.with_trailers(self.trailers)).with_metadata(self.metadata))
     }
 }
@@ -80,8 +80,8 @@ where
     M: Payload<C>,
     S: Stream<Item = Result<M, Status>> + Send + 'static,
 {
-    fn into_reply(self, output: C::Output) -> Result<Reply, Status> {
-        Ok(Messages::stream(Encoded::<C, S> { stream: self, output }).into())
+    fn into_reply(self, output: &C::Output) -> Result<Reply, Status> {
+        Response::new(self).into_reply(output)
     }
 }
 
@@ -91,10 +91,10 @@ where
     M: Payload<C>,
     S: Stream<Item = Result<M, Status>> + Send + 'static,
 {
-    fn into_reply(self, output: C::Output) -> Result<Reply, Status> {
+    fn into_reply(self, output: &C::Output) -> Result<Reply, Status> {
         let messages = Messages::stream(Encoded::<C, S> {
             stream: self.message,
-            output,
+            output: output.clone(),
         });
         Ok(Reply::new(messages.with_trailers(self.trailers)).with_metadata(self.metadata))
     }

@@ -1,260 +1,18 @@
-use prost_types::{
-    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
-    FileDescriptorSet, MethodDescriptorProto, OneofDescriptorProto, ServiceDescriptorProto,
-    descriptor_proto::ExtensionRange,
-    field_descriptor_proto::{Label, Type},
-};
+mod client;
+mod files;
 
+use descant_descriptors::Schema;
+use prost_types::{FileDescriptorProto, FileDescriptorSet, FileOptions};
+
+use self::{
+    client::{Client, connect, extension_of, file_named, symbol},
+    files::{base, file, originals, reflection, schema},
+};
 use super::{
-    wire::{Answer, Error, Extension, ExtensionNumbers, Query},
+    wire::{Answer, Query},
     *,
 };
 use crate::Code;
-
-fn field(name: &str, number: i32) -> FieldDescriptorProto {
-    FieldDescriptorProto {
-        name: Some(name.into()),
-        number: Some(number),
-        label: Some(Label::Optional.into()),
-        r#type: Some(Type::String.into()),
-        ..Default::default()
-    }
-}
-
-fn extension(name: &str, number: i32) -> FieldDescriptorProto {
-    FieldDescriptorProto {
-        extendee: Some(".base.Open".into()),
-        ..field(name, number)
-    }
-}
-
-fn service(name: &str, method: &str, streams: bool) -> ServiceDescriptorProto {
-    let method = MethodDescriptorProto {
-        name: Some(method.into()),
-        input_type: Some(".base.Open".into()),
-        output_type: Some(".base.Open".into()),
-        client_streaming: Some(streams),
-        server_streaming: Some(streams),
-        ..Default::default()
-    };
-    ServiceDescriptorProto {
-        name: Some(name.into()),
-        method: vec![method],
-        ..Default::default()
-    }
-}
-
-fn base() -> FileDescriptorProto {
-    let open = DescriptorProto {
-        name: Some("Open".into()),
-        extension_range: vec![ExtensionRange {
-            start: Some(100),
-            end: Some(200),
-            options: None,
-        }],
-        ..Default::default()
-    };
-    file(
-        "base.proto",
-        "base",
-        &[],
-        FileDescriptorProto {
-            message_type: vec![open],
-            ..Default::default()
-        },
-    )
-}
-
-fn file(name: &str, package: &str, imports: &[&str], rest: FileDescriptorProto) -> FileDescriptorProto {
-    let dependency = imports.iter().copied().map(String::from).collect();
-    FileDescriptorProto {
-        name: Some(name.into()),
-        package: Some(package.into()),
-        dependency,
-        ..rest
-    }
-}
-
-/// A message with something of every kind inside.
-fn things() -> FileDescriptorProto {
-    let inner = DescriptorProto {
-        name: Some("Inner".into()),
-        field: vec![field("deep", 1)],
-        ..Default::default()
-    };
-    let color = EnumDescriptorProto {
-        name: Some("Color".into()),
-        value: vec![EnumValueDescriptorProto {
-            name: Some("RED".into()),
-            number: Some(0),
-            options: None,
-        }],
-        ..Default::default()
-    };
-    let thing = DescriptorProto {
-        name: Some("Thing".into()),
-        field: vec![FieldDescriptorProto {
-            oneof_index: Some(0),
-            ..field("name", 1)
-        }],
-        oneof_decl: vec![OneofDescriptorProto {
-            name: Some("choice".into()),
-            options: None,
-        }],
-        nested_type: vec![inner],
-        enum_type: vec![color],
-        extension: vec![extension("nested_mark", 150)],
-        ..Default::default()
-    };
-    let rest = FileDescriptorProto {
-        message_type: vec![thing],
-        extension: vec![extension("mark", 120)],
-        service: vec![service("Things", "Get", false), service("Hidden", "Get", false)],
-        ..Default::default()
-    };
-    file("things.proto", "acme", &["base.proto"], rest)
-}
-
-fn more() -> FileDescriptorProto {
-    let rest = FileDescriptorProto {
-        extension: vec![extension("other_mark", 110)],
-        service: vec![service("More", "Get", false)],
-        ..Default::default()
-    };
-    file("more.proto", "acme", &["things.proto", "base.proto"], rest)
-}
-
-fn reflection() -> FileDescriptorProto {
-    let rest = FileDescriptorProto {
-        service: vec![
-            service("ServerReflection", "ServerReflectionInfo", true),
-            service("Odd", "ServerReflectionInfo", false),
-        ],
-        ..Default::default()
-    };
-    file("reflection.proto", "grpc.reflection.v1", &["base.proto"], rest)
-}
-
-/// The bytes of each file: none is what an encoder of today would write.
-fn originals() -> Vec<Bytes> {
-    let encode = |file: FileDescriptorProto| {
-        let mut bytes = file.encode_to_vec();
-        // `syntax` as an overlong varint key, and then an option that nobody knows.
-        bytes.extend(b"\xe2\x80\x00\x06proto2\x42\x05\xc2\xbb\x06\x01!");
-        Bytes::from(bytes)
-    };
-    [base(), things(), more(), reflection()].map(encode).into()
-}
-
-fn schema() -> Schema {
-    let mut set = Vec::new();
-    for file in originals() {
-        set.push(0x0a);
-        prost::encoding::encode_varint(file.len() as u64, &mut set);
-        set.extend(file);
-    }
-    Schema::from_bytes(set).unwrap()
-}
-
-/// One stream of questions.
-struct Client {
-    requests: tokio::sync::mpsc::UnboundedSender<Bytes>,
-    responses: Messages,
-}
-
-fn connect(reflection: &Reflection) -> Client {
-    connect_to("ServerReflection", reflection)
-}
-
-fn connect_to(service: &str, reflection: &Reflection) -> Client {
-    let path = format!("/grpc.reflection.v1.{service}/ServerReflectionInfo");
-    let (requests, mut incoming) = tokio::sync::mpsc::unbounded_channel();
-    let messages = Messages::generate(|sender| async move {
-        while let Some(wire) = incoming.recv().await {
-            sender.send(Message::from_wire(wire)).await?;
-        }
-        Ok(())
-    });
-    let call = Call::new(schema().method(&path).unwrap(), messages);
-    // The handler has nothing to wait for.
-    let mut reply = reflection.call(call);
-    let Poll::Ready(reply) = reply.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())) else {
-        panic!("reflection waits before it answers");
-    };
-    Client {
-        requests,
-        responses: reply.unwrap().messages,
-    }
-}
-
-impl Client {
-    async fn send(&mut self, wire: impl Into<Bytes>) -> Option<Result<Bytes, Status>> {
-        self.requests.send(wire.into()).unwrap();
-        Some(self.responses.next().await?.map(Message::into_wire))
-    }
-
-    async fn ask(&mut self, query: Query) -> Answer {
-        let request = Request {
-            host: "here".into(),
-            query: Some(query),
-        }
-        .encode_to_vec();
-        let response = self.send(request.clone()).await.unwrap().unwrap();
-        let response = Response::decode(response).unwrap();
-        assert_eq!(response.valid_host, "here");
-        assert_eq!(response.original_request.unwrap(), request);
-        response.answer.unwrap()
-    }
-
-    async fn files(&mut self, query: Query) -> Vec<Bytes> {
-        match self.ask(query).await {
-            Answer::Files(files) => files.file_descriptor_proto,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn error(&mut self, query: Query) -> Error {
-        match self.ask(query).await {
-            Answer::Error(error) => error,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn services(&mut self) -> Vec<String> {
-        match self.ask(Query::ListServices("*".into())).await {
-            Answer::Services(services) => services.service.into_iter().map(|service| service.name).collect(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn numbers(&mut self, name: &str) -> Vec<i32> {
-        match self.ask(Query::AllExtensionNumbersOfType(name.into())).await {
-            Answer::ExtensionNumbers(ExtensionNumbers {
-                base_type_name,
-                extension_number,
-            }) => {
-                assert_eq!(base_type_name, name);
-                extension_number
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn symbol(name: &str) -> Query {
-    Query::FileContainingSymbol(name.into())
-}
-
-fn file_named(name: &str) -> Query {
-    Query::FileByFilename(name.into())
-}
-
-fn extension_of(name: &str, number: i32) -> Query {
-    Query::FileContainingExtension(Extension {
-        containing_type: name.into(),
-        extension_number: number,
-    })
-}
 
 #[tokio::test]
 async fn the_file_asked_for_comes_first_as_it_was_loaded() {
@@ -492,10 +250,10 @@ async fn other_methods_are_unimplemented() {
 async fn large_imports_are_left_to_be_asked_for() {
     let large = |name: &str, imports: &[&str]| {
         let rest = FileDescriptorProto {
-            message_type: vec![DescriptorProto {
-                name: Some("M".repeat(1 << 20)),
+            options: Some(FileOptions {
+                java_package: Some("m".repeat(1 << 20)),
                 ..Default::default()
-            }],
+            }),
             ..Default::default()
         };
         file(name, &name.replace(".proto", ""), imports, rest)
@@ -515,6 +273,23 @@ async fn large_imports_are_left_to_be_asked_for() {
         ["top.proto", "a.proto", "base.proto"]
     );
     assert!(!sent.contains("b.proto"));
+}
+
+/// The shipped files, by the paths that clients call.
+#[tokio::test]
+async fn both_versions_are_answered_alike() {
+    for version in ["v1", "v1alpha"] {
+        let path = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
+        let method = crate::fixtures::schema().method(&path).unwrap();
+        let request = Message::from_wire(Bytes::from_static(b"\x22\x0cshop.v1.Shop"));
+        let reply = Reflection::new().call(Call::new(method, request)).await.unwrap();
+        let response = reply.messages.only().await.unwrap().decode::<Response>().unwrap();
+        let Some(Answer::Files(files)) = response.answer else {
+            panic!("{response:?}")
+        };
+        let file = crate::fixtures::schema().file("shop/v1/shop.proto").unwrap();
+        assert_eq!(files.file_descriptor_proto, [file.bytes()]);
+    }
 }
 
 #[tokio::test]
