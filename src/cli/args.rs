@@ -49,7 +49,7 @@ pub(crate) struct Serve {
     #[arg(short, long, value_name = "ADDR")]
     pub(crate) listen: Vec<String>,
 
-    /// Answer every method with its own request (where request and reply are of the same type)
+    /// Answer every method whose request and reply have the same type with its own request
     #[arg(long)]
     pub(crate) echo: bool,
 

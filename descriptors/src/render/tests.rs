@@ -287,3 +287,40 @@ fn what_would_steer_a_terminal_is_escaped() {
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
     assert!(text.contains(r"// red \u{1b}[31m, \u{202e}turned"), "{text}");
 }
+
+/// A length-delimited field.
+fn field(number: u32, content: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    prost::encoding::encode_key(number, prost::encoding::WireType::LengthDelimited, &mut bytes);
+    prost::encoding::encode_varint(content.len() as u64, &mut bytes);
+    bytes.extend_from_slice(content);
+    bytes
+}
+
+#[test]
+fn values_that_nest_without_end_are_cut() {
+    let mut rule = Vec::new();
+    for _ in 0..5000 {
+        rule = field(2, &rule);
+    }
+    let option = [
+        field(1, b"a"),
+        vec![24, 1, 32, 1, 40, 9],
+        field(8, &field(50002, &rule)),
+    ]
+    .concat();
+    let message = [field(1, b"M"), field(2, &option)].concat();
+    let file = [
+        field(1, b"deep.proto"),
+        field(2, b"deep"),
+        field(3, b"opt.proto"),
+        field(4, &message),
+    ]
+    .concat();
+    let mut set: Vec<u8> = kitchen().files().flat_map(|file| field(1, &file.bytes())).collect();
+    set.extend(field(1, &file));
+    let schema = Schema::from_bytes(set).unwrap();
+    let text = source(&schema, "deep.M");
+    assert!(text.contains("nested too deeply to show"), "{text}");
+    assert!(text.len() < 100_000, "{}", text.len());
+}

@@ -77,10 +77,14 @@ impl Banner<'_> {
     fn answers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.backend {
             Backend::Demo => writeln!(f, "answered by the demo's handlers, written in Rust"),
-            Backend::Echo => writeln!(
-                f,
-                "answered with their own requests, where request and reply are of one type"
-            ),
+            Backend::Echo => {
+                let able = self.schema.methods().filter(can_echo).count();
+                let all = plural(self.schema.method_count(), "method");
+                writeln!(
+                    f,
+                    "answered with their own requests: {able} of {all}, whose request and reply are of one type"
+                )
+            }
             Backend::Nothing => {
                 writeln!(f, "answered by nothing yet: every call gets UNIMPLEMENTED")?;
                 writeln!(
@@ -117,11 +121,10 @@ impl Banner<'_> {
 
     /// A method that answers, and a request for it.
     fn example(&self) -> Option<(Method, &'static str)> {
-        let echoes = |method: &Method| method.input().full_name() == method.output().full_name();
         match self.backend {
             Backend::Demo => Some((self.schema.method(DEMO_METHOD)?, DEMO_REQUEST)),
             Backend::Echo => {
-                let echoing = || self.schema.methods().filter(echoes);
+                let echoing = || self.schema.methods().filter(can_echo);
                 let unary = echoing().find(|method| method.shape() == Shape::Unary);
                 Some((unary.or_else(|| echoing().next())?, "{}"))
             }
@@ -142,6 +145,11 @@ impl Banner<'_> {
         }
         writeln!(f, "Ctrl-C stops.")
     }
+}
+
+/// What [`Echo`](descant::handlers::Echo) answers.
+fn can_echo(method: &Method) -> bool {
+    method.input().full_name() == method.output().full_name()
 }
 
 /// The address as a client on this machine reaches it.
