@@ -1,1 +1,20 @@
-//! Black-box tests over real sockets.
+//! Black-box tests over real sockets: what a peer sends, and what it gets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "a test says what it expects by panicking otherwise"
+)]
+
+mod bodies;
+mod compression;
+mod drain;
+mod heads;
+mod lifetimes;
+mod paths;
+mod replies;
+mod support;

@@ -13,7 +13,7 @@ mod timeout;
 use std::time::{Duration, Instant};
 
 use descant_descriptors::Method;
-use descant_handlers::{Call, Messages, Metadata, MetadataError, Peer, RequestId, Status};
+use descant_handlers::{Call, Messages, Metadata, Peer, RequestId, Status};
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 
 use self::request::RequestMessages;
@@ -83,7 +83,7 @@ impl Exchange {
         let sent = received.filter(|coding| accepts(&headers, *coding));
         Ok(Self {
             method,
-            metadata: metadata(headers).map_err(|error| Refusal::bad_request(&error))?,
+            metadata: metadata(headers)?,
             deadline: timeout.and_then(after),
             content_type: content_type.unwrap_or(GRPC),
             received,
@@ -139,7 +139,7 @@ fn accepts(headers: &HeaderMap, coding: Encoding) -> bool {
 }
 
 /// The client's metadata: what neither HTTP nor gRPC itself has a use for. Values of `-bin` names have to be base64.
-fn metadata(mut headers: HeaderMap) -> Result<Metadata, MetadataError> {
+fn metadata(mut headers: HeaderMap) -> Result<Metadata, Refusal> {
     for name in [header::CONTENT_TYPE, header::TE, header::CONTENT_LENGTH, header::HOST] {
         headers.remove(name);
     }
@@ -148,7 +148,8 @@ fn metadata(mut headers: HeaderMap) -> Result<Metadata, MetadataError> {
     }
     let metadata = Metadata::from_headers(headers);
     for (name, _) in metadata.iter().filter(|(name, _)| name.ends_with("-bin")) {
-        metadata.get_all_bin(name).try_for_each(|value| value.map(drop))?;
+        let sound = metadata.get_all_bin(name).try_for_each(|value| value.map(drop));
+        sound.map_err(|error| Refusal::bad_request(&format_args!("{name}: {error}")))?;
     }
     Ok(metadata)
 }

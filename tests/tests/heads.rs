@@ -1,0 +1,180 @@
+//! Requests whose head is wrong. gRPC-over-HTTP/2, "Requests".
+
+use descant_handlers::Code;
+use descant_tests::messages::Answer as Reply;
+use http::{Method, StatusCode};
+
+use crate::support::{Answer, Ask, UNARY, serve, soon, text};
+
+async fn ask(ask: Ask) -> Answer {
+    let server = serve(|_| {}).await;
+    server.connect().await.send(ask).await
+}
+
+fn refused(answer: &Answer, status: StatusCode, code: Code) {
+    assert_eq!(
+        (answer.status, answer.code()),
+        (status, Some(code.number())),
+        "{answer:?}"
+    );
+    assert!(
+        answer.trailers.is_none() && answer.body.is_empty(),
+        "not trailers-only: {answer:?}"
+    );
+    assert!(!answer.reason().is_empty(), "it says nothing: {answer:?}");
+}
+
+#[tokio::test]
+async fn a_sound_head_is_taken_in_every_spelling() {
+    for content_type in [
+        "application/grpc",
+        "application/grpc+proto",
+        "Application/GRPC",
+        "application/grpc; charset=utf-8",
+    ] {
+        let sound = Ask::one(UNARY, &text("hi"))
+            .without("content-type")
+            .header("content-type", content_type);
+        let answer = ask(sound).await;
+        assert_eq!(answer.message::<Reply>().text, "hi");
+        assert!(
+            answer.headers["content-type"]
+                .to_str()
+                .unwrap()
+                .starts_with("application/grpc")
+        );
+    }
+}
+
+#[tokio::test]
+async fn te_is_a_hint_not_a_must() {
+    // It tells a server that no proxy on the way drops trailers; the server has nothing to gain from refusing.
+    let answer = ask(Ask::one(UNARY, &text("hi")).without("te")).await;
+    assert_eq!(answer.message::<Reply>().text, "hi");
+}
+
+#[tokio::test]
+async fn other_methods_than_post_are_refused() {
+    for method in [Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH] {
+        let answer = ask(Ask::empty(UNARY).method(method)).await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(answer.headers["allow"], "POST");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_grpc_is_an_unsupported_media_type() {
+    for content_type in [
+        "text/plain",
+        "application/json",
+        "application/grpcx",
+        "application/grpc+json",
+        "application",
+        "",
+    ] {
+        let answer = ask(Ask::empty(UNARY)
+            .without("content-type")
+            .header("content-type", content_type))
+        .await;
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
+        assert_eq!(answer.code(), None, "no gRPC status for who does not speak gRPC");
+        assert!(!answer.body.is_empty());
+    }
+    let answer = ask(Ask::empty(UNARY).without("content-type")).await;
+    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
+async fn an_unknown_method_is_unimplemented_and_the_nearest_are_named() {
+    let answer = ask(Ask::empty("/descant.suite.v1.Shapes/Unari")).await;
+    refused(&answer, StatusCode::OK, Code::Unimplemented);
+    assert!(answer.reason().contains("descant.suite.v1.Shapes/Unary"), "{answer:?}");
+    let answer = ask(Ask::empty("/descant.suite.v1.Shape/Unary")).await;
+    refused(&answer, StatusCode::OK, Code::Unimplemented);
+    assert!(answer.reason().contains("descant.suite.v1.Shapes"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_method_that_nothing_answers_says_how_to_mend_it() {
+    let answer = ask(Ask::empty("/grpc.testing.TestService/UnimplementedCall")).await;
+    refused(&answer, StatusCode::OK, Code::Unimplemented);
+    assert!(answer.reason().contains("UnimplementedCall"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_timeout_that_is_none_is_refused() {
+    for timeout in ["", "S", "10", "123456789S", "-1S", "1.5S", "1s", "1 S", "1S,2S"] {
+        let answer = ask(Ask::empty(UNARY).header("grpc-timeout", timeout)).await;
+        refused(&answer, StatusCode::BAD_REQUEST, Code::InvalidArgument);
+        assert!(answer.reason().contains("grpc-timeout"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_timeouts_are_refused() {
+    for second in ["1S", "2S"] {
+        let answer = ask(Ask::empty(UNARY)
+            .header("grpc-timeout", "1S")
+            .header("grpc-timeout", second))
+        .await;
+        refused(&answer, StatusCode::BAD_REQUEST, Code::InvalidArgument);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_encoding_is_unimplemented_and_the_known_ones_are_named() {
+    for encoding in ["deflate", "br", "GZIP", "gzip,zstd", ""] {
+        let answer = ask(Ask::empty(UNARY).header("grpc-encoding", encoding)).await;
+        refused(&answer, StatusCode::OK, Code::Unimplemented);
+        assert_eq!(answer.headers["grpc-accept-encoding"], "identity,gzip,zstd");
+    }
+}
+
+#[tokio::test]
+async fn binary_metadata_has_to_be_base64() {
+    let answer = ask(Ask::empty(UNARY).header("note-bin", "no base64!")).await;
+    refused(&answer, StatusCode::BAD_REQUEST, Code::InvalidArgument);
+    assert!(answer.reason().contains("note-bin"), "{answer:?}");
+    for sound in ["", "AP8", "AP8=", "AP8,/w=="] {
+        let answer = ask(Ask::empty(UNARY).header("note-bin", sound)).await;
+        assert_eq!(answer.code(), Some(0), "{sound:?}");
+    }
+}
+
+#[tokio::test]
+async fn more_header_fields_than_allowed_are_refused_and_the_connection_lives_on() {
+    let server = serve(|limits| limits.header_fields = 20).await;
+    let peer = server.connect().await;
+    let mut many = Ask::empty(UNARY);
+    for _ in 0..30 {
+        many = many.header("note", "x");
+    }
+    assert_eq!(
+        peer.send(many).await.status,
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    );
+    assert_eq!(peer.send(Ask::empty(UNARY)).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn more_header_bytes_than_allowed_are_refused_and_the_connection_lives_on() {
+    let server = serve(|limits| limits.header_bytes = 2000).await;
+    let peer = server.connect().await;
+    let long = Ask::empty(UNARY).header("note", "x".repeat(3000));
+    assert_eq!(
+        peer.send(long).await.status,
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    );
+    assert_eq!(peer.send(Ask::empty(UNARY)).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_head_is_judged_before_the_body_comes() {
+    let server = serve(|_| {}).await;
+    let peer = server.connect().await;
+    // The body stays open; nothing waits for its end for long.
+    let mut open = peer.open(Ask::empty(UNARY).header("grpc-encoding", "br")).await;
+    open.push(&[0; 5][..]);
+    let answer = soon(open.answer()).await;
+    refused(&answer, StatusCode::OK, Code::Unimplemented);
+}
