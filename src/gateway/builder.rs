@@ -1,6 +1,6 @@
 //! From routes to snapshots.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use descant_descriptors::{Builtin, Method, Schema};
 use descant_handlers::{Extensions, Handler, Health, Layer, Reflection, ServingStatus};
@@ -33,7 +33,7 @@ pub(super) struct Plan {
     layers: Vec<Box<dyn Layer>>,
     reflection: Exposure,
     pub(super) health: Option<Health>,
-    pub(super) state: Extensions,
+    pub(super) state: Arc<Extensions>,
 }
 
 /// Which services reflection tells of.
@@ -53,7 +53,7 @@ impl GatewayBuilder {
                 layers: Vec::new(),
                 reflection: Exposure::All,
                 health: Some(Health::new()),
-                state: Extensions::new(),
+                state: Arc::default(),
             },
         }
     }
@@ -94,7 +94,7 @@ impl GatewayBuilder {
 
     /// Shares a value with every handler, as `call.extensions.get::<T>()`.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.plan.state.insert(value);
+        Arc::make_mut(&mut self.plan.state).insert(value);
         self
     }
 
@@ -218,5 +218,15 @@ impl Builtins {
             name if REFLECTION.contains(&name) => self.reflection.clone(),
             _ => None,
         }
+    }
+}
+
+impl fmt::Debug for GatewayBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let patterns: Vec<_> = self.routes.iter().map(|(pattern, _)| pattern).collect();
+        f.debug_struct("GatewayBuilder")
+            .field("schema", &self.schema)
+            .field("routes", &patterns)
+            .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll},
     time::Instant,
 };
@@ -36,8 +36,10 @@ impl Deadline {
     }
 
     /// Runs a part of the call, and drops it once the time is over.
-    pub(crate) async fn bound<T>(&mut self, part: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-        let mut part = pin!(part);
+    pub(crate) async fn bound<T, F>(&mut self, mut part: Pin<&mut F>) -> Result<T, Status>
+    where
+        F: Future<Output = Result<T, Status>>,
+    {
         std::future::poll_fn(|cx| match part.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(done),
             Poll::Pending => self.poll_exceeded(cx).map(Err),
@@ -48,7 +50,7 @@ impl Deadline {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{pin::pin, time::Duration};
 
     use descant_handlers::Code;
 
@@ -58,9 +60,9 @@ mod tests {
     async fn a_part_that_takes_too_long_is_dropped() {
         let at = tokio::time::Instant::now() + Duration::from_secs(1);
         let mut deadline = Deadline::at(Some(at.into_std()));
-        let done = deadline.bound(async { Ok(1) }).await;
+        let done = deadline.bound(pin!(async { Ok(1) })).await;
         assert_eq!(done.unwrap(), 1);
-        let late = deadline.bound(std::future::pending::<Result<(), _>>()).await;
+        let late = deadline.bound(pin!(std::future::pending::<Result<(), _>>())).await;
         assert_eq!(late.unwrap_err().code(), Code::DeadlineExceeded);
         assert!(tokio::time::Instant::now() >= at);
     }

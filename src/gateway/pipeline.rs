@@ -1,57 +1,150 @@
 //! The way of a request: head, method, call, handler, reply.
+//!
+//! What a future holds is moved when its task begins, and takes memory while it waits. So the head is read before the
+//! future is made, what the future needs stands in it once, and what is rarely needed is boxed.
 
-use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
+use std::{
+    future::{Future, poll_fn},
+    mem,
+    pin::pin,
+    sync::Arc,
+};
 
-use descant_handlers::{Call, Handler, Reply, Status};
-use http::{Request, Response};
+use descant_handlers::{Call, Extensions, Handler, Messages, Reply, Status};
+use http::{Request, Response, request::Parts};
 
 use super::{Deadline, Gateway};
 use crate::{
     protocol::{
         caught,
-        grpc::{self, Exchange, Refusal},
+        grpc::{self, Accepted, Exchange, Refusal, RequestMessages},
     },
     transport::{Connection, Inbound, Outbound, Serve},
 };
 
 impl Serve for Gateway {
-    async fn serve(&self, request: Request<Inbound>, connection: &Arc<Connection>) -> Response<Outbound> {
-        match self.answer(request, connection).await {
-            Ok(response) => response,
-            Err(refusal) => refusal.respond(),
+    fn serve(
+        &self,
+        request: Request<Inbound>,
+        connection: &Arc<Connection>,
+    ) -> impl Future<Output = Response<Outbound>> + Send {
+        let mut opened = self.open(request, connection);
+        async move {
+            match &mut opened {
+                Ok(visit) => visit.run().await,
+                Err(refused) => refused.run().await,
+            }
         }
     }
 }
 
 impl Gateway {
-    async fn answer(&self, request: Request<Inbound>, connection: &Connection) -> Result<Response<Outbound>, Refusal> {
+    fn open(&self, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refused>> {
         let (parts, body) = request.into_parts();
-        if let Err(refusal) = grpc::detect(&parts) {
-            body.discard().await;
-            return Err(refusal);
+        match grpc::detect(&parts) {
+            Ok(()) => Ok(self.open_grpc(parts, body, connection)?),
+            Err(refusal) => Err(Box::new(Refused {
+                response: refusal.respond(),
+                body: Some(body),
+            })),
         }
+    }
+
+    fn open_grpc(&self, parts: Parts, body: Inbound, connection: &Connection) -> Result<Visit, Refusal> {
         // One generation for the whole call.
-        let snapshot = self.0.snapshot.load_full();
+        let snapshot = self.0.snapshot.load();
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let (method, handler) = snapshot.find(target)?;
-        let mut exchange = Exchange::open(parts.headers, method, connection)?;
-        let mut deadline = Deadline::at(exchange.deadline);
-        let answer = deadline.bound(async {
-            let mut call = exchange.accept(body, connection).await?;
-            call.extensions = self.0.plan.state.clone();
-            run(&**handler, call).await
-        });
-        let answer = answer.await;
-        Ok(exchange.respond(answer).await)
+        let Accepted {
+            mut call,
+            only,
+            exchange,
+        } = grpc::accept(parts, body, method, connection)?;
+        call.extensions = Extensions::with_shared(self.0.plan.state.clone());
+        Ok(Visit {
+            handler: handler.clone(),
+            call: Some(call),
+            only,
+            deadline: Deadline::at(exchange.deadline),
+            exchange,
+        })
+    }
+}
+
+/// A call on its way through the gateway.
+struct Visit {
+    handler: Arc<dyn Handler>,
+    /// Until the handler has it.
+    call: Option<Call>,
+    /// Brings the one message of a call that takes one.
+    only: Option<RequestMessages>,
+    exchange: Exchange,
+    deadline: Deadline,
+}
+
+impl Visit {
+    async fn run(&mut self) -> Response<Outbound> {
+        let Self {
+            handler,
+            call,
+            only,
+            exchange,
+            deadline,
+        } = self;
+        let answer = {
+            let answering = pin!(async {
+                let message = match only {
+                    Some(only) => Some(only.message().await?),
+                    None => None,
+                };
+                let handed = call.take().map(|mut call| {
+                    call.messages = message.map_or(call.messages, Messages::one);
+                    answer(&**handler, call)
+                });
+                match handed {
+                    Some(answer) => answer.await,
+                    None => Err(Status::internal("the call was answered before")),
+                }
+            });
+            deadline.bound(answering).await
+        };
+        match exchange.respond(answer) {
+            Ok(response) => response,
+            Err(mut unfinished) => {
+                let mut collecting = Box::pin(unfinished.collect());
+                exchange.finish(deadline.bound(collecting.as_mut()).await)
+            }
+        }
+    }
+}
+
+/// A request that is answered without a call.
+struct Refused {
+    response: Response<Outbound>,
+    /// What a peer sends that does not speak gRPC. Many others fail if the answer comes before they have sent it.
+    body: Option<Inbound>,
+}
+
+impl Refused {
+    async fn run(&mut self) -> Response<Outbound> {
+        if let Some(body) = self.body.take() {
+            body.discard().await;
+        }
+        mem::take(&mut self.response)
+    }
+}
+
+impl From<Refusal> for Box<Refused> {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(Refused {
+            response: refusal.respond(),
+            body: None,
+        })
     }
 }
 
 /// Runs a handler; if it panics, that is its answer.
-async fn run(handler: &dyn Handler, call: Call) -> Result<Reply, Status> {
-    let mut answer = pin!(handler.call(call));
-    poll_fn(|cx| match caught(|| answer.as_mut().poll(cx)) {
-        Poll::Ready(answer) => Poll::Ready(answer.and_then(|answer| answer)),
-        Poll::Pending => Poll::Pending,
-    })
-    .await
+fn answer(handler: &dyn Handler, call: Call) -> impl Future<Output = Result<Reply, Status>> + Send {
+    let mut answer = handler.call(call);
+    poll_fn(move |cx| caught(|| answer.as_mut().poll(cx)).map(|answer| answer.and_then(|answer| answer)))
 }

@@ -13,7 +13,7 @@ use prost_types::{
 use super::Gateway;
 use crate::{
     Limits, Schema,
-    transport::{Connection, Frame, Inbound, Outbound, OutboundStream, Serve},
+    transport::{Connection, Frame, Inbound, Outbound, Serve},
 };
 
 /// `t.Shapes` with a method of each shape over one empty message type.

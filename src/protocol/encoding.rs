@@ -11,6 +11,10 @@ pub(crate) enum Encoding {
     Zstd,
 }
 
+/// A set of codings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Encodings(u8);
+
 /// Why a message cannot be inflated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InflateError {
@@ -26,8 +30,8 @@ pub(crate) enum InflateError {
     },
 }
 
-/// Every coding, best first.
-const ALL: [Encoding; 2] = [Encoding::Zstd, Encoding::Gzip];
+/// Every coding.
+const ALL: [Encoding; 2] = [Encoding::Gzip, Encoding::Zstd];
 /// What `grpc-accept-encoding` says.
 pub(crate) const ACCEPTED: &str = "identity,gzip,zstd";
 /// Below this many bytes compression costs more than it saves.
@@ -100,6 +104,21 @@ impl Encoding {
                 return Err(InflateError::TooLarge(limit));
             }
         }
+    }
+}
+
+impl Encodings {
+    /// Adds the codings of a list as `grpc-accept-encoding` has it; unknown ones are passed over.
+    pub(crate) fn add(&mut self, list: &[u8]) {
+        for name in list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            let known = ALL.into_iter().filter(|coding| coding.name().as_bytes() == name);
+            known.for_each(|coding| self.0 |= 1 << coding as u8);
+        }
+    }
+
+    /// Whether a coding is among them.
+    pub(crate) fn has(self, coding: Encoding) -> bool {
+        self.0 >> coding as u8 & 1 == 1
     }
 }
 

@@ -10,4 +10,4 @@ pub(crate) mod grpc;
 mod panics;
 mod target;
 
-pub(crate) use self::{encoding::Encoding, envelope::Envelopes, panics::caught, target::check};
+pub(crate) use self::{encoding::Encoding, envelope::Envelopes, panics::caught};

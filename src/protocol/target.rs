@@ -3,7 +3,7 @@
 //! One canonical byte string serves routing, policy and logs, so whatever two parties could read differently is
 //! refused: RFC 3986, section 6, names the forms.
 
-use http::{HeaderMap, Uri, header::HOST, uri::Authority};
+use http::{HeaderMap, header::HOST, uri::Authority};
 
 /// Why a request target is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,13 +22,8 @@ pub(crate) enum TargetError {
     Hosts,
 }
 
-/// Checks the path of a call by name, `/package.Service/Method`, and that the request names one authority.
-pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), TargetError> {
-    check_path(uri.path())?;
-    check_authority(uri.authority(), headers)
-}
-
-fn check_path(path: &str) -> Result<(), TargetError> {
+/// Checks the path of a call by name, `/package.Service/Method`.
+pub(super) fn check_path(path: &str) -> Result<(), TargetError> {
     // What names are made of: nothing here can be read in two ways.
     let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_');
     let mut before = 0;
@@ -64,8 +59,8 @@ fn suspicion(path: &str) -> Result<(), TargetError> {
     Ok(())
 }
 
-/// RFC 9113, section 8.3.1: `host` must not differ from `:authority`.
-fn check_authority(authority: Option<&Authority>, headers: &HeaderMap) -> Result<(), TargetError> {
+/// Checks that a request names one authority. RFC 9113, section 8.3.1: `host` must not differ from `:authority`.
+pub(super) fn check_authority(authority: Option<&Authority>, headers: &HeaderMap) -> Result<(), TargetError> {
     let mut hosts = headers.get_all(HOST).iter();
     let Some(host) = hosts.next() else {
         return Ok(());

@@ -11,7 +11,9 @@ use http::HeaderMap;
 use super::Payload;
 
 /// The body of a reply, and with it the manner in which the reply is sent.
+#[derive(Default)]
 pub(crate) enum Outbound {
+    #[default]
     /// Nothing: the headers end the stream.
     Empty,
     /// All of it at once: headers, data and trailers leave in one write.

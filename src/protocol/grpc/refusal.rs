@@ -6,7 +6,7 @@ use bytes::Bytes;
 use descant_handlers::Status;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
-use super::{super::encoding::ACCEPTED, ACCEPT_ENCODING, GRPC, response::trailers_only};
+use super::{super::encoding::ACCEPTED, head::GRPC, response::trailers_only};
 use crate::transport::{Outbound, Payload};
 
 /// A request that is answered without a call.
@@ -58,7 +58,7 @@ impl Refusal {
         Self::Grpc {
             http: StatusCode::OK,
             status: Status::unimplemented(format!("the grpc-encoding is unknown; known are {ACCEPTED}")),
-            header: Some((HeaderName::from_static(ACCEPT_ENCODING), ACCEPTED)),
+            header: Some((HeaderName::from_static("grpc-accept-encoding"), ACCEPTED)),
         }
     }
 

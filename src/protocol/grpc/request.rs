@@ -15,7 +15,7 @@ use super::super::{
 
 /// Messages as they come, inflated.
 #[derive(Debug)]
-pub(super) struct RequestMessages {
+pub(crate) struct RequestMessages {
     envelopes: Envelopes,
     encoding: Option<Encoding>,
     limit: usize,
@@ -34,7 +34,7 @@ impl RequestMessages {
 
     /// The one message of a call that takes one. Until the body ends another may follow, so it is read to its end.
     /// What to answer to another number of messages: gRPC core, `doc/statuscodes.md`.
-    pub(super) async fn only(&mut self) -> Result<Message, Status> {
+    pub(crate) async fn message(&mut self) -> Result<Message, Status> {
         self.envelopes.expect_one();
         let Some(first) = self.envelopes.next().await else {
             return Err(Status::unimplemented(

@@ -17,13 +17,14 @@ use super::{
         Encoding, caught,
         envelope::{self, COMPRESSED},
     },
-    ENCODING, Exchange,
+    Exchange,
 };
 use crate::{
     gateway::Deadline,
     transport::{Frame, Outbound, OutboundStream, Payload},
 };
 
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
@@ -31,43 +32,57 @@ const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 
 impl Exchange {
-    /// Turns what the handler answered into a response.
-    pub(crate) async fn respond(self, answer: Result<Reply, Status>) -> Response<Outbound> {
-        let answer = match answer {
-            Ok(Reply { metadata, messages, .. }) => self.body(messages).await.map(|body| (metadata, body)),
-            Err(status) => Err(status),
+    /// Turns what the handler answered into a response. Where the one message of a reply is not there yet, it has to be
+    /// [collected](Unfinished::collect) first.
+    pub(crate) fn respond(&self, answer: Result<Reply, Status>) -> Result<Response<Outbound>, Box<Unfinished>> {
+        let Reply { metadata, messages, .. } = match answer {
+            Ok(reply) => reply,
+            Err(status) => return Ok(self.refuse(status)),
         };
-        match answer {
-            Ok((metadata, body)) => self.head(metadata.into_headers(), body),
-            Err(status) => trailers_only(self.content_type, status),
-        }
-    }
-
-    async fn body(&self, messages: Messages) -> Result<Outbound, Status> {
         match messages.try_one() {
-            Ok((message, trailers)) => self.whole(message, trailers),
-            Err(messages) if self.method.server_streaming() => Ok(Outbound::Stream(Box::pin(Replies {
-                messages,
-                encoding: self.sent,
-                deadline: Deadline::at(self.deadline),
-            }))),
-            Err(messages) => {
-                let (message, trailers) = Deadline::at(self.deadline).bound(only(messages)).await?;
-                self.whole(message, trailers)
+            Ok((message, trailers)) => Ok(self.whole(metadata, message, trailers)),
+            Err(messages) if self.server_streaming => {
+                let replies = Replies {
+                    messages,
+                    encoding: self.encoding,
+                    deadline: Deadline::at(self.deadline),
+                };
+                Ok(self.head(metadata, Outbound::Stream(Box::pin(replies))))
             }
+            Err(messages) => Err(Box::new(Unfinished { metadata, messages })),
         }
     }
 
-    fn whole(&self, message: Message, trailers: Metadata) -> Result<Outbound, Status> {
-        Ok(Outbound::Whole {
-            payload: frame(message, self.sent)?,
-            trailers: ok(trailers),
-        })
+    /// As [`respond`](Self::respond), once the one message was collected.
+    pub(crate) fn finish(&self, collected: Result<Collected, Status>) -> Response<Outbound> {
+        match collected {
+            Ok(Collected {
+                metadata,
+                message,
+                trailers,
+            }) => self.whole(metadata, message, trailers),
+            Err(status) => self.refuse(status),
+        }
     }
 
-    fn head(&self, mut headers: HeaderMap, body: Outbound) -> Response<Outbound> {
+    fn refuse(&self, status: Status) -> Response<Outbound> {
+        trailers_only(self.content_type, status)
+    }
+
+    fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata) -> Response<Outbound> {
+        match frame(message, self.encoding) {
+            Ok(payload) => {
+                let trailers = ok(trailers);
+                self.head(metadata, Outbound::Whole { payload, trailers })
+            }
+            Err(status) => self.refuse(status),
+        }
+    }
+
+    fn head(&self, metadata: Metadata, body: Outbound) -> Response<Outbound> {
+        let mut headers = metadata.into_headers();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        if let Some(coding) = self.sent {
+        if let Some(coding) = self.encoding {
             headers.insert(ENCODING, HeaderValue::from_static(coding.name()));
         }
         let mut response = Response::new(body);
@@ -76,20 +91,41 @@ impl Exchange {
     }
 }
 
-/// The one message of a reply that must have one, with its trailers.
-async fn only(mut messages: Messages) -> Result<(Message, Metadata), Status> {
-    let cardinality = |count| Status::internal(format!("the handler of a method with one reply gave {count}"));
-    let message = next(&mut messages).await.unwrap_or_else(|| Err(cardinality("none")))?;
-    match next(&mut messages).await {
-        None => Ok((message, messages.take_trailers())),
-        Some(Ok(_)) => Err(cardinality("more")),
-        Some(Err(status)) => Err(status),
-    }
+/// A reply of which the one message is not there yet.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    metadata: Metadata,
+    messages: Messages,
 }
 
-async fn next(messages: &mut Messages) -> Option<Result<Message, Status>> {
-    let next = poll_fn(|cx| caught(|| messages.poll_next(cx))).await;
-    next.unwrap_or_else(|panicked| Some(Err(panicked)))
+/// A reply with its one message.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    metadata: Metadata,
+    message: Message,
+    trailers: Metadata,
+}
+
+impl Unfinished {
+    /// Waits for the one message, and for its trailers.
+    pub(crate) async fn collect(&mut self) -> Result<Collected, Status> {
+        let cardinality = |count| Status::internal(format!("the handler of a method with one reply gave {count}"));
+        let message = self.next().await.unwrap_or_else(|| Err(cardinality("none")))?;
+        match self.next().await {
+            None => Ok(Collected {
+                metadata: mem::take(&mut self.metadata),
+                message,
+                trailers: self.messages.take_trailers(),
+            }),
+            Some(Ok(_)) => Err(cardinality("more")),
+            Some(Err(status)) => Err(status),
+        }
+    }
+
+    async fn next(&mut self) -> Option<Result<Message, Status>> {
+        let next = poll_fn(|cx| caught(|| self.messages.poll_next(cx))).await;
+        next.unwrap_or_else(|panicked| Some(Err(panicked)))
+    }
 }
 
 /// A streamed reply: its messages, each in an envelope, then its trailers.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
-
 /// Why a timeout is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TimeoutError {
@@ -13,19 +11,15 @@ pub(super) enum TimeoutError {
     Twice,
 }
 
-/// The timeout that a request asks for, if it does.
-pub(super) fn of(headers: &HeaderMap) -> Result<Option<Duration>, TimeoutError> {
-    let mut values = headers.get_all("grpc-timeout").iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(TimeoutError::Twice);
+/// Reads a timeout; `before` is the one that the request has given already.
+pub(super) fn parse(value: &[u8], before: Option<Duration>) -> Result<Duration, TimeoutError> {
+    match before {
+        Some(_) => Err(TimeoutError::Twice),
+        None => read(value).ok_or(TimeoutError::Malformed),
     }
-    parse(value.as_bytes()).map(Some).ok_or(TimeoutError::Malformed)
 }
 
-fn parse(value: &[u8]) -> Option<Duration> {
+fn read(value: &[u8]) -> Option<Duration> {
     let (&unit, digits) = value.split_last()?;
     if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -48,18 +42,18 @@ mod tests {
 
     #[test]
     fn units_are_told_apart() {
-        assert_eq!(parse(b"1H"), Some(Duration::from_secs(3600)));
-        assert_eq!(parse(b"2M"), Some(Duration::from_secs(120)));
-        assert_eq!(parse(b"99999999S"), Some(Duration::from_secs(99_999_999)));
-        assert_eq!(parse(b"5m"), Some(Duration::from_millis(5)));
-        assert_eq!(parse(b"5u"), Some(Duration::from_micros(5)));
-        assert_eq!(parse(b"0n"), Some(Duration::ZERO));
+        assert_eq!(read(b"1H"), Some(Duration::from_secs(3600)));
+        assert_eq!(read(b"2M"), Some(Duration::from_secs(120)));
+        assert_eq!(read(b"99999999S"), Some(Duration::from_secs(99_999_999)));
+        assert_eq!(read(b"5m"), Some(Duration::from_millis(5)));
+        assert_eq!(read(b"5u"), Some(Duration::from_micros(5)));
+        assert_eq!(read(b"0n"), Some(Duration::ZERO));
     }
 
     #[test]
     fn what_is_no_timeout_is_refused() {
         for malformed in ["", "S", "1", "123456789S", "-1S", "1.5S", "1s", " 1S", "1S ", "0x1S"] {
-            assert_eq!(parse(malformed.as_bytes()), None, "{malformed:?}");
+            assert_eq!(read(malformed.as_bytes()), None, "{malformed:?}");
         }
     }
 }
