@@ -29,8 +29,8 @@ pub(super) fn file(file: &raw::File<'_>, meaning: &Meaning<'_, '_>) -> Result<Ve
     let mut extension = file.top_extensions.clone();
     for field in Fields::new(file.bytes) {
         match field? {
-            // dependency, service, source_code_info, public_dependency, weak_dependency, syntax, edition, option_dependency
-            (3 | 6 | 9 | 10 | 11 | 12 | 14 | 15, _) => {}
+            // dependency, service, options, source_code_info, public_dependency, weak_dependency, syntax, edition, option_dependency
+            (3 | 6 | 8 | 9 | 10 | 11 | 12 | 14 | 15, _) => {}
             (4, Value::Bytes(body)) => {
                 let index = message.next().unwrap_or_default();
                 put_bytes(&mut out, 4, &lowering.message(body, index, 0)?);

@@ -114,17 +114,19 @@ impl Schema {
         &self.0.findings
     }
 
-    /// Service names that resemble `name`, at most three, best first. The work is bounded.
+    /// Service names that resemble `name`, at most three, best first. Cheap enough for answers to peers.
     pub fn nearest_services(&self, name: &str) -> Vec<String> {
         nearest::services(&self.0, name)
     }
 
-    /// Methods that resemble `path`, as `pkg.Service/Method`, at most three, best first. The work is bounded.
+    /// Methods that resemble `path`, as `pkg.Service/Method`, at most three, best first. Cheap enough for answers to
+    /// peers.
     pub fn nearest_methods(&self, path: &str) -> Vec<String> {
         nearest::methods(&self.0, path)
     }
 
-    /// Services, methods, messages, enums and extensions that resemble `name`, at most three, best first. The work is bounded.
+    /// Services, methods, messages, enums and extensions that resemble `name`, at most three, best first. Looks through
+    /// 100,000 names, which may take some milliseconds.
     pub fn nearest_symbols(&self, name: &str) -> Vec<String> {
         nearest::symbols(&self.0, name)
     }

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use prost_reflect::DescriptorPool;
 
-use super::{Idempotency, Syntax};
+use super::{Idempotency, Syntax, nearest::Known};
 use crate::{
     Error, Finding,
     link::{Kind, Symbol, SymbolId, Symbols, Texts},
@@ -34,6 +34,7 @@ pub(crate) struct Tables {
     pub(super) text: String,
     pub(super) findings: Vec<Finding>,
     pub(super) index: Index,
+    pub(super) known: Known,
     pub(super) pool: OnceLock<Result<DescriptorPool, Error>>,
 }
 

@@ -1,6 +1,6 @@
 //! Adds what the loaded files need and lack, from the shipped files.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use bytes::Bytes;
 
@@ -18,7 +18,7 @@ impl Sources {
     /// loaded ones, parsed.
     pub(crate) fn missing(&self, files: &[raw::File<'_>], builtins: &[Builtin], findings: &mut Findings) -> Vec<Bytes> {
         let mut fill = Fill {
-            known: files.iter().filter_map(|file| file.name).map(str::to_owned).collect(),
+            known: files.iter().filter_map(|file| file.name).map(Cow::Borrowed).collect(),
             added: Vec::new(),
         };
         for name in &self.wanted {
@@ -68,13 +68,13 @@ fn defines(file: &raw::File<'_>, service: &str) -> bool {
         .is_some_and(|name| file.services.iter().any(|service| service.name == Some(name)))
 }
 
-struct Fill {
+struct Fill<'n> {
     /// Names of the files that are there, loaded or added.
-    known: HashSet<String>,
+    known: HashSet<Cow<'n, str>>,
     added: Vec<Bytes>,
 }
 
-impl Fill {
+impl Fill<'_> {
     /// Adds a shipped file and what it imports; false if there is none of that name, or the name is taken.
     fn add(&mut self, name: &str) -> bool {
         if self.known.contains(name) {
@@ -83,7 +83,7 @@ impl Fill {
         let Some(file) = shipped::file(name) else {
             return false;
         };
-        self.known.insert(name.to_owned());
+        self.known.insert(Cow::Owned(name.to_owned()));
         // No shipped file is more than three imports away from the last one.
         for import in imports(&file) {
             self.add(import);

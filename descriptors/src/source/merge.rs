@@ -1,8 +1,10 @@
 //! Several sources, one set of files.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::Loaded;
 use crate::{
@@ -13,12 +15,15 @@ use crate::{
 
 /// Keeps one of identical files, with comments if one has them, and reports different files of one name.
 pub(super) fn merge(files: Vec<Loaded>, findings: &mut Findings) -> Vec<Bytes> {
+    let hasher = RandomState::default();
     let mut kept: Vec<Loaded> = Vec::with_capacity(files.len());
-    let mut names: HashMap<Vec<u8>, usize> = HashMap::with_capacity(files.len());
+    let mut names: HashTable<usize> = HashTable::with_capacity(files.len());
     for file in files {
-        let name = name(&file.bytes).unwrap_or_default();
-        let Some(first) = names.get(name).and_then(|index| kept.get_mut(*index)) else {
-            names.insert(name.to_vec(), kept.len());
+        let name = name(&file.bytes);
+        let hash = hasher.hash_one(name);
+        let same_name = |index: &usize| kept.get(*index).is_some_and(|kept| self::name(&kept.bytes) == name);
+        let Some(first) = names.find(hash, same_name).and_then(|index| kept.get_mut(*index)) else {
+            names.insert_unique(hash, kept.len(), |_| 0);
             kept.push(file);
             continue;
         };
@@ -26,7 +31,7 @@ pub(super) fn merge(files: Vec<Loaded>, findings: &mut Findings) -> Vec<Bytes> {
             continue;
         }
         if !same(&first.bytes, &file.bytes) {
-            report(name, first, &file, findings);
+            report(name.unwrap_or_default(), first, &file, findings);
         } else if file.bytes.len() > first.bytes.len() {
             *first = file;
         }

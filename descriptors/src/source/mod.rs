@@ -18,6 +18,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use bytes::Bytes;
@@ -47,7 +48,7 @@ pub(crate) struct Sources {
 #[derive(Debug, Clone)]
 struct Loaded {
     /// The source that it came in.
-    origin: String,
+    origin: Rc<str>,
     /// A `FileDescriptorProto`, sliced out of its set.
     bytes: Bytes,
 }
@@ -176,10 +177,13 @@ impl Reader<'_> {
         }
         self.left -= bytes.len();
         match set::split(bytes) {
-            Ok(files) => self.files.extend(files.into_iter().map(|bytes| Loaded {
-                origin: origin.to_owned(),
-                bytes,
-            })),
+            Ok(files) => {
+                let origin: Rc<str> = origin.into();
+                self.files.extend(files.into_iter().map(|bytes| Loaded {
+                    origin: Rc::clone(&origin),
+                    bytes,
+                }));
+            }
             Err(refusal) => self.refuse(origin, refusal.what, refusal.mend),
         }
     }
