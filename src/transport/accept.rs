@@ -136,3 +136,169 @@ impl<S: Serve> Host for Tasks<S> {
 fn canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, thread, time::Instant};
+
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use tokio::{io::AsyncReadExt, net::TcpStream, sync::oneshot, task::JoinHandle};
+
+    use super::*;
+    use crate::transport::{Inbound, Outbound, bind};
+
+    /// Names its thread; at `/slow` after a while, at `/never` not at all.
+    #[derive(Clone)]
+    struct Where;
+
+    impl Serve for Where {
+        async fn serve(&self, request: Request<Inbound>, _: &Arc<Connection>) -> Response<Outbound> {
+            match request.uri().path() {
+                "/slow" => sleep(Duration::from_millis(300)).await,
+                "/never" => std::future::pending().await,
+                _ => {}
+            }
+            let mut response = Response::new(Outbound::Empty);
+            let thread = format!("{:?}", thread::current().id());
+            response.headers_mut().insert("thread", thread.parse().unwrap());
+            response
+        }
+    }
+
+    struct Running {
+        address: SocketAddr,
+        stop: oneshot::Sender<()>,
+        served: JoinHandle<io::Result<()>>,
+    }
+
+    async fn start(workers: usize, limits: Limits) -> Running {
+        let listeners = bind("127.0.0.1:0", false).await.unwrap();
+        let address = listeners[0].local_addr().unwrap();
+        let service = Service {
+            serve: Where,
+            listeners,
+            limits: Arc::new(limits),
+            drain: Drain::new(),
+            workers,
+        };
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(service.run(stopped));
+        Running { address, stop, served }
+    }
+
+    type Client = h2::client::SendRequest<Bytes>;
+
+    async fn connect(address: SocketAddr) -> Client {
+        let socket = TcpStream::connect(address).await.unwrap();
+        let (client, connection) = h2::client::handshake(socket).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// The thread that answered.
+    async fn ask(client: &Client, path: &str) -> Result<String, h2::Error> {
+        let request = Request::post(format!("http://test{path}")).body(()).unwrap();
+        let mut client = client.clone().ready().await?;
+        let (response, _) = client.send_request(request, true)?;
+        Ok(response.await?.headers()["thread"].to_str().unwrap().to_owned())
+    }
+
+    #[tokio::test]
+    async fn one_worker_is_the_thread_that_accepts() {
+        let running = start(1, Limits::default()).await;
+        let client = connect(running.address).await;
+        let own = format!("{:?}", thread::current().id());
+        assert_eq!(ask(&client, "/").await.unwrap(), own);
+    }
+
+    #[tokio::test]
+    async fn connections_go_to_whoever_has_fewest() {
+        let running = start(3, Limits::default()).await;
+        let (mut clients, mut threads) = (Vec::new(), HashMap::new());
+        for _ in 0..9 {
+            let client = connect(running.address).await;
+            *threads.entry(ask(&client, "/").await.unwrap()).or_insert(0) += 1;
+            clients.push(client);
+        }
+        assert_eq!(threads.into_values().collect::<Vec<_>>(), [3, 3, 3]);
+        running.stop.send(()).unwrap();
+        timeout(Duration::from_secs(5), running.served)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_stop_lets_requests_finish_and_frees_the_port() {
+        for workers in [1, 2] {
+            let running = start(workers, Limits::default()).await;
+            let clients = [connect(running.address).await, connect(running.address).await];
+            let asking = clients
+                .clone()
+                .map(|client| tokio::spawn(async move { ask(&client, "/slow").await }));
+            sleep(Duration::from_millis(100)).await;
+            running.stop.send(()).unwrap();
+            for asked in asking {
+                asked.await.unwrap().unwrap();
+            }
+            drop(clients);
+            timeout(Duration::from_secs(5), running.served)
+                .await
+                .unwrap()
+                .unwrap()
+                .unwrap();
+            bind(&running.address.to_string(), false).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_in_spite_of_requests_that_do_not() {
+        for workers in [1, 2] {
+            let limits = Limits {
+                grace: Duration::from_millis(200),
+                ..Limits::default()
+            };
+            let running = start(workers, limits).await;
+            let clients = [connect(running.address).await, connect(running.address).await];
+            let asking = clients.map(|client| tokio::spawn(async move { ask(&client, "/never").await }));
+            sleep(Duration::from_millis(100)).await;
+            let since = Instant::now();
+            running.stop.send(()).unwrap();
+            running.served.await.unwrap().unwrap();
+            assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+            for asked in asking {
+                asked.await.unwrap().unwrap_err();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn one_connection_too_many_is_closed() {
+        let limits = Limits {
+            connections_per_peer: 1,
+            ..Limits::default()
+        };
+        let running = start(1, limits).await;
+        let client = connect(running.address).await;
+        ask(&client, "/").await.unwrap();
+        let mut refused = TcpStream::connect(running.address).await.unwrap();
+        assert_eq!(refused.read(&mut [0]).await.unwrap(), 0);
+        ask(&client, "/").await.unwrap();
+        drop(client);
+        sleep(Duration::from_millis(100)).await;
+        ask(&connect(running.address).await, "/").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_dropped_stops() {
+        let running = start(2, Limits::default()).await;
+        let client = connect(running.address).await;
+        ask(&client, "/").await.unwrap();
+        running.served.abort();
+        sleep(Duration::from_millis(300)).await;
+        ask(&client, "/").await.unwrap_err();
+        TcpStream::connect(running.address).await.unwrap_err();
+    }
+}
