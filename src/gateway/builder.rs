@@ -93,7 +93,7 @@ impl GatewayBuilder {
     }
 
     /// Shares a value with every handler, as `call.extensions.get::<T>()`.
-    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         Arc::make_mut(&mut self.plan.state).insert(value);
         self
     }

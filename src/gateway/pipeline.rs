@@ -4,13 +4,13 @@
 //! future is made, what the future needs stands in it once, and what is rarely needed is boxed.
 
 use std::{
-    future::{Future, poll_fn},
+    future::{Future, poll_fn, ready},
     mem,
     pin::pin,
     sync::Arc,
 };
 
-use descant_handlers::{Call, Extensions, Handler, Messages, Reply, Status};
+use descant_handlers::{Answer, Call, Extensions, Handler, Messages, Reply, Status};
 use http::{Request, Response, request::Parts};
 
 use super::{Deadline, Gateway};
@@ -18,6 +18,7 @@ use crate::{
     protocol::{
         caught,
         grpc::{self, Accepted, Exchange, Refusal, RequestMessages},
+        guarded,
     },
     transport::{Connection, Inbound, Outbound, Serve},
 };
@@ -145,6 +146,8 @@ impl From<Refusal> for Box<Refused> {
 
 /// Runs a handler; if it panics, that is its answer.
 fn answer(handler: &dyn Handler, call: Call) -> impl Future<Output = Result<Reply, Status>> + Send {
-    let mut answer = handler.call(call);
+    // A handler may work before its first poll: the closures of `descant_handlers::typed` do.
+    let panicked = |status| -> Answer<'_> { Box::pin(ready(Err(status))) };
+    let mut answer = guarded(|| handler.call(call)).unwrap_or_else(panicked);
     poll_fn(move |cx| caught(|| answer.as_mut().poll(cx)).map(|answer| answer.and_then(|answer| answer)))
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
-use descant_handlers::{Call, Echo, Handler, Message, Messages, Reply, Status, async_trait};
+use descant_handlers::{Call, Echo, Handler, Message, Messages, Reply, Status, async_trait, from_fn};
 use http::{Request, Response, StatusCode, request::Builder};
 use prost::Message as _;
 use prost_types::{
@@ -331,6 +331,27 @@ async fn a_handler_that_panics_fails_its_call_only() {
         assert_eq!(seen.status(), 13, "{path}");
         assert!(seen.message().contains("panicked"), "{}", seen.message());
     }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_before_its_first_poll_fails_its_call_only() {
+    let hasty = from_fn(|_| -> std::future::Ready<Result<Reply, Status>> { panic!("at once") });
+    let seen = ask(&gateway(hasty), post("/t.Shapes/Unary"), &enveloped(&[b""])).await;
+    assert_eq!(seen.status(), 13);
+    assert!(seen.message().contains("panicked"), "{}", seen.message());
+}
+
+#[tokio::test]
+async fn handlers_find_the_state_of_the_application() {
+    struct Shelf(&'static [u8]);
+    let lend = With(|call: Call| match call.extensions.get::<Shelf>() {
+        Some(Shelf(wire)) => Ok(Message::from_wire(Bytes::from_static(wire)).into()),
+        None => Err(Status::internal("no shelf")),
+    });
+    let builder = Gateway::builder(schema()).route("*", lend);
+    let gateway = builder.state(0_u8).state(Shelf(b"\x0a\x01s")).build().unwrap();
+    let seen = ask(&gateway, post("/t.Shapes/Unary"), &enveloped(&[b""])).await;
+    assert_eq!((seen.status(), seen.body), (0, enveloped(&[b"\x0a\x01s"])));
 }
 
 #[tokio::test]

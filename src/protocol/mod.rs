@@ -10,4 +10,8 @@ pub(crate) mod grpc;
 mod panics;
 mod target;
 
-pub(crate) use self::{encoding::Encoding, envelope::Envelopes, panics::caught};
+pub(crate) use self::{
+    encoding::Encoding,
+    envelope::Envelopes,
+    panics::{caught, guarded},
+};

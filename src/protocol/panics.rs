@@ -9,11 +9,15 @@ use descant_handlers::Status;
 
 /// Runs one poll of a user's code. A panic becomes the status of the call; whatever panicked must not be polled again.
 pub(crate) fn caught<T>(poll: impl FnOnce() -> Poll<T>) -> Poll<Result<T, Status>> {
-    match catch_unwind(AssertUnwindSafe(poll)) {
+    match guarded(poll) {
         Ok(poll) => poll.map(Ok),
-        // The panic hook has told the operator what and where; the peer learns no details.
-        Err(_) => Poll::Ready(Err(Status::internal(
-            "the handler panicked; the server's log says where",
-        ))),
+        Err(status) => Poll::Ready(Err(status)),
     }
+}
+
+/// Runs a user's code. A panic becomes the status of the call.
+pub(crate) fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Status> {
+    // The panic hook has told the operator what and where; the peer learns no details.
+    catch_unwind(AssertUnwindSafe(run))
+        .map_err(|_| Status::internal("the handler panicked; the server's log says where"))
 }
