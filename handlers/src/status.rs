@@ -267,6 +267,17 @@ mod tests {
     }
 
     #[test]
+    fn any_bytes_are_details_or_an_error() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..5000 {
+            let mut wire = vec![0; random.usize(..40)];
+            random.fill(&mut wire);
+            let (Ok(status) | Err(status)) = Status::from_details_bin(&wire);
+            assert_ne!(status.code(), Code::Ok);
+        }
+    }
+
+    #[test]
     fn a_status_never_succeeds() {
         assert_eq!(Status::new(Code::Ok, "").code(), Code::Unknown);
         assert_eq!(Status::from_details_bin(&[]).unwrap().code(), Code::Unknown);

@@ -139,9 +139,8 @@ impl Health {
     }
 
     fn check(&self, service: &str) -> Result<Message, Status> {
-        let status = self
-            .get(service)
-            .ok_or_else(|| Status::not_found("no health is known of this service"))?;
+        let unknown = || Status::not_found("no one has said how this service is");
+        let status = self.get(service).ok_or_else(unknown)?;
         Ok(response(status.number()))
     }
 

@@ -38,13 +38,15 @@ const REPEATED: usize = 4096;
 /// *( Request Response )
 /// ```
 ///
-/// Answers come from the schema of the call itself, unless others are given, so they cannot disagree with what is served.
-/// Files are sent byte for byte as they were loaded: the one asked for first, then what it imports,
-/// directly or not, and the stream has not sent yet (up to 3 MiB at once: clients ask for what they
-/// miss). What does not exist is an `error_response`
-/// with the code `NOT_FOUND`, a request without a question one with `INVALID_ARGUMENT`; neither
-/// ends the call. `valid_host` is the request's `host`, `original_request` the request, unless it is
-/// so large that it can only be abuse.
+/// Answers come from the schema of the call itself, so they cannot disagree with what is served,
+/// unless [others](Reflection::of) are given. Files are sent byte for byte as they were loaded: the
+/// one asked for first, then what it imports, directly or not, and the stream has not sent yet (up
+/// to 3 MiB at once: clients ask for what they miss).
+///
+/// What does not exist is an `error_response` with the code `NOT_FOUND`, a request without a
+/// question one with `INVALID_ARGUMENT`; neither ends the call. `valid_host` is the request's
+/// `host`, `original_request` the request itself; neither is repeated from a request of more than
+/// 4 KiB, which can only be abuse.
 ///
 /// Source: gRPC core, `doc/server-reflection.md`, and `grpc/reflection/v1/reflection.proto`.
 #[derive(Clone, Debug, Default)]
@@ -60,8 +62,8 @@ impl Reflection {
         Self::default()
     }
 
-    /// Tells everything that these schemas hold; where two have the same, the first one's is told. For a server whose
-    /// methods come from more than one.
+    /// Tells everything that these schemas hold, for a server whose methods come from more than one.
+    /// Where two have the same, the first one's is told.
     pub fn of(schemas: impl IntoIterator<Item = Schema>) -> Self {
         Self {
             schemas: Some(schemas.into_iter().collect()),
@@ -75,7 +77,8 @@ impl Reflection {
     /// `list_services` gives exactly these names. So reflection itself is listed only if it is
     /// named, while without a limit it is listed as any other service, as grpc-go has it.
     ///
-    /// Files are sent whole: what else the file of a named service declares can be read there.
+    /// Files are sent whole: what else the file of a named service declares can be read there. The
+    /// names are looked up now: for other schemas, as after a reload, make it anew.
     pub fn only<N: AsRef<str>>(
         schemas: impl IntoIterator<Item = Schema>,
         names: impl IntoIterator<Item = N>,

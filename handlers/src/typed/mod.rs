@@ -52,7 +52,7 @@
 //!         }))
 //!     }));
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main_(service: Methods) -> Result<(), Status> {
+//! # async fn check(service: Methods) -> Result<(), Status> {
 //! #     use shop::{ask, book, query};
 //! #     let books: Vec<Book> = ask(&service, "Get", vec![query("Emma")]).await?;
 //! #     assert_eq!((books[0].title.as_str(), books.len()), ("Emma", 1));
@@ -64,7 +64,7 @@
 //! #     assert_eq!((books[1].title.as_str(), books.len()), ("Ivanhoe", 2));
 //! #     Ok(())
 //! # }
-//! # main_(service)?;
+//! # check(service)?;
 //! # Ok::<(), Status>(())
 //! ```
 //!
@@ -89,6 +89,7 @@ mod incoming;
 mod methods;
 mod reply;
 
+use self::adapter::Adapter;
 pub use self::{
     adapter::{Intake, Many, One, Side},
     codec::{Codec, Dynamic, Payload, Prost, Raw},
@@ -97,9 +98,10 @@ pub use self::{
     methods::Methods,
     reply::{IntoReply, Response},
 };
-pub use crate::messages::{Sender, generate};
+use crate::Status;
+pub use crate::{Sender, generate};
 
-/// The four shapes for one codec: thin names for [`adapter::Adapter`].
+/// The four shapes for one codec: thin names for the one [`Adapter`].
 macro_rules! shapes {
     ($codec:ty) => {
         shapes! { $codec, "one message in, one out", unary, One, One }
@@ -122,9 +124,6 @@ macro_rules! shapes {
         }
     };
 }
-
-use self::adapter::Adapter;
-use crate::Status;
 
 shapes!(Prost);
 
@@ -173,7 +172,7 @@ shapes!(Prost);
 ///         }))
 ///     }));
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main_(service: Methods) -> Result<(), Status> {
+/// # async fn check(service: Methods) -> Result<(), Status> {
 /// #     use shop::{Book, Query, ask, book, query};
 /// #     let books: Vec<Book> = ask(&service, "Get", vec![query("Emma")]).await?;
 /// #     assert_eq!((books[0].title.as_str(), books.len()), ("Emma", 1));
@@ -185,7 +184,7 @@ shapes!(Prost);
 /// #     assert_eq!((books[1].title.as_str(), books.len()), ("Ivanhoe", 2));
 /// #     Ok(())
 /// # }
-/// # main_(service)?;
+/// # check(service)?;
 /// # Ok::<(), Status>(())
 /// ```
 pub mod dynamic {
@@ -218,7 +217,7 @@ pub mod dynamic {
 ///     // `Incoming` is a stream itself.
 ///     .on("Chat", raw::bidi(|queries: Incoming<Bytes>, _| async move { Ok(queries) }));
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main_(service: Methods) -> Result<(), Status> {
+/// # async fn check(service: Methods) -> Result<(), Status> {
 /// #     use shop::{Query, ask, query};
 /// #     for (name, count) in [("Get", 1), ("Add", 1), ("List", 2), ("Chat", 1)] {
 /// #         let same: Vec<Query> = ask(&service, name, vec![query("Emma")]).await?;
@@ -226,7 +225,7 @@ pub mod dynamic {
 /// #     }
 /// #     Ok(())
 /// # }
-/// # main_(service)?;
+/// # check(service)?;
 /// # Ok::<(), Status>(())
 /// ```
 pub mod raw {

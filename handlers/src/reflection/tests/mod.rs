@@ -308,3 +308,23 @@ async fn several_schemas_are_told_of_as_one() {
         health.files().next().unwrap().bytes()
     );
 }
+
+/// Most are no request at all, and end the call; none does any other harm.
+#[tokio::test]
+async fn any_bytes_are_answered_or_refused() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..1000 {
+        let mut wire = vec![0; random.usize(..40)];
+        random.fill(&mut wire);
+        if random.bool() && wire.len() > 2 {
+            // A well-formed field of a question, then anything.
+            wire[0] = 0x1a + 8 * random.u8(..5);
+            wire[1] = random.u8(..40);
+        }
+        let mut client = connect(&Reflection::new());
+        match client.send(wire).await.unwrap() {
+            Ok(response) => drop(Response::decode(response).unwrap()),
+            Err(status) => assert_eq!(status.code(), Code::Internal),
+        }
+    }
+}
