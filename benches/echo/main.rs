@@ -7,6 +7,7 @@
 //! lowest of the rounds, and what counts is its ratio to the bare server's. CPU time is the kernel's account of the
 //! subject's threads (`schedstat`), so the bench runs on Linux only.
 #![allow(
+    clippy::cast_possible_wrap,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -105,7 +106,7 @@ impl Subject {
         let before = self.cpu();
         let requests = load::run(self.address, path, body, CONNECTIONS, STREAMS, Instant::now() + length);
         #[allow(clippy::cast_precision_loss)]
-        let figure = (self.cpu() - before).as_nanos() as f64 / 1000.0 / requests as f64;
+        let figure = self.cpu().saturating_sub(before).as_nanos() as f64 / 1000.0 / requests as f64;
         figure
     }
 

@@ -207,7 +207,9 @@ impl AsyncWrite for Deferred {
             ready!(self.drain(cx))?;
         }
         let waiting = &mut self.0.lock().unwrap().1;
-        slices.iter().for_each(|slice| waiting.extend_from_slice(slice));
+        for slice in slices {
+            waiting.extend_from_slice(slice);
+        }
         Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
     }
 
