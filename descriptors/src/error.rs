@@ -9,21 +9,16 @@ use crate::finding::{Finding, Severity};
 /// Displays as one line: the first finding of severity [`Severity::Error`] and how many more there are.
 /// [`Error::findings`] has all of them.
 #[derive(Debug, Clone)]
-pub struct Error(Arc<Kind>);
-
-#[derive(Debug)]
-struct Kind {
-    findings: Vec<Finding>,
-}
+pub struct Error(Arc<[Finding]>);
 
 impl Error {
     pub(crate) fn new(findings: Vec<Finding>) -> Self {
-        Self(Arc::new(Kind { findings }))
+        Self(findings.into())
     }
 
     /// Everything that was found, of every severity, in the order of the sources.
     pub fn findings(&self) -> &[Finding] {
-        &self.0.findings
+        &self.0
     }
 }
 

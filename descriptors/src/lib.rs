@@ -1,11 +1,39 @@
 //! What may be called: protobuf descriptors, loaded, checked and compiled.
 //!
-//! ```text
-//! paths, bytes -> source (read, inflate, compile) -> raw (parse) -> schema (tables) -> handles
-//! ```
-//!
 //! A [`Schema`] is an immutable snapshot; [`Service`], [`Method`], [`MessageType`], [`File`] and [`Symbol`] are
 //! handles into it that keep it alive. Everything here is synchronous and needs no network.
+//!
+//! ```
+//! use descant_descriptors::{Builtin, Schema, Shape};
+//!
+//! # fn main() -> Result<(), descant_descriptors::Error> {
+//! // `.path("api.binpb")` and `.path("protos/")` add what a user has.
+//! let schema = Schema::builder().builtin(Builtin::Health).build()?;
+//! let watch = schema.method("/grpc.health.v1.Health/Watch");
+//! assert_eq!(watch.map(|method| method.shape()), Some(Shape::ServerStreaming));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//!
+//! ```text
+//! paths, bytes -> source -> raw -> link -> check -> schema -> pool, render
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `source` | reads paths and bytes, inflates, compiles `.proto` files, merges all into one set, fills in what it lacks |
+//! | `shipped` | the files that Descant brings along; their sources are in `protos/` |
+//! | `raw` | parses descriptors, borrowed and unchecked; nothing is decoded into structs that would drop options |
+//! | `link` | the symbol table, imports, and what each type name refers to |
+//! | `features` | what syntax and editions make of fields and enums |
+//! | `check` | every rule that protoc enforces; all that is wrong becomes a [`Finding`] |
+//! | `schema` | the tables that stay, and the handles into them |
+//! | `pool` | prost-reflect's descriptors, built when somebody asks for one |
+//! | `render` | descriptors as proto source |
+//!
+//! Whatever the input is, nothing here panics, recurses over its depth, or takes more memory than its limits allow.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)

@@ -31,8 +31,9 @@ impl MessageType {
 
     /// Its prost-reflect descriptor, for dynamic messages.
     ///
-    /// The first call on a schema builds prost-reflect's pool of all files; the others wait for it. That takes many
-    /// times the memory of the schema itself: who only passes bytes on should not call this.
+    /// The first call on a schema builds prost-reflect's pool of all files; others wait for it. One pool, because
+    /// a tree takes only trees of its own pool as its fields. It takes some 10 KB a message and ten times as long as loading
+    /// did (10,000 messages: 100 MB and 0.15 s): who only passes bytes on should not call this.
     ///
     /// # Errors
     /// If prost-reflect does not take the files, although they are valid.

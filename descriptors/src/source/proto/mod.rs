@@ -35,7 +35,10 @@ impl Unit {
     pub(super) fn file(path: &Path) -> Self {
         Self {
             origin: path.display().to_string(),
-            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+            folder: match path.parent() {
+                Some(parent) if parent != Path::new("") => parent.to_owned(),
+                _ => PathBuf::from("."),
+            },
             files: vec![path.to_owned()],
         }
     }

@@ -10,6 +10,7 @@ use super::{
     resolver::{Resolver, Seen},
     roots::Layout,
 };
+use crate::findings::Shown;
 
 /// protox recurses over what it compiles; the resolver bounds the depth, and this is ample for it.
 const STACK: usize = 64 << 20;
@@ -94,7 +95,10 @@ fn describe(name: &str, error: &protox::Error) -> CompileError {
     let placed = placed.strip_prefix(file).and_then(|rest| rest.strip_prefix(':'));
     CompileError {
         file: file.to_owned(),
-        what: placed.map_or_else(|| message.clone(), |placed| format!("line {}", placed.trim_start())),
+        what: match placed {
+            Some(placed) => format!("line {}", Shown(placed.trim_start())),
+            None => Shown(&message).to_string(),
+        },
         mend: if message.starts_with("import '") {
             "load the folder that its import paths start from"
         } else {

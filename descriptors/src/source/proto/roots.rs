@@ -86,3 +86,39 @@ fn name_from(root: &Path, path: &Path) -> String {
     let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy()).collect();
     parts.join("/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a single file is called, given its source.
+    fn name_of(path: &str, source: &str) -> String {
+        let layout = Layout::of(&Unit::file(Path::new(path)), &[Outline::of(source)]);
+        layout.files[0].0.clone()
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_package_or_its_folder() {
+        assert_eq!(name_of("a.proto", ""), "a.proto");
+        assert_eq!(name_of("shop/v1/a.proto", ""), "a.proto");
+        assert_eq!(name_of("x/shop/v1/a.proto", "package shop.v1;"), "shop/v1/a.proto");
+        assert_eq!(name_of("/v1/a.proto", "package shop.v1;"), "a.proto");
+    }
+
+    #[test]
+    fn imports_do_not_lead_out_of_a_root() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert!(inside(root, "src/lib.rs").is_some());
+        for import in [
+            "src/../src/lib.rs",
+            "/etc/hostname",
+            "../Cargo.toml",
+            "./src/lib.rs",
+            "src//lib.rs",
+            "src",
+            "",
+        ] {
+            assert_eq!(inside(root, import), None, "{import}");
+        }
+    }
+}

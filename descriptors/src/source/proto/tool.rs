@@ -15,6 +15,7 @@ use super::{
     super::{ReadError, read_up_to},
     roots::Layout,
 };
+use crate::findings::Shown;
 
 /// How long a compiler may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -128,8 +129,7 @@ fn complaints(mut pipe: impl Read) -> String {
     }
     let lines: Vec<_> = String::from_utf8_lossy(&start)
         .lines()
-        .map(str::trim)
-        .map(str::to_owned)
+        .map(|line| Shown(line.trim()).to_string())
         .collect();
     lines.join("; ")
 }
