@@ -255,3 +255,20 @@ fn imports_that_a_set_lacks_are_filled_in() {
         (Severity::Note, "shop/v1/shop.proto")
     );
 }
+
+#[test]
+fn a_file_that_takes_a_builtins_name_is_an_error() {
+    let taken = FileDescriptorProto {
+        name: Some("grpc/health/v1/health.proto".into()),
+        ..FileDescriptorProto::default()
+    };
+    let schema = Schema::builder()
+        .bytes("set", set(vec![taken]))
+        .builtin(Builtin::Health)
+        .build();
+    assert_eq!(
+        schema.unwrap_err().to_string(),
+        "grpc/health/v1/health.proto: grpc.health.v1.Health: the loaded file of this name does not define this service, so \
+         the shipped one cannot be added; rename the file, or load one that defines the service"
+    );
+}

@@ -265,6 +265,28 @@ fn roots_are_inferred() {
 }
 
 #[test]
+fn files_that_imports_cannot_tell_apart_are_refused() {
+    let with = |copy: &str| {
+        folder(&[
+            ("proto/shop/v1/shelf.proto", SHELF.as_bytes()),
+            ("one/shop/v1/book.proto", BOOK.as_bytes()),
+            ("two/shop/v1/book.proto", copy.as_bytes()),
+        ])
+    };
+    assert_eq!(names(&Schema::load(with(BOOK).path()).unwrap()).len(), 3);
+    let folder = with(&BOOK.replace("title", "name"));
+    let path = folder.path().display();
+    let clash = Schema::load(folder.path()).unwrap_err();
+    assert_eq!(
+        clash.to_string(),
+        format!(
+            "shop/v1/book.proto: {path}/one/shop/v1/book.proto and {path}/two/shop/v1/book.proto are both imported by this \
+             name; leave one of them out"
+        )
+    );
+}
+
+#[test]
 fn a_users_copy_of_a_shipped_file_wins() {
     let own = "syntax = \"proto3\"; package google.protobuf; message Timestamp { int64 seconds = 1; }";
     let folder = folder(&[

@@ -9,6 +9,7 @@ mod roots;
 mod tool;
 
 use std::{
+    collections::HashMap,
     fs::File,
     path::{Path, PathBuf},
 };
@@ -57,6 +58,13 @@ impl Unit {
 pub(super) fn compile(reader: &mut Reader<'_>, unit: &Unit) {
     let outlines: Vec<_> = unit.files.iter().map(|path| outline(path, reader.left)).collect();
     let layout = Layout::of(unit, &outlines);
+    let clashes = clashes(&layout, reader.left);
+    if !clashes.is_empty() {
+        for (name, what) in clashes {
+            reader.refuse(&name, what, "leave one of them out");
+        }
+        return;
+    }
     match protox::compile(&layout, reader.left) {
         Outcome::Compiled { set, shipped } => {
             let start = reader.files.len();
@@ -80,12 +88,28 @@ pub(super) fn compile(reader: &mut Reader<'_>, unit: &Unit) {
     }
 }
 
+/// Different files that import paths cannot tell apart: name and report.
+fn clashes(layout: &Layout, limit: usize) -> Vec<(String, String)> {
+    let mut first: HashMap<&str, &Path> = HashMap::with_capacity(layout.files.len());
+    let mut found = Vec::new();
+    for (name, path) in &layout.files {
+        let other = *first.entry(name).or_insert(path);
+        if other != path && !matches!((read(other, limit), read(path, limit)), (Ok(one), Ok(two)) if one == two) {
+            let (one, two) = (other.to_string_lossy(), path.to_string_lossy());
+            let what = format!("{} and {} are both imported by this name", Shown(&one), Shown(&two));
+            found.push((name.clone(), what));
+        }
+    }
+    found
+}
+
+fn read(path: &Path, limit: usize) -> Result<Vec<u8>, ReadError> {
+    read_up_to(File::open(path)?, limit)
+}
+
 /// What cannot be read has no outline; the compiler reports it.
 fn outline(path: &Path, limit: usize) -> Outline {
-    let bytes = File::open(path)
-        .map_err(ReadError::from)
-        .and_then(|file| read_up_to(file, limit));
-    bytes
+    read(path, limit)
         .map(|bytes| Outline::of(&String::from_utf8_lossy(&bytes)))
         .unwrap_or_default()
 }
