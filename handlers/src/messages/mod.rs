@@ -130,7 +130,7 @@ impl Messages {
     /// The one message that there is. None, or more than one, is UNIMPLEMENTED.
     ///
     /// Source: gRPC core, `doc/statuscodes.md`: "Request cardinality violation", and Connect's
-    /// conformance suite, which checks it. (grpc-go and grpc-java answer INTERNAL.)
+    /// conformance suite, which checks it. (Some implementations, such as grpc-java, answer INTERNAL.)
     pub async fn only(self) -> Result<Message, Status> {
         let mut messages = match self.try_one() {
             Ok((message, _)) => return Ok(message),

@@ -17,11 +17,14 @@ use crate::{Message, MessageStream, Messages, Metadata, Reply, Status};
 /// the stream of messages.
 ///
 /// ```
-/// use descant_handlers::typed::Response;
+/// use descant_handlers::{Metadata, Status, typed::{self, Response}};
 ///
-/// let mut response = Response::new(String::from("found"));
-/// response.metadata.insert("shelf", "poetry")?;
-/// # Ok::<(), descant_handlers::MetadataError>(())
+/// let handler = typed::unary(|name: String, _| async move {
+///     let mut shelf = Metadata::new();
+///     shelf.insert("shelf", "poetry")?;
+///     Ok(Response::new(name).with_metadata(shelf))
+/// });
+/// # let _: &dyn descant_handlers::Handler = &handler;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -42,6 +45,20 @@ impl<M> Response<M> {
             metadata: Metadata::new(),
             trailers: Metadata::new(),
         }
+    }
+
+    /// The same response, with this metadata in the place of its own.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// The same response, with these trailers in the place of its own.
+    #[must_use]
+    pub fn with_trailers(mut self, trailers: Metadata) -> Self {
+        self.trailers = trailers;
+        self
     }
 }
 

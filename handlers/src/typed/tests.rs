@@ -30,10 +30,10 @@ async fn refused(handler: &dyn Handler, name: &str, request: Messages) -> Status
 #[tokio::test]
 async fn responses_bring_metadata_and_trailers() {
     let one = unary(|query: Query, _| async move {
-        let mut response = Response::new(book(&query.text));
-        response.metadata = metadata("first");
-        response.trailers = metadata("last");
-        Ok(response)
+        let response = Response::new(book(&query.text));
+        Ok(response
+            .with_metadata(metadata("first"))
+            .with_trailers(metadata("last")))
     });
     let many = server_streaming(|query: Query, _| async move {
         let mut response = Response::new(generate(|sender| async move {
