@@ -54,8 +54,10 @@ fn find(schema: &Schema, name: &str) -> Result<String, Failure> {
 }
 
 fn services(schema: &Schema, names: &[String]) -> Vec<String> {
-    let symbols = names.iter().filter_map(|name| schema.symbol(name));
-    symbols.map(|symbol| symbol_page(&symbol)).collect()
+    let symbols: Vec<_> = names.iter().filter_map(|name| schema.symbol(name)).collect();
+    let sources = schema.sources(&symbols);
+    let page = |(symbol, source): (&Symbol, String)| page(&symbol.full_name(), kind(symbol), &source);
+    symbols.iter().zip(sources).map(page).collect()
 }
 
 /// `pkg.Name is a message:`, then its source.

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::process::{Server, command, demo_set, descant};
+use crate::process::{Ran, Server, command, demo_set, descant};
 
 const DEMO: &str = "bookshop.v1.Catalog\nbookshop.v1.Desk\n";
 
@@ -50,6 +50,22 @@ fn check_names_everything_that_is_wrong() {
             assert!(finding[key].is_string(), "{key}: {finding}");
         }
     }
+}
+
+#[test]
+fn a_source_in_the_working_folder_is_called_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("api.proto"),
+        "syntax = \"proto3\"; message M {} service S { rpc Do(M) returns (M); }",
+    )
+    .unwrap();
+    let ran: Ran = command(["list", "api.proto"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "S\n"), "{ran:?}");
 }
 
 fn c(text: &str) -> &std::ffi::OsStr {

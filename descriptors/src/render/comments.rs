@@ -17,20 +17,57 @@ struct Place<'f> {
     trailing: Option<&'f str>,
 }
 
-impl<'f> Comments<'f> {
-    /// Reads a `SourceCodeInfo`. What is wrong in it is left out: it changes no meaning.
-    pub(super) fn read(info: &'f [u8]) -> Self {
-        let mut places = HashMap::new();
+/// The locations of a file, unread, by the first two steps of their paths: a top-level element and what is inside it.
+#[derive(Debug, Default)]
+pub(super) struct Locations<'f>(HashMap<[Option<i32>; 2], Vec<&'f [u8]>>);
+
+impl<'f> Locations<'f> {
+    /// Splits a `SourceCodeInfo`. What is wrong in it is left out: it changes no meaning.
+    pub(super) fn of(info: &'f [u8]) -> Self {
+        let mut locations = Self::default();
         for (number, value) in Fields::new(info).filter_map(Result::ok) {
             if let (1, Value::Bytes(location)) = (number, value) {
-                let (path, place) = location_of(location);
+                locations
+                    .0
+                    .entry(start_of(&path_of(location)))
+                    .or_default()
+                    .push(location);
+            }
+        }
+        locations
+    }
+
+    /// The comments of the element `root` and of those inside it; of all, if `root` is empty.
+    pub(super) fn within(&self, root: &[i32]) -> Comments<'f> {
+        let mut places = HashMap::new();
+        let near = self.0.get(&start_of(root)).filter(|_| root.len() > 1);
+        let all = self.0.values().filter(|_| root.len() < 2);
+        for location in near.into_iter().chain(all).flatten() {
+            let (path, place) = location_of(location);
+            if path.starts_with(root) {
                 // Of several locations with one path, the first is the element's own.
                 places.entry(path).or_insert(place);
             }
         }
-        Self { places }
+        Comments { places }
     }
+}
 
+fn start_of(path: &[i32]) -> [Option<i32>; 2] {
+    [path.first().copied(), path.get(1).copied()]
+}
+
+fn path_of(location: &[u8]) -> Vec<i32> {
+    let mut path = Vec::new();
+    for (number, value) in Fields::new(location).filter_map(Result::ok) {
+        if number == 1 {
+            ints(value, &mut path);
+        }
+    }
+    path
+}
+
+impl<'f> Comments<'f> {
     /// The comment before an element, and the one behind it.
     pub(super) fn of(&self, path: &[i32]) -> impl Iterator<Item = &'f str> + use<'f> {
         let place = self.places.get(path);

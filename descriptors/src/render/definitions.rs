@@ -64,7 +64,7 @@ impl<'s> Definitions<'s> {
     }
 
     /// The file that defines `symbol`.
-    fn home(&self, symbol: &str) -> Option<Rc<raw::File<'s>>> {
+    pub(super) fn home(&self, symbol: &str) -> Option<Rc<raw::File<'s>>> {
         if let Some((name, bytes)) = self.schema.home_of(symbol) {
             return Some(self.parsed(name, bytes));
         }

@@ -20,11 +20,13 @@ mod ranges;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+
 use self::{
     definitions::{Definitions, find_enum, find_message},
     printer::Printer,
 };
-use crate::{File, Symbol, SymbolKind, raw};
+use crate::{File, Schema, Symbol, SymbolKind, raw};
 
 /// Blocks and values that are nested deeper are left out. Compilers stop at 32 (protoc) and 100 (text format).
 const MOST_DEPTH: usize = 100;
@@ -48,21 +50,66 @@ impl File {
         let file = raw::File::parse(&bytes);
         let mut printer = Printer::new(&definitions, &file);
         printer.file();
-        printer.finish()
+        printer.take()
     }
 }
 
 impl Symbol {
     /// The element as proto source, with its comments and all that it holds. Ends with a line feed.
+    ///
+    /// Of many elements, [`Schema::sources`] makes less work.
     pub fn source(&self) -> String {
-        let definitions = Definitions::new(self.schema());
-        let bytes = self.file().bytes();
-        let file = raw::File::parse(&bytes);
-        let mut printer = Printer::new(&definitions, &file);
-        // The loader has named every element by the same walk, so each is found.
-        let _ = printer.symbol(self.kind(), &self.full_name());
-        printer.finish()
+        self.schema().sources([self]).concat()
     }
+}
+
+impl Schema {
+    /// [`Symbol::source`] of each of these symbols, which are this schema's. A file that declares several is read once.
+    pub fn sources<'a>(&self, symbols: impl IntoIterator<Item = &'a Symbol>) -> Vec<String> {
+        let symbols: Vec<_> = symbols
+            .into_iter()
+            .map(|symbol| (symbol.full_name(), symbol.kind()))
+            .collect();
+        let mut by_file: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (place, (name, _)) in symbols.iter().enumerate() {
+            if let Some((file, _)) = self.home_of(name) {
+                by_file.entry(file).or_default().push(place);
+            }
+        }
+        let definitions = Definitions::new(self);
+        let mut texts = vec![String::new(); symbols.len()];
+        for places in by_file.into_values() {
+            let named = places
+                .into_iter()
+                .filter_map(|place| Some((place, symbols.get(place)?)));
+            for (place, text) in of_one_file(&definitions, named) {
+                if let Some(slot) = texts.get_mut(place) {
+                    *slot = text;
+                }
+            }
+        }
+        texts
+    }
+}
+
+fn of_one_file<'n, P>(
+    definitions: &Definitions<'_>,
+    mut named: impl Iterator<Item = (P, &'n (String, SymbolKind))>,
+) -> Vec<(P, String)> {
+    let Some((place, (name, kind))) = named.next() else {
+        return Vec::new();
+    };
+    let Some(file) = definitions.home(name) else {
+        return Vec::new();
+    };
+    let mut printer = Printer::new(definitions, &file);
+    let all = std::iter::once((place, (name, *kind))).chain(named.map(|(place, (name, kind))| (place, (name, *kind))));
+    all.map(|(place, (name, kind))| {
+        // The loader has named every element by the same walk, so each is found.
+        let _ = printer.symbol(kind, name);
+        (place, printer.take())
+    })
+    .collect()
 }
 
 impl Printer<'_, '_> {
@@ -73,11 +120,13 @@ impl Printer<'_, '_> {
             SymbolKind::Message => {
                 let index = find_message(file, full_name)?;
                 let path = message_path(file, index);
+                self.within(&path);
                 self.message(index, scope, &path);
             }
             SymbolKind::Enum => {
                 let index = find_enum(file, full_name)?;
                 let path = enum_path(file, u32::try_from(index).ok()?);
+                self.within(&path);
                 self.enumeration(file.enums.get(index)?, scope, &path);
             }
             SymbolKind::EnumValue => {
@@ -85,6 +134,7 @@ impl Printer<'_, '_> {
                 let enumeration = file.enums.get(index)?;
                 let mut path = enum_path(file, u32::try_from(index).ok()?);
                 path.extend([2, offset(value, &enumeration.values)]);
+                self.within(&path);
                 self.value(file.values.get(value as usize)?, scope, &path);
             }
             SymbolKind::Field => {
@@ -92,6 +142,8 @@ impl Printer<'_, '_> {
                 let span = &file.messages.get(parent as usize)?.fields;
                 let index = position(span, |index| file.fields.get(index)?.name, name)?;
                 let mut path = message_path(file, parent);
+                // All of the message's: a group's comments stand with its own message.
+                self.within(&path);
                 path.extend([2, offset(index, span)]);
                 self.field(file.fields.get(index as usize)?, scope, &path);
             }
@@ -99,7 +151,9 @@ impl Printer<'_, '_> {
                 let parent = find_message(file, scope)?;
                 let span = &file.messages.get(parent as usize)?.oneofs;
                 let index = position(span, |index| file.oneofs.get(index)?.name, name)?;
-                self.oneof(parent, offset(index, span), scope, &message_path(file, parent));
+                let path = message_path(file, parent);
+                self.within(&path);
+                self.oneof(parent, offset(index, span), scope, &path);
             }
             SymbolKind::Extension => {
                 let parent = find_message(file, scope);
@@ -112,10 +166,12 @@ impl Printer<'_, '_> {
                     }
                 };
                 let index = position(span, |index| file.fields.get(index)?.name, name)?;
+                self.within(path.split_last().map_or(&[], |(_, scope)| scope));
                 self.extend(&(index..index + 1), span, scope, &path);
             }
             SymbolKind::Service => {
                 let index = file.services.iter().position(|service| service.name == Some(name))?;
+                self.within(&[6, i32::try_from(index).ok()?]);
                 self.service(index, scope);
             }
             SymbolKind::Method => {
@@ -124,6 +180,7 @@ impl Printer<'_, '_> {
                 let span = &file.services.get(index)?.methods;
                 let method = position(span, |index| file.methods.get(index)?.name, name)?;
                 let path = [6, i32::try_from(index).ok()?, 2, offset(method, span)];
+                self.within(&path);
                 self.method(file.methods.get(method as usize)?, scope, &path);
             }
         }

@@ -5,7 +5,7 @@ use std::{cell::RefCell, fmt::Write};
 use super::{
     MOST_DEPTH, WIDTH,
     body::Children,
-    comments::Comments,
+    comments::{Comments, Locations},
     definitions::Definitions,
     join,
     options::{Options, Setting},
@@ -18,6 +18,7 @@ pub(super) struct Printer<'f, 's> {
     pub(super) definitions: &'f Definitions<'s>,
     pub(super) file: &'f raw::File<'f>,
     pub(super) comments: Comments<'f>,
+    locations: Option<Locations<'f>>,
     pub(super) children: RefCell<Children<'f>>,
     out: String,
     depth: usize,
@@ -30,7 +31,8 @@ impl<'f, 's> Printer<'f, 's> {
         Self {
             definitions,
             file,
-            comments: Comments::read(&file.source_info),
+            comments: Comments::default(),
+            locations: None,
             children: RefCell::default(),
             out: String::new(),
             depth: 0,
@@ -38,8 +40,18 @@ impl<'f, 's> Printer<'f, 's> {
         }
     }
 
-    pub(super) fn finish(self) -> String {
-        self.out
+    /// Gets the comments of `root` and of what is inside it ready.
+    pub(super) fn within(&mut self, root: &[i32]) {
+        let locations = self
+            .locations
+            .get_or_insert_with(|| Locations::of(&self.file.source_info));
+        self.comments = locations.within(root);
+    }
+
+    /// What is printed so far; the next page is a new one.
+    pub(super) fn take(&mut self) -> String {
+        self.fresh = true;
+        std::mem::take(&mut self.out)
     }
 
     pub(super) fn indent(&self) -> usize {
@@ -158,6 +170,7 @@ impl<'f, 's> Printer<'f, 's> {
     /// The whole file.
     pub(super) fn file(&mut self) {
         let file = self.file;
+        self.within(&[]);
         self.lead(&[12]);
         self.line(&match (file.syntax, file.edition) {
             (Some("editions"), edition) => format!("edition = \"{}\";", edition_name(edition.unwrap_or_default())),

@@ -49,6 +49,12 @@ impl Layout {
 }
 
 fn absolute(path: &Path) -> PathBuf {
+    // The folder of `api.proto` is an empty path.
+    let path = if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    };
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
