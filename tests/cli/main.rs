@@ -1,6 +1,7 @@
 //! The `descant` command from outside: what it prints, how it exits, what it does when it is signalled.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod ask;
 mod files;
 mod messages;
 mod process;

@@ -60,12 +60,11 @@ fn log_lines_can_be_json() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert!(
-        lines
-            .iter()
-            .any(|line| line["message"].as_str().unwrap().starts_with("SIGTERM: stopping")),
-        "{lines:?}"
-    );
+    assert_eq!(server.out(), "");
+    assert_eq!(lines[0]["addresses"], server.address());
+    assert_eq!(lines[0]["message"], "serving 9 files, 2 services, 10 methods");
+    let last = lines.last().unwrap()["message"].as_str().unwrap();
+    assert!(last.starts_with("SIGTERM: stopping"), "{last}");
 }
 
 #[test]

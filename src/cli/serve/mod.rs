@@ -81,16 +81,16 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
     if let Some(file) = &args.ready_file {
         ready::write(file, server.addresses())?;
     }
-    if args.log_level >= LogLevel::Warn {
-        let banner = Banner {
+    introduce(
+        &args,
+        &Banner {
             addresses: server.addresses(),
             admin: admin_address,
             schema: &gateway.schema(),
             backend,
             watches: args.watch,
-        };
-        screen::print(&banner.to_string());
-    }
+        },
+    );
     if let Some(health) = gateway.health().cloned() {
         let draining = server.draining();
         tokio::spawn(async move {
@@ -103,6 +103,19 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
         ready::remove(file);
     }
     outcome.map_err(|error| refused(&error))
+}
+
+/// A banner for people; one line for whoever collects lines of JSON.
+fn introduce(args: &Serve, banner: &Banner<'_>) {
+    match (args.log_level, args.log_format) {
+        (LogLevel::Off, _) => {}
+        (_, LogFormat::Text) => screen::print(&banner.to_string()),
+        (_, LogFormat::Json) => {
+            let addresses: Vec<_> = banner.addresses.iter().map(ToString::to_string).collect();
+            let contents = check::contents(banner.schema);
+            tracing::info!(addresses = addresses.join(" "), "serving {contents}");
+        }
+    }
 }
 
 async fn bind(args: &Serve, gateway: &Gateway) -> Result<Server, Error> {

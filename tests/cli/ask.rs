@@ -1,0 +1,73 @@
+//! `--from`: what servers that are not as expected are told to be.
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
+
+use descant::{Gateway, Server, demo};
+
+use crate::process::descant;
+
+/// A server that says the same to everyone, and its address.
+fn parrot(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(answer);
+    });
+    address
+}
+
+#[test]
+fn other_protocols_are_recognised() {
+    for (answer, what, hint) in [
+        (
+            &b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"[..],
+            "speaks HTTP/1, and gRPC needs HTTP/2",
+            "is it the port of the gRPC server?",
+        ),
+        (
+            &[21, 3, 3, 0, 2, 2, 40],
+            "speaks TLS",
+            "--from speaks plain text only: give it a plain-text port, or name a descriptor set",
+        ),
+    ] {
+        let address = parrot(answer);
+        let ran = descant(["list", "--from", &address]);
+        assert_eq!(ran.err, format!("error: {address} {what}\nhint: {hint}\n"));
+        assert_eq!(ran.code, Some(1));
+    }
+}
+
+#[test]
+fn a_server_may_not_offer_reflection() {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let gateway = Gateway::builder(demo::schema().unwrap())
+                .reflection(false)
+                .build()
+                .unwrap();
+            let server = Server::builder(gateway).listen("127.0.0.1:0").bind().await.unwrap();
+            tell.send(server.addresses()[0].to_string()).unwrap();
+            server.serve(std::future::pending::<()>()).await.unwrap();
+        });
+    });
+    let address = told.recv().unwrap();
+    let ran = descant(["list", "--from", &address]);
+    assert_eq!(
+        ran.err,
+        format!(
+            "error: {address} does not offer reflection\n\
+             hint: turn it on there, or name its descriptor set instead of --from\n"
+        )
+    );
+}
