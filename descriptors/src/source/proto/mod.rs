@@ -2,6 +2,7 @@
 //!
 //! protox compiles proto2 and proto3. It knows no editions: those are left to `protoc` or `buf`, if there is one.
 
+mod aside;
 mod outline;
 mod protox;
 mod resolver;
@@ -81,9 +82,10 @@ pub(super) fn compile(reader: &mut Reader<'_>, unit: &Unit) {
                 reader.refuse(&error.file, error.what, error.mend);
             }
         }
-        Outcome::Crashed => {
+        Outcome::Nothing(reason) => {
             let mend = format!("make a descriptor set: {}", commands(unit, &layout));
-            reader.refuse(&unit.origin, "the compiler inside Descant (protox) crashes on it", mend);
+            let what = format!("the compiler inside Descant (protox) cannot compile it: {reason}");
+            reader.refuse(&unit.origin, what, mend);
         }
     }
 }

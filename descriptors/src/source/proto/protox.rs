@@ -3,17 +3,14 @@
 use std::{
     mem,
     sync::{Arc, Mutex, PoisonError},
-    thread,
 };
 
 use super::{
+    aside::{Aside, NoResult, aside},
     resolver::{Resolver, Seen},
     roots::Layout,
 };
 use crate::findings::Shown;
-
-/// protox recurses over what it compiles; the resolver bounds the depth, and this is ample for it.
-const STACK: usize = 64 << 20;
 
 /// What came of compiling.
 #[derive(Debug)]
@@ -26,8 +23,8 @@ pub(super) enum Outcome {
     Edition { name: String, edition: String },
     /// One error for each file that was refused.
     Refused(Vec<CompileError>),
-    /// A bug of the compiler.
-    Crashed,
+    /// A bug of the compiler, or more than it can take.
+    Nothing(NoResult),
 }
 
 /// Why one file was refused.
@@ -42,13 +39,12 @@ pub(super) struct CompileError {
 pub(super) fn compile(layout: &Layout, limit: usize) -> Outcome {
     let (resolver, seen) = Resolver::new(layout, limit);
     let names: Vec<_> = layout.files.iter().map(|(name, _)| name.clone()).collect();
-    let thread = thread::Builder::new()
-        .stack_size(STACK)
-        .spawn(move || run(resolver, &names));
-    let Ok(Ok(result)) = thread.map(thread::JoinHandle::join) else {
-        return Outcome::Crashed;
-    };
-    outcome(result, &seen)
+    let compiling = aside(move || run(resolver, &names));
+    let result = compiling.map_err(NoResult::Thread).and_then(Aside::wait);
+    match result {
+        Ok(result) => outcome(result, &seen),
+        Err(reason) => Outcome::Nothing(reason),
+    }
 }
 
 fn outcome(result: Result<Vec<u8>, Vec<CompileError>>, seen: &Arc<Mutex<Seen>>) -> Outcome {

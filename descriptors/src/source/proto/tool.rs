@@ -1,24 +1,19 @@
 //! Compilers on the machine, for what protox does not know.
-#![allow(clippy::disallowed_types)] // Nothing here runs on a worker: loading is synchronous.
 
 use std::{
     ffi::{OsStr, OsString},
     io::{self, Read},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::mpsc::{self, Receiver},
-    thread,
-    time::Duration,
 };
 
 use super::{
     super::{ReadError, read_up_to},
+    aside::{TIMEOUT, aside},
     roots::Layout,
 };
 use crate::findings::Shown;
 
-/// How long a compiler may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
 /// How much of its complaints is shown, in bytes.
 const SHOWN: u64 = 2000;
 
@@ -95,8 +90,14 @@ fn run(tool: &'static str, program: &Path, arguments: &[OsString], limit: usize)
     let output = child.stdout.take().map(|pipe| aside(move || read_up_to(pipe, limit)));
     let complaints = child.stderr.take().map(|pipe| aside(move || complaints(pipe)));
     // Both pipes end when the child does.
-    let output = output.and_then(|output| output.recv_timeout(TIMEOUT).ok());
-    let complaints = complaints.and_then(|complaints| complaints.recv_timeout(TIMEOUT).ok());
+    let output = output
+        .transpose()
+        .map_err(failed)?
+        .and_then(|output| output.wait().ok());
+    let complaints = complaints
+        .transpose()
+        .map_err(failed)?
+        .and_then(|text| text.wait().ok());
     let (Some(output), Some(message)) = (output, complaints) else {
         child.kill().and_then(|()| child.wait()).map_err(failed)?;
         return Err(ToolError::Timeout { tool });
@@ -108,16 +109,6 @@ fn run(tool: &'static str, program: &Path, arguments: &[OsString], limit: usize)
         Ok(_) if !good => Err(ToolError::Refused { tool, message }),
         Ok(bytes) => Ok(bytes),
     }
-}
-
-/// Runs something on a thread of its own.
-fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        // Nobody waits for it any more after the timeout.
-        let _ = sender.send(work());
-    });
-    receiver
 }
 
 /// Reads the start of what a compiler complains about, and lets the rest go, so that it does not wait for us.
