@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{GROUP, REPEATED, find_message, join, offset, printer::Printer, qualify};
+use super::{GROUP, REPEATED, definitions::find_message, join, offset, printer::Printer, qualify};
 use crate::raw::{self, Fields, Span, Value, at};
 
 /// A message that is written inside the field that it belongs to.

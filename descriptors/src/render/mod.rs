@@ -17,15 +17,13 @@ mod literal;
 mod options;
 mod printer;
 mod ranges;
+mod symbol;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
-use self::{
-    definitions::{Definitions, find_enum, find_message},
-    printer::Printer,
-};
+use self::{definitions::Definitions, printer::Printer};
 use crate::{File, Schema, Symbol, SymbolKind, raw};
 
 /// Blocks and values that are nested deeper are left out. Compilers stop at 32 (protoc) and 100 (text format).
@@ -112,96 +110,6 @@ fn of_one_file<'n, P>(
     .collect()
 }
 
-impl Printer<'_, '_> {
-    fn symbol(&mut self, kind: SymbolKind, full_name: &str) -> Option<()> {
-        let (scope, name) = full_name.rsplit_once('.').unwrap_or(("", full_name));
-        let file = self.file;
-        match kind {
-            SymbolKind::Message => {
-                let index = find_message(file, full_name)?;
-                let path = message_path(file, index);
-                self.within(&path);
-                self.message(index, scope, &path);
-            }
-            SymbolKind::Enum => {
-                let index = find_enum(file, full_name)?;
-                let path = enum_path(file, u32::try_from(index).ok()?);
-                self.within(&path);
-                self.enumeration(file.enums.get(index)?, scope, &path);
-            }
-            SymbolKind::EnumValue => {
-                let (index, value) = self.find_value(scope, name)?;
-                let enumeration = file.enums.get(index)?;
-                let mut path = enum_path(file, u32::try_from(index).ok()?);
-                path.extend([2, offset(value, &enumeration.values)]);
-                self.within(&path);
-                self.value(file.values.get(value as usize)?, scope, &path);
-            }
-            SymbolKind::Field => {
-                let parent = find_message(file, scope)?;
-                let span = &file.messages.get(parent as usize)?.fields;
-                let index = position(span, |index| file.fields.get(index)?.name, name)?;
-                let mut path = message_path(file, parent);
-                // All of the message's: a group's comments stand with its own message.
-                self.within(&path);
-                path.extend([2, offset(index, span)]);
-                self.field(file.fields.get(index as usize)?, scope, &path);
-            }
-            SymbolKind::Oneof => {
-                let parent = find_message(file, scope)?;
-                let span = &file.messages.get(parent as usize)?.oneofs;
-                let index = position(span, |index| file.oneofs.get(index)?.name, name)?;
-                let path = message_path(file, parent);
-                self.within(&path);
-                self.oneof(parent, offset(index, span), scope, &path);
-            }
-            SymbolKind::Extension => {
-                let parent = find_message(file, scope);
-                let (span, path) = match parent {
-                    None => (&file.top_extensions, vec![7]),
-                    Some(parent) => {
-                        let mut path = message_path(file, parent);
-                        path.push(6);
-                        (&file.messages.get(parent as usize)?.extensions, path)
-                    }
-                };
-                let index = position(span, |index| file.fields.get(index)?.name, name)?;
-                self.within(path.split_last().map_or(&[], |(_, scope)| scope));
-                self.extend(&(index..index + 1), span, scope, &path);
-            }
-            SymbolKind::Service => {
-                let index = file.services.iter().position(|service| service.name == Some(name))?;
-                self.within(&[6, i32::try_from(index).ok()?]);
-                self.service(index, scope);
-            }
-            SymbolKind::Method => {
-                let short = scope.rsplit('.').next()?;
-                let index = file.services.iter().position(|service| service.name == Some(short))?;
-                let span = &file.services.get(index)?.methods;
-                let method = position(span, |index| file.methods.get(index)?.name, name)?;
-                let path = [6, i32::try_from(index).ok()?, 2, offset(method, span)];
-                self.within(&path);
-                self.method(file.methods.get(method as usize)?, scope, &path);
-            }
-        }
-        Some(())
-    }
-
-    /// The enum in `scope` that has a value of this name, and the value.
-    fn find_value(&self, scope: &str, name: &str) -> Option<(usize, u32)> {
-        let file = self.file;
-        let enums = match find_message(file, scope) {
-            Some(parent) => file.messages.get(parent as usize)?.enums.clone(),
-            None => file.top_enums.clone(),
-        };
-        enums.into_iter().find_map(|index| {
-            let span = &file.enums.get(index as usize)?.values;
-            let value = position(span, |index| file.values.get(index)?.name, name)?;
-            Some((index as usize, value))
-        })
-    }
-}
-
 /// The path of a message in `SourceCodeInfo`.
 fn message_path(file: &raw::File<'_>, index: u32) -> Vec<i32> {
     let mut path = Vec::new();
@@ -235,10 +143,6 @@ fn enum_path(file: &raw::File<'_>, index: u32) -> Vec<i32> {
 /// Which element of `span` it is.
 fn offset(index: u32, span: &raw::Span) -> i32 {
     i32::try_from(index.saturating_sub(span.start)).unwrap_or(i32::MAX)
-}
-
-fn position<'f>(span: &raw::Span, name_of: impl Fn(usize) -> Option<&'f str>, name: &str) -> Option<u32> {
-    span.clone().find(|index| name_of(*index as usize) == Some(name))
 }
 
 /// `path` and one step more.
