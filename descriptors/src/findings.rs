@@ -130,3 +130,9 @@ impl fmt::Display for Shown<'_> {
         }
     }
 }
+
+/// The start of a name, as much as a report could show: so that long names are not copied for each finding.
+pub(crate) fn start_of(name: &str) -> String {
+    let end = name.char_indices().nth(SHOWN + 1).map_or(name.len(), |(end, _)| end);
+    name.get(..end).unwrap_or_default().to_owned()
+}

@@ -98,7 +98,7 @@ pub(super) fn check_ranges(check: &mut Check<'_, '_>, of: Of<'_, '_>, place: Pla
             }
             check_declaration(check, place, declaration);
             if let (Some(name), Some(_)) = (declaration.full_name, declaration.of)
-                && !names.insert(name.to_owned())
+                && !names.insert(name)
             {
                 let what = || format!("it declares the extension \"{}\" twice", Shown(name));
                 check.error(place, what, "declare it once");

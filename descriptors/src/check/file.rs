@@ -7,13 +7,12 @@ use super::{Check, Place, names};
 use crate::{
     features::{Edition, FieldPresence, Own, tag},
     findings::Shown,
-    link::{Kind, SymbolId},
+    link::{Kind, PACKAGE_PARTS, SymbolId},
     raw::{self, Fields, Value},
 };
 
-/// How long a package may be, in bytes and in parts.
+/// How long a package may be.
 const PACKAGE_BYTES: usize = 511;
-const PACKAGE_PARTS: usize = 101;
 
 /// How long a full name may be.
 const NAME: usize = 65535;

@@ -121,11 +121,7 @@ impl Check<'_, '_> {
             |symbol| symbol.position(),
         );
         self.findings.add(severity, position, || Report {
-            file: files
-                .get(place.file as usize)
-                .and_then(|file| file.name)
-                .unwrap_or_default()
-                .to_owned(),
+            file: link::name_of(files, place.file),
             symbol: place.id.map(|id| symbols.label(files, id)).unwrap_or_default(),
             what: what(),
             mend: mend.to_owned(),

@@ -1,8 +1,8 @@
 //! A bound on work that grows faster than the input.
 
-/// Steps that walks over imports and scopes may take in one set: about a second's worth.
-/// Real sets stay far below it: all of googleapis takes fewer than a million.
-const STEPS: u64 = 50_000_000;
+/// Steps that walks over imports and scopes may take in one set: well below a second's worth.
+/// Real sets stay far below it: all of googleapis takes a few hundred thousand.
+const STEPS: u64 = 10_000_000;
 
 /// Work that is left. What runs out of it is refused with a finding, never half done in silence.
 #[derive(Debug)]

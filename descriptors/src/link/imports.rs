@@ -7,7 +7,7 @@ use super::Budget;
 use super::symbols::{SymbolId, Symbols, offset};
 use crate::{
     finding::Severity,
-    findings::{Findings, Position, Report, Shown},
+    findings::{Findings, Position, Report, Shown, start_of},
     raw,
 };
 
@@ -45,7 +45,7 @@ impl Imports {
                     continue;
                 }
                 findings.add(Severity::Error, position(number, file, name), || Report {
-                    file: file.name.unwrap_or_default().to_owned(),
+                    file: start_of(file.name.unwrap_or_default()),
                     what: format!("it imports \"{}\", which is not in the set", Shown(name)),
                     mend: "add that file; protoc and buf do it with --include_imports".to_owned(),
                     ..Report::default()
@@ -99,15 +99,12 @@ fn mark(state: &mut [u8], file: u32, from: u8, to: u8) -> bool {
 const NAMED: usize = 8;
 
 fn report_circle(files: &[raw::File<'_>], path: &[(u32, usize)], back_to: u32, findings: &mut Findings) {
-    let Some((last, _)) = path.last() else { return };
+    let Some((last, next)) = path.last() else { return };
     let Some(file) = files.get(*last as usize) else { return };
-    let target = files
-        .get(back_to as usize)
-        .and_then(|file| file.name)
-        .unwrap_or_default();
-    let at = file.dependencies.iter().find(|name| **name == target);
-    let place = at.map_or(Position { file: *last, offset: 0 }, |name| position(*last, file, name));
-    findings.add(Severity::Error, place, || {
+    // The path has stepped past the import that closes the circle.
+    let import = next.checked_sub(1).and_then(|at| file.dependencies.get(at)).copied();
+    let target = import.unwrap_or_default();
+    findings.add(Severity::Error, position(*last, file, target), || {
         let start = path.iter().position(|(file, _)| *file == back_to).unwrap_or_default();
         let circle = path.get(start..).unwrap_or_default();
         let mut names: Vec<_> = circle
@@ -121,7 +118,7 @@ fn report_circle(files: &[raw::File<'_>], path: &[(u32, usize)], back_to: u32, f
         }
         names.push(format!("\"{}\"", Shown(target)));
         Report {
-            file: file.name.unwrap_or_default().to_owned(),
+            file: start_of(file.name.unwrap_or_default()),
             what: format!("the imports go in a circle: {}", names.join(" -> ")),
             mend: "move what the files share into a file of its own, which they import".to_owned(),
             ..Report::default()
@@ -142,7 +139,7 @@ fn by_name<'f>(files: &'f [raw::File<'_>], findings: &mut Findings) -> HashMap<&
                     offset: 0,
                 },
                 || Report {
-                    file: name.to_owned(),
+                    file: start_of(name),
                     what: "two files of the set have this name".to_owned(),
                     mend: "leave one of them out".to_owned(),
                     ..Report::default()

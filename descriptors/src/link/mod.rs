@@ -11,7 +11,7 @@ mod symbols;
 
 pub(crate) use budget::Budget;
 pub(crate) use imports::Imports;
-pub(crate) use symbols::{Kind, Symbol, SymbolId, Symbols, Texts, article};
+pub(crate) use symbols::{Kind, PACKAGE_PARTS, Symbol, SymbolId, Symbols, Texts, article, name_of};
 
 use crate::{findings::Findings, raw};
 

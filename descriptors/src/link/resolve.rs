@@ -6,7 +6,7 @@
 use super::{
     Budget, Imports, Kind, Links, Symbol, SymbolId, Symbols,
     imports::View,
-    symbols::{article, name_of, offset},
+    symbols::{PACKAGE_PARTS, article, name_of, offset},
 };
 use crate::{
     finding::Severity,
@@ -36,6 +36,9 @@ pub(super) fn all(
         .map(|(number, file)| resolve.file(number, file))
         .collect()
 }
+
+/// How many scopes are looked through: more than valid messages and packages nest.
+const SCOPES: usize = 2 * PACKAGE_PARTS;
 
 struct Resolve<'f, 'a, 'r> {
     files: &'f [raw::File<'a>],
@@ -173,7 +176,8 @@ impl<'a> Resolve<'_, 'a, '_> {
             None => (named.name, None),
         };
         let mut scope = named.scope;
-        while let Some(open) = scope {
+        for _ in 0..SCOPES {
+            let Some(open) = scope else { break };
             if !self.budget.take(1 + first.len() / 16) {
                 return None;
             }

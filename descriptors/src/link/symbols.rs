@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 
 use crate::{
     finding::Severity,
-    findings::{Findings, Position, Report, Shown},
+    findings::{Findings, Position, Report, Shown, start_of},
     raw,
 };
 
@@ -24,6 +24,12 @@ pub(crate) enum Kind {
     Service,
     Method,
 }
+
+/// How many parts a package may have.
+pub(crate) const PACKAGE_PARTS: usize = 101;
+
+/// How many bytes of a full name a label has at least, if it has them.
+const LABEL: usize = 150;
 
 /// Names a symbol of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -213,24 +219,29 @@ impl Symbols {
 
     /// The full name, without a leading dot.
     pub(crate) fn full_name(&self, texts: &(impl Texts + ?Sized), id: SymbolId) -> String {
-        self.name_of(texts, id, usize::MAX)
-    }
-
-    /// The full name as far as a report needs it: of one with very many parts, the last ones.
-    pub(crate) fn label(&self, texts: &(impl Texts + ?Sized), id: SymbolId) -> String {
-        self.name_of(texts, id, 100)
-    }
-
-    fn name_of(&self, texts: &(impl Texts + ?Sized), id: SymbolId, parts: usize) -> String {
         let mut chain = Vec::new();
         let mut next = Some(id);
         while let Some(symbol) = next.and_then(|id| self.get(id)) {
-            if chain.len() == parts {
+            chain.push(String::from_utf8_lossy(symbol.name(texts)));
+            next = symbol.scope;
+        }
+        chain.reverse();
+        chain.join(".")
+    }
+
+    /// The full name, without a leading dot, as far as a report can show it: of a long one the end.
+    pub(crate) fn label(&self, texts: &(impl Texts + ?Sized), id: SymbolId) -> String {
+        let (mut chain, mut length) = (Vec::new(), 0);
+        let mut next = Some(id);
+        while let Some(symbol) = next.and_then(|id| self.get(id)) {
+            let name = symbol.name(texts);
+            chain.push(String::from_utf8_lossy(name.get(..LABEL).unwrap_or(name)));
+            length += name.len() + 1;
+            next = symbol.scope;
+            if length > LABEL && next.is_some() {
                 chain.push("...".into());
                 break;
             }
-            chain.push(String::from_utf8_lossy(symbol.name(texts)));
-            next = symbol.scope;
         }
         chain.reverse();
         chain.join(".")
@@ -284,7 +295,9 @@ impl Collect<'_, '_, '_> {
 
     fn package(&mut self, number: u32, file: &raw::File<'_>) -> Option<SymbolId> {
         let mut scope = None;
-        for segment in file.package.filter(|package| !package.is_empty())?.split('.') {
+        let package = file.package.filter(|package| !package.is_empty())?;
+        // One with more parts is refused, so the others need no place.
+        for segment in package.split('.').take(PACKAGE_PARTS) {
             let known = self.symbols.child(self.files, scope, segment.as_bytes());
             let known = known.filter(|id| self.symbols.get(*id).is_some_and(|symbol| symbol.kind == Kind::Package));
             scope = match known {
@@ -466,8 +479,8 @@ pub(crate) fn name_of(files: &[raw::File<'_>], file: u32) -> String {
     files
         .get(file as usize)
         .and_then(|file| file.name)
+        .map(start_of)
         .unwrap_or_default()
-        .to_owned()
 }
 
 /// Where `part` lies in `whole`, of which it is a slice.

@@ -14,5 +14,8 @@
 )]
 
 mod cases;
+mod hostile;
+mod random;
+mod rich;
 mod verdicts;
 mod write;
