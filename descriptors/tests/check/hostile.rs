@@ -29,7 +29,7 @@ fn load(name: &str, set: Vec<u8>) -> Result<Schema, Error> {
     let mut result = None;
     let counted = measure(|| result = Some(Schema::from_bytes(set)));
     let result = result.unwrap();
-    let (time, memory) = (clock() - start, counted.bytes_max + size);
+    let (time, memory) = (clock().saturating_sub(start), counted.bytes_max + size);
     assert!(time < TIME, "{name} took {time:?}");
     assert!(memory < MEMORY, "{name} took {} MB", memory >> 20);
     if let Err(error) = &result {
