@@ -33,6 +33,13 @@ const METHODS: [&[u8]; 8] = [
     b"CONNECT ",
 ];
 
+/// Whether a request of HTTP/1.1 begins like that; the bytes may end within its method.
+fn is_http1(bytes: &[u8]) -> bool {
+    METHODS
+        .iter()
+        .any(|method| bytes.starts_with(method) || method.starts_with(bytes))
+}
+
 /// Which protocol a peer began to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Greeting {
@@ -47,7 +54,7 @@ impl Greeting {
         match bytes {
             // A handshake record (22) of SSL 3 or TLS.
             [22, 3, ..] => Self::Tls,
-            bytes if METHODS.iter().any(|method| bytes.starts_with(method)) => Self::Http1,
+            bytes if is_http1(bytes) => Self::Http1,
             _ => Self::Unknown,
         }
     }

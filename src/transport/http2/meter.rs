@@ -117,6 +117,12 @@ impl Meter {
         Ok(())
     }
 
+    /// All that a peer has said whose last bytes, `new`, are not HTTP/2's.
+    pub(super) fn greeting(&self, new: &[u8]) -> Vec<u8> {
+        let before = PREFACE.get(..self.preface).unwrap_or_default();
+        [before, new].concat()
+    }
+
     fn pass_preface<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Violation> {
         let expected = PREFACE.get(self.preface..).unwrap_or_default();
         let count = expected.len().min(bytes.len());

@@ -144,7 +144,7 @@ impl<T: AsyncRead + Unpin> State<T> {
         let replies = self.connection.sent_frames().load(Ordering::Relaxed);
         if let Err(violation) = self.meter.observe(new, replies) {
             if violation == Violation::Preface {
-                self.greeting = new.to_vec();
+                self.greeting = self.meter.greeting(new);
             }
             self.violation = Some(violation);
             return Poll::Ready(Err(io::Error::other(violation)));

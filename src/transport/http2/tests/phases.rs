@@ -271,6 +271,18 @@ async fn http1_is_told_what_is_spoken_here() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn http1_is_recognised_byte_by_byte() {
+    let mut peer = Peer::connect(Limits::default());
+    let mut answer = Vec::new();
+    for byte in b"POST" {
+        peer.push(&[*byte]).await;
+        settle().await;
+    }
+    within(5, peer.io.read_to_end(&mut answer)).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 505 "));
+}
+
+#[tokio::test(start_paused = true)]
 async fn tls_gets_an_alert() {
     let hello = [22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
     assert_eq!(stranger(&hello, Greeting::Tls).await, [21, 3, 1, 0, 2, 2, 70]);
