@@ -99,6 +99,20 @@ async fn of_continuations() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_one_field_named_again_and_again() {
+    let mut peer = Peer::greeted(Limits::default(), &[]).await;
+    // A literal of 4000 bytes that enters the dynamic table, then its index, one byte each time. RFC 7541, section 6.
+    let mut bomb = block("/hello", &[]);
+    bomb.extend([0x40, 1, b'a', 0x7f, 0xa1, 0x1e]);
+    bomb.resize(bomb.len() + 4000, b'b');
+    bomb.resize(16 << 10, 0xbe);
+    peer.push(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &bomb)).await;
+    let (frames, ended) = within(1, peer.rest()).await;
+    assert!(ended.is_err());
+    assert_eq!(frames.last().unwrap().kind, GOAWAY);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_busy_client_sends_is_none() {
     let mut peer = Peer::greeted(Limits::default(), &[]).await;
     for number in 0..3_000 {
