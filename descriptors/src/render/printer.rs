@@ -103,10 +103,9 @@ impl<'f, 's> Printer<'f, 's> {
         }
     }
 
-    /// `head { ... }`; an empty one on one line.
+    /// `head { ... }`, on two lines at least.
     pub(super) fn block(&mut self, head: &str, body: impl FnOnce(&mut Self)) {
         self.line(&format!("{head} {{"));
-        let before = self.out.len();
         self.depth += 1;
         self.fresh = true;
         if self.depth < MOST_DEPTH {
@@ -116,12 +115,7 @@ impl<'f, 's> Printer<'f, 's> {
         }
         self.depth -= 1;
         self.fresh = false;
-        if self.out.len() == before {
-            self.out.truncate(before - 1);
-            self.out.push_str("}\n");
-        } else {
-            self.line("}");
-        }
+        self.line("}");
     }
 
     /// `option NAME = VALUE;` for each option of an element.

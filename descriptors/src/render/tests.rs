@@ -233,7 +233,7 @@ fn every_kind_of_symbol_is_printed() {
             "acme.opt.v2.Things.Up",
             "rpc Up ( stream .acme.opt.v2.Request ) returns ( .acme.opt.v2.Empty );\n",
         ),
-        ("acme.opt.v2.None", "service None {}\n"),
+        ("acme.opt.v2.None", "service None {\n}\n"),
         ("acme.opt.v2.Request.name", "optional string name = 1;\n"),
         (
             "acme.opt.v2.Request.kind",
