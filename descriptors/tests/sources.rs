@@ -265,6 +265,28 @@ fn roots_are_inferred() {
 }
 
 #[test]
+fn sources_may_import_what_sets_have() {
+    let book = folder(&[("shop/v1/book.proto", BOOK.as_bytes())]);
+    let shelf = folder(&[("shop/v1/shelf.proto", SHELF.as_bytes())]);
+    let files: Vec<_> = Schema::load(book.path())
+        .unwrap()
+        .files()
+        .map(|file| file.bytes())
+        .collect();
+    let mut set = Vec::new();
+    prost::encoding::bytes::encode_repeated(1, &files, &mut set);
+    let schema = Schema::builder()
+        .path(shelf.path())
+        .bytes("books", set)
+        .build()
+        .unwrap();
+    assert!(schema.method("/shop.v1.Shelf/Get").is_some());
+    // So may they what other sources have.
+    let schema = Schema::builder().path(book.path()).path(shelf.path()).build().unwrap();
+    assert!(schema.method("/shop.v1.Shelf/Get").is_some());
+}
+
+#[test]
 fn files_that_imports_cannot_tell_apart_are_refused() {
     let with = |copy: &str| {
         folder(&[

@@ -17,6 +17,7 @@ use std::{
     collections::BTreeSet,
     fs::File,
     io::{self, Read},
+    mem,
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -54,8 +55,8 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn is_named(&self, name: &str) -> bool {
-        merge::name(&self.bytes) == Some(name.as_bytes())
+    fn name(&self) -> Option<&str> {
+        std::str::from_utf8(merge::name(&self.bytes)?).ok()
     }
 }
 
@@ -65,6 +66,7 @@ pub(crate) fn read(sources: &[Source], limit: usize, findings: &mut Findings) ->
         limit,
         left: limit,
         files: Vec::new(),
+        units: Vec::new(),
         wanted: BTreeSet::new(),
         findings,
     };
@@ -73,6 +75,10 @@ pub(crate) fn read(sources: &[Source], limit: usize, findings: &mut Findings) ->
             Source::Path(path) => reader.path(path),
             Source::Bytes { origin, bytes } => reader.bytes(origin, bytes),
         }
+    }
+    // Sources may import what sets have, wherever those were named.
+    for unit in mem::take(&mut reader.units) {
+        proto::compile(&mut reader, &unit);
     }
     Sources {
         wanted: reader.wanted,
@@ -86,6 +92,8 @@ struct Reader<'r> {
     limit: usize,
     left: usize,
     files: Vec<Loaded>,
+    /// `.proto` sources, still to be compiled.
+    units: Vec<proto::Unit>,
     wanted: BTreeSet<String>,
     findings: &'r mut Findings,
 }
@@ -113,7 +121,7 @@ impl Reader<'_> {
     fn path(&mut self, path: &Path) {
         match path.metadata() {
             Ok(metadata) if metadata.is_dir() => self.folder(path),
-            Ok(_) if is_proto(path) => proto::compile(self, &proto::Unit::file(path)),
+            Ok(_) if is_proto(path) => self.units.push(proto::Unit::file(path)),
             Ok(_) => self.file(path),
             Err(error) => self.unreadable(path, &error),
         }
@@ -139,7 +147,7 @@ impl Reader<'_> {
             self.file(path);
         }
         if !found.protos.is_empty() {
-            proto::compile(self, &proto::Unit::folder(folder, found.protos));
+            self.units.push(proto::Unit::folder(folder, found.protos));
         }
     }
 

@@ -10,10 +10,12 @@ mod roots;
 mod tool;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs::File,
     path::{Path, PathBuf},
 };
+
+use bytes::Bytes;
 
 use super::{ReadError, Reader, read_up_to};
 use crate::findings::Shown;
@@ -55,7 +57,7 @@ impl Unit {
     }
 }
 
-/// Compiles a unit; what it imports comes along, except for what Descant ships.
+/// Compiles a unit; what it imports comes along, except for what is loaded already and what Descant ships.
 pub(super) fn compile(reader: &mut Reader<'_>, unit: &Unit) {
     let outlines: Vec<_> = unit.files.iter().map(|path| outline(path, reader.left)).collect();
     let layout = Layout::of(unit, &outlines);
@@ -66,15 +68,8 @@ pub(super) fn compile(reader: &mut Reader<'_>, unit: &Unit) {
         }
         return;
     }
-    match protox::compile(&layout, reader.left) {
-        Outcome::Compiled { set, shipped } => {
-            let start = reader.files.len();
-            reader.set(&unit.origin, &set.into());
-            let mut compiled = reader.files.split_off(start);
-            compiled.retain(|file| !shipped.iter().any(|name| file.is_named(name)));
-            reader.files.append(&mut compiled);
-            reader.wanted.extend(shipped);
-        }
+    match protox::compile(&layout, loaded(reader), reader.left) {
+        Outcome::Compiled { set, given } => add(reader, &unit.origin, &set.into(), given),
         Outcome::TooLarge => reader.too_large(&unit.origin),
         Outcome::Edition { name, edition } => compile_elsewhere(reader, unit, &layout, &name, &edition),
         Outcome::Refused(errors) => {
@@ -88,6 +83,24 @@ pub(super) fn compile(reader: &mut Reader<'_>, unit: &Unit) {
             reader.refuse(&unit.origin, what, mend);
         }
     }
+}
+
+/// The files so far, by name.
+fn loaded(reader: &Reader<'_>) -> HashMap<String, Bytes> {
+    let named = reader.files.iter().map(|file| (file.name(), file));
+    named
+        .filter_map(|(name, file)| Some((name?.to_owned(), file.bytes.clone())))
+        .collect()
+}
+
+/// Adds the files of a compiled set, except for those that the compiler was given.
+fn add(reader: &mut Reader<'_>, origin: &str, set: &Bytes, given: BTreeSet<String>) {
+    let start = reader.files.len();
+    reader.set(origin, set);
+    let mut compiled = reader.files.split_off(start);
+    compiled.retain(|file| file.name().is_none_or(|name| !given.contains(name)));
+    reader.files.append(&mut compiled);
+    reader.wanted.extend(given);
 }
 
 /// Different files that import paths cannot tell apart: name and report.

@@ -1,9 +1,12 @@
 //! The compiler in the process.
 
 use std::{
+    collections::{BTreeSet, HashMap},
     mem,
     sync::{Arc, Mutex, PoisonError},
 };
+
+use bytes::Bytes;
 
 use super::{
     aside::{Aside, NoResult, aside},
@@ -15,8 +18,8 @@ use crate::findings::Shown;
 /// What came of compiling.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// A descriptor set with everything in it, and the names of those files that Descant itself gave.
-    Compiled { set: Vec<u8>, shipped: Vec<String> },
+    /// A descriptor set with everything in it, and the names of those files that came to the compiler as descriptors.
+    Compiled { set: Vec<u8>, given: BTreeSet<String> },
     /// The sources come to more than may be read.
     TooLarge,
     /// A file is of an edition.
@@ -35,9 +38,9 @@ pub(super) struct CompileError {
     pub(super) mend: &'static str,
 }
 
-/// Compiles the files of a layout, reading at most `limit` bytes of sources.
-pub(super) fn compile(layout: &Layout, limit: usize) -> Outcome {
-    let (resolver, seen) = Resolver::new(layout, limit);
+/// Compiles the files of a layout, which may import `loaded` ones, reading at most `limit` bytes of sources.
+pub(super) fn compile(layout: &Layout, loaded: HashMap<String, Bytes>, limit: usize) -> Outcome {
+    let (resolver, seen) = Resolver::new(layout, loaded, limit);
     let names: Vec<_> = layout.files.iter().map(|(name, _)| name.clone()).collect();
     let compiling = aside(move || run(resolver, &names));
     let result = compiling.map_err(NoResult::Thread).and_then(Aside::wait);
@@ -58,7 +61,7 @@ fn outcome(result: Result<Vec<u8>, Vec<CompileError>>, seen: &Arc<Mutex<Seen>>) 
             },
             _,
         ) => Outcome::Edition { name, edition },
-        (Seen { shipped, .. }, Ok(set)) => Outcome::Compiled { set, shipped },
+        (Seen { given, .. }, Ok(set)) => Outcome::Compiled { set, given },
         (_, Err(errors)) => Outcome::Refused(errors),
     }
 }

@@ -1,12 +1,13 @@
 //! Gives protox the files that it asks for.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use bytes::Bytes;
 use protox::{
     Error,
     file::{File, FileResolver},
@@ -25,8 +26,8 @@ const MAX_DEPTH: usize = 200;
 /// What turned up while files were opened.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Names of the files that came from Descant itself.
-    pub(super) shipped: Vec<String>,
+    /// Names of the files that were given as descriptors.
+    pub(super) given: BTreeSet<String>,
     /// The first file of an edition: its name and edition.
     pub(super) edition: Option<(String, String)>,
     /// Whether the sources come to more than may be read.
@@ -35,11 +36,12 @@ pub(super) struct Seen {
     left: usize,
 }
 
-/// Looks in the unit, then from each root, then among the shipped files.
+/// Looks in the unit, then from each root, then among the loaded files, then among the shipped ones.
 #[derive(Debug)]
 pub(super) struct Resolver {
     files: HashMap<String, PathBuf>,
     roots: Vec<PathBuf>,
+    loaded: HashMap<String, Bytes>,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -57,7 +59,7 @@ enum Refusal {
 }
 
 impl Resolver {
-    pub(super) fn new(layout: &Layout, limit: usize) -> (Self, Arc<Mutex<Seen>>) {
+    pub(super) fn new(layout: &Layout, loaded: HashMap<String, Bytes>, limit: usize) -> (Self, Arc<Mutex<Seen>>) {
         let seen = Arc::new(Mutex::new(Seen {
             left: limit,
             ..Seen::default()
@@ -65,6 +67,7 @@ impl Resolver {
         let resolver = Self {
             files: layout.files.iter().cloned().collect(),
             roots: layout.roots.clone(),
+            loaded,
             seen: Arc::clone(&seen),
         };
         (resolver, seen)
@@ -109,11 +112,11 @@ impl FileResolver for Resolver {
         if let Some(path) = self.path(name) {
             return self.source(name, &path);
         }
-        let Some(file) = shipped::file(name) else {
+        let Some(file) = self.loaded.get(name).cloned().or_else(|| shipped::file(name)) else {
             return Err(Error::file_not_found(name));
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.shipped.push(name.to_owned());
+        seen.given.insert(name.to_owned());
         File::decode_file_descriptor_proto(file).map_err(Error::new)
     }
 }
