@@ -9,9 +9,11 @@
 )]
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a suite's server that cannot start should say so and end"
 )]
 
+pub mod fuzz;
 pub mod messages;
 mod orca;
 mod shapes;
@@ -20,7 +22,7 @@ mod testing;
 use std::path::Path;
 
 use descant::{Gateway, Schema};
-use descant_handlers::Health;
+use descant_handlers::{Health, Status};
 
 /// A gateway that answers everything in `tests/suites/protos`.
 ///
@@ -38,4 +40,11 @@ pub fn gateway(health: &Health) -> Gateway {
         .health(health.clone())
         .build()
         .expect("the suites' gateway builds")
+}
+
+/// A size that a caller asks for, within reason.
+fn size(asked: i32) -> Result<usize, Status> {
+    let within = |size: &usize| *size <= 16 << 20;
+    let size = usize::try_from(asked).ok().filter(within);
+    size.ok_or_else(|| Status::invalid_argument("a size is from 0 to 16 MiB"))
 }

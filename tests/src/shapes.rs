@@ -116,7 +116,7 @@ async fn wait(given_up: Arc<AtomicI32>) -> Result<Empty, Status> {
 }
 
 fn answer(text: String, size: i32) -> Result<Answer, Status> {
-    let size = usize::try_from(size).map_err(|_| Status::invalid_argument("no answer has a negative size"))?;
+    let size = crate::size(size)?;
     Ok(Answer {
         text,
         padding: Bytes::from(vec![b'x'; size]),

@@ -120,7 +120,7 @@ async fn answer(
 
 /// Zeros, as many as were asked for.
 fn payload(size: i32) -> Result<Payload, Status> {
-    let size = usize::try_from(size).map_err(|_| Status::invalid_argument("a payload has no negative size"))?;
+    let size = crate::size(size)?;
     Ok(Payload {
         kind: 0,
         body: Bytes::from(vec![0; size]),

@@ -12,6 +12,7 @@
 
 mod bodies;
 mod compression;
+mod corpus;
 mod drain;
 mod heads;
 mod lifetimes;
