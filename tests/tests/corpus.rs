@@ -1,17 +1,38 @@
 //! What the fuzzer found interesting before, on every toolchain.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use descant_tests::fuzz::Requests;
+use descant_tests::fuzz::{self, Requests};
 
-#[test]
-fn saved_requests_neither_panic_nor_stall() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/request");
-    let requests = Requests::default();
+/// No input may take longer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+fn each(target: &str, mut run: impl FnMut(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/corpus")
+        .join(target);
     let mut count = 0;
     for file in fs::read_dir(folder).unwrap() {
-        requests.serve(&fs::read(file.unwrap().path()).unwrap());
+        let path = file.unwrap().path();
+        let (input, began) = (fs::read(&path).unwrap(), Instant::now());
+        run(&input);
+        assert!(began.elapsed() < PATIENCE, "{}: {:?}", path.display(), began.elapsed());
         count += 1;
     }
     assert!(count > 10, "the corpus is gone: {count} files");
+}
+
+#[test]
+fn saved_requests_neither_panic_nor_stall() {
+    let requests = Requests::default();
+    each("request", |input| requests.serve(input));
+}
+
+#[test]
+fn saved_sets_neither_panic_nor_stall() {
+    each("loader", fuzz::load);
 }
