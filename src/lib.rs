@@ -1,4 +1,42 @@
-//! Descant: give it descriptor sets and it serves the API that they describe.
+//! Descant: give it descriptor sets and it serves the API that they describe, without generated code.
+//!
+//! ```text
+//! peer -> Server -> Gateway -> layers -> Handler
+//!         (transport, gRPC)    (yours, or built in)
+//! ```
+//!
+//! | word | is |
+//! |---|---|
+//! | [`Schema`] | what may be called: descriptors, loaded and checked |
+//! | [`handlers`] | how calls are answered: the contract, adapters for your own types, echo, reflection, health |
+//! | [`Gateway`] | which handler answers which method; reloads while it serves |
+//! | [`Server`] | a gateway that listens, within [`Limits`] |
+//!
+//! ```no_run
+//! use descant::{Gateway, Schema, Server, handlers::{Status, typed}};
+//!
+//! #[derive(Clone, PartialEq, prost::Message)]
+//! struct Hello {
+//!     #[prost(string, tag = "1")]
+//!     name: String,
+//! }
+//!
+//! # async fn example() -> Result<(), descant::Error> {
+//! let greet = typed::unary(|hello: Hello, _| async move {
+//!     match hello.name.as_str() {
+//!         "" => Err(Status::invalid_argument("name: is needed")),
+//!         name => Ok(Hello { name: format!("Hello, {name}!") }),
+//!     }
+//! });
+//! let gateway = Gateway::builder(Schema::load("api.binpb")?).route("acme.Greeter/Greet", greet).build()?;
+//! let server = Server::builder(gateway).listen("[::]:50051").bind().await?;
+//! server.serve(tokio::signal::ctrl_c()).await
+//! # }
+//! ```
+//!
+//! The repository's `examples/` show more, and `docs/architecture.md` the way of a request. Features: `cli` (default) is the
+//! `descant` command, `demo` the API that it serves when it is given none; an application that embeds Descant needs
+//! neither.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
