@@ -49,6 +49,12 @@ pub(crate) fn hint(names: &[String]) -> String {
     }
 }
 
+impl From<descant_descriptors::Error> for Error {
+    fn from(error: descant_descriptors::Error) -> Self {
+        ErrorKind::from(error).into()
+    }
+}
+
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
         Self(Box::new(kind))
