@@ -1,6 +1,6 @@
 //! `bookshop.v1.Catalog`: all but two of its methods take one request and give one answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use descant_handlers::{
     Handler, Status,
@@ -154,10 +154,12 @@ async fn watch_prices(
     sender: Sender<PriceChange>,
 ) -> Result<(), Status> {
     let mut changes = shop.watch();
-    for id in &request.ids {
+    // A set: a caller may name the same book a hundred thousand times.
+    let watched: HashSet<_> = request.ids.into_iter().collect();
+    for id in &watched {
         shop.get(id)?;
     }
-    let is_watched = |id: &String| request.ids.is_empty() || request.ids.contains(id);
+    let is_watched = |id: &String| watched.is_empty() || watched.contains(id);
     let current = || {
         shop.all()
             .into_iter()

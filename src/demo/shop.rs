@@ -24,7 +24,7 @@ use super::{
 /// How many books the shop has room for: anyone may add some.
 const MOST_BOOKS: usize = 1000;
 /// How large a book may be, encoded.
-const MOST_BYTES: usize = 16 << 10;
+const MOST_BYTES: usize = 4 << 10;
 /// How many price changes wait for a watcher that is slow. One that falls behind further is told all prices anew.
 const BACKLOG: usize = 64;
 const DOMAIN: &str = "bookshop.example";
@@ -148,13 +148,13 @@ impl Shop {
     }
 }
 
-/// The words of a text, in lower case.
+/// The first words of a text, in lower case; of long ones their beginning.
 pub(super) fn words(text: &str) -> Vec<String> {
     let words = text.split(|character: char| !character.is_alphanumeric());
     words
         .filter(|word| !word.is_empty())
         .take(32)
-        .map(str::to_lowercase)
+        .map(|word| word.chars().take(64).flat_map(char::to_lowercase).collect())
         .collect()
 }
 
@@ -229,7 +229,7 @@ fn check(book: &Book) -> Result<(), Status> {
     field(book.authors.is_empty(), "book.authors", "somebody must have written it");
     field(Genre::try_from(book.genre).is_err(), "book.genre", "is no Genre");
     field(book.in_stock < 0, "book.in_stock", "is negative");
-    field(book.encoded_len() > MOST_BYTES, "book", "is larger than 16 KiB");
+    field(book.encoded_len() > MOST_BYTES, "book", "is larger than 4 KiB");
     if let Err(what) = Cents::price(book.price.as_ref()) {
         field(true, "book.price", &what);
     }
