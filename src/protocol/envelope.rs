@@ -304,7 +304,7 @@ mod tests {
         let mut partial = Partial::default();
         partial.gather(&[0; (16 << 10) - HEAD], 64 << 10);
         let place = partial.message.as_ptr();
-        partial.gather(&[0; (48 << 10) + HEAD], 64 << 10);
+        partial.gather(&vec![0; (48 << 10) + HEAD], 64 << 10);
         assert_eq!(partial.message.as_ptr(), place);
     }
 }
