@@ -146,30 +146,30 @@ fn concurrent_first_calls_share_one_pool() {
     assert!(pools.iter().all(|pool| *pool == pools[0]));
 }
 
-/// prost gives up where messages nest too deep for it.
+/// A custom option whose text is not UTF-8, which proto2 allows and prost does not.
 #[test]
 fn what_the_pool_cannot_take_is_a_clear_error() {
-    let mut message = DescriptorProto {
-        name: Some("M".into()),
-        ..DescriptorProto::default()
-    };
-    for _ in 0..95 {
-        message = DescriptorProto {
-            name: Some("M".into()),
-            nested_type: vec![message],
-            ..DescriptorProto::default()
-        };
-    }
-    let mut file = proto("a", &[], &[], &[]);
-    file.message_type = vec![message];
-    let schema = match Schema::from_bytes(FileDescriptorSet { file: vec![file] }.encode_to_vec()) {
-        Ok(schema) => schema,
-        // The check may have refused it already, for the same reason.
-        Err(error) => return assert!(error.to_string().contains("nested"), "{error}"),
-    };
-    let error = schema.message("a.M").unwrap().descriptor().unwrap_err();
+    // google.protobuf.MessageOptions, field 50000.
+    let option = [0x82, 0xb5, 0x18, 1, 0xff];
+    let message = [bytes(1, b"M"), bytes(7, &option)].concat();
+    let extension = [
+        bytes(1, b"text"),
+        bytes(2, b".google.protobuf.MessageOptions"),
+        vec![3 << 3, 0xd0, 0x86, 0x03],
+        varint(4, 1),
+        varint(5, 9),
+    ];
+    let file = [
+        bytes(1, b"a.proto"),
+        bytes(3, b"google/protobuf/descriptor.proto"),
+        bytes(4, &message),
+        bytes(7, &extension.concat()),
+    ];
+    let schema = Schema::from_bytes(set(&[file.concat()])).unwrap();
+    let error = schema.message("M").unwrap().descriptor().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "a.proto: its messages are nested more than 90 levels deep; handle the messages as bytes, not as dynamic trees"
+        "a.proto: prost-reflect refuses it: failed to decode file descriptor set: failed to decode Protobuf message: \
+         invalid string value: data is not UTF-8 encoded; handle the messages as bytes, not as dynamic trees"
     );
 }

@@ -8,21 +8,9 @@ use std::collections::HashSet;
 use super::meaning::{self, FieldPatch, Meaning};
 use crate::raw::{self, Fields, Value, WireError, at};
 
-/// Deeper messages than this prost refuses to decode (its `RECURSION_LIMIT`, less the file's own levels).
-const MAX_DEPTH: usize = 90;
-
-/// Why a file cannot be lowered.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum LowerError {
-    #[error(transparent)]
-    Wire(#[from] WireError),
-    #[error("its messages are nested more than {MAX_DEPTH} levels deep")]
-    Depth,
-}
-
 /// The file as proto2 or proto3, with the files whose types it uses as its imports. What a pool of messages has no
-/// use for is left out: services and source info.
-pub(super) fn file(file: &raw::File<'_>, meaning: &Meaning<'_, '_>) -> Result<Vec<u8>, LowerError> {
+/// use for is left out: services, source info, and the options of the file.
+pub(super) fn file(file: &raw::File<'_>, meaning: &Meaning<'_, '_>) -> Result<Vec<u8>, WireError> {
     let lowering = Lowering { file, meaning };
     let mut out = Vec::with_capacity(file.bytes.len() - file.source_info.len() + 64);
     let mut message = file.top_messages.clone();
@@ -33,7 +21,7 @@ pub(super) fn file(file: &raw::File<'_>, meaning: &Meaning<'_, '_>) -> Result<Ve
             (3 | 6 | 8 | 9 | 10 | 11 | 12 | 14 | 15, _) => {}
             (4, Value::Bytes(body)) => {
                 let index = message.next().unwrap_or_default();
-                put_bytes(&mut out, 4, &lowering.message(body, index, 0)?);
+                put_bytes(&mut out, 4, &lowering.message(body, index)?);
             }
             (7, Value::Bytes(body)) => {
                 let index = extension.next().unwrap_or_default();
@@ -55,10 +43,8 @@ struct Lowering<'f, 'a> {
 }
 
 impl Lowering<'_, '_> {
-    fn message(&self, body: &[u8], index: u32, depth: usize) -> Result<Vec<u8>, LowerError> {
-        if depth > MAX_DEPTH {
-            return Err(LowerError::Depth);
-        }
+    /// Recurses over nested messages, of which the check allows some thirty levels.
+    fn message(&self, body: &[u8], index: u32) -> Result<Vec<u8>, WireError> {
         let mut out = Vec::with_capacity(body.len() + 16);
         let Some(message) = self.file.messages.get(index as usize) else {
             return Ok(body.to_vec());
@@ -80,7 +66,7 @@ impl Lowering<'_, '_> {
                 }
                 (3, Value::Bytes(body)) => {
                     let index = nested.next().unwrap_or_default();
-                    put_bytes(&mut out, 3, &self.message(body, index, depth + 1)?);
+                    put_bytes(&mut out, 3, &self.message(body, index)?);
                 }
                 (number, value) => put(&mut out, number, value),
             }
