@@ -187,7 +187,7 @@ impl Own {
                 4 => (&mut self.utf8, &[0, 2, 3]),
                 5 => (&mut self.message_encoding, &[0, 1, 2]),
                 6 => (&mut self.json_format, &[0, 1, 2]),
-                7 => (&mut self.naming_style, &[0, 1, 2]),
+                7 => (&mut self.naming_style, &[0, 1, 2, 3]),
                 8 => (&mut self.visibility, &[0, 1, 2, 3, 4]),
                 _ => continue,
             };
@@ -211,11 +211,16 @@ impl FeatureSet {
         set(&mut self.verify_utf8, own.utf8, 2);
         set(&mut self.delimited, own.message_encoding, 2);
         set(&mut self.json_best_effort, own.json_format, 2);
-        set(&mut self.enforce_style, own.naming_style, 1);
         match own.presence {
             Some(1) => self.presence = FieldPresence::Explicit,
             Some(2) => self.presence = FieldPresence::Implicit,
             Some(3) => self.presence = FieldPresence::LegacyRequired,
+            _ => {}
+        }
+        match own.naming_style {
+            // STYLE2026 holds names to all that STYLE2024 does.
+            Some(1 | 3) => self.enforce_style = true,
+            Some(2) => self.enforce_style = false,
             _ => {}
         }
         match own.visibility {

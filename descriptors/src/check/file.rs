@@ -109,6 +109,13 @@ fn imports(check: &mut Check<'_, '_>, place: Place, file: &raw::File<'_>) {
             check.error(place, what, "leave one of the two imports out");
         }
     }
+    if file.option_dependencies.iter().any(|name| Some(*name) == file.name) {
+        check.error(
+            place,
+            || "it imports itself for its options".to_owned(),
+            "leave the import out",
+        );
+    }
     for (list, kind) in [(&file.public_dependencies, "public"), (&file.weak_dependencies, "weak")] {
         for index in list {
             if usize::try_from(*index).is_ok_and(|index| index < file.dependencies.len()) {

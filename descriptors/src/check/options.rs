@@ -48,6 +48,8 @@ struct Options {
     name: &'static str,
     fields: &'static [(u32, Shape)],
     features: u32,
+    /// The number of `feature_support`, where there is one.
+    support: Option<u32>,
     target: u8,
 }
 
@@ -76,12 +78,14 @@ const FILE: Options = Options {
         (tag::FILE, FEATURES),
     ],
     features: tag::FILE,
+    support: None,
     target: 1,
 };
 const EXTENSION_RANGE: Options = Options {
     name: "ExtensionRangeOptions",
     fields: &[(2, DECLARATION), (3, Number), (tag::EXTENSION_RANGE, FEATURES)],
     features: tag::EXTENSION_RANGE,
+    support: None,
     target: 2,
 };
 const MESSAGE: Options = Options {
@@ -95,6 +99,7 @@ const MESSAGE: Options = Options {
         (tag::MESSAGE, FEATURES),
     ],
     features: tag::MESSAGE,
+    support: None,
     target: 3,
 };
 const FIELD: Options = Options {
@@ -115,36 +120,42 @@ const FIELD: Options = Options {
         (22, SUPPORT),
     ],
     features: tag::FIELD,
+    support: Some(22),
     target: 4,
 };
 const ONEOF: Options = Options {
     name: "OneofOptions",
     fields: &[(tag::ONEOF, FEATURES)],
     features: tag::ONEOF,
+    support: None,
     target: 5,
 };
 const ENUM: Options = Options {
     name: "EnumOptions",
     fields: &[(2, Number), (3, Number), (6, Number), (tag::ENUM, FEATURES)],
     features: tag::ENUM,
+    support: None,
     target: 6,
 };
 const ENUM_VALUE: Options = Options {
     name: "EnumValueOptions",
     fields: &[(1, Number), (tag::ENUM_VALUE, FEATURES), (3, Number), (4, SUPPORT)],
     features: tag::ENUM_VALUE,
+    support: Some(4),
     target: 7,
 };
 const SERVICE: Options = Options {
     name: "ServiceOptions",
     fields: &[(33, Number), (tag::SERVICE, FEATURES)],
     features: tag::SERVICE,
+    support: None,
     target: 8,
 };
 const METHOD: Options = Options {
     name: "MethodOptions",
     fields: &[(33, Number), (34, Number), (tag::METHOD, FEATURES)],
     features: tag::METHOD,
+    support: None,
     target: 9,
 };
 const ALL: [&Options; 9] = [
@@ -317,9 +328,53 @@ fn one(check: &mut Check<'_, '_>, of: Of<'_, '_>, place: Place, options: &Option
         check.error(place, what, "use `features.(pb.java).nest_in_file_class`");
     }
     features(check, of, place, options, bytes);
+    if let Some(tag) = options.support {
+        support(check, place, bytes, tag);
+    }
     if !check.restricted.is_empty() {
         custom(check, place, options, bytes);
     }
+}
+
+/// `FieldOptions.FeatureSupport`: in which editions there is a feature, as far as it is checked.
+#[derive(Default)]
+struct Support {
+    introduced: u64,
+    deprecated: Option<u64>,
+    warning: bool,
+    removed: Option<u64>,
+    error: bool,
+}
+
+/// Whether what is said of a feature's editions makes sense.
+fn support(check: &mut Check<'_, '_>, place: Place, options: &[u8], tag: u32) {
+    let mut found = Support::default();
+    let pieces = Fields::new(options).flatten().filter(|(number, _)| *number == tag);
+    for (_, piece) in pieces {
+        let Value::Bytes(bytes) = piece else { continue };
+        for (number, value) in Fields::new(bytes).flatten() {
+            match (number, value) {
+                (1, Value::Varint(edition)) => found.introduced = edition,
+                (2, Value::Varint(edition)) => found.deprecated = Some(edition),
+                (3, _) => found.warning = true,
+                (4, Value::Varint(edition)) => found.removed = Some(edition),
+                (5, _) => found.error = true,
+                _ => {}
+            }
+        }
+    }
+    let fault = match (found.deprecated, found.removed) {
+        (Some(edition), _) if edition < found.introduced => "is deprecated before it is introduced",
+        (Some(_), _) if !found.warning => "is deprecated without a `deprecation_warning`",
+        (None, _) if found.warning => "has a `deprecation_warning`, but is not deprecated",
+        (deprecated, Some(edition)) if deprecated.unwrap_or(0) >= edition => "is deprecated after it is removed",
+        (_, Some(edition)) if edition < found.introduced => "is removed before it is introduced",
+        (_, Some(edition)) if edition != found.introduced && !found.error => "is removed without a `removal_error`",
+        (_, None) if found.error => "has a `removal_error`, but is not removed",
+        _ => return,
+    };
+    let what = || format!("by its `feature_support` it {fault}");
+    check.error(place, what, "correct the option `feature_support`");
 }
 
 /// Custom options that may not stand here.

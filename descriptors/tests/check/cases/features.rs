@@ -302,6 +302,7 @@ fn targets() -> Vec<Case> {
             &[edition("a.proto", 2023).message(message("M").range_with(5, 9, features(50, &[(JSON, 1)])))],
         ),
         refused("style in 2023", "came with edition 2024", &on_file(STYLE, 2)),
+        refused("style of 2026 in 2023", "came with edition 2024", &on_file(STYLE, 3)),
         refused("visibility in 2023", "came with edition 2024", &on_file(VISIBILITY, 1)),
         refused(
             "visibility on a message",

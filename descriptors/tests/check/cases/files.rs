@@ -198,6 +198,11 @@ fn imports() -> Vec<Case> {
                 edition("b.proto", 2024).import("a.proto").option_import("a.proto"),
             ],
         ),
+        refused(
+            "option import of itself",
+            "imports itself",
+            &[edition("a.proto", 2024).option_import("a.proto")],
+        ),
         loads(
             "option imports in a circle",
             &[

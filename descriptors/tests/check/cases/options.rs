@@ -5,6 +5,7 @@ use crate::write::{INT32, MAX, STRING, Wire, enumeration, field, file, message, 
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = bytes();
+    cases.extend(support());
     cases.extend(targets());
     cases.extend(wire());
     cases
@@ -125,6 +126,67 @@ fn bytes() -> Vec<Case> {
             "source info cut off",
             what,
             &[file("a.proto").put(9, &Wire::default().put(1, &Wire::default().bytes(1, &[0x84])))],
+        ),
+    ]
+}
+
+/// `FieldOptions.feature_support`, which says in which editions there is a feature.
+fn support() -> Vec<Case> {
+    let with = |support: Wire| {
+        let options = Wire::default().put(22, &support);
+        [file("a.proto").message(message("M").field(field("f", 1, STRING).field_options(options)))]
+    };
+    let s = || Wire::default().int(1, 1000);
+    let value = |support: Wire| {
+        let options = Wire::default().put(4, &support);
+        [file("a.proto").enumeration(named("E").value(named("Z").int(2, 0).put(3, &options)))]
+    };
+    vec![
+        loads("support", &with(s())),
+        loads(
+            "support deprecated and removed",
+            &with(s().int(2, 1001).text(3, "w").int(4, 9999).text(5, "e")),
+        ),
+        loads("support introduced and removed at once", &with(s().int(4, 1000))),
+        refused(
+            "support deprecated in silence",
+            "without a `deprecation_warning`",
+            &with(s().int(2, 1001)),
+        ),
+        refused(
+            "support deprecated too early",
+            "deprecated before",
+            &with(s().int(2, 999).text(3, "w")),
+        ),
+        refused(
+            "support with a warning alone",
+            "but is not deprecated",
+            &with(s().text(3, "w")),
+        ),
+        refused(
+            "support removed in silence",
+            "without a `removal_error`",
+            &with(s().int(4, 1001)),
+        ),
+        refused(
+            "support removed too early",
+            "removed before",
+            &with(s().int(4, 999).text(5, "e")),
+        ),
+        refused(
+            "support deprecated when removed",
+            "after it is removed",
+            &with(s().int(2, 1001).text(3, "w").int(4, 1001).text(5, "e")),
+        ),
+        refused(
+            "support with an error alone",
+            "but is not removed",
+            &with(s().text(5, "e")),
+        ),
+        refused(
+            "support of a value with a warning alone",
+            "but is not deprecated",
+            &value(s().text(3, "w")),
         ),
     ]
 }
