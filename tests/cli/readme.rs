@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use crate::process::{PATIENCE, descant, pause, repository};
+use crate::process::{PATIENCE, Server, descant, pause, repository};
 
 fn readme() -> String {
     fs::read_to_string(repository("README.md")).unwrap()
@@ -75,6 +75,21 @@ fn the_first_example_runs() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(served.out.starts_with("bookshop.v1.Catalog\n"), "{served:?}");
+}
+
+/// What a new user sees first is what the README shows.
+#[test]
+fn the_banner_stands_in_the_readme() {
+    let shown = blocks(&readme(), "text").remove(0);
+    let server = Server::start(&["--admin", "127.0.0.1:0"]);
+    let printed = server.out().replace(server.address(), "localhost:50051");
+    let same = |text: &str| -> Vec<String> {
+        let lines = text
+            .lines()
+            .filter(|line| !line.contains("plain text)") && !line.starts_with("Admin: "));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(same(&shown), same(&printed));
 }
 
 /// Each option of the help is in the README's reference, and the other way round.

@@ -23,7 +23,7 @@ fn the_banner_says_how_to_call() {
     let address = server.address();
     let banner = server.out();
     for line in [
-        format!("  {address} ({address}, plain text)"),
+        format!("  {address} (plain text)"),
         "  bookshop.v1.Catalog (8 methods)".into(),
         format!("  grpcurl -plaintext {address} list"),
         format!("  grpcurl -plaintext -d '{{\"id\":\"emma\"}}' {address} bookshop.v1.Catalog/GetBook"),

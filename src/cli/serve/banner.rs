@@ -36,16 +36,12 @@ impl fmt::Display for Banner<'_> {
             env!("CARGO_PKG_VERSION")
         )?;
         for address in self.addresses {
-            let everywhere = if address.ip().is_unspecified() {
-                ", every interface"
+            let more = if address.ip().is_unspecified() {
+                format!("{address}, every interface, plain text")
             } else {
-                ""
+                "plain text".to_owned()
             };
-            writeln!(
-                f,
-                "  {STRONG}{}{STRONG:#} {FAINT}({address}, plain text{everywhere}){FAINT:#}",
-                near(*address)
-            )?;
+            writeln!(f, "  {STRONG}{}{STRONG:#} {FAINT}({more}){FAINT:#}", near(*address))?;
         }
         self.services(f)?;
         self.answers(f)?;
@@ -181,7 +177,7 @@ mod tests {
     fn the_demo_is_introduced() {
         let expected = format!(
             "Descant {} serves gRPC on
-  localhost:50051 ([::]:50051, plain text, every interface)
+  localhost:50051 ([::]:50051, every interface, plain text)
 
 2 services, and reflection and health:
   bookshop.v1.Catalog (8 methods)
