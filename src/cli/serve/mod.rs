@@ -78,9 +78,6 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
     if let Some(listener) = admin {
         tokio::spawn(admin::serve(listener, Arc::clone(&reloader), server.draining()));
     }
-    if let Some(file) = &args.ready_file {
-        ready::write(file, server.addresses())?;
-    }
     introduce(
         &args,
         &Banner {
@@ -91,6 +88,10 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
             watches: args.watch,
         },
     );
+    // Last: who waits for the file finds everything done.
+    if let Some(file) = &args.ready_file {
+        ready::write(file, server.addresses())?;
+    }
     if let Some(health) = gateway.health().cloned() {
         let draining = server.draining();
         tokio::spawn(async move {
