@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 #![allow(clippy::disallowed_methods)] // prost-reflect is what we compare with.
 
-use std::{env, fs, hint::black_box, process::Command, time::Instant};
+use std::{any::Any, env, fs, hint::black_box, process::Command, time::Instant};
 
 use bytes::Bytes;
 use descant_descriptors::Schema;
@@ -39,23 +39,28 @@ fn main() {
 
 fn measure(subject: &str, path: &str) {
     let set = Bytes::from(fs::read(path).unwrap());
-    let size = set.len();
     let before = memory("VmRSS");
     let start = Instant::now();
-    let load = || match subject {
-        "descant" => drop(black_box(Schema::from_bytes(set.clone()).unwrap())),
-        _ => drop(black_box(prost_reflect::DescriptorPool::decode(set.clone()).unwrap())),
-    };
-    load();
-    let (first, peak) = (start.elapsed(), memory("VmHWM"));
+    let loaded = load(subject, &set);
+    let first = start.elapsed();
+    let (peak, after) = (memory("VmHWM"), memory("VmRSS"));
+    drop(loaded);
     let start = Instant::now();
-    (1..ROUNDS).for_each(|_| load());
+    (1..ROUNDS).for_each(|_| drop(load(subject, &set)));
     let mean = start.elapsed() / (ROUNDS - 1);
     println!(
-        "  {subject}: {} KB: first {first:.1?}, mean {mean:.1?}, peak {} KB beside the set",
-        size / 1000,
+        "  {subject}: {} KB: first {first:.1?}, mean {mean:.1?}; beside the set, at the peak {} KB, after it {} KB",
+        set.len() / 1000,
         peak.saturating_sub(before),
+        after.saturating_sub(before),
     );
+}
+
+fn load(subject: &str, set: &Bytes) -> Box<dyn Any> {
+    match subject {
+        "descant" => Box::new(black_box(Schema::from_bytes(set.clone()).unwrap())),
+        _ => Box::new(black_box(prost_reflect::DescriptorPool::decode(set.clone()).unwrap())),
+    }
 }
 
 /// A line of this process's status, in KB; 0 where there is no such file.
