@@ -94,7 +94,7 @@ impl Gateway {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let served = transport::serve_one(io, self.clone(), Arc::new(limits.clone())).await;
+        let served = transport::serve_one(io, self.clone(), Arc::new(limits.clone().bounded())).await;
         Ok(served.map_err(ErrorKind::Connection)?)
     }
 }
@@ -148,7 +148,7 @@ impl ServerBuilder {
             service: Service {
                 serve: self.gateway,
                 listeners,
-                limits: Arc::new(self.limits),
+                limits: Arc::new(self.limits.bounded()),
                 drain: Drain::new(),
                 workers: self.workers,
             },

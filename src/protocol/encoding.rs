@@ -92,7 +92,7 @@ impl Encoding {
         loop {
             let start = out.len();
             // One byte past the limit tells "exactly as much" from "more".
-            let room = (limit + 1 - start).min(CHUNK.max(start));
+            let room = (limit.saturating_add(1) - start).min(CHUNK.max(start));
             out.resize(start + room, 0);
             let read = from.read(out.get_mut(start..).unwrap_or_default());
             let read = read.map_err(|error| InflateError::Broken { coding: self, error })?;
@@ -168,6 +168,15 @@ mod tests {
             let inflated = coding.inflate(&small, 1 << 20);
             assert!(matches!(inflated, Err(InflateError::TooLarge(limit)) if limit == 1 << 20));
             assert_eq!(coding.inflate(&small, bomb.len()).unwrap().len(), bomb.len());
+        }
+    }
+
+    #[test]
+    fn a_limit_may_be_none_at_all() {
+        let message = b"All work and no play makes a dull gateway. ".repeat(1000);
+        for coding in ALL {
+            let small = coding.deflate(&message).unwrap();
+            assert_eq!(coding.inflate(&small, usize::MAX).unwrap(), message);
         }
     }
 

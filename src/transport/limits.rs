@@ -77,6 +77,33 @@ pub struct Rate {
     pub per_second: u32,
 }
 
+/// No phase lasts longer. Times are added to one another, and to `Duration::MAX` nothing can be added.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+/// RFC 9113, section 6.9.1.
+const LARGEST_WINDOW: u32 = u32::MAX >> 1;
+
+impl Limits {
+    /// The same, where what was meant as "without end" is so large that it can be counted with.
+    pub(crate) fn bounded(mut self) -> Self {
+        let bound = |time: &mut Duration| *time = LONGEST.min(*time);
+        let times = [
+            &mut self.preface,
+            &mut self.header_block,
+            &mut self.message,
+            &mut self.write_stall,
+            &mut self.grace,
+        ];
+        times.into_iter().for_each(bound);
+        self.idle.iter_mut().chain(&mut self.age).for_each(bound);
+        if let Some(Keepalive { every, timeout }) = &mut self.keepalive {
+            [every, timeout].into_iter().for_each(bound);
+        }
+        self.stream_window = LARGEST_WINDOW.min(self.stream_window);
+        self.connection_window = LARGEST_WINDOW.min(self.connection_window);
+        self
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use descant::Keepalive;
 use descant_handlers::Code;
 use h2::Reason;
 
@@ -34,6 +35,34 @@ async fn every_unit_of_a_timeout_is_known() {
         let answer = peer.send(Ask::empty(WAIT).header("grpc-timeout", timeout)).await;
         assert_eq!(answer.code(), Some(Code::DeadlineExceeded.number()), "{timeout}");
     }
+}
+
+#[tokio::test]
+async fn limits_may_be_as_good_as_none() {
+    const EVER: Duration = Duration::MAX;
+    let mut server = serve(|limits| {
+        (limits.preface, limits.header_block, limits.message) = (EVER, EVER, EVER);
+        (limits.write_stall, limits.grace) = (EVER, EVER);
+        (limits.idle, limits.age) = (Some(EVER), Some(EVER));
+        limits.keepalive = Some(Keepalive {
+            every: EVER,
+            timeout: EVER,
+        });
+        (limits.streams, limits.header_bytes) = (u32::MAX, u32::MAX);
+        (limits.stream_window, limits.connection_window) = (u32::MAX, u32::MAX);
+        (limits.message_bytes, limits.held_per_connection) = (usize::MAX, usize::MAX);
+        (limits.control_frames.burst, limits.control_frames.per_second) = (u32::MAX, u32::MAX);
+    })
+    .await;
+    let peer = server.connect().await;
+    let hi = framed(&text("hi"));
+    let mut open = peer.open(Ask::bytes(UNARY, [hi.slice(3..)])).await;
+    open.push(hi.slice(..3));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(soon(open.finish()).await.code(), Some(0));
+    drop(peer);
+    server.stop();
+    server.stopped().await;
 }
 
 #[tokio::test]
