@@ -393,6 +393,21 @@ async fn deadlines_end_calls_and_streams() {
 }
 
 #[tokio::test]
+async fn a_deadline_ends_a_stream_that_never_waits() {
+    let gateway = gateway(With(|_| {
+        Ok(Messages::generate(|tx| async move {
+            loop {
+                tx.send(Message::from_wire(Bytes::new())).await?;
+            }
+        })
+        .into())
+    }));
+    let request = post("/t.Shapes/List").header("grpc-timeout", "50m");
+    let seen = ask(&gateway, request, &enveloped(&[b""])).await;
+    assert_eq!(seen.status(), 4, "{}", seen.message());
+}
+
+#[tokio::test]
 async fn metadata_goes_both_ways_without_the_protocols_own() {
     let gateway = gateway(With(|call: Call| {
         assert_eq!(call.metadata.get("note"), Some("hi"));

@@ -138,6 +138,10 @@ struct Replies {
 impl OutboundStream for Replies {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
         let replies = &mut *self;
+        // Asked for each message: a stream that always has one at hand never gets to wait for the timer.
+        if let Some(late) = replies.deadline.exceeded() {
+            return Poll::Ready(Some(Frame::Trailers(trailers(late))));
+        }
         let next = match caught(|| replies.messages.poll_next(cx)) {
             Poll::Ready(Ok(next)) => next,
             Poll::Ready(Err(panicked)) => Some(Err(panicked)),
