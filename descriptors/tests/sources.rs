@@ -135,13 +135,19 @@ fn inflation_and_sources_together_stop_at_the_limit() {
 
 #[test]
 fn what_is_no_set_is_told_apart() {
-    let cases: [(&[u8], &str, &str); 11] = [
+    let cases: [(&[u8], &str, &str); 13] = [
         (b"", "it is empty", MAKE),
         (
             b"{\"file\": []}",
             "it looks like JSON, and a descriptor set is binary",
             MAKE,
         ),
+        (
+            b"\xef\xbb\xbf[ {\"file\": []}]",
+            "it looks like JSON, and a descriptor set is binary",
+            MAKE,
+        ),
+        (b"[package]", "it looks like text, and a descriptor set is binary", MAKE),
         (
             b"// shop\nsyntax = \"proto3\";",
             "it looks like protobuf source, not like a descriptor set",

@@ -136,12 +136,18 @@ fn text(bytes: &[u8]) -> Option<Other> {
     let start = start.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
     let lower = start.to_ascii_lowercase();
     Some(match () {
-        () if start.starts_with(['{', '[']) => Other::Json,
+        () if is_json(start) => Other::Json,
         () if start.starts_with("version https://git-lfs") => Other::LfsPointer,
         () if lower.starts_with("<!doctype") || lower.starts_with("<html") => Other::Html,
         () if start.contains("syntax =") || start.contains("edition =") || start.contains("syntax=") => Other::Proto,
         () => Other::Text,
     })
+}
+
+/// An object, or a list of objects: a bracket alone starts many another format.
+fn is_json(text: &str) -> bool {
+    let list = text.strip_prefix('[').map(str::trim_start);
+    list.unwrap_or(text).starts_with('{')
 }
 
 /// Whether it reads as a `FileDescriptorProto`: a name, and only fields that one has.
