@@ -233,7 +233,8 @@ impl FeatureSet {
         self
     }
 
-    fn with_options(self, options: &[u8], tag: u32) -> Self {
+    /// These features with those in the options of an element inside laid over them.
+    pub(crate) fn with_options(self, options: &[u8], tag: u32) -> Self {
         if options.is_empty() {
             self
         } else {
@@ -367,7 +368,8 @@ pub(crate) fn is_packable(kind: i32) -> bool {
     (1..=18).contains(&kind) && !matches!(kind, STRING | GROUP | MESSAGE | BYTES)
 }
 
-fn presence(field: &raw::Field<'_>, kind: i32, is_extension: bool, set: FeatureSet) -> Presence {
+/// Whether and how a field of this kind tells that it was set.
+pub(crate) fn presence(field: &raw::Field<'_>, kind: i32, is_extension: bool, set: FeatureSet) -> Presence {
     if field.label == Some(REPEATED) {
         return Presence::Repeated;
     }
@@ -380,7 +382,7 @@ fn presence(field: &raw::Field<'_>, kind: i32, is_extension: bool, set: FeatureS
 }
 
 /// The features that stand for what files before editions say in other ways.
-fn legacy(mut set: FeatureSet, edition: Edition, field: &raw::Field<'_>) -> FeatureSet {
+pub(crate) fn legacy(mut set: FeatureSet, edition: Edition, field: &raw::Field<'_>) -> FeatureSet {
     if field.label == Some(REQUIRED) {
         set.presence = FieldPresence::LegacyRequired;
     }

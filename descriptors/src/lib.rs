@@ -40,6 +40,7 @@
 )]
 
 mod check;
+mod codec;
 mod error;
 mod features;
 mod finding;
@@ -51,7 +52,9 @@ mod render;
 mod schema;
 mod shipped;
 mod source;
+mod table;
 
+pub use codec::{Codec, CodecError, JsonOptions, Place};
 pub use error::Error;
 pub use finding::{Finding, Severity};
 pub use schema::{

@@ -74,6 +74,8 @@ pub(crate) enum ProblemKind {
 /// A `DescriptorProto`.
 #[derive(Debug, Default)]
 pub(crate) struct Message<'a> {
+    /// As it came, to the byte.
+    pub(crate) bytes: &'a [u8],
     pub(crate) name: Option<&'a str>,
     /// The message it is nested in; none at the top level.
     pub(crate) parent: Option<u32>,
@@ -120,6 +122,8 @@ pub(crate) struct Oneof<'a> {
 /// An `EnumDescriptorProto`.
 #[derive(Debug, Default)]
 pub(crate) struct Enum<'a> {
+    /// As it came, to the byte.
+    pub(crate) bytes: &'a [u8],
     pub(crate) name: Option<&'a str>,
     /// The message it is nested in; none at the top level.
     pub(crate) parent: Option<u32>,

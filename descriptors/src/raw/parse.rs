@@ -13,6 +13,28 @@ impl<'a> File<'a> {
         Scan::run(bytes, usize::MAX).file
     }
 
+    /// Reads one message alone, without what is nested in it: the first in the arena of a file that has nothing else.
+    pub(crate) fn parse_message(bytes: &'a [u8]) -> Self {
+        let mut scan = Scan::alone();
+        scan.queue_messages(vec![bytes], None);
+        scan.message(bytes, 0);
+        scan.file
+    }
+
+    /// Reads one enum alone.
+    pub(crate) fn parse_enum(bytes: &'a [u8]) -> Self {
+        let mut scan = Scan::alone();
+        scan.enumeration(bytes, None);
+        scan.file
+    }
+
+    /// Reads one field or extension alone.
+    pub(crate) fn parse_field(bytes: &'a [u8]) -> Self {
+        let mut scan = Scan::alone();
+        scan.field(bytes, None);
+        scan.file
+    }
+
     /// Reads a file, if it has no more than `limit` elements (see [`File::elements`]). Room is made for no more than those.
     pub(crate) fn parse_up_to(bytes: &'a [u8], limit: usize) -> Option<Self> {
         let scan = Scan::run(bytes, limit);
@@ -50,6 +72,14 @@ impl<'a> Scan<'a> {
             scan.file(bytes);
         }
         scan
+    }
+
+    /// For an element of a file that was read before, with its limit.
+    fn alone() -> Self {
+        Self {
+            left: usize::MAX,
+            ..Self::default()
+        }
     }
 
     /// Counts one more element; false if that is too many.
@@ -213,6 +243,7 @@ impl<'a> Scan<'a> {
         for body in bodies {
             self.bodies.push(body);
             self.file.messages.push(Message {
+                bytes: body,
                 parent,
                 ..Message::default()
             });
@@ -223,6 +254,7 @@ impl<'a> Scan<'a> {
     fn message(&mut self, bytes: &'a [u8], own: u32) {
         const PLACE: &str = "DescriptorProto";
         let mut message = Message {
+            bytes,
             parent: self.file.messages.get(own as usize).and_then(|message| message.parent),
             ..Message::default()
         };
@@ -343,6 +375,7 @@ impl<'a> Scan<'a> {
 
     fn enumeration(&mut self, bytes: &'a [u8], parent: Option<u32>) {
         let mut found = Enum {
+            bytes,
             parent,
             ..Enum::default()
         };

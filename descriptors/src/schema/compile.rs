@@ -7,9 +7,12 @@ use hashbrown::HashTable;
 
 use super::{
     Idempotency, Syntax,
-    tables::{Extension, FileRecord, Index, MessageRecord, MethodRecord, Piece, ServiceRecord, Tables, UNKNOWN},
+    tables::{
+        EnumRecord, Extension, FileRecord, Index, MessageRecord, MethodRecord, Piece, ServiceRecord, Tables, UNKNOWN,
+    },
 };
 use crate::{
+    findings::Position,
     link::{Kind, Linked, SymbolId},
     raw::{self, Fields, Value},
 };
@@ -32,6 +35,8 @@ pub(super) fn compile(files: &[raw::File<'_>], bytes: Vec<Bytes>, linked: Linked
     };
     compiler.files();
     compiler.messages()?;
+    compiler.enums();
+    compiler.relative();
     compiler.extensions();
     compiler.services()?;
     let Compiler { mut tables, linked, .. } = compiler;
@@ -54,10 +59,15 @@ fn index(length: usize) -> u32 {
 
 /// Where `text`, which was read from `bytes`, stands in them.
 fn place(text: Option<&str>, bytes: &[u8]) -> Piece {
-    text.map_or_else(Piece::default, |text| Piece {
-        start: index(text.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr())),
-        length: index(text.len()),
-    })
+    text.map_or_else(Piece::default, |text| piece(text.as_bytes(), bytes))
+}
+
+/// Where `part` stands in `bytes`, of which it is a slice.
+fn piece(part: &[u8], bytes: &[u8]) -> Piece {
+    Piece {
+        start: index(part.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr())),
+        length: index(part.len()),
+    }
 }
 
 /// Options that stand in one piece share the file's memory.
@@ -100,7 +110,7 @@ impl<'a> Compiler<'_, 'a> {
     fn files(&mut self) {
         let Index { hasher, files, .. } = &mut self.tables.index;
         *files = HashTable::with_capacity(self.files.len());
-        let mut messages = 0;
+        let (mut messages, mut enums) = (0, 0);
         for (own, (file, bytes)) in (0u32..).zip(self.files.iter().zip(&self.bytes)) {
             self.tables.files.push(FileRecord {
                 bytes: bytes.clone(),
@@ -108,11 +118,43 @@ impl<'a> Compiler<'_, 'a> {
                 package: place(file.package, file.bytes),
                 syntax: syntax(file),
                 first_message: index(messages),
+                first_enum: index(enums),
             });
             messages += file.messages.len();
+            enums += file.enums.len();
             files.insert_unique(hasher.hash_one(file.name.unwrap_or_default()), own, |_| 0);
         }
         self.tables.messages.reserve_exact(messages);
+        self.tables.enums.reserve_exact(enums);
+    }
+
+    fn enums(&mut self) {
+        for (file, raw) in (0u32..).zip(self.files) {
+            let first = self
+                .tables
+                .files
+                .get(file as usize)
+                .map_or(0, |file| file.first_message);
+            self.tables.enums.extend(raw.enums.iter().map(|found| EnumRecord {
+                file,
+                body: piece(found.bytes, raw.bytes),
+                parent: found.parent.map_or(UNKNOWN, |parent| first + parent),
+            }));
+        }
+    }
+
+    /// Keeps what the type names that are no full names refer to: the others can be looked up again.
+    fn relative(&mut self) {
+        for ((file, raw), links) in (0u32..).zip(self.files).zip(&self.linked.files) {
+            for (field, found) in raw.fields.iter().zip(&links.types) {
+                let name = field.type_name.filter(|name| !name.starts_with('.'));
+                if let (Some(name), Some(found)) = (name, found) {
+                    let offset = place(Some(name), raw.bytes).start;
+                    self.tables.relative.push((Position { file, offset }, *found));
+                }
+            }
+        }
+        self.tables.relative.sort_unstable();
     }
 
     /// Parents come before their children, so their names are there already.
@@ -128,7 +170,12 @@ impl<'a> Compiler<'_, 'a> {
                     None => raw.package.unwrap_or_default().to_owned(),
                 };
                 let name = self.add_text(&[&joined(&around, message.name.unwrap_or_default())])?;
-                self.tables.messages.push(MessageRecord { file, name });
+                self.tables.messages.push(MessageRecord {
+                    file,
+                    name,
+                    body: piece(message.bytes, raw.bytes),
+                    parent: message.parent.map_or(UNKNOWN, |parent| index(first) + parent),
+                });
             }
         }
         Ok(())

@@ -20,6 +20,11 @@ impl MessageType {
         }
     }
 
+    /// Its index among all messages of its schema.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
     fn record(&self) -> Option<&MessageRecord> {
         self.schema.0.messages.get(self.index)
     }

@@ -9,7 +9,7 @@ mod method;
 mod nearest;
 mod service;
 mod symbol;
-mod tables;
+pub(crate) mod tables;
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -27,7 +27,7 @@ pub use symbol::{Symbol, SymbolKind};
 
 /// An immutable, compiled snapshot of all loaded descriptors. A clone costs one reference count.
 #[derive(Clone)]
-pub struct Schema(Arc<Tables>);
+pub struct Schema(pub(crate) Arc<Tables>);
 
 impl Schema {
     /// Loads from several sources, or with settings.

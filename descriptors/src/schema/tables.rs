@@ -13,18 +13,24 @@ use prost_reflect::DescriptorPool;
 use super::{Idempotency, Syntax, nearest::Known};
 use crate::{
     Error, Finding,
+    findings::Position,
     link::{Kind, Symbol, SymbolId, Symbols, Texts},
+    table::Compiled,
 };
 
 /// No message: a handle with this index answers empty names.
-pub(super) const UNKNOWN: u32 = u32::MAX;
+pub(crate) const UNKNOWN: u32 = u32::MAX;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    pub(super) files: Vec<FileRecord>,
-    pub(super) symbols: Symbols,
+    pub(crate) files: Vec<FileRecord>,
+    pub(crate) symbols: Symbols,
     /// File by file, in the order of the arena of [`crate::raw::File`].
-    pub(super) messages: Vec<MessageRecord>,
+    pub(crate) messages: Vec<MessageRecord>,
+    /// Likewise.
+    pub(crate) enums: Vec<EnumRecord>,
+    /// What type names that are no full names refer to: where the name stands, and the type. Sorted.
+    pub(crate) relative: Vec<(Position, SymbolId)>,
     /// Sorted by full name.
     pub(super) services: Vec<ServiceRecord>,
     pub(super) methods: Vec<MethodRecord>,
@@ -36,6 +42,8 @@ pub(crate) struct Tables {
     pub(super) index: Index,
     pub(super) known: Known,
     pub(super) pool: OnceLock<Result<DescriptorPool, Error>>,
+    /// What the codec has compiled so far.
+    pub(crate) compiled: Compiled,
 }
 
 /// Hash tables over the records, which hold the names themselves.
@@ -48,27 +56,42 @@ pub(super) struct Index {
 
 /// A stretch of the bytes of a file or of [`Tables::text`].
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Piece {
-    pub(super) start: u32,
-    pub(super) length: u32,
+pub(crate) struct Piece {
+    pub(crate) start: u32,
+    pub(crate) length: u32,
 }
 
 #[derive(Debug)]
-pub(super) struct FileRecord {
+pub(crate) struct FileRecord {
     /// As they were loaded.
-    pub(super) bytes: Bytes,
+    pub(crate) bytes: Bytes,
     pub(super) name: Piece,
     pub(super) package: Piece,
-    pub(super) syntax: Syntax,
+    pub(crate) syntax: Syntax,
     /// How many messages the files before it have.
     pub(super) first_message: u32,
+    /// How many enums the files before it have.
+    pub(super) first_enum: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct MessageRecord {
-    pub(super) file: u32,
+pub(crate) struct MessageRecord {
+    pub(crate) file: u32,
     /// Full name, in [`Tables::text`].
-    pub(super) name: Piece,
+    pub(crate) name: Piece,
+    /// Its `DescriptorProto`, in the bytes of its file.
+    pub(crate) body: Piece,
+    /// The message it is nested in; [`UNKNOWN`] at the top level.
+    pub(crate) parent: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EnumRecord {
+    pub(crate) file: u32,
+    /// Its `EnumDescriptorProto`, in the bytes of its file.
+    pub(crate) body: Piece,
+    /// The message it is nested in; [`UNKNOWN`] at the top level.
+    pub(crate) parent: u32,
 }
 
 #[derive(Debug)]
@@ -96,14 +119,14 @@ pub(super) struct MethodRecord {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Extension {
+pub(crate) struct Extension {
     pub(super) extendee: SymbolId,
-    pub(super) number: i32,
-    pub(super) id: SymbolId,
+    pub(crate) number: i32,
+    pub(crate) id: SymbolId,
 }
 
 impl Piece {
-    fn range(self) -> Range<usize> {
+    pub(crate) fn range(self) -> Range<usize> {
         let start = self.start as usize;
         start..start + self.length as usize
     }
@@ -117,7 +140,7 @@ impl FileRecord {
 }
 
 impl Tables {
-    pub(super) fn text(&self, piece: Piece) -> &str {
+    pub(crate) fn text(&self, piece: Piece) -> &str {
         self.text.get(piece.range()).unwrap_or_default()
     }
 
@@ -132,7 +155,7 @@ impl Tables {
     }
 
     /// A symbol by its full name; packages are none.
-    pub(super) fn symbol(&self, full_name: &str) -> Option<SymbolId> {
+    pub(crate) fn symbol(&self, full_name: &str) -> Option<SymbolId> {
         let id = self.symbols.find(self, full_name)?;
         let symbol = self.symbols.get(id)?;
         (symbol.kind != Kind::Package).then_some(id)
@@ -157,19 +180,25 @@ impl Tables {
     }
 
     /// The index of a message among all messages; `None` if the symbol is of another kind.
-    pub(super) fn message_index(&self, symbol: &Symbol) -> Option<u32> {
+    pub(crate) fn message_index(&self, symbol: &Symbol) -> Option<u32> {
         let file = self.files.get(symbol.file as usize)?;
         (symbol.kind == Kind::Message).then(|| file.first_message + symbol.index)
     }
 
+    /// The index of an enum among all enums; `None` if the symbol is of another kind.
+    pub(crate) fn enum_index(&self, symbol: &Symbol) -> Option<u32> {
+        let file = self.files.get(symbol.file as usize)?;
+        (symbol.kind == Kind::Enum).then(|| file.first_enum + symbol.index)
+    }
+
     /// A message by its full name: its index and its symbol.
-    pub(super) fn message(&self, full_name: &str) -> Option<(u32, SymbolId)> {
+    pub(crate) fn message(&self, full_name: &str) -> Option<(u32, SymbolId)> {
         let id = self.symbol(full_name)?;
         let index = self.message_index(&self.symbols.get(id)?)?;
         Some((index, id))
     }
 
-    pub(super) fn extensions_of(&self, extendee: SymbolId) -> &[Extension] {
+    pub(crate) fn extensions_of(&self, extendee: SymbolId) -> &[Extension] {
         let start = self
             .extensions
             .partition_point(|extension| extension.extendee < extendee);

@@ -1,0 +1,191 @@
+//! Wire bytes to JSON and back, straight along the tables: no tree of values in between.
+//!
+//! ```text
+//! wire -> to_json (straight, else indexed) -> print -> JSON
+//! JSON -> to_wire (reader -> members, scalars, well-known types -> writer) -> wire
+//! ```
+//!
+//! Source: ProtoJSON, <https://protobuf.dev/programming-guides/json/>, and protobuf's conformance suite where that is
+//! silent.
+
+#![allow(clippy::unnecessary_box_returns)] // Faults travel boxed: results are one or two words wide.
+
+mod error;
+mod mask;
+mod normal;
+mod options;
+mod print;
+mod scratch;
+mod time;
+mod to_json;
+mod to_wire;
+mod wire;
+
+use std::fmt;
+
+use self::{
+    error::Fault,
+    normal::Normal,
+    scratch::Scratch,
+    to_json::{DEPTH, ToJson},
+    to_wire::{FromJson, Writer},
+};
+use crate::MessageType;
+
+pub use error::{CodecError, Place};
+pub use options::JsonOptions;
+
+/// Offsets into a message are kept in 32 bits; the output may be several times as long.
+const LONGEST: usize = 256 << 20;
+
+/// Converts messages between wire bytes and JSON.
+///
+/// It owns the buffers that a conversion needs, and appends to one that the caller owns. So a codec that is kept
+/// allocates nothing once its buffers have grown. It serves messages of any schema, one after another.
+///
+/// ```
+/// use descant_descriptors::{Builtin, Codec, Schema};
+///
+/// let schema = Schema::builder().builtin(Builtin::Health).build()?;
+/// let request = schema.message("grpc.health.v1.HealthCheckRequest").ok_or("no such message")?;
+/// let (mut codec, mut wire, mut json) = (Codec::default(), Vec::new(), Vec::new());
+/// codec.json_to_wire(&request, br#"{"service": "a.B"}"#, &mut wire)?;
+/// assert_eq!(wire, b"\x0a\x03a.B");
+/// codec.wire_to_json(&request, &wire, &mut json)?;
+/// assert_eq!(json, br#"{"service":"a.B"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Default)]
+pub struct Codec {
+    options: JsonOptions,
+    scratch: Scratch,
+    /// Compact JSON, before it is indented.
+    compact: Vec<u8>,
+    unknown: u64,
+}
+
+impl Codec {
+    /// A codec with these settings.
+    pub fn new(options: JsonOptions) -> Self {
+        Self {
+            options,
+            ..Self::default()
+        }
+    }
+
+    /// Its settings.
+    pub fn options(&self) -> &JsonOptions {
+        &self.options
+    }
+
+    /// How many fields the last [`Codec::wire_to_json`] left out because they are unknown: JSON has no form for them.
+    pub fn unknown_fields(&self) -> u64 {
+        self.unknown
+    }
+
+    /// Appends the JSON form of a message to `json`. After an error `json` is as it was.
+    ///
+    /// Whatever is legal on the wire is rendered: fields in any order and messages in pieces too.
+    pub fn wire_to_json(&mut self, message: &MessageType, wire: &[u8], json: &mut Vec<u8>) -> Result<(), CodecError> {
+        let start = json.len();
+        let result = if self.options.pretty {
+            let mut compact = std::mem::take(&mut self.compact);
+            compact.clear();
+            let result = self.render(message, wire, &mut compact);
+            if result.is_ok() {
+                print::pretty(&compact, json);
+            }
+            self.compact = compact;
+            result
+        } else {
+            self.render(message, wire, json)
+        };
+        result.map_err(|fault| {
+            json.truncate(start);
+            fault.on_wire()
+        })
+    }
+
+    fn render(&mut self, message: &MessageType, wire: &[u8], out: &mut Vec<u8>) -> Result<(), Box<Fault>> {
+        check_length(wire)?;
+        self.scratch.keys.clear();
+        self.scratch.occurrences.clear();
+        let mut walk = ToJson {
+            tables: &message.schema().0,
+            input: wire,
+            most: out.len().saturating_add(self.options.limit),
+            out,
+            scratch: &mut self.scratch,
+            options: &self.options,
+            depth: DEPTH,
+            unknown: 0,
+            keeps_unknown: false,
+        };
+        let result = walk.run(index(message));
+        self.unknown = walk.unknown;
+        result
+    }
+
+    /// Appends the same message in canonical form to `out`, and so tells whether it is one. After an error `out` is as it was.
+    ///
+    /// Fields stand in the order of their numbers, each once, lists packed as the schema says; unknown fields follow.
+    pub fn normalize(&mut self, message: &MessageType, wire: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
+        let start = out.len();
+        let result = check_length(wire).and_then(|()| {
+            self.scratch.keys.clear();
+            self.scratch.occurrences.clear();
+            self.scratch.gaps.clear();
+            let walk = ToJson {
+                tables: &message.schema().0,
+                input: wire,
+                most: usize::MAX,
+                out: &mut self.compact,
+                scratch: &mut self.scratch,
+                options: &self.options,
+                depth: DEPTH,
+                unknown: 0,
+                keeps_unknown: true,
+            };
+            let writer = Writer::new(out);
+            Normal { walk, writer }.run(index(message))
+        });
+        result.map_err(|fault| {
+            out.truncate(start);
+            fault.on_wire()
+        })
+    }
+
+    /// Appends the wire form of a message to `wire`. After an error `wire` is as it was.
+    pub fn json_to_wire(&mut self, message: &MessageType, json: &[u8], wire: &mut Vec<u8>) -> Result<(), CodecError> {
+        let start = wire.len();
+        let result = check_length(json).and_then(|()| {
+            let tables = &message.schema().0;
+            FromJson::new(tables, json, wire, &mut self.scratch, &self.options).run(index(message))
+        });
+        result.map_err(|fault| {
+            wire.truncate(start);
+            fault.in_text(json)
+        })
+    }
+}
+
+fn check_length(input: &[u8]) -> Result<(), Box<Fault>> {
+    if input.len() <= LONGEST {
+        Ok(())
+    } else {
+        Err(Fault::new(format!("the message is longer than {LONGEST} bytes"), 0))
+    }
+}
+
+/// The index of a message among all messages of its schema.
+fn index(message: &MessageType) -> u32 {
+    u32::try_from(message.index()).unwrap_or(u32::MAX)
+}
+
+impl fmt::Debug for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Codec")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

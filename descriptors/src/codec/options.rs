@@ -1,0 +1,39 @@
+//! How JSON is written and read.
+
+/// Settings of ProtoJSON. The defaults are its own.
+#[allow(clippy::struct_excessive_bools)] // Each is a setting of its own, named by the specification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JsonOptions {
+    /// Write fields that are not set, where they have no presence: numbers as 0, lists as `[]`.
+    pub emit_defaults: bool,
+    /// Write `field_name` instead of `fieldName`. Both are read.
+    pub proto_names: bool,
+    /// Write enums by number. Both are read.
+    pub enums_as_numbers: bool,
+    /// Write 64-bit integers without quotes. Both are read.
+    pub integers_as_numbers: bool,
+    /// Skip unknown members and unknown names of enum values instead of refusing them.
+    pub ignore_unknown: bool,
+    /// Write `"[REDACTED]"` for fields with the option `debug_redact`: for logs and captures.
+    pub redact: bool,
+    /// Write one member a line, indented by two blanks a level.
+    pub pretty: bool,
+    /// How many bytes are written at most. Default: 64 MiB. A few bytes of wire can stand for many of JSON.
+    pub limit: usize,
+}
+
+impl Default for JsonOptions {
+    fn default() -> Self {
+        Self {
+            emit_defaults: false,
+            proto_names: false,
+            enums_as_numbers: false,
+            integers_as_numbers: false,
+            ignore_unknown: false,
+            redact: false,
+            pretty: false,
+            limit: 64 << 20,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Prints JSON values: strings, numbers, bytes.
+//!
+//! Source: RFC 8259; ProtoJSON, <https://protobuf.dev/programming-guides/json/>.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+/// Prints a string. `false`: it is not UTF-8, and nothing useful was printed.
+#[inline]
+#[must_use]
+pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    if is_plain(text) {
+        out.extend_from_slice(text);
+    } else if !escaped(out, text) {
+        return false;
+    }
+    out.push(b'"');
+    true
+}
+
+/// Whether every byte may stand in a JSON string as it is, and is ASCII.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    let (chunks, rest) = text.as_chunks::<16>();
+    let mut odd = false;
+    for chunk in chunks {
+        // No early way out: this becomes vector code.
+        odd |= chunk.iter().fold(false, |odd, byte| odd | is_odd(*byte));
+    }
+    rest.iter().fold(odd, |odd, byte| odd | is_odd(*byte)) ^ true
+}
+
+#[inline]
+const fn is_odd(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\' || byte >= 0x80
+}
+
+fn escaped(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    if std::str::from_utf8(text).is_err() {
+        return false;
+    }
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| escape(*byte) != 0) {
+        let (plain, after) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = after.split_first() else {
+            break;
+        };
+        match escape(*byte) {
+            b'u' => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(*byte >> 4), hex(*byte & 15)]),
+            letter => out.extend_from_slice(&[b'\\', letter]),
+        }
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+    true
+}
+
+/// What stands behind the backslash for this byte; 0: it stands for itself.
+#[inline]
+const fn escape(byte: u8) -> u8 {
+    match byte {
+        b'"' => b'"',
+        b'\\' => b'\\',
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        8 => b'b',
+        12 => b'f',
+        0..0x20 => b'u',
+        _ => 0,
+    }
+}
+
+const fn hex(digit: u8) -> u8 {
+    if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }
+}
+
+#[inline]
+pub(super) fn integer(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// A 64-bit integer: in quotes, since JavaScript's numbers have 53 bits.
+#[inline]
+pub(super) fn long(out: &mut Vec<u8>, number: impl itoa::Integer, bare: bool) {
+    if bare {
+        return integer(out, number);
+    }
+    out.push(b'"');
+    integer(out, number);
+    out.push(b'"');
+}
+
+pub(super) fn double(out: &mut Vec<u8>, number: f64) {
+    if number.is_finite() {
+        let mut buffer = zmij::Buffer::new();
+        shortest(out, buffer.format_finite(number));
+    } else {
+        not_finite(out, number.is_nan(), number > 0.0);
+    }
+}
+
+pub(super) fn float(out: &mut Vec<u8>, number: f32) {
+    if number.is_finite() {
+        let mut buffer = zmij::Buffer::new();
+        shortest(out, buffer.format_finite(number));
+    } else {
+        not_finite(out, number.is_nan(), number > 0.0);
+    }
+}
+
+/// The shortest digits that read back to the same number; `1.0` as `1`.
+fn shortest(out: &mut Vec<u8>, digits: &str) {
+    out.extend_from_slice(digits.strip_suffix(".0").unwrap_or(digits).as_bytes());
+}
+
+fn not_finite(out: &mut Vec<u8>, nan: bool, positive: bool) {
+    out.extend_from_slice(match (nan, positive) {
+        (true, _) => b"\"NaN\"",
+        (_, true) => b"\"Infinity\"",
+        (_, false) => b"\"-Infinity\"",
+    });
+}
+
+/// Bytes as base64 with padding.
+pub(super) fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let room = out.get_mut(start..).unwrap_or_default();
+    let written = STANDARD.encode_slice(bytes, room).unwrap_or_default();
+    out.truncate(start + written);
+    out.push(b'"');
+}
+
+/// Indents compact JSON by two blanks a level.
+pub(super) fn pretty(compact: &[u8], out: &mut Vec<u8>) {
+    let mut depth = 0usize;
+    let mut bytes = compact.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => {
+                out.push(byte);
+                while let Some(byte) = bytes.next() {
+                    out.push(byte);
+                    match byte {
+                        b'"' => break,
+                        b'\\' => out.extend(bytes.next()),
+                        _ => {}
+                    }
+                }
+            }
+            b'{' | b'[' => {
+                out.push(byte);
+                if let Some(end) = bytes.next_if(|next| matches!(next, b'}' | b']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    line(out, depth);
+                }
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                line(out, depth);
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                line(out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            _ => out.push(byte),
+        }
+    }
+}
+
+fn line(out: &mut Vec<u8>, depth: usize) {
+    out.push(b'\n');
+    out.resize(out.len() + 2 * depth, b' ');
+}

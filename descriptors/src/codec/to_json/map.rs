@@ -1,0 +1,189 @@
+//! Maps in canonical order: entries of one key and one value.
+
+use super::{
+    super::{
+        error::{Step, Stop},
+        print,
+        scratch::MapKey,
+        wire::{self, Raw},
+    },
+    Field, ToJson, Walk,
+};
+use crate::table::{Kind, MessageTable};
+
+/// Up to this many keys that are in no order are compared each with each.
+const FEW: usize = 16;
+
+/// A map's entry: the fields of its key and of its value.
+pub(in crate::codec) struct Entry<'a> {
+    pub(in crate::codec) table: &'a MessageTable,
+    pub(in crate::codec) key: &'a Field,
+    pub(in crate::codec) value: &'a Field,
+}
+
+/// How far a map is.
+struct Run {
+    /// Where its keys begin in the scratch.
+    base: usize,
+    /// How many entries were written.
+    count: usize,
+    /// Each key was larger than the one before it.
+    sorted: bool,
+}
+
+impl<'a> ToJson<'a, '_> {
+    pub(in crate::codec) fn entry(&self, field: &Field) -> Walk<Entry<'a>> {
+        let table = self.tables.table(field.child);
+        match &*table.fields {
+            [key, value] => Ok(Entry { table, key, value }),
+            _ => Err(self.fault(self.input, "the map's descriptor is no map entry")),
+        }
+    }
+
+    /// A run of entries of one map, whose first tag was read.
+    pub(super) fn map(&mut self, field: &'a Field, rest: &mut &'a [u8]) -> Walk {
+        let entry = self.entry(field)?;
+        let mut run = Run {
+            base: self.scratch.keys.len(),
+            count: 0,
+            sorted: true,
+        };
+        self.out.push(b'{');
+        loop {
+            let before = *rest;
+            let bytes = wire::bytes(rest).map_err(|error| self.unreadable(before, error))?;
+            self.straight_entry(&entry, bytes, &mut run)?;
+            let mut after = *rest;
+            match wire::tag(&mut after) {
+                Ok((number, wire)) if number == field.number && wire == field.kind.wire_type() => *rest = after,
+                _ => break,
+            }
+        }
+        self.scratch.keys.truncate(run.base);
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    fn straight_entry(&mut self, entry: &Entry<'a>, bytes: &'a [u8], run: &mut Run) -> Walk {
+        let mut rest = bytes;
+        let key = self
+            .optional(entry.key, &mut rest)?
+            .unwrap_or_else(|| Raw::zero(entry.key.kind));
+        self.remember(entry.key, key, run)?;
+        let start = (self.out.len(), run.count);
+        self.comma(&mut run.count, rest)?;
+        self.map_key(entry.key, key, bytes)?;
+        let known = self
+            .entry_value(entry.value, &mut rest)
+            .map_err(|stop| stop.within(|| key_step(entry.key, key)))?;
+        if !rest.is_empty() {
+            return Err(Stop::Detour);
+        }
+        if !known {
+            self.out.truncate(start.0);
+            run.count = start.1;
+            self.scratch.keys.pop();
+        }
+        Ok(())
+    }
+
+    /// The field, if it comes next.
+    fn optional(&mut self, field: &'a Field, rest: &mut &'a [u8]) -> Walk<Option<Raw<'a>>> {
+        let before = *rest;
+        match wire::tag(rest) {
+            Ok((number, wire)) if number == field.number && wire == field.kind.wire_type() => wire::value(rest, wire)
+                .map(Some)
+                .map_err(|error| self.unreadable(before, error)),
+            _ => {
+                *rest = before;
+                Ok(None)
+            }
+        }
+    }
+
+    /// `false`: it is no value of the enum, so the whole entry counts as unknown.
+    fn entry_value(&mut self, field: &'a Field, rest: &mut &'a [u8]) -> Walk<bool> {
+        let before = *rest;
+        if field.kind.is_message() {
+            let bytes = self.optional(field, rest)?.map_or(&[][..], Raw::bytes);
+            self.message(field.child, bytes)?;
+            return Ok(true);
+        }
+        let value = self.optional(field, rest)?.unwrap_or_else(|| Raw::zero(field.kind));
+        if !self.accepts(field, value) {
+            return Ok(false);
+        }
+        self.scalar(field, value, before)?;
+        Ok(true)
+    }
+
+    /// Notes a key, unless it may have come before: then it's a case for the other walk.
+    fn remember(&mut self, field: &Field, key: Raw<'a>, run: &mut Run) -> Walk {
+        let word = self.key_word(field, key);
+        let before = self.scratch.keys.get(run.base..).unwrap_or_default();
+        let ascends = before
+            .last()
+            .is_none_or(|last| self.compare(field, last.word, word).is_lt());
+        run.sorted &= ascends;
+        if !run.sorted {
+            let twice = |other: &MapKey| self.compare(field, other.word, word).is_eq();
+            if before.len() > FEW || before.iter().any(twice) {
+                return Err(Stop::Detour);
+            }
+        }
+        self.scratch.keys.push(MapKey { word, entry: 0 });
+        Ok(())
+    }
+
+    /// A key as one word: a number, or where its text stands.
+    pub(super) fn key_word(&self, field: &Field, key: Raw<'a>) -> u64 {
+        match field.kind {
+            Kind::String => {
+                let (start, length) = (self.offset(key.bytes()) as u64, key.bytes().len() as u64);
+                (start << 32) | (start + length)
+            }
+            Kind::Int32 | Kind::Uint32 | Kind::Sint32 => u64::from(key.uint32()),
+            Kind::Bool => u64::from(key.bits() != 0),
+            _ => key.bits(),
+        }
+    }
+
+    pub(super) fn compare(&self, field: &Field, one: u64, other: u64) -> std::cmp::Ordering {
+        if field.kind == Kind::String {
+            self.key_text(one).cmp(self.key_text(other))
+        } else {
+            one.cmp(&other)
+        }
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // The halves of the word.
+    fn key_text(&self, word: u64) -> &'a [u8] {
+        self.slice((word >> 32) as u32, word as u32)
+    }
+
+    /// A key and the colon behind it: names of members are strings.
+    pub(super) fn map_key(&mut self, field: &Field, key: Raw<'a>, place: &[u8]) -> Walk {
+        match field.kind {
+            Kind::String => self.scalar(field, key, place)?,
+            Kind::Int64 | Kind::Sfixed64 => print::long(self.out, key.int64(), false),
+            Kind::Uint64 | Kind::Fixed64 => print::long(self.out, key.bits(), false),
+            Kind::Sint64 => print::long(self.out, wire::unzigzag(key.bits()), false),
+            _ => {
+                self.out.push(b'"');
+                self.number(field, key);
+                self.out.push(b'"');
+            }
+        }
+        self.out.push(b':');
+        Ok(())
+    }
+}
+
+/// The step of a report's path that leads to an entry.
+pub(super) fn key_step(field: &Field, key: Raw<'_>) -> Step {
+    Step::Key(match key {
+        Raw::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Raw::Bits(bits) if field.kind == Kind::Bool => (bits != 0).to_string(),
+        Raw::Bits(bits) => bits.to_string(),
+    })
+}

@@ -1,0 +1,218 @@
+//! Wire -> JSON.
+//!
+//! Two walks render the same JSON. The [`straight`] one takes fields as they come, in one pass, and stops as soon as
+//! that would be wrong: a field that comes again, fields out of order, a oneof that changes its mind, entries of a
+//! map with one key. Then the [`indexed`] one starts over: it first notes where the fields of a message are, sorts
+//! them, and renders from that. So bytes in canonical order pay for nothing, and no bytes are read more than twice.
+
+mod any;
+mod check;
+mod indexed;
+mod known;
+mod map;
+mod straight;
+mod value;
+
+use super::{
+    JsonOptions,
+    error::{Fault, Step, Stop, unreadable},
+    scratch::Scratch,
+    wire::{self, Raw},
+};
+use crate::{
+    raw::WireError,
+    schema::tables::Tables,
+    table::{Field, Known, MessageTable, Shape, WireType},
+};
+
+/// How deep messages may nest. Source: `RecursionLimit` of protobuf's runtimes.
+pub(super) const DEPTH: u32 = 100;
+
+pub(super) use any::type_name;
+pub(super) use map::Entry;
+
+pub(super) type Walk<T = ()> = Result<T, Stop>;
+
+/// One conversion.
+pub(super) struct ToJson<'a, 'o> {
+    pub(super) tables: &'a Tables,
+    /// The whole message.
+    pub(super) input: &'a [u8],
+    pub(super) out: &'o mut Vec<u8>,
+    pub(super) scratch: &'o mut Scratch,
+    pub(super) options: &'o JsonOptions,
+    /// How long the output may become.
+    pub(super) most: usize,
+    /// How much deeper it may go.
+    pub(super) depth: u32,
+    /// How many fields were left out because they are unknown.
+    pub(super) unknown: u64,
+    /// Whether unknown fields are noted.
+    pub(super) keeps_unknown: bool,
+}
+
+/// Where a message stands in the input.
+#[derive(Clone, Copy)]
+pub(super) enum Body<'a> {
+    /// In one piece.
+    One(&'a [u8]),
+    /// In several, noted from the first to before the last in the scratch.
+    Many(usize, usize),
+}
+
+impl<'a> ToJson<'a, '_> {
+    /// Renders the input, which is a message of that index.
+    pub(super) fn run(&mut self, message: u32) -> Result<(), Box<Fault>> {
+        let (start, depth) = (self.out.len(), self.depth);
+        let result = match self.message(message, self.input) {
+            Err(Stop::Detour) => {
+                self.out.truncate(start);
+                (self.depth, self.unknown) = (depth, 0);
+                self.scratch.keys.clear();
+                self.scratch.occurrences.clear();
+                self.sorted_message(message, Body::One(self.input))
+            }
+            done => done,
+        };
+        match result {
+            Ok(()) => Ok(()),
+            Err(Stop::Fault(fault)) => Err(fault),
+            Err(Stop::Detour) => Err(Fault::new("the message can't be rendered", 0)),
+        }
+    }
+
+    /// An error at the byte of the input where `rest` begins.
+    #[cold]
+    pub(super) fn fault(&self, rest: &[u8], what: impl Into<String>) -> Stop {
+        Stop::Fault(Fault::new(what, self.offset(rest)))
+    }
+
+    #[cold]
+    fn unreadable(&self, rest: &[u8], error: WireError) -> Stop {
+        self.fault(rest, unreadable(error))
+    }
+
+    /// Where a slice of the input begins.
+    fn offset(&self, part: &[u8]) -> usize {
+        let offset = part.as_ptr().addr().wrapping_sub(self.input.as_ptr().addr());
+        offset.min(self.input.len())
+    }
+
+    /// The slice between two offsets of the input.
+    fn slice(&self, start: u32, end: u32) -> &'a [u8] {
+        self.input.get(start as usize..end as usize).unwrap_or_default()
+    }
+
+    /// One level deeper.
+    #[inline]
+    pub(super) fn enter(&mut self, rest: &[u8]) -> Walk {
+        match self.depth.checked_sub(1) {
+            Some(depth) => self.depth = depth,
+            None => return Err(self.fault(rest, format!("messages nest more than {DEPTH} deep"))),
+        }
+        if self.out.len() > self.most {
+            return Err(self.too_long(rest));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        self.depth += 1;
+    }
+
+    #[cold]
+    fn too_long(&self, rest: &[u8]) -> Stop {
+        self.fault(
+            rest,
+            format!("the JSON is longer than the limit of {} bytes", self.options.limit),
+        )
+    }
+
+    /// A value that can't be told from its wire type: passes over it.
+    #[cold]
+    fn pass(&mut self, number: u32, wire: WireType, rest: &mut &'a [u8]) -> Walk {
+        self.unknown += 1;
+        let before = *rest;
+        wire::skip(rest, number, wire, self.depth).map_err(|error| self.unreadable(before, error))
+    }
+
+    /// Writes the name of a member, with the comma before it unless it is the first.
+    #[inline]
+    fn key(&mut self, table: &'a MessageTable, field: &Field, first: &mut bool) {
+        let key = table.key(field, self.options.proto_names);
+        let from = usize::from(std::mem::take(first));
+        self.out.extend_from_slice(key.get(from..).unwrap_or_default());
+    }
+
+    /// Writes the fields at these places of the table that are written even where they are not set.
+    fn defaults(&mut self, table: &'a MessageTable, places: std::ops::Range<usize>, first: &mut bool) {
+        for field in table.fields.get(places).unwrap_or_default() {
+            if field.implicit || field.shape != Shape::Single {
+                self.key(table, field, first);
+                self.default_value(field);
+            }
+        }
+    }
+
+    fn default_value(&mut self, field: &Field) {
+        match field.shape {
+            Shape::Map => self.out.extend_from_slice(b"{}"),
+            Shape::Repeated => self.out.extend_from_slice(b"[]"),
+            // Zero has a form in every kind, so this can't fail.
+            Shape::Single => drop(self.scalar(field, Raw::zero(field.kind), self.input)),
+        }
+    }
+
+    fn redacted(&mut self) {
+        self.out.extend_from_slice(b"\"[REDACTED]\"");
+    }
+
+    /// The last value of the first and of the second field of a message whose fields are single scalars.
+    pub(super) fn pair(&mut self, table: &'a MessageTable, body: Body<'a>) -> Walk<[Option<Raw<'a>>; 2]> {
+        let mut found = [None; 2];
+        match body {
+            Body::One(bytes) => self.pair_of(table, bytes, &mut found)?,
+            Body::Many(from, to) => {
+                for at in from..to {
+                    let bytes = self.piece(at);
+                    self.pair_of(table, bytes, &mut found)?;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn pair_of(&mut self, table: &'a MessageTable, bytes: &'a [u8], found: &mut [Option<Raw<'a>>; 2]) -> Walk {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let before = rest;
+            let (number, wire) = wire::tag(&mut rest).map_err(|error| self.unreadable(before, error))?;
+            let place = table.place(number);
+            let known = place.filter(|place| {
+                table
+                    .fields
+                    .get(*place)
+                    .is_some_and(|field| field.kind.wire_type() == wire)
+            });
+            match known.and_then(|place| found.get_mut(place)) {
+                Some(slot) if wire != WireType::StartGroup => {
+                    *slot = Some(wire::value(&mut rest, wire).map_err(|error| self.unreadable(before, error))?);
+                }
+                _ => self.pass(number, wire, &mut rest)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A piece of a message that was noted.
+    pub(super) fn piece(&self, at: usize) -> &'a [u8] {
+        let noted = self.scratch.occurrences.get(at).copied();
+        noted.map_or(&[], |noted| self.slice(noted.start, noted.end))
+    }
+}
+
+/// The step of a report's path that leads to a field.
+pub(super) fn field_step(table: &MessageTable, field: &Field) -> Step {
+    Step::Field(table.json_name(field).to_owned())
+}

@@ -1,0 +1,177 @@
+//! `google.protobuf.Any`: an object with the member `@type`.
+
+use super::{FromJson, Known, MessageTable, Walk, scalar::decode_base64};
+use crate::codec::{error::shown, to_json::type_name};
+
+/// What an object that stands in an `Any` has had besides the fields of its message.
+#[derive(Default)]
+pub(super) struct AnyMember {
+    typed: bool,
+    /// The bytes of the message as base64, which stand for all its fields.
+    value: bool,
+    /// How long the output was before the message.
+    start: usize,
+    /// A member `value` may be the message's bytes.
+    opaque: bool,
+}
+
+impl AnyMember {
+    pub(super) fn is_opaque(&self) -> bool {
+        self.value
+    }
+}
+
+const TYPE_URL: u64 = 1 << 3 | 2;
+const VALUE: u64 = 2 << 3 | 2;
+
+impl<'a> FromJson<'a, '_> {
+    /// The fields of an `Any`.
+    pub(super) fn any(&mut self) -> Walk {
+        if self.reader.peek() != Some(b'{') {
+            return Err(self.reader.unexpected("an object"));
+        }
+        let start = self.reader.rest;
+        if !self.find_type()? {
+            self.reader.advance(1);
+            return self
+                .reader
+                .expect(b'}', "the member \"@type\" among those of a google.protobuf.Any");
+        }
+        let url = self.reader.string("a type URL", &mut self.scratch.text)?;
+        let url = url.bytes(&self.scratch.text);
+        self.writer.varint(TYPE_URL);
+        self.writer.bytes(url);
+        let Some(name) = type_name(url).filter(|name| !name.is_empty()) else {
+            let what = format!(
+                "{} is no type URL, such as \"type.googleapis.com/pkg.Message\"",
+                shown(url)
+            );
+            return Err(self.reader.fault(what));
+        };
+        let known = self.tables.message(name);
+        self.reader.rest = start;
+        let mark = self.mark();
+        self.writer.varint(VALUE);
+        let part = self.begin();
+        match known {
+            None => self.opaque()?,
+            Some((index, _)) => {
+                let table = self.tables.table(index);
+                self.enter()?;
+                if table.known == Known::No {
+                    self.typed(index, table)?;
+                } else {
+                    self.special(table)?;
+                }
+                self.leave();
+            }
+        }
+        if self.writer.is_empty(&part) {
+            self.back(&mark);
+        } else {
+            self.finish(&part);
+        }
+        Ok(())
+    }
+
+    /// Goes to the value of the member `@type`. `false`: there is none.
+    fn find_type(&mut self) -> Walk<bool> {
+        let start = self.reader.rest;
+        self.reader.advance(1);
+        let mut more = !self.reader.take(b'}');
+        while more {
+            let name = self.reader.string("the name of a member", &mut self.scratch.text)?;
+            let found = name.bytes(&self.scratch.text) == b"@type";
+            self.reader.expect(b':', "`:`")?;
+            if found {
+                self.reader.peek();
+                return Ok(true);
+            }
+            self.reader.skip(self.depth, &mut self.scratch.text)?;
+            more = self.reader.more(b'}', "`,` or `}`")?;
+        }
+        self.reader.rest = start;
+        Ok(false)
+    }
+
+    fn typed(&mut self, index: u32, table: &'a MessageTable) -> Walk {
+        let mut any = AnyMember {
+            start: self.writer.out.len(),
+            opaque: table.named(b"value").is_none(),
+            ..AnyMember::default()
+        };
+        self.object(index, table, Some(&mut any))
+    }
+
+    /// A member of an ordinary message in an `Any` that is none of its fields. `false`: it is unknown.
+    pub(super) fn any_member(&mut self, name: &[u8], any: &mut AnyMember) -> Walk<bool> {
+        let opaque = any.opaque && name == b"value" && self.writer.out.len() == any.start;
+        if name == b"@type" {
+            if std::mem::replace(&mut any.typed, true) {
+                return Err(self.reader.fault("the member \"@type\" is there twice"));
+            }
+            self.reader.expect(b':', "`:`")?;
+            self.reader.string("a type URL", &mut self.scratch.text)?;
+            return Ok(true);
+        }
+        if !opaque {
+            return Ok(false);
+        }
+        self.reader.expect(b':', "`:`")?;
+        self.base64()?;
+        // From here on only `@type` may come: the bytes are the whole message.
+        any.opaque = false;
+        any.value = true;
+        Ok(true)
+    }
+
+    /// The member `value` of a well-known type.
+    fn special(&mut self, table: &'a MessageTable) -> Walk {
+        self.pair(|walk| walk.known(table))
+    }
+
+    /// The member `value` of a message whose type is not loaded: its bytes.
+    fn opaque(&mut self) -> Walk {
+        self.pair(Self::base64)
+    }
+
+    fn base64(&mut self) -> Walk {
+        self.reader.peek();
+        let before = self.reader.rest;
+        let text = self.reader.string("a string of base64", &mut self.scratch.text)?;
+        if decode_base64(self.writer.out, text.bytes(&self.scratch.text)) {
+            return Ok(());
+        }
+        self.reader.rest = before;
+        Err(self.reader.fault("this is no base64"))
+    }
+
+    /// An object of `@type` and `value`.
+    fn pair(&mut self, value: impl Fn(&mut Self) -> Walk) -> Walk {
+        self.reader.expect(b'{', "an object")?;
+        let (mut typed, mut valued) = (false, false);
+        loop {
+            self.reader.peek();
+            let before = self.reader.rest;
+            let name = self.reader.string("the name of a member", &mut self.scratch.text)?;
+            let name = name.bytes(&self.scratch.text);
+            let (is_type, is_value) = (name == b"@type", name == b"value");
+            self.reader.expect(b':', "`:`")?;
+            if is_type && !std::mem::replace(&mut typed, true) {
+                self.reader.string("a type URL", &mut self.scratch.text)?;
+            } else if is_value && !std::mem::replace(&mut valued, true) {
+                value(self)?;
+            } else if self.options.ignore_unknown && !is_type && !is_value {
+                self.reader.skip(self.depth, &mut self.scratch.text)?;
+            } else {
+                self.reader.rest = before;
+                return Err(self
+                    .reader
+                    .fault("expected the members \"@type\" and \"value\", once each"));
+            }
+            if !self.reader.more(b'}', "`,` or `}`")? {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! Reads JSON, strictly.
+//!
+//! Source: RFC 8259. What it leaves open is refused: lone surrogates, bytes that are no UTF-8.
+
+use super::super::error::Fault;
+
+type Read<T = ()> = Result<T, Box<Fault>>;
+
+/// A text and how far it was read.
+pub(super) struct Reader<'a> {
+    input: &'a [u8],
+    pub(super) rest: &'a [u8],
+}
+
+/// A string that was read.
+#[derive(Clone, Copy)]
+pub(super) enum Text<'a> {
+    /// It stands in the input as it is.
+    Plain(&'a [u8]),
+    /// It had escapes, and now stands in the buffer that was given.
+    Decoded,
+}
+
+impl<'a> Text<'a> {
+    /// The text itself, if `buffer` is the one that was given.
+    pub(super) fn bytes<'b>(self, buffer: &'b [u8]) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Plain(text) => text,
+            Self::Decoded => buffer,
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(input: &'a [u8]) -> Self {
+        Self { input, rest: input }
+    }
+
+    pub(super) fn offset(&self) -> usize {
+        self.input.len() - self.rest.len()
+    }
+
+    /// Where a rest of the input begins.
+    pub(super) fn offset_of(&self, rest: &[u8]) -> usize {
+        self.input.len().saturating_sub(rest.len())
+    }
+
+    #[cold]
+    pub(super) fn fault(&self, what: impl Into<String>) -> Box<Fault> {
+        Fault::new(what, self.offset())
+    }
+
+    /// What stands here is not what is due.
+    #[cold]
+    pub(super) fn unexpected(&self, due: &str) -> Box<Fault> {
+        let found = match self.rest.first() {
+            None => "the text ends".to_owned(),
+            Some(b'"') => "there is a string".to_owned(),
+            Some(b'{') => "there is an object".to_owned(),
+            Some(b'[') => "there is an array".to_owned(),
+            Some(b'0'..=b'9' | b'-') => "there is a number".to_owned(),
+            Some(b't' | b'f') if self.word(b"true") || self.word(b"false") => "there is a bool".to_owned(),
+            Some(b'n') if self.word(b"null") => "there is null".to_owned(),
+            Some(byte @ b'!'..=b'~') => format!("there is `{}`", char::from(*byte)),
+            Some(_) => "there is something that is no JSON".to_owned(),
+        };
+        self.fault(format!("expected {due}, but {found}"))
+    }
+
+    fn word(&self, word: &[u8]) -> bool {
+        self.rest.starts_with(word)
+    }
+
+    /// The next byte that is no white space, which stays.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        match self.rest.first() {
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.past_space(),
+        }
+    }
+
+    fn past_space(&mut self) -> Option<u8> {
+        while let Some((b' ' | b'\t' | b'\n' | b'\r', rest)) = self.rest.split_first() {
+            self.rest = rest;
+        }
+        self.rest.first().copied()
+    }
+
+    /// Takes this byte, if it is the next one that is no white space.
+    #[inline]
+    pub(super) fn take(&mut self, byte: u8) -> bool {
+        if self.peek() != Some(byte) {
+            return false;
+        }
+        self.advance(1);
+        true
+    }
+
+    #[inline]
+    pub(super) fn advance(&mut self, count: usize) {
+        self.rest = self.rest.get(count..).unwrap_or_default();
+    }
+
+    #[inline]
+    pub(super) fn expect(&mut self, byte: u8, due: &str) -> Read {
+        if self.take(byte) {
+            Ok(())
+        } else {
+            Err(self.unexpected(due))
+        }
+    }
+
+    /// Takes this word, if it stands here.
+    pub(super) fn literal(&mut self, word: &[u8]) -> bool {
+        let found = self.peek().is_some() && self.rest.starts_with(word);
+        if found {
+            self.advance(word.len());
+        }
+        found
+    }
+
+    /// After a member or element: whether another follows. Takes the comma or the end.
+    #[inline]
+    pub(super) fn more(&mut self, end: u8, due: &str) -> Read<bool> {
+        match self.peek() {
+            Some(b',') => {
+                self.advance(1);
+                Ok(true)
+            }
+            Some(byte) if byte == end => {
+                self.advance(1);
+                Ok(false)
+            }
+            _ => Err(self.unexpected(due)),
+        }
+    }
+
+    /// Takes a string; if it has escapes, it's decoded into `buffer`.
+    #[inline]
+    pub(super) fn string(&mut self, due: &str, buffer: &mut Vec<u8>) -> Read<Text<'a>> {
+        self.expect(b'"', due)?;
+        let length = plain(self.rest);
+        let text = self.rest.get(..length).unwrap_or_default();
+        if self.rest.get(length) == Some(&b'"') {
+            self.advance(length + 1);
+            return Ok(Text::Plain(text));
+        }
+        self.odd_string(length, buffer)
+    }
+
+    /// A string with something besides plain ASCII.
+    fn odd_string(&mut self, plain: usize, buffer: &mut Vec<u8>) -> Read<Text<'a>> {
+        let start = self.rest;
+        let mut length = plain;
+        let mut escapes = false;
+        loop {
+            match start.get(length) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escapes = true;
+                    length += 2;
+                }
+                Some(0..0x20) => {
+                    self.advance(length);
+                    return Err(self.fault("a control character in a string must be escaped"));
+                }
+                Some(_) => length += 1,
+                None => {
+                    self.rest = &[];
+                    return Err(self.fault("a string does not end"));
+                }
+            }
+        }
+        let text = start.get(..length).unwrap_or_default();
+        if let Err(error) = std::str::from_utf8(text) {
+            self.advance(error.valid_up_to());
+            return Err(self.fault("a string is not UTF-8"));
+        }
+        if escapes {
+            buffer.clear();
+            self.decode(text, buffer)?;
+        }
+        self.rest = start.get(length + 1..).unwrap_or_default();
+        Ok(if escapes { Text::Decoded } else { Text::Plain(text) })
+    }
+
+    /// Decodes the escapes of a string, which begins at `self.rest`.
+    fn decode(&mut self, text: &[u8], buffer: &mut Vec<u8>) -> Read {
+        let start = self.rest;
+        let mut rest = text;
+        while let Some(at) = memchr::memchr(b'\\', rest) {
+            buffer.extend_from_slice(rest.get(..at).unwrap_or_default());
+            let escape = rest.get(at..).unwrap_or_default();
+            let Some((letter, length)) = unescape(escape) else {
+                self.rest = start.get(text.len() - escape.len()..).unwrap_or_default();
+                return Err(self.fault("this is no escape sequence of JSON, or half a surrogate pair"));
+            };
+            buffer.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = escape.get(length..).unwrap_or_default();
+        }
+        buffer.extend_from_slice(rest);
+        Ok(())
+    }
+
+    /// Takes a number.
+    pub(super) fn number(&mut self, due: &str) -> Read<&'a [u8]> {
+        if !matches!(self.peek(), Some(b'0'..=b'9' | b'-')) {
+            return Err(self.unexpected(due));
+        }
+        let Some(length) = number_length(self.rest) else {
+            return Err(self.fault("this is no number of JSON"));
+        };
+        let number = self.rest.get(..length).unwrap_or_default();
+        self.advance(length);
+        Ok(number)
+    }
+
+    /// Skips a value of any kind, whose nesting is at most `depth`.
+    pub(super) fn skip(&mut self, depth: u32, buffer: &mut Vec<u8>) -> Read {
+        // Objects and arrays that are open: a bit each, the innermost lowest.
+        let (mut open, mut level) = (0u128, 0u32);
+        loop {
+            match self.peek() {
+                Some(start @ (b'{' | b'[')) => {
+                    if level >= depth.min(127) {
+                        return Err(self.fault("values nest too deep"));
+                    }
+                    self.advance(1);
+                    let end = if start == b'{' { b'}' } else { b']' };
+                    if !self.take(end) {
+                        (open, level) = (open << 1 | u128::from(start == b'{'), level + 1);
+                        self.skip_name(open, buffer)?;
+                        continue;
+                    }
+                }
+                Some(b'"') => drop(self.string("a string", buffer)?),
+                Some(b'0'..=b'9' | b'-') => drop(self.number("a number")?),
+                _ if self.literal(b"true") || self.literal(b"false") || self.literal(b"null") => {}
+                _ => return Err(self.unexpected("a value")),
+            }
+            loop {
+                if level == 0 {
+                    return Ok(());
+                }
+                let end = if open & 1 == 1 { b'}' } else { b']' };
+                if self.more(end, "`,` or the end of the object or array")? {
+                    self.skip_name(open, buffer)?;
+                    break;
+                }
+                (open, level) = (open >> 1, level - 1);
+            }
+        }
+    }
+
+    fn skip_name(&mut self, open: u128, buffer: &mut Vec<u8>) -> Read {
+        if open & 1 == 1 {
+            self.string("the name of a member", buffer)?;
+            self.expect(b':', "`:`")?;
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes from the start stand for themselves and are ASCII.
+#[inline]
+fn plain(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut length = 0;
+    let (chunks, _) = text.as_chunks::<8>();
+    for chunk in chunks {
+        let word = u64::from_le_bytes(*chunk);
+        // Bit 7 of a byte is set where it is below 0x20, a quote, a backslash, or not ASCII. A borrow can only
+        // spoil bytes above the first such byte.
+        let quote = word ^ (ONES * 0x22);
+        let backslash = word ^ (ONES * 0x5c);
+        let odd = (word.wrapping_sub(ONES * 0x20) | quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES) | word)
+            & (ONES << 7);
+        if odd != 0 {
+            return length + odd.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    let rest = text.get(length..).unwrap_or_default();
+    let odd = |byte: &u8| !matches!(byte, 0x20..0x80) || matches!(byte, b'"' | b'\\');
+    length + rest.iter().position(odd).unwrap_or(rest.len())
+}
+
+/// The character that an escape sequence stands for, and the length of that.
+fn unescape(escape: &[u8]) -> Option<(char, usize)> {
+    let letter = match escape.get(1)? {
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return unicode(escape),
+        _ => return None,
+    };
+    Some((letter, 2))
+}
+
+fn unicode(escape: &[u8]) -> Option<(char, usize)> {
+    let high = hex(escape.get(2..6)?)?;
+    if !(0xd800..0xdc00).contains(&high) {
+        // Half a pair is no character.
+        return Some((char::from_u32(high)?, 6));
+    }
+    let low = escape.get(6..12)?.strip_prefix(b"\\u").and_then(hex)?;
+    let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+    let code = 0x1_0000 + ((high - 0xd800) << 10 | low);
+    Some((char::from_u32(code)?, 12))
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    digits
+        .iter()
+        .try_fold(0, |number, digit| Some(number << 4 | char::from(*digit).to_digit(16)?))
+}
+
+/// How long the number at the start of a text is: `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
+pub(super) fn number_length(text: &[u8]) -> Option<usize> {
+    let digits = |from: usize| {
+        let rest = text.get(from..).unwrap_or_default();
+        rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let mut at = usize::from(text.first() == Some(&b'-'));
+    let whole = digits(at);
+    if whole == 0 || whole > 1 && text.get(at) == Some(&b'0') {
+        return None;
+    }
+    at += whole;
+    if text.get(at) == Some(&b'.') {
+        let fraction = digits(at + 1);
+        if fraction == 0 {
+            return None;
+        }
+        at += 1 + fraction;
+    }
+    if let Some(b'e' | b'E') = text.get(at) {
+        let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
+        let exponent = digits(at + 1 + sign);
+        if exponent == 0 {
+            return None;
+        }
+        at += 1 + sign + exponent;
+    }
+    Some(at)
+}

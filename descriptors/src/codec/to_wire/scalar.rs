@@ -1,0 +1,220 @@
+//! Scalars.
+
+use base64::{
+    Engine as _,
+    alphabet::{STANDARD, URL_SAFE},
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
+use super::{Field, FromJson, Kind, Walk, Written, members::nearest, number, reader::Text};
+use crate::codec::{error::shown, wire::zigzag};
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD_BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
+const URL_BASE64: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
+
+/// A number in quotes or not.
+struct Token<'a> {
+    text: Text<'a>,
+    quoted: bool,
+}
+
+impl<'a> FromJson<'a, '_> {
+    /// A scalar, without its tag.
+    #[inline]
+    pub(super) fn scalar(&mut self, field: &Field) -> Walk<Written> {
+        match field.kind {
+            Kind::String => self.string(),
+            Kind::Bytes => self.bytes(),
+            Kind::Bool => self.bool(),
+            Kind::OpenEnum | Kind::ClosedEnum | Kind::Null => self.enum_value(field),
+            Kind::Double | Kind::Float => self.floating(field.kind),
+            Kind::Group | Kind::Message => Ok(Written::Nothing),
+            _ => {
+                let before = self.reader.rest;
+                let token = self.token("an integer")?;
+                let text = token.text.bytes(&self.scratch.text);
+                self.writer_whole(field.kind, number::whole(text)).ok_or_else(|| {
+                    self.reader.rest = before;
+                    self.bad_number(field.kind, &token)
+                })
+            }
+        }
+    }
+
+    fn string(&mut self) -> Walk<Written> {
+        let text = self.reader.string("a string", &mut self.scratch.text)?;
+        let text = text.bytes(&self.scratch.text);
+        self.writer.bytes(text);
+        Ok(if text.is_empty() {
+            Written::Zero
+        } else {
+            Written::Something
+        })
+    }
+
+    fn bytes(&mut self) -> Walk<Written> {
+        let before = self.reader.rest;
+        let text = self.reader.string("a string of base64", &mut self.scratch.text)?;
+        let part = self.begin();
+        if !decode_base64(self.writer.out, text.bytes(&self.scratch.text)) {
+            self.reader.rest = before;
+            return Err(self.reader.fault("this is no base64"));
+        }
+        let empty = self.writer.is_empty(&part);
+        self.finish(&part);
+        Ok(if empty { Written::Zero } else { Written::Something })
+    }
+
+    fn bool(&mut self) -> Walk<Written> {
+        let truth = if self.reader.literal(b"true") {
+            true
+        } else if self.reader.literal(b"false") {
+            false
+        } else {
+            return Err(self.reader.unexpected("true or false"));
+        };
+        self.writer.varint(u64::from(truth));
+        Ok(if truth { Written::Something } else { Written::Zero })
+    }
+
+    fn enum_value(&mut self, field: &Field) -> Walk<Written> {
+        let table = self.tables.enum_table(field.child);
+        let before = self.reader.rest;
+        match self.reader.peek() {
+            Some(b'n') if field.kind == Kind::Null && self.reader.literal(b"null") => Ok(self.enum_number(0)),
+            Some(b'"') => {
+                let text = self.reader.string("the name of a value", &mut self.scratch.text)?;
+                let name = text.bytes(&self.scratch.text);
+                if let Some(number) = table.number(name) {
+                    return Ok(self.enum_number(number));
+                }
+                if self.options.ignore_unknown {
+                    return Ok(Written::Nothing);
+                }
+                let mut what = format!("the enum has no value {}", shown(name));
+                if let Some(nearest) = nearest(table.names(), name) {
+                    what.extend(["; did you mean \"", nearest, "\"?"]);
+                }
+                self.reader.rest = before;
+                Err(self.reader.fault(what))
+            }
+            _ => {
+                let text = self.reader.number("the name or the number of an enum's value")?;
+                let number = number::whole(text).and_then(|number| i32::try_from(number).ok());
+                match number.filter(|number| field.kind != Kind::ClosedEnum || table.has(*number)) {
+                    Some(number) => Ok(self.enum_number(number)),
+                    None if self.options.ignore_unknown && number.is_some() => Ok(Written::Nothing),
+                    None => {
+                        self.reader.rest = before;
+                        Err(self.reader.fault(format!("the enum has no value {}", shown(text))))
+                    }
+                }
+            }
+        }
+    }
+
+    fn enum_number(&mut self, number: i32) -> Written {
+        self.writer.varint(i64::from(number).cast_unsigned());
+        if number == 0 { Written::Zero } else { Written::Something }
+    }
+
+    fn token(&mut self, due: &str) -> Walk<Token<'a>> {
+        let quoted = self.reader.peek() == Some(b'"');
+        let text = if quoted {
+            self.reader.string(due, &mut self.scratch.text)?
+        } else {
+            Text::Plain(self.reader.number(due)?)
+        };
+        Ok(Token { text, quoted })
+    }
+
+    /// Writes a whole number, if it is in the range of that kind.
+    #[inline]
+    fn writer_whole(&mut self, kind: Kind, number: Option<i128>) -> Option<Written> {
+        let number = number?;
+        let out = &mut self.writer;
+        match kind {
+            Kind::Int32 => out.varint(i64::from(i32::try_from(number).ok()?).cast_unsigned()),
+            Kind::Int64 => out.varint(i64::try_from(number).ok()?.cast_unsigned()),
+            Kind::Uint32 => out.varint(u64::from(u32::try_from(number).ok()?)),
+            Kind::Uint64 => out.varint(u64::try_from(number).ok()?),
+            Kind::Sint32 => out.varint(zigzag(i64::from(i32::try_from(number).ok()?))),
+            Kind::Sint64 => out.varint(zigzag(i64::try_from(number).ok()?)),
+            Kind::Fixed32 => out.out.extend_from_slice(&u32::try_from(number).ok()?.to_le_bytes()),
+            Kind::Sfixed32 => out.out.extend_from_slice(&i32::try_from(number).ok()?.to_le_bytes()),
+            Kind::Fixed64 => out.out.extend_from_slice(&u64::try_from(number).ok()?.to_le_bytes()),
+            Kind::Sfixed64 => out.out.extend_from_slice(&i64::try_from(number).ok()?.to_le_bytes()),
+            _ => return None,
+        }
+        Some(if number == 0 { Written::Zero } else { Written::Something })
+    }
+
+    fn floating(&mut self, kind: Kind) -> Walk<Written> {
+        let before = self.reader.rest;
+        let token = self.token("a number")?;
+        let text = token.text.bytes(&self.scratch.text);
+        let zero = if kind == Kind::Float {
+            number::float(text, token.quoted).map(|number| {
+                self.writer.out.extend_from_slice(&number.to_le_bytes());
+                number.to_bits() == 0
+            })
+        } else {
+            number::double(text, token.quoted).map(|number| {
+                self.writer.out.extend_from_slice(&number.to_le_bytes());
+                number.to_bits() == 0
+            })
+        };
+        match zero {
+            Some(true) => Ok(Written::Zero),
+            Some(false) => Ok(Written::Something),
+            None => {
+                self.reader.rest = before;
+                Err(self.bad_number(kind, &token))
+            }
+        }
+    }
+
+    #[cold]
+    fn bad_number(&self, kind: Kind, token: &Token<'a>) -> Box<super::Fault> {
+        let due = match kind {
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a signed 32-bit integer",
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "a signed 64-bit integer",
+            Kind::Uint32 | Kind::Fixed32 => "an unsigned 32-bit integer",
+            Kind::Uint64 | Kind::Fixed64 => "an unsigned 64-bit integer",
+            Kind::Float => "a 32-bit float",
+            _ => "a number",
+        };
+        let text = shown(token.text.bytes(&self.scratch.text));
+        self.reader.fault(format!("{text} is not {due}"))
+    }
+
+    /// The key of a map's entry, from text that stands in quotes. `None`: it is no such key.
+    pub(super) fn map_key(&mut self, field: &Field, text: &[u8]) -> Option<()> {
+        match field.kind {
+            Kind::String => self.writer.bytes(text),
+            Kind::Bool if text == b"true" => self.writer.varint(1),
+            Kind::Bool if text == b"false" => self.writer.varint(0),
+            Kind::Bool => return None,
+            _ => drop(self.writer_whole(field.kind, number::whole(text))?),
+        }
+        Some(())
+    }
+}
+
+/// Decodes base64 of either alphabet, with padding or without, to the end of `out`.
+pub(super) fn decode_base64(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    let start = out.len();
+    out.resize(start + text.len().div_ceil(4) * 3, 0);
+    let room = out.get_mut(start..).unwrap_or_default();
+    let engine = if memchr::memchr2(b'-', b'_', text).is_some() {
+        &URL_BASE64
+    } else {
+        &STANDARD_BASE64
+    };
+    let decoded = engine.decode_slice(text, room);
+    out.truncate(start + decoded.as_ref().copied().unwrap_or_default());
+    decoded.is_ok()
+}

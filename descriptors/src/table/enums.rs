@@ -1,0 +1,97 @@
+//! Tables of enums.
+
+use super::names::{Names, NamesBuilder};
+use crate::{
+    features::tag,
+    raw,
+    schema::tables::{Piece, Tables},
+};
+
+/// Everything that a codec has to know of an enum.
+#[derive(Debug, Default)]
+pub(crate) struct EnumTable {
+    /// It takes no number but its own.
+    pub(crate) closed: bool,
+    /// By number: the first name of each.
+    values: Box<[(i32, Piece)]>,
+    /// The numbers are 0, 1, 2 and so on.
+    dense: bool,
+    /// Names in quotes, ready for JSON.
+    text: Box<str>,
+    names: Names,
+    /// Numbers by the places that `names` gives.
+    numbers: Box<[i32]>,
+}
+
+impl EnumTable {
+    pub(super) fn new(tables: &Tables, found: u32) -> Self {
+        let Some(record) = tables.enums.get(found as usize) else {
+            return Self::default();
+        };
+        let bytes = tables
+            .files
+            .get(record.file as usize)
+            .map(|file| &file.bytes)
+            .and_then(|file| file.get(record.body.range()));
+        let file = raw::File::parse_enum(bytes.unwrap_or_default());
+        let options = file.enums.first().map(|found| &*found.options).unwrap_or_default();
+        let around = tables.features_around(record.file, record.parent);
+        let closed = around.with_options(options, tag::ENUM).closed_enums;
+        Self::of_values(&file.values, closed)
+    }
+
+    fn of_values(values: &[raw::EnumValue<'_>], closed: bool) -> Self {
+        let mut names = NamesBuilder::default();
+        let (mut text, mut list, mut numbers) = (String::new(), Vec::new(), Vec::new());
+        for value in values {
+            let name = value.name.unwrap_or_default();
+            let start = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            text.extend(["\"", name, "\""]);
+            let length = u32::try_from(name.len() + 2).unwrap_or(u32::MAX);
+            let number = value.number.unwrap_or_default();
+            names.add(name, numbers.len());
+            list.push((number, Piece { start, length }));
+            numbers.push(number);
+        }
+        // Stable: of several names for one number the first declared stays.
+        list.sort_by_key(|(number, _)| *number);
+        list.dedup_by_key(|(number, _)| *number);
+        let dense = (0i32..).zip(&list).all(|(place, (number, _))| place == *number);
+        Self {
+            closed,
+            values: list.into(),
+            dense,
+            text: text.into(),
+            names: names.build(),
+            numbers: numbers.into(),
+        }
+    }
+
+    /// The name of a number, in quotes.
+    pub(crate) fn quoted(&self, number: i32) -> Option<&[u8]> {
+        let (_, piece) = self.value(number)?;
+        self.text.as_bytes().get(piece.range())
+    }
+
+    pub(crate) fn has(&self, number: i32) -> bool {
+        self.value(number).is_some()
+    }
+
+    fn value(&self, number: i32) -> Option<&(i32, Piece)> {
+        if self.dense {
+            return self.values.get(usize::try_from(number).ok()?);
+        }
+        let place = self.values.binary_search_by_key(&number, |(number, _)| *number);
+        self.values.get(place.ok()?)
+    }
+
+    /// The number of a name.
+    pub(crate) fn number(&self, name: &[u8]) -> Option<i32> {
+        self.numbers.get(self.names.find(name)?).copied()
+    }
+
+    /// All names, in no order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter()
+    }
+}

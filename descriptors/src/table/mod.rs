@@ -1,0 +1,215 @@
+//! Tables that the codec walks along: one a message, one an enum, compiled when it is first met.
+//!
+//! A schema of a hundred thousand messages serves calls of a few. So a table is made on first use, from the bytes
+//! of its own message alone, and kept as long as the schema.
+
+mod compile;
+mod enums;
+mod features;
+mod known;
+mod locate;
+mod names;
+
+use std::sync::OnceLock;
+
+use crate::schema::tables::{Piece, Tables};
+
+pub(crate) use enums::EnumTable;
+pub(crate) use known::Known;
+pub(crate) use names::Names;
+
+/// The tables compiled so far, by the indices of messages and enums.
+#[derive(Debug, Default)]
+pub(crate) struct Compiled {
+    messages: OnceLock<Slots<MessageTable>>,
+    enums: OnceLock<Slots<EnumTable>>,
+    features: OnceLock<Slots<crate::features::FeatureSet>>,
+}
+
+/// One place for each, filled on demand.
+type Slots<T> = Box<[OnceLock<Box<T>>]>;
+
+/// Everything that a codec has to know of a message.
+#[derive(Debug, Default)]
+pub(crate) struct MessageTable {
+    pub(crate) known: Known,
+    /// Sorted by number; extensions among them.
+    pub(crate) fields: Box<[Field]>,
+    /// By field number: one more than the place in `fields`, 0 for none. Larger numbers are searched for.
+    dense: Box<[u16]>,
+    /// By JSON name, proto name and `[extension.name]`.
+    pub(crate) names: Names,
+    /// Field names as JSON members: `,"name":`.
+    text: Box<str>,
+    /// How many oneofs there are, those aside that stand for `optional`.
+    pub(crate) oneofs: u16,
+}
+
+/// Everything that a codec has to know of a field.
+#[allow(clippy::struct_excessive_bools)] // Facts that are independent of each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field {
+    pub(crate) number: u32,
+    pub(crate) kind: Kind,
+    pub(crate) shape: Shape,
+    /// Zero means that it is not set.
+    pub(crate) implicit: bool,
+    /// Repeated numbers are written as one packed field.
+    pub(crate) packed: bool,
+    /// Text must be UTF-8 on the wire too.
+    pub(crate) verify_utf8: bool,
+    /// `debug_redact`: the value is not for logs.
+    pub(crate) redact: bool,
+    /// Which oneof of the message it belongs to; [`NO_ONEOF`] for none, and for the ones that stand for `optional`.
+    pub(crate) oneof: u16,
+    /// The index of its message, map entry or enum.
+    pub(crate) child: u32,
+    /// `,"jsonName":` in the text of the table.
+    json: Piece,
+    /// `,"proto_name":`
+    proto: Piece,
+}
+
+/// No oneof.
+pub(crate) const NO_ONEOF: u16 = u16::MAX;
+
+/// How often a field occurs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Single,
+    Repeated,
+    Map,
+}
+
+/// The types of `FieldDescriptorProto.Type`, enums told apart by what JSON makes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Double,
+    Float,
+    Int64,
+    Uint64,
+    Int32,
+    Fixed64,
+    Fixed32,
+    Bool,
+    String,
+    Group,
+    Message,
+    Bytes,
+    Uint32,
+    /// An enum that takes any number.
+    OpenEnum,
+    /// An enum for which any other number is an unknown field.
+    ClosedEnum,
+    /// `google.protobuf.NullValue`.
+    Null,
+    Sfixed32,
+    Sfixed64,
+    Sint32,
+    Sint64,
+}
+
+/// Wire types. Source: <https://protobuf.dev/programming-guides/encoding/>, "Message Structure".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WireType {
+    Varint = 0,
+    Fixed64 = 1,
+    Bytes = 2,
+    StartGroup = 3,
+    EndGroup = 4,
+    Fixed32 = 5,
+}
+
+impl Kind {
+    /// How one value is written when it is not packed.
+    pub(crate) const fn wire_type(self) -> WireType {
+        match self {
+            Self::Double | Self::Fixed64 | Self::Sfixed64 => WireType::Fixed64,
+            Self::Float | Self::Fixed32 | Self::Sfixed32 => WireType::Fixed32,
+            Self::String | Self::Bytes | Self::Message => WireType::Bytes,
+            Self::Group => WireType::StartGroup,
+            _ => WireType::Varint,
+        }
+    }
+
+    /// Whether repeated values of this kind may come packed.
+    pub(crate) const fn is_packable(self) -> bool {
+        !matches!(self.wire_type(), WireType::Bytes | WireType::StartGroup)
+    }
+
+    pub(crate) const fn is_message(self) -> bool {
+        matches!(self, Self::Message | Self::Group)
+    }
+}
+
+impl Field {
+    /// The tag that one value has.
+    pub(crate) fn tag(&self) -> u32 {
+        self.number << 3 | self.kind.wire_type() as u32
+    }
+
+    /// The tag of a packed field.
+    pub(crate) fn packed_tag(&self) -> u32 {
+        self.number << 3 | WireType::Bytes as u32
+    }
+}
+
+impl MessageTable {
+    /// The place of the field with this number.
+    #[inline]
+    pub(crate) fn place(&self, number: u32) -> Option<usize> {
+        match self.dense.get(number as usize) {
+            Some(0) => None,
+            Some(place) => Some(usize::from(*place) - 1),
+            None => self.fields.binary_search_by_key(&number, |field| field.number).ok(),
+        }
+    }
+
+    pub(crate) fn field(&self, number: u32) -> Option<&Field> {
+        self.fields.get(self.place(number)?)
+    }
+
+    /// The field as a JSON member after another: `,"name":`.
+    #[inline]
+    pub(crate) fn key(&self, field: &Field, proto_names: bool) -> &[u8] {
+        let piece = if proto_names { field.proto } else { field.json };
+        self.text.as_bytes().get(piece.range()).unwrap_or_default()
+    }
+
+    /// The name of a field in JSON, for reports.
+    pub(crate) fn json_name(&self, field: &Field) -> &str {
+        let key = self.text.get(field.json.range()).unwrap_or_default();
+        key.get(2..key.len() - 2).unwrap_or_default()
+    }
+
+    /// The place of the field that JSON calls `name`.
+    pub(crate) fn named(&self, name: &[u8]) -> Option<usize> {
+        self.names.find(name)
+    }
+}
+
+impl Tables {
+    /// The table of a message. Compiles it when it is asked for the first time.
+    pub(crate) fn table(&self, message: u32) -> &MessageTable {
+        static NOTHING: OnceLock<MessageTable> = OnceLock::new();
+        let slots = self.compiled.messages.get_or_init(|| slots(self.messages.len()));
+        match slots.get(message as usize) {
+            Some(slot) => slot.get_or_init(|| Box::new(compile::message(self, message))),
+            None => NOTHING.get_or_init(MessageTable::default),
+        }
+    }
+
+    /// The table of an enum. Compiles it when it is asked for the first time.
+    pub(crate) fn enum_table(&self, found: u32) -> &EnumTable {
+        static NOTHING: OnceLock<EnumTable> = OnceLock::new();
+        let slots = self.compiled.enums.get_or_init(|| slots(self.enums.len()));
+        match slots.get(found as usize) {
+            Some(slot) => slot.get_or_init(|| Box::new(EnumTable::new(self, found))),
+            None => NOTHING.get_or_init(EnumTable::default),
+        }
+    }
+}
+
+fn slots<T>(count: usize) -> Slots<T> {
+    std::iter::repeat_with(OnceLock::new).take(count).collect()
+}

@@ -1,0 +1,95 @@
+//! Finds a field or an enum value by its name.
+
+use std::{fmt, hash::BuildHasher};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::schema::tables::Piece;
+
+/// Names that stand in one text, each with a place.
+#[derive(Default)]
+pub(crate) struct Names {
+    text: Box<str>,
+    table: HashTable<Name>,
+    hasher: RandomState,
+}
+
+#[derive(Clone, Copy)]
+struct Name {
+    piece: Piece,
+    place: u32,
+}
+
+/// Collects names; of two that are equal the first counts.
+#[derive(Default)]
+pub(super) struct NamesBuilder {
+    text: String,
+    names: Vec<Name>,
+}
+
+impl NamesBuilder {
+    pub(super) fn add(&mut self, name: &str, place: usize) {
+        let start = length(self.text.len());
+        self.text.push_str(name);
+        self.names.push(Name {
+            piece: Piece {
+                start,
+                length: length(name.len()),
+            },
+            place: length(place),
+        });
+    }
+
+    pub(super) fn build(self) -> Names {
+        let mut names = Names {
+            text: self.text.into(),
+            table: HashTable::with_capacity(self.names.len()),
+            hasher: RandomState::default(),
+        };
+        for name in self.names {
+            names.insert(name);
+        }
+        names
+    }
+}
+
+/// Lengths of text that came from files, which are bounded.
+fn length(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+impl Names {
+    fn insert(&mut self, name: Name) {
+        let Self { text, table, hasher } = self;
+        let text_of = |piece: Piece| text.as_bytes().get(piece.range()).unwrap_or_default();
+        let own = text_of(name.piece);
+        let hash = hasher.hash_one(own);
+        if table.find(hash, |other| text_of(other.piece) == own).is_none() {
+            table.insert_unique(hash, name, |other| hasher.hash_one(text_of(other.piece)));
+        }
+    }
+
+    pub(crate) fn find(&self, name: &[u8]) -> Option<usize> {
+        let hash = self.hasher.hash_one(name);
+        let found = self.table.find(hash, |other| self.bytes(other.piece) == name)?;
+        Some(found.place as usize)
+    }
+
+    fn bytes(&self, piece: Piece) -> &[u8] {
+        self.text.as_bytes().get(piece.range()).unwrap_or_default()
+    }
+
+    /// All names, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.table
+            .iter()
+            .map(|name| self.text.get(name.piece.range()).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Names({})", self.table.len())
+    }
+}
