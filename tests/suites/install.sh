@@ -9,7 +9,10 @@ once() {
   shift
   [ "$(cat "$stamp" 2>/dev/null)" = "$*" ] && return
   echo "suites: installing: $*" >&2
-  timeout 900 "$@" >"$stamp.log" 2>&1 || { cat "$stamp.log" >&2; return 1; }
+  # A function of this file can't be started by `timeout`.
+  local limit=(timeout 900)
+  [ "$(type -t "$1")" != function ] || limit=()
+  "${limit[@]}" "$@" >"$stamp.log" 2>&1 || { cat "$stamp.log" >&2; return 1; }
   printf '%s' "$*" >"$stamp"
 }
 
@@ -60,6 +63,33 @@ install_interop() {
   install_python
   go_tool interop google.golang.org/grpc/interop/client@v1.76.0
 }
+
+# The conformance runner needs glibc 2.38. Where the system's is older, Debian 13's is unpacked beside it.
+install_protobuf() {
+  install_python
+  install_npm
+  [ "$(printf '%s\n' 2.38 "$(getconf GNU_LIBC_VERSION | cut -d' ' -f2)" | sort -V | head -1)" = 2.38 ] ||
+    once trixie unpack_trixie libc6 libstdc++6 libgcc-s1
+}
+
+# unpack_trixie PACKAGE...: from the mirror that this machine's own sources name.
+unpack_trixie() (
+  set -e
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  mkdir -p "$folder"/{sources,lists/partial,cache/archives/partial,debs}
+  chmod 755 "$folder" "$folder"/* "$folder/lists/partial" "$folder/cache/archives" "$folder/cache/archives/partial"
+  mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d | head -1)
+  printf 'Types: deb\nURIs: %s\nSuites: trixie\nComponents: main\nSigned-By: %s\n' "$mirror" \
+    /usr/share/keyrings/debian-archive-keyring.gpg >"$folder/sources/trixie.sources"
+  apt=(apt-get -q -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$folder/sources"
+    -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder/cache")
+  "${apt[@]}" update
+  (cd "$folder/debs" && "${apt[@]}" download "$@")
+  for deb in "$folder"/debs/*.deb; do
+    dpkg-deb -x "$deb" "$DESCANT_SUITES_CACHE/trixie"
+  done
+)
 
 install_h2spec() {
   install_python

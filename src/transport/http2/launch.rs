@@ -26,8 +26,6 @@ pub(super) struct Launcher<S, F> {
     shared: Arc<Shared<S>>,
     answer: Answer<S, F>,
     inline: bool,
-    /// Requests that nobody answers yet.
-    waiting: Vec<(Request<RecvStream>, SendResponse<Payload>)>,
     /// Room for the next answer.
     spare: Option<Slot<F>>,
 }
@@ -44,32 +42,21 @@ where
             shared: Arc::new(shared),
             answer,
             inline: Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread,
-            waiting: Vec::new(),
             spare: None,
         }
     }
 
-    /// Takes a request in, or refuses it.
-    pub(super) fn add(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Payload>) {
+    /// Answers a request, or refuses it.
+    pub(super) fn begin(
+        &mut self,
+        request: Request<RecvStream>,
+        mut respond: SendResponse<Payload>,
+        cx: &mut Context<'_>,
+    ) {
         if request.headers().len() > self.shared.connection.limits().header_fields {
             stream::refuse(&mut respond, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
             return;
         }
-        self.waiting.push((request, respond));
-    }
-
-    /// Begins to answer what was taken in; says whether there was anything.
-    pub(super) fn begin(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        let some = !waiting.is_empty();
-        for (request, respond) in waiting.drain(..) {
-            self.launch(request, respond, cx);
-        }
-        self.waiting = waiting;
-        some
-    }
-
-    fn launch(&mut self, request: Request<RecvStream>, respond: SendResponse<Payload>, cx: &mut Context<'_>) {
         let answer = (self.answer)(self.shared.clone(), request, respond);
         if !self.inline {
             tokio::spawn(answer);
@@ -87,7 +74,6 @@ where
 
     /// Lets go of what only a busy connection has a use for.
     pub(super) fn rest(&mut self) {
-        self.waiting = Vec::new();
         self.spare = None;
     }
 

@@ -21,7 +21,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use h2::{Ping, PingPong};
@@ -209,18 +209,11 @@ where
     }
 
     /// Lets h2 read and write all it can, and begins each request. Ready once the connection is closed.
-    ///
-    /// All that came is taken before any is answered: so what answers at once leaves h2 in one go.
     fn poll_requests(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
-        loop {
-            let accepted = self.h2.poll_accept(cx)?;
-            match accepted {
-                Poll::Ready(Some((request, respond))) => self.launcher.add(request, respond),
-                Poll::Ready(None) => return Poll::Ready(Ok(())),
-                Poll::Pending if self.launcher.begin(cx) => {}
-                Poll::Pending => return Poll::Pending,
-            }
+        while let Some((request, respond)) = ready!(self.h2.poll_accept(cx)).transpose()? {
+            self.launcher.begin(request, respond, cx);
         }
+        Poll::Ready(Ok(()))
     }
 
     fn judge(&mut self) -> Order {

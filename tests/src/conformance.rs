@@ -1,0 +1,139 @@
+//! The testee of protobuf's conformance suite: `descant-conformance SET.binpb`.
+//!
+//! It answers on standard input and output with Descant's codec alone, for whichever message type of the set is named.
+//! Source: the comment over `ConformanceRequest` in the suite's `conformance.proto`: four bytes of length, little
+//! endian, then the message, both ways.
+
+use std::{
+    error::Error,
+    io::{self, Read as _, Write as _},
+};
+
+use descant_descriptors::{Codec, CodecError, JsonOptions, MessageType, Schema};
+use prost::Message as _;
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Request {
+    #[prost(oneof = "Payload", tags = "1, 2, 7, 8")]
+    payload: Option<Payload>,
+    /// A `WireFormat`.
+    #[prost(int32, tag = "3")]
+    output: i32,
+    #[prost(string, tag = "4")]
+    message_type: String,
+    /// A `TestCategory`.
+    #[prost(int32, tag = "5")]
+    category: i32,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum Payload {
+    #[prost(bytes, tag = "1")]
+    Protobuf(Vec<u8>),
+    /// Bytes, since what is not UTF-8 is for the codec to refuse.
+    #[prost(bytes, tag = "2")]
+    Json(Vec<u8>),
+    #[prost(bytes, tag = "7")]
+    Jspb(Vec<u8>),
+    #[prost(bytes, tag = "8")]
+    Text(Vec<u8>),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Response {
+    #[prost(oneof = "Answer", tags = "1, 6, 2, 3, 4, 5")]
+    result: Option<Answer>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum Answer {
+    #[prost(string, tag = "1")]
+    ParseError(String),
+    #[prost(string, tag = "6")]
+    SerializeError(String),
+    #[prost(string, tag = "2")]
+    RuntimeError(String),
+    #[prost(bytes, tag = "3")]
+    Protobuf(Vec<u8>),
+    #[prost(bytes, tag = "4")]
+    Json(Vec<u8>),
+    #[prost(string, tag = "5")]
+    Skipped(String),
+}
+
+const PROTOBUF: i32 = 1;
+const JSON: i32 = 2;
+const IGNORE_UNKNOWN: i32 = 3;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let set = std::env::args().nth(1).ok_or("usage: descant-conformance SET.binpb")?;
+    let schema = Schema::load(set)?;
+    let mut testee = Testee::new();
+    while let Some(request) = read(&mut io::stdin().lock())? {
+        let answer = match schema.message(&request.message_type) {
+            Some(message) => testee.answer(&message, request),
+            None => Answer::RuntimeError(format!("no message {} in the set", request.message_type)),
+        };
+        let response = Response { result: Some(answer) }.encode_to_vec();
+        let mut out = io::stdout().lock();
+        out.write_all(&u32::try_from(response.len())?.to_le_bytes())?;
+        out.write_all(&response)?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// The next request; `None` at the end of the input.
+fn read(input: &mut impl io::Read) -> Result<Option<Request>, Box<dyn Error>> {
+    let mut length = [0; 4];
+    match input.read_exact(&mut length) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        done => done?,
+    }
+    let mut bytes = Vec::new();
+    input
+        .take(u64::from(u32::from_le_bytes(length)))
+        .read_to_end(&mut bytes)?;
+    Ok(Some(Request::decode(&*bytes)?))
+}
+
+struct Testee {
+    strict: Codec,
+    lenient: Codec,
+}
+
+impl Testee {
+    fn new() -> Self {
+        let mut options = JsonOptions::default();
+        options.ignore_unknown = true;
+        Self {
+            strict: Codec::default(),
+            lenient: Codec::new(options),
+        }
+    }
+
+    fn answer(&mut self, message: &MessageType, request: Request) -> Answer {
+        let lenient = request.category == IGNORE_UNKNOWN;
+        let codec = if lenient { &mut self.lenient } else { &mut self.strict };
+        let mut wire = Vec::new();
+        let parsed: Result<(), CodecError> = match request.payload {
+            Some(Payload::Protobuf(bytes)) => codec.normalize(message, &bytes, &mut wire),
+            Some(Payload::Json(json)) => codec.json_to_wire(message, &json, &mut wire),
+            _ => return Answer::Skipped("no such input format".to_owned()),
+        };
+        if let Err(error) = parsed {
+            return Answer::ParseError(error.to_string());
+        }
+        match request.output {
+            PROTOBUF => Answer::Protobuf(wire),
+            JSON => {
+                let mut json = Vec::new();
+                match codec.wire_to_json(message, &wire, &mut json) {
+                    Ok(()) => Answer::Json(json),
+                    Err(error) => Answer::SerializeError(error.to_string()),
+                }
+            }
+            _ => Answer::Skipped("no such output format".to_owned()),
+        }
+    }
+}
