@@ -374,6 +374,31 @@ fn deep_nesting_is_refused_not_followed() {
 }
 
 #[test]
+fn long_chains_of_imports_are_refused_not_followed() {
+    let name = |number: usize| format!("f{number}.proto");
+    let chain = |length: usize| {
+        let folder = TempDir::new().unwrap();
+        for number in 0..length {
+            let import = format!("import \"{}\";", name(number + 1));
+            let import = if number + 1 < length { &import } else { "" };
+            fs::write(
+                folder.path().join(name(number)),
+                format!("syntax = \"proto3\"; {import}"),
+            )
+            .unwrap();
+        }
+        let files = |schema: Schema| schema.files().len();
+        let whole = Schema::load(folder.path()).map(files);
+        [Schema::load(folder.path().join(name(0))).map(files), whole]
+    };
+    assert_eq!(chain(300).map(Result::unwrap), [300, 300]);
+    for refused in chain(20_000) {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("in a chain of more than 1000"), "{error}");
+    }
+}
+
+#[test]
 fn folders_are_walked_in_order_without_what_is_hidden() {
     let folder = folder(&[
         ("b/two.desc", &set(&[file("two.proto")])),

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::findings::Shown;
 
+/// After so many files that are refused the others are not looked at.
+const MOST_ERRORS: usize = 1000;
+
 /// What came of compiling.
 #[derive(Debug)]
 pub(super) enum Outcome {
@@ -76,6 +79,9 @@ fn run(resolver: Resolver, names: &[String]) -> Result<Vec<u8>, Vec<CompileError
             // A broken file comes up again for each file that imports it.
             if !errors.contains(&error) {
                 errors.push(error);
+            }
+            if errors.len() == MOST_ERRORS {
+                break;
             }
         }
     }

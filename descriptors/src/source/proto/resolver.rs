@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     fs,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
@@ -23,6 +23,9 @@ use crate::shipped;
 /// Deeper nesting protox is not given: it recurses over it. protoc stops messages at 32 levels; options come on top.
 const MAX_DEPTH: usize = 200;
 
+/// Longer chains of imports protox is not given: it recurses over them too. Those of googleapis have a dozen files.
+const MAX_CHAIN: usize = 1000;
+
 /// What turned up while files were opened.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -32,6 +35,10 @@ pub(super) struct Seen {
     pub(super) edition: Option<(String, String)>,
     /// Whether the sources come to more than may be read.
     pub(super) too_large: bool,
+    /// How many files import one another down to each: known before it is opened, since protox goes down at once.
+    chain: HashMap<String, usize>,
+    /// Whether one was too long. The files on the way to it would all be opened again for each of them.
+    too_long: bool,
     /// How much more may be read, in bytes.
     left: usize,
 }
@@ -54,6 +61,8 @@ enum Refusal {
     TooLarge,
     #[error("braces and brackets are nested more than {MAX_DEPTH} levels deep")]
     Depth,
+    #[error("files import one another in a chain of more than {MAX_CHAIN}")]
+    Chain,
     #[error("the file is not valid UTF-8")]
     Utf8,
 }
@@ -79,7 +88,7 @@ impl Resolver {
     }
 
     fn read(&self, path: &PathBuf) -> Result<String, Error> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen();
         let bytes = match read_up_to(fs::File::open(path)?, seen.left) {
             Ok(bytes) => bytes,
             Err(ReadError::Io(error)) => return Err(error.into()),
@@ -92,6 +101,30 @@ impl Resolver {
         String::from_utf8(bytes).map_err(|_| Error::new(Refusal::Utf8))
     }
 
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many files led to this one.
+    fn chain(&self, name: &str) -> Result<usize, Error> {
+        let mut seen = self.seen();
+        let chain = seen.chain.get(name).copied().unwrap_or_default();
+        seen.too_long |= chain > MAX_CHAIN;
+        if seen.too_long {
+            return Err(Error::new(Refusal::Chain));
+        }
+        Ok(chain)
+    }
+
+    /// A file that is there as a descriptor.
+    fn given(&self, name: &str) -> Result<File, Error> {
+        let Some(file) = self.loaded.get(name).cloned().or_else(|| shipped::file(name)) else {
+            return Err(Error::file_not_found(name));
+        };
+        self.seen().given.insert(name.to_owned());
+        File::decode_file_descriptor_proto(file).map_err(Error::new)
+    }
+
     fn source(&self, name: &str, path: &PathBuf) -> Result<File, Error> {
         let source = self.read(path)?;
         let outline = Outline::of(&source);
@@ -99,7 +132,7 @@ impl Resolver {
             return Err(Error::new(Refusal::Depth));
         }
         if let Some(edition) = outline.edition {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = self.seen();
             seen.edition.get_or_insert_with(|| (name.to_owned(), edition.clone()));
             return Err(Error::new(Refusal::Edition(edition)));
         }
@@ -109,14 +142,15 @@ impl Resolver {
 
 impl FileResolver for Resolver {
     fn open_file(&self, name: &str) -> Result<File, Error> {
-        if let Some(path) = self.path(name) {
-            return self.source(name, &path);
-        }
-        let Some(file) = self.loaded.get(name).cloned().or_else(|| shipped::file(name)) else {
-            return Err(Error::file_not_found(name));
-        };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.given.insert(name.to_owned());
-        File::decode_file_descriptor_proto(file).map_err(Error::new)
+        let chain = self.chain(name)?;
+        let file = match self.path(name) {
+            Some(path) => self.source(name, &path),
+            None => self.given(name),
+        }?;
+        // Of several files that import one, the last to be opened is the one that protox comes from.
+        let imports = file.file_descriptor_proto().dependency.iter();
+        let longer = imports.map(|import| (import.clone(), chain + 1));
+        self.seen().chain.extend(longer);
+        Ok(file)
     }
 }
