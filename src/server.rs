@@ -57,15 +57,15 @@ impl Server {
         &self.addresses
     }
 
-    /// Knows when the server begins to stop. Whoever keeps calls open, as a health service does, waits for it and ends them.
+    /// Knows when the server begins to stop. Whoever keeps calls open waits for it and ends them.
     pub fn draining(&self) -> Draining {
         self.service.drain.watch()
     }
 
     /// Serves until `shutdown` is ready; dropped, it stops as well.
     ///
-    /// Then watchers of `grpc.health.v1` hear `NOT_SERVING`, nothing new is accepted, peers are asked to go elsewhere, and calls in flight may finish within
-    /// [`Limits::grace`]; what is left after that is cut off.
+    /// Then watchers of `grpc.health.v1` hear `NOT_SERVING`, nothing new is accepted, peers are asked to go elsewhere, and
+    /// calls in flight may finish within [`Limits::grace`]; what is left after that is cut off.
     ///
     /// Connections are served on the runtime that this is called on; see [`ServerBuilder::workers`].
     ///

@@ -92,13 +92,6 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
     if let Some(file) = &args.ready_file {
         ready::write(file, server.addresses())?;
     }
-    if let Some(health) = gateway.health().cloned() {
-        let draining = server.draining();
-        tokio::spawn(async move {
-            draining.begun().await;
-            health.shutdown();
-        });
-    }
     let outcome = server.serve(signals.stop(&reloader, args.grace)).await;
     if let Some(file) = &args.ready_file {
         ready::remove(file);
