@@ -1,6 +1,10 @@
 //! Import roots: the folders that import paths start from. Nobody states them, so they are inferred.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use super::{Unit, outline::Outline};
 
@@ -19,13 +23,13 @@ impl Layout {
     pub(super) fn of(unit: &Unit, outlines: &[Outline]) -> Self {
         let base = absolute(&unit.folder);
         let paths: Vec<_> = unit.files.iter().map(|path| absolute(path)).collect();
-        let mut proven = Vec::new();
+        let mut search = Search::new(&base, &paths);
         for (path, outline) in paths.iter().zip(outlines) {
             for import in &outline.imports {
-                let root = root_of(import, path, &base, &proven, &paths);
-                proven.extend(root.filter(|root| !proven.contains(root)));
+                search.import(import, path);
             }
         }
+        let proven = search.proven;
         let mut roots = proven.clone();
         let files = paths
             .iter()
@@ -49,12 +53,6 @@ impl Layout {
 }
 
 fn absolute(path: &Path) -> PathBuf {
-    // The folder of `api.proto` is an empty path.
-    let path = if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        path
-    };
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
@@ -65,12 +63,51 @@ pub(super) fn inside(root: &Path, import: &str) -> Option<PathBuf> {
     (plain && !import.contains('\\') && path.is_file()).then_some(path)
 }
 
-fn root_of(import: &str, importer: &Path, base: &Path, proven: &[PathBuf], files: &[PathBuf]) -> Option<PathBuf> {
-    let around = importer.ancestors().skip(1).map(Path::to_owned);
-    let mut candidates = proven.iter().cloned().chain([base.to_owned()]).chain(around);
-    candidates
-        .find(|root| inside(root, import).is_some())
-        .or_else(|| files.iter().find_map(|path| before(path, import)))
+/// The search for roots. Large units import the same names over and over, so nothing is looked for twice.
+struct Search<'u> {
+    base: &'u Path,
+    /// The files of the unit, by their last name.
+    files: HashMap<&'u OsStr, Vec<&'u Path>>,
+    /// Imports and the folders that they were looked for from.
+    done: HashSet<(&'u str, &'u Path)>,
+    proven: Vec<PathBuf>,
+}
+
+impl<'u> Search<'u> {
+    fn new(base: &'u Path, paths: &'u [PathBuf]) -> Self {
+        let mut files: HashMap<_, Vec<_>> = HashMap::with_capacity(paths.len());
+        for path in paths {
+            files
+                .entry(path.file_name().unwrap_or_default())
+                .or_default()
+                .push(path.as_path());
+        }
+        Self {
+            base,
+            files,
+            done: HashSet::new(),
+            proven: Vec::new(),
+        }
+    }
+
+    /// Looks for the root of one import of a file.
+    fn import(&mut self, import: &'u str, importer: &'u Path) {
+        let folder = importer.parent().unwrap_or(importer);
+        if self.done.insert((import, folder)) {
+            let root = self.root_of(import, folder);
+            self.proven.extend(root.filter(|root| !self.proven.contains(root)));
+        }
+    }
+
+    fn root_of(&self, import: &str, folder: &Path) -> Option<PathBuf> {
+        let proven = self.proven.iter().map(PathBuf::as_path);
+        let mut candidates = proven.chain([self.base]).chain(folder.ancestors());
+        let found = candidates.find(|root| inside(root, import).is_some());
+        found.map(Path::to_owned).or_else(|| {
+            let last = Path::new(import).file_name()?;
+            self.files.get(last)?.iter().find_map(|path| before(path, import))
+        })
+    }
 }
 
 /// The folder from which `path` is called `name`.
