@@ -100,6 +100,15 @@ fn compressed_sets_are_inflated() {
     );
 }
 
+#[test]
+fn a_set_has_some_gzip_members_but_not_any_number() {
+    let (one, two) = (gzip(&set(&[file("a.proto")])), gzip(&set(&[file("b.proto")])));
+    let schema = Schema::from_bytes([one, two].concat()).unwrap();
+    assert_eq!(names(&schema), ["a.proto", "b.proto"]);
+    let (what, _) = error(Schema::from_bytes(gzip(b"").repeat(1_000_000)));
+    assert!(what.ends_with("more than 10000 gzip members"), "{what}");
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();

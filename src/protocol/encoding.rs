@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use flate2::bufread::GzDecoder;
 
 /// How a message is compressed. Names: the gRPC compression specification, and RFC 8878 for zstd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,9 @@ const GZIP_LEVEL: u32 = 3;
 const ZSTD_LEVEL: i32 = 1;
 /// A zstd frame may ask for a window of gigabytes; 2^23 bytes is what RFC 8878, section 3.1.1.1.2, recommends to support.
 const ZSTD_WINDOW_LOG: u32 = 23;
+/// Each gzip member costs several microseconds, however little is in it: a message full of empty ones would stop a worker
+/// for seconds. Clients send one.
+const MOST_MEMBERS: usize = 1000;
 /// As much is set aside at once for bytes that may come.
 const CHUNK: usize = 16 << 10;
 
@@ -77,7 +81,7 @@ impl Encoding {
         let coding = self;
         let broken = |error| InflateError::Broken { coding, error };
         match self {
-            Self::Gzip => self.read(flate2::bufread::MultiGzDecoder::new(message), limit),
+            Self::Gzip => self.read(Members::of(message), limit),
             Self::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(message).map_err(broken)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(broken)?;
@@ -135,6 +139,42 @@ fn zstd(message: &[u8], out: Out) -> io::Result<Bytes> {
     encoder.set_pledged_src_size(Some(message.len() as u64))?;
     encoder.write_all(message)?;
     Ok(encoder.finish()?.into_inner().freeze())
+}
+
+/// The members of a gzip file, one after another: RFC 1952, section 2.2.
+struct Members<'a> {
+    member: GzDecoder<&'a [u8]>,
+    left: usize,
+}
+
+impl<'a> Members<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self {
+            member: GzDecoder::new(bytes),
+            left: MOST_MEMBERS,
+        }
+    }
+}
+
+impl Read for Members<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.member.read(into)?;
+            let rest: &[u8] = self.member.get_ref();
+            if read > 0 || into.is_empty() || rest.is_empty() {
+                return Ok(read);
+            }
+            let Some(left) = self.left.checked_sub(1) else {
+                return Err(io::Error::other(format!(
+                    "it has more than {MOST_MEMBERS} gzip members"
+                )));
+            };
+            *self = Self {
+                member: GzDecoder::new(rest),
+                left,
+            };
+        }
+    }
 }
 
 #[cfg(test)]
@@ -195,6 +235,20 @@ mod tests {
                 "{coding:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_message_has_some_gzip_members_but_not_any_number() {
+        let member = gzip(b"hi", BytesMut::new().writer()).unwrap();
+        assert_eq!(Encoding::Gzip.inflate(&member.repeat(3), 100).unwrap(), b"hihihi"[..]);
+        let empty = gzip(b"", BytesMut::new().writer()).unwrap();
+        let error = Encoding::Gzip.inflate(&empty.repeat(100_000), 100).unwrap_err();
+        assert!(error.to_string().ends_with("more than 1000 gzip members"), "{error}");
+        let after = [&member[..], b"more"].concat();
+        assert!(matches!(
+            Encoding::Gzip.inflate(&after, 100),
+            Err(InflateError::Broken { .. })
+        ));
     }
 
     #[test]
