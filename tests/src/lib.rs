@@ -10,6 +10,7 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a suite's server that cannot start should say so and end"
 )]
 
@@ -18,6 +19,7 @@ pub mod messages;
 mod orca;
 mod shapes;
 mod testing;
+pub mod wire;
 
 use std::path::Path;
 

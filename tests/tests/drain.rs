@@ -2,13 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use descant_tests::wire::{GOAWAY, HEADERS};
 use tokio::{net::TcpStream, time::sleep};
 
-use crate::support::{
-    Ask, BIDI, UNARY, WAIT, framed,
-    raw::{GOAWAY, Raw},
-    serve, soon, text,
-};
+use crate::support::{Ask, BIDI, UNARY, WAIT, framed, raw::Raw, serve, soon, text};
 
 #[tokio::test]
 async fn an_idle_server_stops_at_once() {
@@ -63,7 +60,7 @@ async fn peers_are_told_to_go_elsewhere() {
     let mut server = serve(|_| {}).await;
     let mut raw = Raw::connect(server.address).await;
     raw.call(UNARY).await;
-    raw.next_of(&[1]).await.unwrap();
+    raw.next_of(&[HEADERS]).await.unwrap();
     server.stop();
     let goaway = raw.next_of(&[GOAWAY]).await.expect("a GOAWAY before the end");
     assert_eq!(goaway.payload[4..8], [0; 4], "NO_ERROR");

@@ -1,10 +1,11 @@
 //! Request targets that two parties could read differently are refused: routing, policy and logs see one string.
 
+use descant_tests::wire::{END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, block, head};
 use http::StatusCode;
 
 use crate::support::{
     Ask, UNARY,
-    raw::{GOAWAY, HEADERS, RST_STREAM, Raw, block, head, status},
+    raw::{Raw, status},
     serve,
 };
 
@@ -118,7 +119,7 @@ async fn pseudo_headers_come_once_and_first() {
     for fields in [twice, last, missing, upper, hop] {
         let server = serve(|_| {}).await;
         let mut raw = Raw::connect(server.address).await;
-        raw.send(HEADERS, 5, 1, &block(&fields)).await;
+        raw.send(HEADERS, END_HEADERS | END_STREAM, 1, &block(&fields)).await;
         let frame = raw.next_of(&[HEADERS, RST_STREAM, GOAWAY]).await.unwrap();
         assert!(
             frame.kind != HEADERS || status(&frame.payload) == Some(400),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use descant_handlers::{Metadata, MetadataError};
+use descant_handlers::Metadata;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts};
 
 use super::{
@@ -104,7 +104,7 @@ impl Head {
     }
 
     /// What neither HTTP nor gRPC itself has a use for. Values of `-bin` names have to be base64.
-    pub(super) fn metadata(&self, mut headers: HeaderMap) -> Result<Metadata, MetadataError> {
+    pub(super) fn metadata(&self, mut headers: HeaderMap) -> Result<Metadata, Refusal> {
         for (index, own) in OWN.iter().enumerate() {
             if self.own >> index & 1 == 1 {
                 headers.remove(own);
@@ -113,7 +113,8 @@ impl Head {
         let metadata = Metadata::from_headers(headers);
         if self.binary {
             for (name, _) in metadata.iter().filter(|(name, _)| name.ends_with("-bin")) {
-                metadata.get_all_bin(name).try_for_each(|value| value.map(drop))?;
+                let sound = metadata.get_all_bin(name).try_for_each(|value| value.map(drop));
+                sound.map_err(|error| Refusal::bad_request(&format_args!("{name}: {error}")))?;
             }
         }
         Ok(metadata)

@@ -72,9 +72,7 @@ pub(crate) fn accept(
         (Messages::empty(), Some(messages))
     };
     let mut call = Call::new(method, messages);
-    call.metadata = head
-        .metadata(parts.headers)
-        .map_err(|error| Refusal::bad_request(&error))?;
+    call.metadata = head.metadata(parts.headers)?;
     call.deadline = exchange.deadline;
     call.peer = connection.address().map_or_else(Peer::default, Peer::at);
     Ok(Accepted { call, only, exchange })

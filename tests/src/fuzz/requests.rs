@@ -17,7 +17,8 @@ use tokio::{
     time::timeout,
 };
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+use crate::wire::{DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, block, frame, head};
+
 const METHODS: [&str; 8] = [
     "/descant.suite.v1.Shapes/Unary",
     "/descant.suite.v1.Shapes/Client",
@@ -28,10 +29,6 @@ const METHODS: [&str; 8] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.health.v1.Health/Check",
 ];
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
 /// What takes longer than this is a stall.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -77,7 +74,7 @@ async fn attack(client: DuplexStream, bytes: &[u8]) {
     };
     let writing = async {
         // An error says that the server has had enough.
-        if write.write_all(PREFACE).await.is_ok() && write.write_all(bytes).await.is_ok() {
+        if write.write_all(bytes).await.is_ok() {
             // Calls run as tasks: a few turns let them answer.
             for _ in 0..20 {
                 yield_now().await;
@@ -90,23 +87,24 @@ async fn attack(client: DuplexStream, bytes: &[u8]) {
     }
 }
 
-/// What the client writes after the preface.
+/// What the client writes.
 fn written(input: &[u8]) -> Vec<u8> {
     let Some((how, rest)) = input.split_first() else {
         return Vec::new();
     };
-    match how % 3 {
+    let rest = match how % 3 {
         0 => rest.to_vec(),
         1 => frames(rest),
         _ => call(rest),
-    }
+    };
+    [PREFACE, &frame(SETTINGS, 0, 0, &[]), &rest].concat()
 }
 
 fn frames(mut rest: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     while let [kind, flags, stream, length, tail @ ..] = rest {
         let (payload, tail) = tail.split_at(usize::from(*length).min(tail.len()));
-        push(&mut out, *kind, *flags, *stream, payload);
+        out.extend(frame(*kind, *flags, u32::from(*stream), payload));
         rest = tail;
     }
     out
@@ -116,43 +114,13 @@ fn call(rest: &[u8]) -> Vec<u8> {
     let [method, pieces, body @ ..] = rest else {
         return Vec::new();
     };
-    let path = METHODS[usize::from(*method) % METHODS.len()];
-    let encoding = ["identity", "gzip", "zstd"][usize::from(*pieces) % 3];
-    let fields = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", path),
-        (":authority", "descant.test"),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-        ("grpc-encoding", encoding),
-        ("grpc-accept-encoding", "gzip,zstd"),
-    ];
-    let mut out = Vec::new();
-    push(&mut out, HEADERS, END_HEADERS, 1, &block(&fields));
+    let mut fields = head(METHODS[usize::from(*method) % METHODS.len()]);
+    fields.push(("grpc-encoding", ["identity", "gzip", "zstd"][usize::from(*pieces) % 3]));
+    fields.push(("grpc-accept-encoding", "gzip,zstd"));
+    let mut out = frame(HEADERS, END_HEADERS, 1, &block(&fields));
     for piece in body.chunks(usize::from(*pieces).max(1)) {
-        push(&mut out, DATA, 0, 1, piece);
+        out.extend(frame(DATA, 0, 1, piece));
     }
-    push(&mut out, DATA, END_STREAM, 1, &[]);
-    out
-}
-
-fn push(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u8, payload: &[u8]) {
-    let [_, length @ ..] = u32::try_from(payload.len()).expect("a frame").to_be_bytes();
-    out.extend(length);
-    out.extend([kind, flags, 0, 0, 0, stream]);
-    out.extend(payload);
-}
-
-/// Literals that are neither indexed nor Huffman-coded. RFC 7541, section 6.2.2.
-fn block(fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, value) in fields {
-        out.push(0);
-        for text in [name, value] {
-            out.push(u8::try_from(text.len()).expect("a short text"));
-            out.extend(text.as_bytes());
-        }
-    }
+    out.extend(frame(DATA, END_STREAM, 1, &[]));
     out
 }

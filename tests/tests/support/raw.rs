@@ -7,16 +7,9 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::soon;
+use descant_tests::wire::{ACK, DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, block, frame, head};
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-pub(crate) const DATA: u8 = 0;
-pub(crate) const HEADERS: u8 = 1;
-pub(crate) const RST_STREAM: u8 = 3;
-pub(crate) const SETTINGS: u8 = 4;
-pub(crate) const GOAWAY: u8 = 7;
-pub(crate) const END_STREAM: u8 = 1;
-pub(crate) const END_HEADERS: u8 = 4;
+use super::soon;
 
 /// A frame that came.
 #[derive(Debug)]
@@ -34,17 +27,13 @@ impl Raw {
         let mut raw = Self(TcpStream::connect(address).await.unwrap());
         raw.0.write_all(PREFACE).await.unwrap();
         raw.send(SETTINGS, 0, 0, &[]).await;
-        raw.send(SETTINGS, 1, 0, &[]).await;
+        raw.send(SETTINGS, ACK, 0, &[]).await;
         raw
     }
 
     pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
         // The server may have closed the connection: what it said is still there to be read.
-        let _ = self.0.write_all(&frame).await;
+        let _ = self.0.write_all(&frame(kind, flags, stream, payload)).await;
     }
 
     /// A call of `path` with one empty message.
@@ -72,32 +61,6 @@ impl Raw {
             }
         }
     }
-}
-
-/// The fields of a sound call.
-pub(crate) fn head(path: &str) -> Vec<(&str, &str)> {
-    vec![
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", path),
-        (":authority", "descant.test"),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-    ]
-}
-
-/// A header block of literals that are neither indexed nor Huffman-coded. RFC 7541, section 6.2.2.
-pub(crate) fn block(fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for (name, value) in fields {
-        out.push(0);
-        for text in [name, value] {
-            assert!(text.len() < 127, "longer lengths take more bytes");
-            out.push(u8::try_from(text.len()).unwrap());
-            out.extend(text.as_bytes());
-        }
-    }
-    out
 }
 
 /// The `:status` of a header block, if it is one of the static table's. RFC 7541, appendix A.
