@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 
 use super::{
     args::{Check, ReportFormat},
-    failure::Kind,
+    failure::{Failure, Kind},
     screen::{self, FAINT, Tone},
     sources,
 };
 
 /// Loads, reports, and exits with 4 if there are errors.
-pub(crate) fn run(args: &Check) -> ExitCode {
+pub(crate) fn run(args: &Check) -> Result<ExitCode, Failure> {
     let outcome = sources::load(&args.paths);
     let report = match args.format {
         ReportFormat::Text => text(&outcome),
         ReportFormat::Json => format!("{:#}\n", json(&outcome)),
     };
-    screen::print(&report);
-    match outcome {
+    screen::print(&report)?;
+    Ok(match outcome {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(Kind::Descriptors as u8),
-    }
+    })
 }
 
 /// A finding on one line: what weighs how much, where, and what it is.

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
             services(&schema, &names)
         }
     };
-    screen::print(&pages.join("\n"));
+    screen::print(&pages.join("\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
     };
     names.sort_unstable();
     let lines: Vec<_> = names.iter().map(|name| screen::escape(name) + "\n").collect();
-    screen::print(&lines.concat());
+    screen::print(&lines.concat())?;
     Ok(ExitCode::SUCCESS)
 }
 

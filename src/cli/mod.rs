@@ -33,10 +33,10 @@ pub(crate) fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve(args) => serve::run(args),
-        Command::Check(args) => Ok(check::run(&args)),
+        Command::Check(args) => check::run(&args),
         Command::List(args) => list::run(&args),
         Command::Describe(args) => describe::run(&args),
-        Command::Completions { shell } => Ok(pages::completions(shell)),
+        Command::Completions { shell } => pages::completions(shell),
         Command::Man { command } => pages::man(command.as_deref()),
     }
 }

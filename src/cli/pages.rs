@@ -12,11 +12,11 @@ use super::{
 };
 
 /// Prints the completion script for a shell.
-pub(crate) fn completions(shell: Shell) -> ExitCode {
+pub(crate) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Line::command(), "descant", &mut script);
-    screen::print(&String::from_utf8_lossy(&script));
-    ExitCode::SUCCESS
+    screen::print(&String::from_utf8_lossy(&script))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the manual page of descant, or of one of its commands.
@@ -29,7 +29,7 @@ pub(crate) fn man(command: Option<&str>) -> Result<ExitCode, Failure> {
     };
     let mut roff = Vec::new();
     render(page, &mut roff).map_err(|error| Failure::new(Kind::Other, error, ""))?;
-    screen::print(&String::from_utf8_lossy(&roff));
+    screen::print(&String::from_utf8_lossy(&roff))?;
     Ok(ExitCode::SUCCESS)
 }
 

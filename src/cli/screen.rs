@@ -1,8 +1,14 @@
 //! What people see: colours on terminals only, and nothing that a descriptor smuggles in.
 
-use std::{borrow::Cow, fmt, io::Write};
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{self, Write},
+};
 
 use anstyle::{AnsiColor, Style};
+
+use super::failure::{Failure, Kind};
 
 /// Names and addresses.
 pub(crate) const STRONG: Style = Style::new().bold();
@@ -58,10 +64,18 @@ pub(crate) fn tell(tone: Tone, text: impl fmt::Display) {
     );
 }
 
-/// Writes to standard output. A reader that closes the pipe early (`| head`) is content.
-pub(crate) fn print(text: &str) {
+/// Writes to standard output. A reader that closes the pipe early (`| head`) is content; whoever redirects to a disk that
+/// is full must not take what is there for all.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
+            Kind::Other,
+            format!("standard output cannot be written: {error}"),
+            "",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The text with control characters escaped, so that a name in a hostile descriptor cannot steer

@@ -137,6 +137,27 @@ fn a_reader_that_leaves_is_no_error() {
     assert!(output.stderr.is_empty(), "{output:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    for args in [
+        &["check"][..],
+        &["list", &demo()],
+        &["describe", &demo()],
+        &["man"],
+        &["completions", "bash"],
+    ] {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let ran = command(args).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.code(), Some(1), "{args:?}: {said}");
+        assert!(
+            said.starts_with("error: standard output cannot be written: "),
+            "{args:?}: {said}"
+        );
+    }
+}
+
 #[test]
 fn colours_are_for_terminals() {
     let describe = || command(["describe", &demo(), "bookshop.v1.Money"]);

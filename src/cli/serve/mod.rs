@@ -103,7 +103,10 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
 fn introduce(args: &Serve, banner: &Banner<'_>) {
     match (args.log_level, args.log_format) {
         (LogLevel::Off, _) => {}
-        (_, LogFormat::Text) => screen::print(&banner.to_string()),
+        (_, LogFormat::Text) => {
+            // Nobody may be reading: that is no reason not to serve.
+            let _ = screen::print(&banner.to_string());
+        }
         (_, LogFormat::Json) => {
             let addresses: Vec<_> = banner.addresses.iter().map(ToString::to_string).collect();
             let contents = check::contents(banner.schema);
