@@ -1,19 +1,19 @@
 //! Rules about fields and extensions.
 
-use super::{Check, Of, Place, file, maps, messages::MAX_NUMBER, names, values};
+use super::{Check, Of, Place, defaults, editions, file, maps, messages::MAX_NUMBER, names};
 use crate::{
-    features::{self, Edition, FeatureSet, FieldPresence, Own, Presence, is_packable, kind_of, tag},
+    features::{Edition, FeatureSet, FieldPresence, is_packable, kind_of},
     findings::Shown,
     link::{Kind, SymbolId},
     raw::{self, Field},
 };
 
-const REQUIRED: i32 = 2;
+pub(super) const REQUIRED: i32 = 2;
 const REPEATED: i32 = 3;
-const STRING: i32 = 9;
-const GROUP: i32 = 10;
-const MESSAGE: i32 = 11;
-const ENUM: i32 = 14;
+pub(super) const STRING: i32 = 9;
+pub(super) const GROUP: i32 = 10;
+pub(super) const MESSAGE: i32 = 11;
+pub(super) const ENUM: i32 = 14;
 
 /// Numbers that protobuf keeps for itself.
 const RESERVED: std::ops::RangeInclusive<i32> = 19000..=19999;
@@ -52,11 +52,11 @@ impl Known<'_, '_> {
         self.field.label == Some(REPEATED)
     }
 
-    fn is_message(&self) -> bool {
+    pub(super) fn is_message(&self) -> bool {
         matches!(self.kind, GROUP | MESSAGE)
     }
 
-    fn is_packable(&self) -> bool {
+    pub(super) fn is_packable(&self) -> bool {
         self.is_repeated() && is_packable(self.kind)
     }
 }
@@ -98,7 +98,7 @@ fn field_rules<'a>(check: &mut Check<'_, 'a>, of: Of<'_, 'a>, known: &Known<'_, 
     number(check, known);
     place_rules(check, of, known);
     types(check, known);
-    default(check, known);
+    defaults::check(check, known);
     if !known.field.options.is_empty() {
         options(check, of, known);
     }
@@ -109,7 +109,7 @@ fn field_rules<'a>(check: &mut Check<'_, 'a>, of: Of<'_, 'a>, known: &Known<'_, 
     match of.edition {
         Edition::Proto2 => {}
         Edition::Proto3 => proto3(check, known),
-        Edition::Edition2023 | Edition::Edition2024 => editions(check, of, known),
+        Edition::Edition2023 | Edition::Edition2024 => editions::check(check, of, known),
     }
 }
 
@@ -225,49 +225,6 @@ fn types(check: &mut Check<'_, '_>, known: &Known<'_, '_>) {
     }
 }
 
-fn default(check: &mut Check<'_, '_>, known: &Known<'_, '_>) {
-    let Some(text) = known.field.default_value else { return };
-    let place = known.place;
-    if known.is_repeated() {
-        check.error(
-            place,
-            || "it is repeated, but has a default".to_owned(),
-            "leave the default out",
-        );
-    }
-    if known.is_message() {
-        check.error(
-            place,
-            || "it is a message, but has a default".to_owned(),
-            "leave the default out",
-        );
-    } else if known.kind == ENUM {
-        enum_default(check, known, text);
-    } else if !values::is_default(known.kind, text) {
-        let what = || format!("its default \"{}\" is no value of its type", Shown(text));
-        check.error(place, what, "correct the default");
-    }
-}
-
-fn enum_default(check: &mut Check<'_, '_>, known: &Known<'_, '_>, text: &str) {
-    let Some(id) = known.of else { return };
-    let (symbols, files) = (&check.linked.symbols, check.files);
-    let Some(symbol) = symbols.get(id) else { return };
-    // The values of an enum stand beside it.
-    let value = symbols
-        .child(files, symbol.scope, text.as_bytes())
-        .and_then(|id| symbols.get(id));
-    let value = value.filter(|value| value.kind == Kind::EnumValue && value.file == symbol.file);
-    let of_enum = check
-        .enumeration(id)
-        .zip(value)
-        .is_some_and(|((_, found), value)| found.values.contains(&value.index));
-    if !of_enum || !names::is_strict_identifier(text) {
-        let what = || format!("its default \"{}\" is no value of its enum", Shown(text));
-        check.error(known.place, what, "name one of the enum's values");
-    }
-}
-
 /// Options of `FieldOptions` that only some fields can have.
 fn options(check: &mut Check<'_, '_>, of: Of<'_, '_>, known: &Known<'_, '_>) {
     let options = &known.field.options;
@@ -375,89 +332,11 @@ fn extends_options(check: &Check<'_, '_>, known: &Known<'_, '_>) -> bool {
     name.is_some_and(|name| OPTIONS.contains(&name))
 }
 
-fn is_closed(check: &Check<'_, '_>, known: &Known<'_, '_>) -> bool {
+/// Whether a field is of an enum that takes no values but its own.
+pub(super) fn is_closed(check: &Check<'_, '_>, known: &Known<'_, '_>) -> bool {
     let symbol = known
         .of
         .filter(|_| known.kind == ENUM)
         .and_then(|id| check.linked.symbols.get(id));
     symbol.is_some_and(|symbol| symbol.kind == Kind::Enum && check.features.is_closed(symbol.file, symbol.index))
-}
-
-fn editions(check: &mut Check<'_, '_>, of: Of<'_, '_>, known: &Known<'_, '_>) {
-    let Known { field, place, .. } = *known;
-    if field.label == Some(REQUIRED) {
-        let what = || "it has the label `required`, which editions do not".to_owned();
-        check.error(place, what, "use `features.field_presence = LEGACY_REQUIRED`");
-    }
-    if field.kind == Some(GROUP) {
-        let what = || "it is a group, which editions do not have".to_owned();
-        check.error(place, what, "use `features.message_encoding = DELIMITED`");
-    }
-    if features::packed_option(&field.options).is_some() {
-        let what = || "it has the option `packed`, which editions do not".to_owned();
-        check.error(place, what, "use `features.repeated_field_encoding`");
-    }
-    let own = Own::read(&field.options, tag::FIELD);
-    if check
-        .features
-        .field(check.files, check.linked, of.number, known.index)
-        .presence
-        == Presence::Implicit
-    {
-        if field.default_value.is_some() {
-            let what = || "it has a default, but implicit presence".to_owned();
-            check.error(
-                place,
-                what,
-                "leave the default out, or use `features.field_presence = EXPLICIT`",
-            );
-        }
-        if is_closed(check, known) {
-            let what = || "it is of a closed enum, but has implicit presence".to_owned();
-            check.error(place, what, "use an open enum, or `features.field_presence = EXPLICIT`");
-        }
-    }
-    // What a map's field says is passed on to key and value, whatever they are.
-    let parent = field.parent.filter(|_| !known.is_extension);
-    let parent = parent.and_then(|parent| of.file.messages.get(parent as usize));
-    if own.present && !parent.is_some_and(raw::Message::is_map_entry) {
-        own_features(check, known, &own);
-    }
-}
-
-/// Features that only some fields can set.
-fn own_features(check: &mut Check<'_, '_>, known: &Known<'_, '_>, own: &Own) {
-    let place = known.place;
-    let mend = "leave the feature out";
-    let is_map = known.kind == MESSAGE
-        && known
-            .of
-            .and_then(|id| check.message(id))
-            .is_some_and(raw::Message::is_map_entry);
-    let presence = own.presence.and_then(|presence| match presence {
-        _ if known.field.oneof_index.is_some() => Some("it is in a oneof"),
-        _ if known.is_repeated() => Some("it is repeated"),
-        3 if known.is_extension => None,
-        _ if known.is_extension => Some("it is an extension"),
-        2 if known.is_message() => Some("it is a message, whose presence is never implicit"),
-        _ => None,
-    });
-    if let Some(why) = presence {
-        check.error(place, || format!("it can't set `features.field_presence`: {why}"), mend);
-    }
-    if own.repeated_encoding.is_some() && !known.is_repeated() {
-        let what = || "it can't set `features.repeated_field_encoding`: it is not repeated".to_owned();
-        check.error(place, what, mend);
-    } else if own.repeated_encoding == Some(1) && !known.is_packable() {
-        let what = || "it can't be PACKED: it is no repeated number, bool or enum".to_owned();
-        check.error(place, what, mend);
-    }
-    if own.utf8.is_some() && known.kind != STRING && !(is_map && maps::has_string(check, known)) {
-        let what = || "it can't set `features.utf8_validation`: it is no string".to_owned();
-        check.error(place, what, mend);
-    }
-    if own.message_encoding.is_some() && (!known.is_message() || is_map) {
-        let what = || "it can't set `features.message_encoding`: it is no message".to_owned();
-        check.error(place, what, mend);
-    }
 }

@@ -9,6 +9,8 @@
 //! - Defaults must fit their type (protoc cuts them off in silence), options must have the wire type of their
 //!   declaration, and `syntax` must not contradict `edition`.
 
+mod defaults;
+mod editions;
 mod enums;
 mod extensions;
 mod fields;

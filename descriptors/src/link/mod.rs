@@ -5,6 +5,7 @@
 //! Source: `DescriptorBuilder` of protobuf's C++ runtime, whose verdicts are the measure.
 
 mod budget;
+mod collect;
 mod imports;
 mod resolve;
 mod symbols;

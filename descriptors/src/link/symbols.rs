@@ -6,8 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::{
-    finding::Severity,
-    findings::{Findings, Position, Report, Shown, start_of},
+    findings::{Position, start_of},
     raw,
 };
 
@@ -46,8 +45,8 @@ pub(crate) struct Symbol {
     /// What its full name stands under: `None` for the unnamed package. An enum value stands beside its enum.
     pub(crate) scope: Option<SymbolId>,
     /// Its own name, in the bytes of its file.
-    start: u32,
-    length: u32,
+    pub(super) start: u32,
+    pub(super) length: u32,
 }
 
 /// Gives the bytes of files, in which symbols have their names.
@@ -66,27 +65,27 @@ impl Texts for [raw::File<'_>] {
 #[derive(Debug, Default)]
 pub(crate) struct Symbols {
     /// The first is no symbol: ids start at one.
-    list: Vec<Symbol>,
-    table: HashTable<SymbolId>,
-    hasher: RandomState,
-    bases: Vec<Bases>,
+    pub(super) list: Vec<Symbol>,
+    pub(super) table: HashTable<SymbolId>,
+    pub(super) hasher: RandomState,
+    pub(super) bases: Vec<Bases>,
 }
 
 /// Ids of the first element of each kind in one file, and its package.
 #[derive(Debug, Clone, Copy, Default)]
-struct Bases {
-    package: Option<SymbolId>,
-    messages: u32,
-    enums: u32,
-    values: u32,
-    fields: u32,
-    oneofs: u32,
-    services: u32,
-    methods: u32,
+pub(super) struct Bases {
+    pub(super) package: Option<SymbolId>,
+    pub(super) messages: u32,
+    pub(super) enums: u32,
+    pub(super) values: u32,
+    pub(super) fields: u32,
+    pub(super) oneofs: u32,
+    pub(super) services: u32,
+    pub(super) methods: u32,
 }
 
 impl SymbolId {
-    fn new(index: usize) -> Option<Self> {
+    pub(super) fn new(index: usize) -> Option<Self> {
         u32::try_from(index).ok().and_then(NonZeroU32::new).map(Self)
     }
 
@@ -114,39 +113,6 @@ impl Symbol {
 }
 
 impl Symbols {
-    /// Enters every element of `files`; of two with one full name the second is reported and can't be found.
-    pub(crate) fn collect(files: &[raw::File<'_>], findings: &mut Findings) -> Self {
-        let mut collect = Collect {
-            files,
-            findings,
-            symbols: Self::with_room(files),
-        };
-        for (index, file) in (0u32..).zip(files) {
-            collect.file(index, file);
-        }
-        collect.symbols
-    }
-
-    fn with_room(files: &[raw::File<'_>]) -> Self {
-        let room = files.iter().map(elements).sum::<usize>() + 2 * files.len() + 1;
-        let nothing = Symbol {
-            kind: Kind::Package,
-            file: u32::MAX,
-            index: 0,
-            scope: None,
-            start: 0,
-            length: 0,
-        };
-        let mut list = Vec::with_capacity(room);
-        list.push(nothing);
-        Self {
-            list,
-            table: HashTable::with_capacity(room),
-            hasher: RandomState::default(),
-            bases: Vec::with_capacity(files.len()),
-        }
-    }
-
     /// One more than the largest id's index.
     pub(crate) fn bound(&self) -> usize {
         self.list.len()
@@ -247,215 +213,8 @@ impl Symbols {
         chain.join(".")
     }
 
-    fn hash(&self, scope: Option<SymbolId>, name: &[u8]) -> u64 {
+    pub(super) fn hash(&self, scope: Option<SymbolId>, name: &[u8]) -> u64 {
         self.hasher.hash_one((scope, name))
-    }
-}
-
-/// How many symbols a file defines, its package aside.
-fn elements(file: &raw::File<'_>) -> usize {
-    file.messages.len()
-        + file.enums.len()
-        + file.values.len()
-        + file.fields.len()
-        + file.oneofs.len()
-        + file.services.len()
-        + file.methods.len()
-}
-
-/// The table while it is filled.
-struct Collect<'f, 'a, 'r> {
-    files: &'f [raw::File<'a>],
-    findings: &'r mut Findings,
-    symbols: Symbols,
-}
-
-impl Collect<'_, '_, '_> {
-    /// Ids are given in arena order, kind by kind, so that an element's id is its index plus a base.
-    fn file(&mut self, number: u32, file: &raw::File<'_>) {
-        let package = self.package(number, file);
-        self.symbols.bases.push(Bases {
-            package,
-            ..Bases::default()
-        });
-        self.messages(number, file, package);
-        self.enums(number, file, package);
-        self.fields(number, file, package);
-        self.oneofs(number, file);
-        self.services(number, file, package);
-    }
-
-    /// Remembers where the next kind of element of the last file starts.
-    fn base(&mut self, slot: impl FnOnce(&mut Bases) -> &mut u32) {
-        let next = u32::try_from(self.symbols.list.len()).unwrap_or(u32::MAX);
-        if let Some(bases) = self.symbols.bases.last_mut() {
-            *slot(bases) = next;
-        }
-    }
-
-    fn package(&mut self, number: u32, file: &raw::File<'_>) -> Option<SymbolId> {
-        let mut scope = None;
-        let package = file.package.filter(|package| !package.is_empty())?;
-        // One with more parts is refused, so the others need no place.
-        for segment in package.split('.').take(PACKAGE_PARTS) {
-            let known = self.symbols.child(self.files, scope, segment.as_bytes());
-            let known = known.filter(|id| self.symbols.get(*id).is_some_and(|symbol| symbol.kind == Kind::Package));
-            scope = match known {
-                Some(id) => Some(id),
-                None => self.add(Kind::Package, number, 0, scope, Some(segment)),
-            };
-        }
-        scope
-    }
-
-    fn messages(&mut self, number: u32, file: &raw::File<'_>, package: Option<SymbolId>) {
-        self.base(|bases| &mut bases.messages);
-        for (index, message) in (0u32..).zip(&file.messages) {
-            let scope = self.scope(number, message.parent, package);
-            self.add(Kind::Message, number, index, scope, message.name);
-        }
-    }
-
-    /// Enums and, beside each, its values.
-    fn enums(&mut self, number: u32, file: &raw::File<'_>, package: Option<SymbolId>) {
-        self.base(|bases| &mut bases.enums);
-        for (index, found) in (0u32..).zip(&file.enums) {
-            let scope = self.scope(number, found.parent, package);
-            self.add(Kind::Enum, number, index, scope, found.name);
-        }
-        self.base(|bases| &mut bases.values);
-        for found in &file.enums {
-            let scope = self.scope(number, found.parent, package);
-            for (index, value) in found.values.clone().zip(raw::at(&file.values, &found.values)) {
-                self.add(Kind::EnumValue, number, index, scope, value.name);
-            }
-        }
-    }
-
-    fn fields(&mut self, number: u32, file: &raw::File<'_>, package: Option<SymbolId>) {
-        self.base(|bases| &mut bases.fields);
-        let top = file.top_extensions.clone();
-        self.field_span(Kind::Extension, number, file, top, package);
-        for (index, message) in (0u32..).zip(&file.messages) {
-            let scope = self.symbols.id(Kind::Message, number, index);
-            self.field_span(Kind::Field, number, file, message.fields.clone(), scope);
-            self.field_span(Kind::Extension, number, file, message.extensions.clone(), scope);
-        }
-    }
-
-    fn field_span(&mut self, kind: Kind, number: u32, file: &raw::File<'_>, span: raw::Span, scope: Option<SymbolId>) {
-        for (index, field) in span.clone().zip(raw::at(&file.fields, &span)) {
-            self.add(kind, number, index, scope, field.name);
-        }
-    }
-
-    fn oneofs(&mut self, number: u32, file: &raw::File<'_>) {
-        self.base(|bases| &mut bases.oneofs);
-        for (index, message) in (0u32..).zip(&file.messages) {
-            let scope = self.symbols.id(Kind::Message, number, index);
-            for (index, oneof) in message.oneofs.clone().zip(raw::at(&file.oneofs, &message.oneofs)) {
-                self.add(Kind::Oneof, number, index, scope, oneof.name);
-            }
-        }
-    }
-
-    fn services(&mut self, number: u32, file: &raw::File<'_>, package: Option<SymbolId>) {
-        self.base(|bases| &mut bases.services);
-        for (index, service) in (0u32..).zip(&file.services) {
-            self.add(Kind::Service, number, index, package, service.name);
-        }
-        self.base(|bases| &mut bases.methods);
-        for (index, service) in (0u32..).zip(&file.services) {
-            let scope = self.symbols.id(Kind::Service, number, index);
-            for (index, method) in service.methods.clone().zip(raw::at(&file.methods, &service.methods)) {
-                self.add(Kind::Method, number, index, scope, method.name);
-            }
-        }
-    }
-
-    /// What an element with this parent stands under.
-    fn scope(&self, file: u32, parent: Option<u32>, package: Option<SymbolId>) -> Option<SymbolId> {
-        match parent {
-            Some(parent) => self.symbols.id(Kind::Message, file, parent),
-            None => package,
-        }
-    }
-
-    /// Gives the next id to an element. One without a name gets an id too, but can't be found.
-    fn add(
-        &mut self,
-        kind: Kind,
-        file: u32,
-        index: u32,
-        scope: Option<SymbolId>,
-        name: Option<&str>,
-    ) -> Option<SymbolId> {
-        let name = name.unwrap_or_default();
-        let id = SymbolId::new(self.symbols.list.len())?;
-        let start = offset(self.files.bytes(file), name);
-        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
-        self.symbols.list.push(Symbol {
-            kind,
-            file,
-            index,
-            scope,
-            start,
-            length,
-        });
-        if name.is_empty() {
-            return Some(id);
-        }
-        match self.symbols.child(self.files, scope, name.as_bytes()) {
-            Some(first) => self.twice(id, first),
-            None => self.enter(id, scope, name),
-        }
-        Some(id)
-    }
-
-    fn enter(&mut self, id: SymbolId, scope: Option<SymbolId>, name: &str) {
-        let hash = self.symbols.hash(scope, name.as_bytes());
-        let Symbols {
-            list, table, hasher, ..
-        } = &mut self.symbols;
-        let files = self.files;
-        table.insert_unique(hash, id, |id| {
-            list.get(id.index())
-                .map_or(0, |symbol| hasher.hash_one((symbol.scope, symbol.name(files))))
-        });
-    }
-
-    fn twice(&mut self, id: SymbolId, first: SymbolId) {
-        let (symbols, files) = (&self.symbols, self.files);
-        let (Some(symbol), Some(other)) = (symbols.get(id), symbols.get(first)) else {
-            return;
-        };
-        self.findings.add(Severity::Error, symbol.position(), || {
-            let label = symbols.label(files, id);
-            Report {
-                file: name_of(files, symbol.file),
-                what: format!(
-                    "\"{}\" is defined twice: {} here, {} in \"{}\"",
-                    Shown(&label),
-                    article(symbol.kind),
-                    article(other.kind),
-                    Shown(&name_of(files, other.file)),
-                ),
-                mend: twice_mend(symbol.kind, other.kind).to_owned(),
-                symbol: label,
-            }
-        });
-    }
-}
-
-fn twice_mend(kind: Kind, other: Kind) -> &'static str {
-    match (kind, other) {
-        (Kind::EnumValue, _) | (_, Kind::EnumValue) => {
-            "rename one of the two; the values of an enum share the scope that the enum stands in, so give them the enum's name as prefix"
-        }
-        (Kind::Package, _) | (_, Kind::Package) => {
-            "rename one of the two: a package can't share its name with anything else"
-        }
-        _ => "rename one of the two, or leave one of them out of the set",
     }
 }
 
