@@ -431,3 +431,6 @@ fn in_map(files: &[raw::File<'_>], file: u32, field: &raw::Field<'_>) -> bool {
         .and_then(|(messages, parent)| messages.get(parent as usize));
     parent.is_some_and(raw::Message::is_map_entry)
 }
+
+#[cfg(test)]
+mod tests;

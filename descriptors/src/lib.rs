@@ -53,6 +53,16 @@ mod schema;
 mod shipped;
 mod source;
 mod table;
+/// Writes descriptors for tests, here and in `tests/check`.
+#[cfg(test)]
+#[allow(
+    dead_code,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::needless_pass_by_value
+)]
+#[path = "../tests/check/write.rs"]
+mod write;
 
 pub use codec::{Codec, CodecError, JsonOptions, Place};
 pub use error::Error;

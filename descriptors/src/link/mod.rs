@@ -74,3 +74,6 @@ impl Linked {
         self.symbols.get(links.extendees.get(at)?.1)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,9 +40,12 @@ pub struct LoadLimits {
     /// Bytes of all sources together, after inflation. Default: 128 MiB; all of googleapis takes 20 MB, 81 MB with comments.
     pub bytes: usize,
     /// Files, imports, messages, fields, oneofs, enums, values, services, methods, ranges and reserved names of all
-    /// sources together. Default: 1,000,000; all of googleapis has 350,000.
+    /// sources together, of which at most an eighth may be files. Default: 1,000,000; all of googleapis has 350,000.
     pub elements: usize,
 }
+
+/// A file takes the memory of some other elements, even if it is empty: 125,000 of them at most by default.
+const FILE_WEIGHT: usize = 8;
 
 impl Default for LoadLimits {
     fn default() -> Self {
@@ -125,6 +128,11 @@ impl SchemaBuilder {
     }
 
     fn parse<'a>(&self, bytes: &'a [Bytes], left: &mut usize, findings: &mut Findings) -> Option<Vec<raw::File<'a>>> {
+        let most = (self.limits.elements / FILE_WEIGHT).max(1000);
+        if bytes.len() > most {
+            report_files(bytes.len(), most, findings);
+            return None;
+        }
         let mut files = Vec::with_capacity(bytes.len());
         for bytes in bytes {
             let Some(file) = raw::File::parse_up_to(bytes, *left) else {
@@ -142,6 +150,14 @@ fn report_nothing(findings: &mut Findings) {
     findings.add(Severity::Error, Position::default(), || Report {
         what: "there is nothing to load".to_owned(),
         mend: "add a path or bytes".to_owned(),
+        ..Report::default()
+    });
+}
+
+fn report_files(count: usize, most: usize, findings: &mut Findings) {
+    findings.add(Severity::Error, Position::default(), || Report {
+        what: format!("the sources have {count} files, more than {most}: an eighth of the limit `descriptor_elements`"),
+        mend: "raise the limit, or load less".to_owned(),
         ..Report::default()
     });
 }
