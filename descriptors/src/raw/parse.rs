@@ -150,7 +150,11 @@ impl<'a> Scan<'a> {
     }
 
     fn flag(&mut self, place: &'static str, value: Value<'a>) -> bool {
-        self.int(place, value).is_some_and(|number| number != 0)
+        if let Value::Varint(number) = value {
+            return number != 0;
+        }
+        self.problem(place, ProblemKind::Type);
+        false
     }
 
     /// A repeated int32, packed or not.
