@@ -29,7 +29,7 @@ pub(crate) enum Outbound {
 
 /// A reply's body, pulled frame by frame.
 ///
-/// It is polled only while the peer has window for more, and dropped when the peer cancels.
+/// It is polled for the next piece once the peer has taken those before it, and dropped when the peer cancels.
 pub(crate) trait OutboundStream: Send {
     /// The next frame. `None` and [`Frame::Trailers`] end the stream; it is not polled again.
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame>>;

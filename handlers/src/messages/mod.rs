@@ -27,8 +27,8 @@ use crate::{Message, Metadata, Status};
 /// Messages = *Message ( Trailers / Status )
 /// ```
 ///
-/// Pulled: nothing is produced before someone asks for it, and a transport asks only when the peer
-/// has room. Dropping it is cancellation. After a [`Status`], or after the end, it stays at its end.
+/// Pulled: nothing is produced before someone asks for it, and a transport asks once the peer has
+/// taken what came before. Dropping it is cancellation. After a [`Status`], or after the end, it stays at its end.
 ///
 /// One message that is there already, as in nearly every unary call, costs no allocation.
 pub struct Messages(Source);
