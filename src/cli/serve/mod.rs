@@ -92,9 +92,10 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
     if let Some(file) = &args.ready_file {
         ready::write(file, server.addresses())?;
     }
+    let addresses = server.addresses().to_vec();
     let outcome = server.serve(signals.stop(&reloader, args.grace)).await;
     if let Some(file) = &args.ready_file {
-        ready::remove(file);
+        ready::remove(file, &addresses);
     }
     outcome.map_err(|error| refused(&error))
 }

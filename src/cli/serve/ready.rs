@@ -21,9 +21,10 @@ pub(super) fn write(file: &Path, addresses: &[SocketAddr]) -> Result<(), Failure
     })
 }
 
-/// Whoever asks after the end must not find the file.
-pub(super) fn remove(file: &Path) {
-    if let Err(error) = fs::remove_file(file) {
+/// Whoever asks after the end must not find the file; but one that a successor has written stays.
+pub(super) fn remove(file: &Path, addresses: &[SocketAddr]) {
+    let own = fs::read(file).is_ok_and(|there| there == lines(addresses).as_bytes());
+    if own && let Err(error) = fs::remove_file(file) {
         tracing::debug!("the ready file {} is still there: {error}", shown(file));
     }
 }
@@ -39,8 +40,15 @@ fn put(file: &Path, addresses: &[SocketAddr]) -> io::Result<()> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut fresh = builder.tempfile_in(folder)?;
-    for address in addresses {
-        writeln!(fresh, "{address}")?;
-    }
+    fresh.write_all(lines(addresses).as_bytes())?;
     fresh.persist(file).map(drop).map_err(|error| error.error)
+}
+
+fn lines(addresses: &[SocketAddr]) -> String {
+    let mut lines = String::new();
+    for address in addresses {
+        lines.push_str(&address.to_string());
+        lines.push('\n');
+    }
+    lines
 }
