@@ -47,5 +47,6 @@ fn sub_command(line: &Command, name: &str) -> Result<Command, Failure> {
 }
 
 fn render(page: Command, roff: &mut Vec<u8>) -> io::Result<()> {
-    clap_mangen::Man::new(page).render(roff)
+    let source = concat!("descant ", env!("CARGO_PKG_VERSION"));
+    clap_mangen::Man::new(page).source(source).render(roff)
 }
