@@ -1,6 +1,6 @@
 //! `descant describe`: a symbol or a file as proto source, headed as `grpcurl describe` heads it.
 
-use std::{fmt::Write, process::ExitCode};
+use std::{fmt::Write, path::Path, process::ExitCode};
 
 use descant_descriptors::{Schema, Symbol, SymbolKind};
 
@@ -16,7 +16,7 @@ use super::{
 pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
     let words = Words::tell_apart(&args.words, args.from.is_some())?;
     let pages = match (&args.from, &words.name) {
-        (Some(address), Some(name)) => vec![find(&Live::at(address)?.schema_of(name)?, name)?],
+        (Some(address), Some(name)) => vec![live(&Live::at(address)?, name, words.file.as_deref())?],
         (Some(address), None) => {
             let live = Live::at(address)?;
             let names = live.services()?;
@@ -41,6 +41,16 @@ pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
     };
     screen::print(&pages.join("\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The page of a symbol of a live server, or of a file.
+fn live(live: &Live, name: &str, file: Option<&str>) -> Result<String, Failure> {
+    let Some(file) = file.filter(|file| sources::is_proto(Path::new(file))) else {
+        return find(&live.schema_of(name)?, name);
+    };
+    let schema = live.schema_of_file(file)?;
+    let found = schema.file(file).ok_or_else(|| sources::unknown("file", file, &[]))?;
+    Ok(page(found.name(), "a file", &found.source()))
 }
 
 fn stored(words: &Words) -> Result<Schema, Failure> {

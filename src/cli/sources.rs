@@ -105,7 +105,8 @@ pub(crate) fn unknown(what: &str, name: &str, nearest: &[String]) -> Failure {
 fn names(last: &Path, before: &[PathBuf], live: bool) -> bool {
     let looks = looks_like_a_path(last);
     let is_path = if live {
-        last.exists() && looks
+        // A server may well be asked for a file that also lies here.
+        last.exists() && looks && !is_proto(last)
     } else {
         last.exists() || (before.is_empty() && looks)
     };
@@ -117,6 +118,11 @@ fn looks_like_a_path(word: &Path) -> bool {
     let endings = ["binpb", "pb", "desc", "protoset", "bin", "proto"];
     let ending = word.extension().and_then(OsStr::to_str);
     word.components().count() > 1 || ending.is_some_and(|ending| endings.contains(&ending))
+}
+
+/// Whether a word names a source, which a live server may know as well.
+pub(crate) fn is_proto(word: &Path) -> bool {
+    word.extension().is_some_and(|ending| ending == "proto")
 }
 
 /// Names as users write them: `.pkg.Service`, `pkg.Service/Method`.

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::process::{Ran, Server, command, demo_set, descant};
+use crate::process::{Ran, Server, command, demo_set, descant, repository};
 
 const DEMO: &str = "bookshop.v1.Catalog\nbookshop.v1.Desk\n";
 
@@ -115,8 +115,17 @@ fn a_live_server_is_asked_instead_of_files() {
     let all = server.services();
     assert!(all.starts_with(DEMO), "{all}");
     assert!(all.contains("grpc.health.v1.Health\n"), "{all}");
-    let described = descant(["describe", "--from", server.address(), "bookshop.v1.Money"]);
-    assert_eq!(described.out, descant(["describe", &demo(), "bookshop.v1.Money"]).out);
+    // The last one is also a path of the working folder, which is not what is meant.
+    for name in ["bookshop.v1.Money", "bookshop.proto", "google/api/annotations.proto"] {
+        let mut asked = command(["describe", "--from", server.address(), name]);
+        let described: Ran = asked
+            .current_dir(repository("descriptors/protos"))
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(described.out, descant(["describe", &demo(), name]).out, "{described:?}");
+        assert_eq!(described.code, Some(0), "{described:?}");
+    }
     let methods = descant(["list", "--from", server.address(), "bookshop.v1.Desk"]);
     assert_eq!(methods.out, "bookshop.v1.Desk.Chat\nbookshop.v1.Desk.PlaceOrder\n");
     let everything = descant(["describe", "--from", server.address()]).out;
@@ -175,6 +184,6 @@ fn completions_and_pages_are_printed() {
         assert!(ran.out.contains("ready-file"), "{shell}");
     }
     let page = descant(["man", "serve"]);
-    assert!(page.out.contains(".TH descant-serve 1"), "{}", page.out);
+    assert!(page.out.contains(".TH descant-serve 1  \"descant "), "{}", page.out);
     assert!(descant(["man"]).out.contains(".TH descant 1"));
 }

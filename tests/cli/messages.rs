@@ -103,6 +103,15 @@ fn a_word_that_makes_no_sense_is_a_usage_error() {
 }
 
 #[test]
+fn a_number_of_workers_is_bounded() {
+    for number in ["0", "-1", "many", "99999"] {
+        let ran = descant(["serve", &format!("--workers={number}")]);
+        let start = format!("error: invalid value '{number}' for '--workers <N>': expected a number from 1 to 256\n");
+        assert!(ran.err.starts_with(&start), "{}", ran.err);
+    }
+}
+
+#[test]
 fn nobody_there_is_said_so() {
     // Reserved, and nothing listens there.
     let ran = descant(["list", "--from", "127.0.0.1:1"]);
@@ -143,6 +152,9 @@ fn a_live_server_without_the_symbol_is_asked_what_it_has() {
         "error: {} knows no symbol `bookshop.v1.Nothing`\nhint: it serves ",
         server.address()
     );
+    assert!(ran.err.starts_with(&start), "{}", ran.err);
+    let ran = descant(["describe", "--from", server.address(), "shop/missing.proto"]);
+    let start = format!("error: {} knows no file `shop/missing.proto`\n", server.address());
     assert!(ran.err.starts_with(&start), "{}", ran.err);
 }
 

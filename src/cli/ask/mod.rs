@@ -66,11 +66,19 @@ impl Live {
 
     /// What describes `symbol`: its file, and all that it imports.
     pub(crate) fn schema_of(&self, symbol: &str) -> Result<Schema, Failure> {
+        self.schema_with("symbol", symbol, Question::FileContainingSymbol(symbol.into()))
+    }
+
+    /// A file, by the name that imports give it, and all that it imports.
+    pub(crate) fn schema_of_file(&self, name: &str) -> Result<Schema, Failure> {
+        self.schema_with("file", name, Question::FileByFilename(name.into()))
+    }
+
+    fn schema_with(&self, what: &str, name: &str, question: Question) -> Result<Schema, Failure> {
         let set = self.converse(async |exchange| {
-            let reply = exchange.ask(Question::FileContainingSymbol(symbol.into())).await?;
-            let files = match reply {
+            let files = match exchange.ask(question).await? {
                 Reply::Files(files) => files,
-                Reply::Error(error) if error.is_not_found() => return Err(self.unknown(exchange, symbol).await),
+                Reply::Error(error) if error.is_not_found() => return Err(self.unknown(exchange, what, name).await),
                 other => return Err(self.odd(&other)),
             };
             self.collect(exchange, files).await
@@ -136,14 +144,14 @@ impl Live {
         }
     }
 
-    async fn unknown(&self, exchange: &mut exchange::Exchange, symbol: &str) -> Failure {
+    async fn unknown(&self, exchange: &mut exchange::Exchange, what: &str, name: &str) -> Failure {
         let served = match exchange.ask(Question::ListServices("*".into())).await {
             Ok(Reply::Services(list)) => list.service.into_iter().map(|named| named.name).collect(),
             _ => Vec::new(),
         };
         Failure::new(
             Kind::Descriptors,
-            format!("{} knows no symbol `{}`", self.address, screen::escape(symbol)),
+            format!("{} knows no {what} `{}`", self.address, screen::escape(name)),
             match served.as_slice() {
                 [] => String::new(),
                 names => format!("it serves {}", screen::escape(&names.join(", "))),
