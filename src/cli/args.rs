@@ -66,7 +66,7 @@ pub(crate) struct Serve {
     pub(crate) reuse_port: bool,
 
     /// Threads that serve connections [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = workers)]
     pub(crate) workers: Option<NonZeroUsize>,
 
     /// Reload when a descriptor changes; SIGHUP and POST /reload always do
@@ -182,5 +182,14 @@ impl FromStr for AdminArg {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("{error}; expected a time such as 30s, 500ms or 2m"))
+    humantime::parse_duration(text).map_err(|_| "expected a time such as 30s, 500ms or 2m".to_owned())
+}
+
+/// More threads are a slip of the hand: each has file descriptors of its own, of which a process may have 1024 or so.
+const MOST_WORKERS: usize = 256;
+
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    let number: Option<NonZeroUsize> = text.parse().ok();
+    let number = number.filter(|number| number.get() <= MOST_WORKERS);
+    number.ok_or_else(|| format!("expected a number from 1 to {MOST_WORKERS}"))
 }
