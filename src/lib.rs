@@ -7,7 +7,7 @@
 //!
 //! | word | is |
 //! |---|---|
-//! | [`Schema`] | what may be called: descriptors, loaded and checked |
+//! | [`Schema`] | what may be called: descriptors, loaded and checked; its parts are in [`descriptors`] |
 //! | [`handlers`] | how calls are answered: the contract, adapters for your own types, echo, reflection, health |
 //! | [`Gateway`] | which handler answers which method; reloads while it serves |
 //! | [`Server`] | a gateway that listens, within [`Limits`] |
@@ -50,7 +50,7 @@ mod protocol;
 mod server;
 mod transport;
 
-pub use descant_descriptors::Schema;
+pub use descant_descriptors::{self as descriptors, Schema};
 pub use descant_handlers as handlers;
 
 pub use self::{

@@ -111,6 +111,9 @@ pub mod typed;
 #[cfg(test)]
 extern crate self as descant_handlers;
 
+/// What a [`Call`]'s method is, and where a test gets one: `descriptors::Schema::load("api.binpb")`.
+pub use descant_descriptors as descriptors;
+
 /// For implementations of [`Handler`].
 pub use async_trait::async_trait;
 
