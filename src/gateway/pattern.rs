@@ -45,11 +45,18 @@ impl Pattern {
     pub(super) fn nearest(&self, schema: &Schema) -> Vec<String> {
         match self {
             Self::Method { .. } => schema.nearest_methods(&format!("/{self}")),
-            Self::Service(name) => schema.nearest_services(name),
+            Self::Service(name) => {
+                let package = Self::Package(format!("{name}."));
+                if schema.methods().any(|method| package.fits(&method).is_some()) {
+                    return vec![package.to_string()];
+                }
+                schema.nearest_services(name)
+            }
             Self::Package(prefix) => schema.nearest_services(prefix),
             Self::All => Vec::new(),
         }
     }
+
     /// Whether a pattern that fits so names the service itself, not only a package around it.
     pub(super) fn names_service(fit: Fit) -> bool {
         fit.0 >= 2

@@ -468,6 +468,10 @@ fn routes_that_make_no_sense_are_errors() {
         error("t.Shapes/Chat"),
         "route `t.Shapes/Chat` is given twice: a method has one handler"
     );
+    assert_eq!(
+        error("t"),
+        "route `t` matches no method of the schema; did you mean t.*?"
+    );
     assert!(error("t Shapes").contains("is no pattern"));
 }
 
