@@ -84,6 +84,7 @@ async fn accept<S: Serve>(listener: net::TcpListener, gate: Arc<Gate>, crew: Arc
         match listener.accept().await {
             Ok((socket, peer)) => {
                 rest = REST;
+                let peer = canonical(peer);
                 match gate.admit(peer.ip()) {
                     Ok(pass) => crew.take(Accepted { socket, peer, pass }),
                     Err(full) => tracing::debug!(%peer, "connection refused: {full}"),
@@ -119,7 +120,7 @@ impl<S: Serve> Host for Tasks<S> {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
         }
-        let connection = Arc::new(Connection::new(Some(canonical(peer)), self.limits.clone()));
+        let connection = Arc::new(Connection::new(Some(peer), self.limits.clone()));
         let served = http2::serve(socket, self.serve.clone(), connection, self.draining.clone());
         tokio::spawn(async move {
             match served.await {
