@@ -47,6 +47,10 @@ impl Reloader {
             Ok(contents) => tracing::info!("reloaded: {contents}"),
             Err(unchanged) => {
                 tracing::error!("not reloaded, what was served stays: {}", unchanged.why);
+                // A finding that stands alone is the reason, which the line above has told in full.
+                if unchanged.findings.len() == 1 {
+                    return outcome;
+                }
                 for finding in &unchanged.findings {
                     let line = check::plain(finding);
                     if finding.severity == Severity::Error {
