@@ -47,7 +47,9 @@ impl Imports {
                 findings.add(Severity::Error, position(number, file, name), || Report {
                     file: start_of(file.name.unwrap_or_default()),
                     what: format!("it imports \"{}\", which is not in the set", Shown(name)),
-                    mend: "add that file; protoc and buf do it with --include_imports".to_owned(),
+                    mend:
+                        "add that file, or make the set with its imports (`buf build`, or `protoc --include_imports`)"
+                            .to_owned(),
                     ..Report::default()
                 });
             }
