@@ -48,7 +48,7 @@ async fn echo(shape: Shape, messages: Messages) -> Result<Reply, Status> {
 
 fn types_differ(method: &Method) -> Status {
     Status::unimplemented(format!(
-        "{} cannot be echoed: it takes a {} and gives a {}",
+        "{} cannot be echoed: its request is {} and its reply {}",
         method.full_name(),
         method.input().full_name(),
         method.output().full_name(),
@@ -107,7 +107,7 @@ mod tests {
     async fn types_that_differ_are_unimplemented() {
         let status = ask::<Query, Book>(&Echo, "Get", vec![query("a")]).await.unwrap_err();
         assert_eq!(status.code(), Code::Unimplemented);
-        let expected = "shop.v1.Shop.Get cannot be echoed: it takes a shop.v1.Query and gives a shop.v1.Book";
+        let expected = "shop.v1.Shop.Get cannot be echoed: its request is shop.v1.Query and its reply shop.v1.Book";
         assert_eq!(status.message(), expected);
     }
 }

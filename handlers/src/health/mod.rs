@@ -139,7 +139,7 @@ impl Health {
     }
 
     fn check(&self, service: &str) -> Result<Message, Status> {
-        let unknown = || Status::not_found("no one has said how this service is");
+        let unknown = || Status::not_found(format!("nothing is known of the health of service {service:?}"));
         let status = self.get(service).ok_or_else(unknown)?;
         Ok(response(status.number()))
     }
