@@ -112,7 +112,7 @@ fn numbers(check: &mut Check<'_, '_>, of: Of<'_, '_>, found: &Enum<'_>, values: 
 /// Values must still differ once generators have taken the enum's name off them and changed their case.
 fn generated_names(check: &mut Check<'_, '_>, of: Of<'_, '_>, found: &Enum<'_>, values: &[EnumValue<'_>]) {
     let own = found.name.unwrap_or_default();
-    let lenient = of.edition == Edition::Proto2 && file::option(&found.options, 6) == Some(1);
+    let lenient = of.edition == Edition::Proto2 && file::is_set(&found.options, 6);
     let mut seen: HashMap<String, &EnumValue<'_>, RandomState> =
         HashMap::with_capacity_and_hasher(values.len(), RandomState::default());
     for (index, value) in found.values.clone().zip(values) {

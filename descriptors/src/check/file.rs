@@ -192,7 +192,7 @@ fn file_options(check: &mut Check<'_, '_>, place: Place, file: &raw::File<'_>) {
             "set `features.field_presence = LEGACY_REQUIRED` on the fields that are",
         );
     }
-    if option(&file.options, 27) == Some(1) {
+    if is_set(&file.options, 27) {
         let what = || "the option `java_string_check_utf8` does not exist in editions".to_owned();
         check.error(place, what, "use `features.(pb.java).utf8_validation`");
     }
@@ -207,6 +207,11 @@ pub(super) fn option(options: &[u8], tag: u32) -> Option<u64> {
             _ => None,
         });
     values.last()
+}
+
+/// Whether an option that is a bool is set: any number but zero is true.
+pub(super) fn is_set(options: &[u8], tag: u32) -> bool {
+    option(options, tag).is_some_and(|value| value != 0)
 }
 
 pub(super) fn is_lite(file: &raw::File<'_>) -> bool {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Check, Of, file::option, names::json_name};
+use super::{Check, Of, file::is_set, names::json_name};
 use crate::{findings::Shown, link::Kind, raw};
 
 /// A field's name in JSON.
@@ -17,7 +17,7 @@ struct JsonName<'a> {
 /// Checks one message: with the names that fields have by default, as field masks use them, and with their own.
 pub(super) fn check<'a>(check: &mut Check<'_, 'a>, of: Of<'_, 'a>, index: u32, message: &raw::Message<'a>) {
     // `MessageOptions.deprecated_legacy_json_field_conflicts`
-    if option(&message.options, 11) == Some(1) {
+    if is_set(&message.options, 11) {
         return;
     }
     let fields = || message.fields.clone().zip(raw::at(&of.file.fields, &message.fields));

@@ -346,6 +346,11 @@ struct Support {
     error: bool,
 }
 
+/// Whether `google.protobuf.Edition` has this number: others are unknown fields, as if they were not there.
+fn is_edition(number: u64) -> bool {
+    matches!(number, 0..=2 | 900 | 998..=1002 | 9999 | 99_997..=99_999 | 0x7fff_ffff)
+}
+
 /// Whether what is said of a feature's editions makes sense.
 fn support(check: &mut Check<'_, '_>, place: Place, options: &[u8], tag: u32) {
     let mut found = Support::default();
@@ -354,10 +359,10 @@ fn support(check: &mut Check<'_, '_>, place: Place, options: &[u8], tag: u32) {
         let Value::Bytes(bytes) = piece else { continue };
         for (number, value) in Fields::new(bytes).flatten() {
             match (number, value) {
-                (1, Value::Varint(edition)) => found.introduced = edition,
-                (2, Value::Varint(edition)) => found.deprecated = Some(edition),
+                (1, Value::Varint(edition)) if is_edition(edition) => found.introduced = edition,
+                (2, Value::Varint(edition)) if is_edition(edition) => found.deprecated = Some(edition),
                 (3, _) => found.warning = true,
-                (4, Value::Varint(edition)) => found.removed = Some(edition),
+                (4, Value::Varint(edition)) if is_edition(edition) => found.removed = Some(edition),
                 (5, _) => found.error = true,
                 _ => {}
             }

@@ -2,7 +2,7 @@
 
 use super::{
     Check, Of,
-    file::{is_lite, option},
+    file::{is_lite, is_set},
 };
 use crate::{link::Kind, raw};
 
@@ -12,7 +12,7 @@ pub(super) fn check(check: &mut Check<'_, '_>, of: Of<'_, '_>) {
         let place = check.place(Kind::Service, of.number, index);
         check.identifier(place, Kind::Service, service.name);
         // `cc_generic_services` and `java_generic_services`
-        let generic = [16, 17].into_iter().any(|tag| option(&of.file.options, tag) == Some(1));
+        let generic = [16, 17].into_iter().any(|tag| is_set(&of.file.options, tag));
         if generic && is_lite(of.file) {
             let what = || "it is a service with generic code in a file with `optimize_for = LITE_RUNTIME`".to_owned();
             check.error(

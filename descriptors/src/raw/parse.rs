@@ -150,6 +150,7 @@ impl<'a> Scan<'a> {
     }
 
     fn flag(&mut self, place: &'static str, value: Value<'a>) -> bool {
+        // Unlike an int32, a bool looks at all 64 bits.
         if let Value::Varint(number) = value {
             return number != 0;
         }

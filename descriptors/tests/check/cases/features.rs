@@ -70,6 +70,11 @@ fn replaced() -> Vec<Case> {
             "java_string_check_utf8",
             &option(27, 1),
         ),
+        refused(
+            "java_string_check_utf8 of an odd true in an edition",
+            "java_string_check_utf8",
+            &option(27, 2),
+        ),
         loads("java_string_check_utf8 off in an edition", &option(27, 0)),
         loads("java_multiple_files in 2023", &option(10, 1)),
         refused(
