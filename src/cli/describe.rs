@@ -22,14 +22,7 @@ pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
             let names = live.services()?;
             services(&live.schema(&names)?, &names)
         }
-        (None, Some(name)) => {
-            let schema = stored(&words)?;
-            let file = words.file.as_deref().and_then(|file| schema.file(file));
-            match file {
-                Some(file) => vec![page(file.name(), "a file", &file.source())],
-                None => vec![find(&schema, name)?],
-            }
-        }
+        (None, Some(name)) => vec![find(&stored(&words)?, name, words.file.as_deref())?],
         (None, None) => {
             let schema = stored(&words)?;
             let names: Vec<_> = schema
@@ -43,24 +36,28 @@ pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The page of a symbol of a live server, or of a file.
 fn live(live: &Live, name: &str, file: Option<&str>) -> Result<String, Failure> {
-    let Some(file) = file.filter(|file| sources::is_proto(Path::new(file))) else {
-        return find(&live.schema_of(name)?, name);
+    let schema = match file.filter(|file| sources::is_proto(Path::new(file))) {
+        Some(file) => live.schema_of_file(file, name)?,
+        None => live.schema_of(name)?,
     };
-    let schema = live.schema_of_file(file)?;
-    let found = schema.file(file).ok_or_else(|| sources::unknown("file", file, &[]))?;
-    Ok(page(found.name(), "a file", &found.source()))
+    find(&schema, name, file)
 }
 
 fn stored(words: &Words) -> Result<Schema, Failure> {
     sources::load(&words.paths).map_err(|error| sources::refused(&error))
 }
 
-fn find(schema: &Schema, name: &str) -> Result<String, Failure> {
-    let symbol = schema.symbol(name);
-    let symbol = symbol.ok_or_else(|| sources::unknown("symbol", name, &schema.nearest_symbols(name)))?;
-    Ok(symbol_page(&symbol))
+/// The page of a file, if `file` is one, or else of a symbol.
+fn find(schema: &Schema, name: &str, file: Option<&str>) -> Result<String, Failure> {
+    if let Some(file) = file.and_then(|file| schema.file(file)) {
+        return Ok(page(file.name(), "a file", &file.source()));
+    }
+    match (schema.symbol(name), file) {
+        (Some(symbol), _) => Ok(symbol_page(&symbol)),
+        (None, Some(file)) if sources::is_proto(Path::new(file)) => Err(sources::unknown("file", file, &[])),
+        (None, _) => Err(sources::unknown("symbol", name, &schema.nearest_symbols(name))),
+    }
 }
 
 fn services(schema: &Schema, names: &[String]) -> Vec<String> {

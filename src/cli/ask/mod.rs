@@ -66,22 +66,29 @@ impl Live {
 
     /// What describes `symbol`: its file, and all that it imports.
     pub(crate) fn schema_of(&self, symbol: &str) -> Result<Schema, Failure> {
-        self.schema_with("symbol", symbol, Question::FileContainingSymbol(symbol.into()))
+        self.first_of([("symbol", symbol, Question::FileContainingSymbol(symbol.into()))])
     }
 
-    /// A file, by the name that imports give it, and all that it imports.
-    pub(crate) fn schema_of_file(&self, name: &str) -> Result<Schema, Failure> {
-        self.schema_with("file", name, Question::FileByFilename(name.into()))
+    /// The same of a word that may be a file's name, as imports have it, or else a symbol's.
+    pub(crate) fn schema_of_file(&self, file: &str, symbol: &str) -> Result<Schema, Failure> {
+        self.first_of([
+            ("symbol", symbol, Question::FileContainingSymbol(symbol.into())),
+            ("file", file, Question::FileByFilename(file.into())),
+        ])
     }
 
-    fn schema_with(&self, what: &str, name: &str, question: Question) -> Result<Schema, Failure> {
+    /// What answers the first of the questions that has an answer.
+    fn first_of<const N: usize>(&self, questions: [(&str, &str, Question); N]) -> Result<Schema, Failure> {
         let set = self.converse(async |exchange| {
-            let files = match exchange.ask(question).await? {
-                Reply::Files(files) => files,
-                Reply::Error(error) if error.is_not_found() => return Err(self.unknown(exchange, what, name).await),
-                other => return Err(self.odd(&other)),
-            };
-            self.collect(exchange, files).await
+            let mut unknown = ("symbol", "");
+            for (what, name, question) in questions {
+                match exchange.ask(question).await? {
+                    Reply::Files(files) => return self.collect(exchange, files).await,
+                    Reply::Error(error) if error.is_not_found() => unknown = (what, name),
+                    other => return Err(self.odd(&other)),
+                }
+            }
+            Err(self.unknown(exchange, unknown.0, unknown.1).await)
         })?;
         self.load(set)
     }
