@@ -125,7 +125,7 @@ impl<S: Serve> Host for Tasks<S> {
         tokio::spawn(async move {
             match served.await {
                 Ok(()) => tracing::trace!(%peer, "connection closed"),
-                Err(ended) if ended.is_mistake() => tracing::info!(%peer, "connection closed: {ended}"),
+                Err(ended) if ended.is_notable() => tracing::info!(%peer, "connection closed: {ended}"),
                 Err(ended) => tracing::debug!(%peer, "connection closed: {ended}"),
             }
             drop((pass, seat));

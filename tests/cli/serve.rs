@@ -110,6 +110,11 @@ fn calls_in_flight_get_their_grace_and_no_more() {
         server.signal("TERM");
         assert_eq!(server.end().code(), Some(0));
         assert!(start.elapsed().as_millis() >= 900, "{:?}", start.elapsed());
+        assert!(
+            server.err().contains("requests were not finished within"),
+            "{}",
+            server.err()
+        );
     });
 }
 

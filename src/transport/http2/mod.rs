@@ -66,9 +66,9 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// Whether the peer made a mistake that whoever runs the server would want to know of.
-    pub(crate) fn is_mistake(&self) -> bool {
-        matches!(self, Self::Stranger(_) | Self::Violation(_))
+    /// Whether whoever runs the server would want to know of it: a peer's mistake, or calls that were cut off.
+    pub(crate) fn is_notable(&self) -> bool {
+        matches!(self, Self::Stranger(_) | Self::Violation(_) | Self::Late(Phase::Grace))
     }
 }
 
