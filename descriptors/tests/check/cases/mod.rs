@@ -14,7 +14,10 @@ mod options;
 mod services;
 mod types;
 
-use crate::write::{Wire, set};
+use crate::{
+    rich,
+    write::{Wire, set},
+};
 
 /// What becomes of a set.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ pub(crate) struct Case {
 /// Every case.
 pub(crate) fn all() -> Vec<Case> {
     let groups = [
+        vec![loads("something of everything", &rich::files())],
         files::cases(),
         names::cases(),
         messages::cases(),
