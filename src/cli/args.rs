@@ -46,7 +46,7 @@ pub(crate) struct Serve {
     pub(crate) paths: Vec<PathBuf>,
 
     /// Where to listen; may be given more than once; port 0 picks a free one [default: [::]:50051]
-    #[arg(short, long, value_name = "ADDR")]
+    #[arg(short, long, value_name = "ADDR", value_parser = listen_address)]
     pub(crate) listen: Vec<String>,
 
     /// Answer every method whose request and reply have the same type with its own request
@@ -178,6 +178,15 @@ impl FromStr for AdminArg {
             .parse()
             .map_err(|_| "expected an IP address and a port such as 127.0.0.1:9901 or [::1]:9901, or `off`")?;
         Ok(Self::At(address))
+    }
+}
+
+/// A host, which may be left out, and a port; whether the host exists is for the one who listens to find out.
+fn listen_address(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    match port {
+        Some(Ok(_)) => Ok(text.to_owned()),
+        _ => Err("expected a host and a port such as [::]:50051, 127.0.0.1:8080, localhost:0 or :50051".to_owned()),
     }
 }
 

@@ -108,6 +108,17 @@ fn a_word_that_makes_no_sense_is_a_usage_error() {
 }
 
 #[test]
+fn an_address_has_a_port() {
+    for address in ["foo", "127.0.0.1", "localhost:99999", "[::]:"] {
+        let ran = descant(["serve", "--admin", "off", &format!("--listen={address}")]);
+        let start =
+            format!("error: invalid value '{address}' for '--listen <ADDR>': expected a host and a port such as ");
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.err.starts_with(&start), "{}", ran.err);
+    }
+}
+
+#[test]
 fn a_number_of_workers_is_bounded() {
     for number in ["0", "-1", "many", "99999"] {
         let ran = descant(["serve", &format!("--workers={number}")]);
