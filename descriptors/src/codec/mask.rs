@@ -3,9 +3,11 @@
 //! Source: comment in `google/protobuf/field_mask.proto`, "JSON Encoding of Field Masks"; a path that would not
 //! come back as it was has no JSON form.
 
+use super::page::Page;
+
 /// Adds a path as JSON has it. `false`: it would not come back.
 #[must_use]
-pub(super) fn to_camel(out: &mut Vec<u8>, path: &[u8]) -> bool {
+pub(super) fn to_camel(out: &mut Page, path: &[u8]) -> bool {
     let mut upper = false;
     for byte in path {
         match byte {

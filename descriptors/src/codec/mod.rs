@@ -14,8 +14,10 @@ mod error;
 mod mask;
 mod normal;
 mod options;
+mod page;
 mod print;
 mod scratch;
+mod swar;
 mod time;
 mod to_json;
 mod to_wire;
@@ -26,6 +28,7 @@ use std::fmt;
 use self::{
     error::Fault,
     normal::Normal,
+    page::Page,
     scratch::Scratch,
     to_json::{DEPTH, ToJson},
     to_wire::{FromJson, Writer},
@@ -34,6 +37,7 @@ use crate::MessageType;
 
 pub use error::{CodecError, Place};
 pub use options::JsonOptions;
+pub(crate) use page::PADDING;
 
 /// Offsets into a message are kept in 32 bits; the output may be several times as long.
 const LONGEST: usize = 256 << 20;
@@ -59,8 +63,8 @@ const LONGEST: usize = 256 << 20;
 pub struct Codec {
     options: JsonOptions,
     scratch: Scratch,
-    /// Compact JSON, before it is indented.
-    compact: Vec<u8>,
+    /// JSON while it grows.
+    page: Page,
     unknown: u64,
 }
 
@@ -87,34 +91,25 @@ impl Codec {
     ///
     /// Whatever is legal on the wire is rendered: fields in any order and messages in pieces too.
     pub fn wire_to_json(&mut self, message: &MessageType, wire: &[u8], json: &mut Vec<u8>) -> Result<(), CodecError> {
-        let start = json.len();
-        let result = if self.options.pretty {
-            let mut compact = std::mem::take(&mut self.compact);
-            compact.clear();
-            let result = self.render(message, wire, &mut compact);
-            if result.is_ok() {
-                print::pretty(&compact, json);
-            }
-            self.compact = compact;
-            result
+        self.render(message, wire).map_err(Fault::on_wire)?;
+        if self.options.pretty {
+            print::pretty(self.page.text(), json);
         } else {
-            self.render(message, wire, json)
-        };
-        result.map_err(|fault| {
-            json.truncate(start);
-            fault.on_wire()
-        })
+            json.extend_from_slice(self.page.text());
+        }
+        Ok(())
     }
 
-    fn render(&mut self, message: &MessageType, wire: &[u8], out: &mut Vec<u8>) -> Result<(), Box<Fault>> {
+    fn render(&mut self, message: &MessageType, wire: &[u8]) -> Result<(), Box<Fault>> {
         check_length(wire)?;
+        self.page.clear();
         self.scratch.keys.clear();
         self.scratch.occurrences.clear();
         let mut walk = ToJson {
             tables: &message.schema().0,
             input: wire,
-            most: out.len().saturating_add(self.options.limit),
-            out,
+            most: self.options.limit,
+            out: &mut self.page,
             scratch: &mut self.scratch,
             options: &self.options,
             depth: DEPTH,
@@ -139,7 +134,7 @@ impl Codec {
                 tables: &message.schema().0,
                 input: wire,
                 most: usize::MAX,
-                out: &mut self.compact,
+                out: &mut self.page,
                 scratch: &mut self.scratch,
                 options: &self.options,
                 depth: DEPTH,

@@ -4,45 +4,23 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use super::{page::Page, swar};
+
 /// Prints a string. `false`: it is not UTF-8, and nothing useful was printed.
 #[inline]
 #[must_use]
-pub(super) fn string(out: &mut Vec<u8>, text: &[u8]) -> bool {
-    out.reserve(text.len() + 2);
-    out.push(b'"');
-    if is_plain(text) {
-        out.extend_from_slice(text);
-    } else if !escaped(out, text) {
-        return false;
-    }
-    out.push(b'"');
-    true
+pub(super) fn string(out: &mut Page, text: &[u8]) -> bool {
+    out.plain_string(text) || escaped(out, text)
 }
 
-/// Whether every byte may stand in a JSON string as it is, and is ASCII.
-#[inline]
-fn is_plain(text: &[u8]) -> bool {
-    let (chunks, rest) = text.as_chunks::<16>();
-    let mut odd = false;
-    for chunk in chunks {
-        // No early way out: this becomes vector code.
-        odd |= chunk.iter().fold(false, |odd, byte| odd | is_odd(*byte));
-    }
-    rest.iter().fold(odd, |odd, byte| odd | is_odd(*byte)) ^ true
-}
-
-#[inline]
-const fn is_odd(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\' || byte >= 0x80
-}
-
-fn escaped(out: &mut Vec<u8>, text: &[u8]) -> bool {
+fn escaped(out: &mut Page, text: &[u8]) -> bool {
     if std::str::from_utf8(text).is_err() {
         return false;
     }
+    out.push(b'"');
     let mut rest = text;
-    while let Some(at) = rest.iter().position(|byte| escape(*byte) != 0) {
-        let (plain, after) = rest.split_at(at);
+    loop {
+        let (plain, after) = rest.split_at(swar::before_escape(rest));
         out.extend_from_slice(plain);
         let Some((byte, after)) = after.split_first() else {
             break;
@@ -53,7 +31,7 @@ fn escaped(out: &mut Vec<u8>, text: &[u8]) -> bool {
         }
         rest = after;
     }
-    out.extend_from_slice(rest);
+    out.push(b'"');
     true
 }
 
@@ -78,13 +56,13 @@ const fn hex(digit: u8) -> u8 {
 }
 
 #[inline]
-pub(super) fn integer(out: &mut Vec<u8>, number: impl itoa::Integer) {
+pub(super) fn integer(out: &mut Page, number: impl itoa::Integer) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// A 64-bit integer: in quotes, since JavaScript's numbers have 53 bits.
 #[inline]
-pub(super) fn long(out: &mut Vec<u8>, number: impl itoa::Integer, bare: bool) {
+pub(super) fn long(out: &mut Page, number: impl itoa::Integer, bare: bool) {
     if bare {
         return integer(out, number);
     }
@@ -93,7 +71,7 @@ pub(super) fn long(out: &mut Vec<u8>, number: impl itoa::Integer, bare: bool) {
     out.push(b'"');
 }
 
-pub(super) fn double(out: &mut Vec<u8>, number: f64) {
+pub(super) fn double(out: &mut Page, number: f64) {
     if number.is_finite() {
         let mut buffer = zmij::Buffer::new();
         shortest(out, buffer.format_finite(number));
@@ -102,7 +80,7 @@ pub(super) fn double(out: &mut Vec<u8>, number: f64) {
     }
 }
 
-pub(super) fn float(out: &mut Vec<u8>, number: f32) {
+pub(super) fn float(out: &mut Page, number: f32) {
     if number.is_finite() {
         let mut buffer = zmij::Buffer::new();
         shortest(out, buffer.format_finite(number));
@@ -112,11 +90,11 @@ pub(super) fn float(out: &mut Vec<u8>, number: f32) {
 }
 
 /// The shortest digits that read back to the same number; `1.0` as `1`.
-fn shortest(out: &mut Vec<u8>, digits: &str) {
+fn shortest(out: &mut Page, digits: &str) {
     out.extend_from_slice(digits.strip_suffix(".0").unwrap_or(digits).as_bytes());
 }
 
-fn not_finite(out: &mut Vec<u8>, nan: bool, positive: bool) {
+fn not_finite(out: &mut Page, nan: bool, positive: bool) {
     out.extend_from_slice(match (nan, positive) {
         (true, _) => b"\"NaN\"",
         (_, true) => b"\"Infinity\"",
@@ -125,13 +103,11 @@ fn not_finite(out: &mut Vec<u8>, nan: bool, positive: bool) {
 }
 
 /// Bytes as base64 with padding.
-pub(super) fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn base64(out: &mut Page, bytes: &[u8]) {
     out.push(b'"');
-    let start = out.len();
-    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    let room = out.get_mut(start..).unwrap_or_default();
-    let written = STANDARD.encode_slice(bytes, room).unwrap_or_default();
-    out.truncate(start + written);
+    out.fill(bytes.len().div_ceil(3) * 4, |room| {
+        STANDARD.encode_slice(bytes, room).unwrap_or_default()
+    });
     out.push(b'"');
 }
 

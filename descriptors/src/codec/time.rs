@@ -2,6 +2,8 @@
 //!
 //! Source: comments in `google/protobuf/timestamp.proto` and `duration.proto`; RFC 3339.
 
+use super::page::Page;
+
 /// 0001-01-01T00:00:00Z.
 const FIRST_SECOND: i64 = -62_135_596_800;
 /// 9999-12-31T23:59:59Z.
@@ -13,7 +15,7 @@ const DAY: i64 = 86_400;
 
 /// Prints a timestamp. `false`: it is out of range.
 #[must_use]
-pub(super) fn print_timestamp(out: &mut Vec<u8>, seconds: i64, nanos: i32) -> bool {
+pub(super) fn print_timestamp(out: &mut Page, seconds: i64, nanos: i32) -> bool {
     if !(FIRST_SECOND..=LAST_SECOND).contains(&seconds) || !(0..NANOS).contains(&nanos) {
         return false;
     }
@@ -41,7 +43,7 @@ fn digits(text: &mut [u8], at: usize, width: usize, mut number: i64) {
 }
 
 /// Three, six or nine digits, as many as are needed; nothing if there is no fraction.
-fn fraction(out: &mut Vec<u8>, nanos: i32) {
+fn fraction(out: &mut Page, nanos: i32) {
     let (width, number) = match nanos {
         0 => return,
         _ if nanos % 1_000_000 == 0 => (3, nanos / 1_000_000),
@@ -55,7 +57,7 @@ fn fraction(out: &mut Vec<u8>, nanos: i32) {
 
 /// Prints a duration. `false`: it is out of range, or its parts have different signs.
 #[must_use]
-pub(super) fn print_duration(out: &mut Vec<u8>, seconds: i64, nanos: i32) -> bool {
+pub(super) fn print_duration(out: &mut Page, seconds: i64, nanos: i32) -> bool {
     if !is_duration(seconds, nanos) {
         return false;
     }
@@ -197,8 +199,8 @@ mod tests {
     use super::*;
 
     fn timestamp(seconds: i64, nanos: i32) -> Option<String> {
-        let mut out = Vec::new();
-        print_timestamp(&mut out, seconds, nanos).then(|| String::from_utf8(out).unwrap())
+        let mut out = Page::default();
+        print_timestamp(&mut out, seconds, nanos).then(|| String::from_utf8(out.text().to_vec()).unwrap())
     }
 
     #[test]
@@ -246,9 +248,9 @@ mod tests {
             (0, -1, "-0.000000001s"),
             (-LONGEST, 0, "-315576000000s"),
         ] {
-            let mut out = Vec::new();
+            let mut out = Page::default();
             assert!(print_duration(&mut out, seconds, nanos));
-            assert_eq!(out, format!("\"{text}\"").as_bytes());
+            assert_eq!(out.text(), format!("\"{text}\"").as_bytes());
             assert_eq!(parse_duration(text.as_bytes()), Some((seconds, nanos)));
         }
         for text in [

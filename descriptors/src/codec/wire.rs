@@ -101,7 +101,8 @@ impl<'a> Raw<'a> {
 }
 
 /// Reads a value that is no group.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always)] // Once a field: the call would cost more than the work.
 pub(super) fn value<'a>(rest: &mut &'a [u8], wire: WireType) -> Result<Raw<'a>, WireError> {
     Ok(match wire {
         WireType::Varint => Raw::Bits(varint(rest)?),

@@ -2,6 +2,7 @@
 
 use super::{Field, Kind, Known, MessageTable, NO_ONEOF, Shape, features::edition, locate, names::NamesBuilder};
 use crate::{
+    codec::PADDING,
     features::{self, FeatureSet, Presence, tag},
     findings::Position,
     link::{Symbol, Texts as _},
@@ -115,6 +116,7 @@ impl Place<'_> {
             field: Field {
                 number,
                 kind,
+                wire: kind.wire_type(),
                 shape: match (repeated, is_map) {
                     (true, true) => Shape::Map,
                     (true, false) => Shape::Repeated,
@@ -257,6 +259,7 @@ fn build(full_name: &str, mut drafts: Vec<Draft>) -> MessageTable {
             member(&mut text, &draft.proto)
         };
     }
+    text.extend(std::iter::repeat_n('\0', PADDING));
     // JSON names come first: where one field's proto name is another's JSON name, JSON decides.
     let by_json = drafts.iter().map(|draft| &draft.json).enumerate();
     for (place, name) in by_json.chain(drafts.iter().map(|draft| &draft.proto).enumerate()) {

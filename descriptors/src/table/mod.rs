@@ -39,7 +39,7 @@ pub(crate) struct MessageTable {
     dense: Box<[u16]>,
     /// By JSON name, proto name and `[extension.name]`.
     pub(crate) names: Names,
-    /// Field names as JSON members: `,"name":`.
+    /// Field names as JSON members, `,"name":`, and [`crate::codec::PADDING`] bytes behind them.
     text: Box<str>,
     /// How many oneofs there are, those aside that stand for `optional`.
     pub(crate) oneofs: u16,
@@ -51,6 +51,8 @@ pub(crate) struct MessageTable {
 pub(crate) struct Field {
     pub(crate) number: u32,
     pub(crate) kind: Kind,
+    /// How one value is written when it is not packed.
+    pub(crate) wire: WireType,
     pub(crate) shape: Shape,
     /// Zero means that it is not set.
     pub(crate) implicit: bool,
@@ -145,7 +147,7 @@ impl Kind {
 impl Field {
     /// The tag that one value has.
     pub(crate) fn tag(&self) -> u32 {
-        self.number << 3 | self.kind.wire_type() as u32
+        self.number << 3 | self.wire as u32
     }
 
     /// The tag of a packed field.
@@ -176,6 +178,14 @@ impl MessageTable {
         self.text.as_bytes().get(piece.range()).unwrap_or_default()
     }
 
+    /// The same with more text behind it, and its length.
+    #[inline]
+    pub(crate) fn padded_key(&self, field: &Field, proto_names: bool) -> (&[u8], usize) {
+        let piece = if proto_names { field.proto } else { field.json };
+        let padded = self.text.as_bytes().get(piece.start as usize..);
+        (padded.unwrap_or_default(), piece.length as usize)
+    }
+
     /// The name of a field in JSON, for reports.
     pub(crate) fn json_name(&self, field: &Field) -> &str {
         let key = self.text.get(field.json.range()).unwrap_or_default();
@@ -190,7 +200,15 @@ impl MessageTable {
 
 impl Tables {
     /// The table of a message. Compiles it when it is asked for the first time.
+    #[inline]
     pub(crate) fn table(&self, message: u32) -> &MessageTable {
+        let slots = self.compiled.messages.get();
+        let known = slots.and_then(|slots| slots.get(message as usize)?.get());
+        known.map_or_else(|| self.compile(message), Box::as_ref)
+    }
+
+    #[cold]
+    fn compile(&self, message: u32) -> &MessageTable {
         static NOTHING: OnceLock<MessageTable> = OnceLock::new();
         let slots = self.compiled.messages.get_or_init(|| slots(self.messages.len()));
         match slots.get(message as usize) {

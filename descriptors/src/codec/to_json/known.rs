@@ -2,7 +2,8 @@
 
 use super::{
     super::{
-        mask, print, time,
+        error::shown,
+        mask, time,
         wire::{self, Raw},
     },
     Body, Known, MessageTable, ToJson, Walk,
@@ -91,16 +92,7 @@ impl<'a> ToJson<'a, '_> {
                 self.out.push(b',');
             }
             if !mask::to_camel(self.out, path) {
-                let mut shown = Vec::new();
-                let shown = if print::string(&mut shown, path) {
-                    shown
-                } else {
-                    b"a path".to_vec()
-                };
-                let what = format!(
-                    "{} in a google.protobuf.FieldMask has no JSON form",
-                    String::from_utf8_lossy(&shown)
-                );
+                let what = format!("{} in a google.protobuf.FieldMask has no JSON form", shown(path));
                 return Err(self.fault(before, what));
             }
         }

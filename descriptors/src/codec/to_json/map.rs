@@ -55,7 +55,7 @@ impl<'a> ToJson<'a, '_> {
             self.straight_entry(&entry, bytes, &mut run)?;
             let mut after = *rest;
             match wire::tag(&mut after) {
-                Ok((number, wire)) if number == field.number && wire == field.kind.wire_type() => *rest = after,
+                Ok((number, wire)) if number == field.number && wire == field.wire => *rest = after,
                 _ => break,
             }
         }
@@ -91,7 +91,7 @@ impl<'a> ToJson<'a, '_> {
     fn optional(&mut self, field: &'a Field, rest: &mut &'a [u8]) -> Walk<Option<Raw<'a>>> {
         let before = *rest;
         match wire::tag(rest) {
-            Ok((number, wire)) if number == field.number && wire == field.kind.wire_type() => wire::value(rest, wire)
+            Ok((number, wire)) if number == field.number && wire == field.wire => wire::value(rest, wire)
                 .map(Some)
                 .map_err(|error| self.unreadable(before, error)),
             _ => {

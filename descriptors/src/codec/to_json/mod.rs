@@ -16,6 +16,7 @@ mod value;
 use super::{
     JsonOptions,
     error::{Fault, Step, Stop, unreadable},
+    page::Page,
     scratch::Scratch,
     wire::{self, Raw},
 };
@@ -38,7 +39,7 @@ pub(super) struct ToJson<'a, 'o> {
     pub(super) tables: &'a Tables,
     /// The whole message.
     pub(super) input: &'a [u8],
-    pub(super) out: &'o mut Vec<u8>,
+    pub(super) out: &'o mut Page,
     pub(super) scratch: &'o mut Scratch,
     pub(super) options: &'o JsonOptions,
     /// How long the output may become.
@@ -138,11 +139,13 @@ impl<'a> ToJson<'a, '_> {
     }
 
     /// Writes the name of a member, with the comma before it unless it is the first.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once a field: the call would cost more than the work.
     fn key(&mut self, table: &'a MessageTable, field: &Field, first: &mut bool) {
-        let key = table.key(field, self.options.proto_names);
+        let (padded, length) = table.padded_key(field, self.options.proto_names);
         let from = usize::from(std::mem::take(first));
-        self.out.extend_from_slice(key.get(from..).unwrap_or_default());
+        self.out
+            .extend_padded(padded.get(from..).unwrap_or_default(), length - from);
     }
 
     /// Writes the fields at these places of the table that are written even where they are not set.
@@ -189,12 +192,7 @@ impl<'a> ToJson<'a, '_> {
             let before = rest;
             let (number, wire) = wire::tag(&mut rest).map_err(|error| self.unreadable(before, error))?;
             let place = table.place(number);
-            let known = place.filter(|place| {
-                table
-                    .fields
-                    .get(*place)
-                    .is_some_and(|field| field.kind.wire_type() == wire)
-            });
+            let known = place.filter(|place| table.fields.get(*place).is_some_and(|field| field.wire == wire));
             match known.and_then(|place| found.get_mut(place)) {
                 Some(slot) if wire != WireType::StartGroup => {
                     *slot = Some(wire::value(&mut rest, wire).map_err(|error| self.unreadable(before, error))?);

@@ -143,7 +143,7 @@ impl<'a> ToJson<'a, '_> {
             return self.nested(field, rest);
         }
         let before = *rest;
-        let value = wire::value(rest, field.kind.wire_type()).map_err(|error| self.unreadable(before, error))?;
+        let value = wire::value(rest, field.wire).map_err(|error| self.unreadable(before, error))?;
         if field.implicit && value.is_zero(field.kind) && !self.options.emit_defaults {
             return Ok(());
         }
@@ -226,7 +226,7 @@ impl<'a> ToJson<'a, '_> {
     #[inline]
     pub(super) fn element(&mut self, field: &'a Field, rest: &mut &'a [u8], count: &mut usize) -> Walk {
         let before = *rest;
-        let value = wire::value(rest, field.kind.wire_type()).map_err(|error| self.unreadable(before, error))?;
+        let value = wire::value(rest, field.wire).map_err(|error| self.unreadable(before, error))?;
         if !self.accepts(field, value) {
             return Ok(());
         }
@@ -269,7 +269,8 @@ impl<'a> ToJson<'a, '_> {
     }
 
     /// Whether the field takes this value: a closed enum takes its own numbers only.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once a field: the call would cost more than the work.
     pub(super) fn accepts(&mut self, field: &Field, value: Raw<'a>) -> bool {
         if field.kind != Kind::ClosedEnum {
             return true;
@@ -297,8 +298,7 @@ impl<'a> ToJson<'a, '_> {
 /// Whether a value of this wire type is one of the field; any other is an unknown field.
 #[inline]
 pub(super) fn fits(field: &Field, wire: WireType) -> bool {
-    wire == field.kind.wire_type()
-        || wire == WireType::Bytes && field.shape == Shape::Repeated && field.kind.is_packable()
+    wire == field.wire || wire == WireType::Bytes && field.shape == Shape::Repeated && field.kind.is_packable()
 }
 
 /// Reads the next tag if it is of the same field.

@@ -2,7 +2,7 @@
 //!
 //! Source: RFC 8259. What it leaves open is refused: lone surrogates, bytes that are no UTF-8.
 
-use super::super::error::Fault;
+use super::super::{error::Fault, swar};
 
 type Read<T = ()> = Result<T, Box<Fault>>;
 
@@ -268,17 +268,10 @@ impl<'a> Reader<'a> {
 /// How many bytes from the start stand for themselves and are ASCII.
 #[inline]
 fn plain(text: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
     let mut length = 0;
     let (chunks, _) = text.as_chunks::<8>();
     for chunk in chunks {
-        let word = u64::from_le_bytes(*chunk);
-        // Bit 7 of a byte is set where it is below 0x20, a quote, a backslash, or not ASCII. A borrow can only
-        // spoil bytes above the first such byte.
-        let quote = word ^ (ONES * 0x22);
-        let backslash = word ^ (ONES * 0x5c);
-        let odd = (word.wrapping_sub(ONES * 0x20) | quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES) | word)
-            & (ONES << 7);
+        let odd = swar::odd(u64::from_le_bytes(*chunk));
         if odd != 0 {
             return length + odd.trailing_zeros() as usize / 8;
         }
