@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -18,17 +18,30 @@ pub(crate) struct Connection {
     limits: Arc<Limits>,
     /// DATA frames of ours: what a peer may answer with control frames.
     sent_frames: AtomicU64,
-    /// Bytes of replies that are held for the peer, and the streams that wait for fewer.
-    held: AtomicUsize,
+    /// Bytes of replies that the peer has window for, on their way to it.
+    held: Tally,
+    /// Bytes of streamed replies that were pulled and wait for window.
+    pulled: Tally,
+}
+
+/// Bytes that the streams of a connection have together, and the tasks that wait for fewer.
+#[derive(Debug, Default)]
+struct Tally {
+    bytes: AtomicUsize,
     waiting: Mutex<Vec<Waker>>,
 }
 
-/// Bytes that are held for a connection until this is dropped.
+/// Bytes that count for a connection until this is dropped.
 #[derive(Debug)]
 pub(super) struct Hold {
     connection: Arc<Connection>,
+    tally: fn(&Connection) -> &Tally,
     bytes: usize,
 }
+
+/// For each byte that may be held for a connection, so many may be pulled before its streams pull no more. Some, since a
+/// stream whose reader pauses must not stop its neighbours.
+const PULLED_PER_HELD: usize = 16;
 
 impl Connection {
     /// A connection from `address`, if it has one.
@@ -37,8 +50,8 @@ impl Connection {
             address,
             limits,
             sent_frames: AtomicU64::new(0),
-            held: AtomicUsize::new(0),
-            waiting: Mutex::default(),
+            held: Tally::default(),
+            pulled: Tally::default(),
         }
     }
 
@@ -59,13 +72,48 @@ impl Connection {
     /// How many bytes are held.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
-        self.held.load(Ordering::Acquire)
+        self.held.bytes.load(Ordering::Acquire)
+    }
+
+    /// How many bytes are pulled and wait for window.
+    #[cfg(test)]
+    pub(super) fn pulled_bytes(&self) -> usize {
+        self.pulled.bytes.load(Ordering::Acquire)
     }
 
     /// Waits until `bytes` may be held. One piece may always be, however large.
     pub(super) fn poll_hold(self: &Arc<Self>, bytes: usize, cx: &mut Context<'_>) -> Poll<Hold> {
-        if let Some(hold) = self.try_hold(bytes) {
-            return Poll::Ready(hold);
+        let most = self.limits.held_per_connection;
+        self.held.poll(cx, |held| held.grow(bytes, most)).map(|()| Hold {
+            connection: self.clone(),
+            tally: |connection| &connection.held,
+            bytes,
+        })
+    }
+
+    /// Waits until a stream may pull more.
+    pub(super) fn poll_pull(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let most = self.limits.held_per_connection.saturating_mul(PULLED_PER_HELD);
+        self.pulled
+            .poll(cx, |pulled| pulled.bytes.load(Ordering::Acquire) < most)
+    }
+
+    /// Counts what a stream has pulled.
+    pub(super) fn pulled(self: &Arc<Self>, bytes: usize) -> Hold {
+        self.pulled.bytes.fetch_add(bytes, Ordering::AcqRel);
+        Hold {
+            connection: self.clone(),
+            tally: |connection| &connection.pulled,
+            bytes,
+        }
+    }
+}
+
+impl Tally {
+    /// Waits until `may` is true; it is asked again whenever bytes are gone.
+    fn poll(&self, cx: &mut Context<'_>, may: impl Fn(&Self) -> bool) -> Poll<()> {
+        if may(self) {
+            return Poll::Ready(());
         }
         let mut waiting = self.waiting();
         if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -73,31 +121,29 @@ impl Connection {
         }
         drop(waiting);
         // What was dropped before the waker stood there woke nobody.
-        self.try_hold(bytes).map_or(Poll::Pending, Poll::Ready)
+        if may(self) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn try_hold(self: &Arc<Self>, bytes: usize) -> Option<Hold> {
-        let most = self.limits.held_per_connection;
-        let grown = |held: usize| {
-            let sum = held.saturating_add(bytes);
-            (held == 0 || sum <= most).then_some(sum)
+    /// Adds bytes, if they stay within `most` or are the only ones.
+    fn grow(&self, bytes: usize, most: usize) -> bool {
+        let grown = |before: usize| {
+            let sum = before.saturating_add(bytes);
+            (before == 0 || sum <= most).then_some(sum)
         };
-        let held = self.held.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown);
-        held.is_ok().then(|| Hold {
-            connection: self.clone(),
-            bytes,
-        })
+        let grown = self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown);
+        grown.is_ok()
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Waker>> {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waker>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.connection.held.fetch_sub(self.bytes, Ordering::AcqRel);
-        let woken = std::mem::take(&mut *self.connection.waiting());
+        let tally = (self.tally)(&self.connection);
+        tally.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        let woken = std::mem::take(&mut *tally.waiting());
         woken.into_iter().for_each(Waker::wake);
     }
 }

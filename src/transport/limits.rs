@@ -55,7 +55,8 @@ pub struct Limits {
     /// Open connections from one IPv4 address or one IPv6 network of 64 bits. Default 1,000.
     pub connections_per_peer: usize,
     /// Bytes of streamed and large replies that are held for one connection until its peer takes
-    /// them. Default 1 MiB.
+    /// them. A stream pulls its next message before it knows the peer's window: once 16 times as many
+    /// bytes wait for that, the streams of the connection pull no more. Default 1 MiB.
     pub held_per_connection: usize,
 }
 

@@ -113,6 +113,7 @@ impl Sender<'_> {
         loop {
             let Batch { data, end } = poll_fn(|cx| self.next(&mut pump, cx)).await?;
             let ends = matches!(end, Some(End::Data));
+            let _pulled = data.as_ref().map(|data| self.connection.pulled(data.remaining()));
             match data {
                 Some(data) => self.data(data, ends).await?,
                 None if ends => self.data(Payload::default(), true).await?,
@@ -127,7 +128,11 @@ impl Sender<'_> {
     }
 
     fn next(&mut self, pump: &mut Pump, cx: &mut Context<'_>) -> Poll<Result<Batch, Gone>> {
-        match pump.poll_batch(cx) {
+        let pulled = match self.connection.poll_pull(cx) {
+            Poll::Ready(()) => pump.poll_batch(cx),
+            Poll::Pending => Poll::Pending,
+        };
+        match pulled {
             Poll::Ready(batch) => Poll::Ready(Ok(batch)),
             Poll::Pending => self.out.poll_reset(cx).map(|_| Err(Gone)),
         }

@@ -204,3 +204,24 @@ fn payloads_are_cut_anywhere() {
         assert_eq!(all, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn streams_without_window_pull_no_more_than_they_may_together() {
+    let limits = Limits {
+        held_per_connection: 1 << 10,
+        ..Limits::default()
+    };
+    let mut peer = Peer::greeted(limits, &[(WINDOW, 0)]).await;
+    for stream in (1..40).step_by(2) {
+        peer.send(&request(stream, "/endless", END_STREAM)).await;
+    }
+    settle().await;
+    // Each would pull 16 KiB; once that much waits, the others do not begin.
+    assert_eq!(peer.connection.pulled_bytes(), 16 << 10);
+    // The first one goes on, and with it those that wait for it.
+    peer.send(&frame(WINDOW_UPDATE, 0, 1, &(16_u32 << 10).to_be_bytes()))
+        .await;
+    assert_eq!(peer.until(|frame| frame.kind == DATA).await.stream, 1);
+    settle().await;
+    assert_eq!(peer.connection.pulled_bytes(), 16 << 10);
+}
