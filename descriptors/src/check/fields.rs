@@ -1,6 +1,6 @@
 //! Rules about fields and extensions.
 
-use super::{Check, Of, Place, defaults, editions, file, maps, messages::MAX_NUMBER, names};
+use super::{Check, Of, Place, defaults, editions, file, maps, messages::MAX_NUMBER};
 use crate::{
     features::{Edition, FeatureSet, FieldPresence, is_packable, kind_of},
     findings::Shown,
@@ -265,7 +265,7 @@ fn options(check: &mut Check<'_, '_>, of: Of<'_, '_>, known: &Known<'_, '_>) {
 
 fn json_name(check: &mut Check<'_, '_>, known: &Known<'_, '_>) {
     let json = known.field.json_name.unwrap_or_default();
-    if known.is_extension && json != names::json_name(known.field.name.unwrap_or_default()) {
+    if known.is_extension && json != raw::json_name(known.field.name.unwrap_or_default()) {
         let what = || format!("it is an extension with the JSON name \"{}\"", Shown(json));
         check.error(
             known.place,

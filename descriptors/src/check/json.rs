@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Check, Of, file::is_set, names::json_name};
+use super::{Check, Of, file::is_set};
 use crate::{findings::Shown, link::Kind, raw};
 
 /// A field's name in JSON.
@@ -22,7 +22,7 @@ pub(super) fn check<'a>(check: &mut Check<'_, 'a>, of: Of<'_, 'a>, index: u32, m
     }
     let fields = || message.fields.clone().zip(raw::at(&of.file.fields, &message.fields));
     let default = |(field, found): (u32, &raw::Field<'a>)| JsonName {
-        name: json_name(found.name.unwrap_or_default()),
+        name: raw::json_name(found.name.unwrap_or_default()),
         field,
         custom: false,
     };
@@ -47,7 +47,7 @@ pub(super) fn check<'a>(check: &mut Check<'_, 'a>, of: Of<'_, 'a>, index: u32, m
 fn is_custom(field: &raw::Field<'_>) -> bool {
     field
         .json_name
-        .is_some_and(|json| json != json_name(field.name.unwrap_or_default()))
+        .is_some_and(|json| json != raw::json_name(field.name.unwrap_or_default()))
 }
 
 /// Brackets mark extensions in JSON.

@@ -1,6 +1,6 @@
 //! Rules about names that need nothing but the name.
 
-use std::borrow::Cow;
+use crate::raw::json_name;
 
 /// Whether this is an identifier as protoc takes it in descriptors: ASCII letters, digits and underscores.
 /// A digit may come first: only the grammar of `.proto` files forbids that.
@@ -17,26 +17,6 @@ pub(super) fn is_strict_identifier(name: &str) -> bool {
 pub(super) fn is_dotted(name: &str) -> bool {
     name.strip_prefix('.')
         .is_some_and(|name| name.split('.').all(is_identifier))
-}
-
-/// The JSON name of a field that has none of its own. Source: `json_name` in `descriptor.proto`, protobuf's JSON mapping.
-pub(crate) fn json_name(name: &str) -> Cow<'_, str> {
-    if !name.contains('_') {
-        return Cow::Borrowed(name);
-    }
-    let mut json = String::with_capacity(name.len());
-    let mut upper = false;
-    for character in name.chars() {
-        match character {
-            '_' => upper = true,
-            _ if upper => {
-                json.push(character.to_ascii_uppercase());
-                upper = false;
-            }
-            _ => json.push(character),
-        }
-    }
-    Cow::Owned(json)
 }
 
 /// Whether `entry` is the name that a map field called `field` gives its entry type.
@@ -128,19 +108,6 @@ fn tidy_underscores(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn json_names_follow_the_mapping() {
-        for (name, json) in [
-            ("foo_bar", "fooBar"),
-            ("FooBar", "FooBar"),
-            ("_a__b_", "AB"),
-            ("a_1b", "a1b"),
-            ("x", "x"),
-        ] {
-            assert_eq!(json_name(name), json, "{name}");
-        }
-    }
 
     #[test]
     fn map_entries_are_named_after_their_field() {

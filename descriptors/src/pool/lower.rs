@@ -133,19 +133,8 @@ impl Lowering<'_, '_> {
 
 /// `FieldDescriptorProto.json_name`, or what protoc would derive.
 fn json_name(field: &raw::Field<'_>) -> String {
-    if let Some(name) = field.json_name {
-        return name.to_owned();
-    }
-    let mut name = String::new();
-    let mut upper = false;
-    for letter in field.name.unwrap_or_default().chars() {
-        match letter {
-            '_' => upper = true,
-            _ if std::mem::take(&mut upper) => name.push(letter.to_ascii_uppercase()),
-            _ => name.push(letter),
-        }
-    }
-    name
+    let derived = || raw::json_name(field.name.unwrap_or_default()).into_owned();
+    field.json_name.map_or_else(derived, str::to_owned)
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {

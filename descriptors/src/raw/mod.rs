@@ -4,11 +4,13 @@
 //! children of one parent lie side by side and are named by a [`Range`]; nothing recurses over the input's depth.
 //! Source: `google/protobuf/descriptor.proto`.
 
+mod json_name;
 mod parse;
 mod wire;
 
 use std::{borrow::Cow, ops::Range};
 
+pub(crate) use json_name::json_name;
 pub(crate) use wire::{Fields, Packed, Value, WireError, check_packed};
 
 /// Indices into one of the arenas of a [`File`].

@@ -94,7 +94,7 @@ impl<'f> Printer<'f, '_> {
         if let Some(text) = field.default_value {
             first.push(Setting::new("default", default(field, text)));
         }
-        let derived = json_name(name(field));
+        let derived = raw::json_name(name(field));
         let json = field
             .json_name
             .filter(|json| *json != derived && field.extendee.is_none());
@@ -165,23 +165,6 @@ fn default(field: &raw::Field<'_>, text: &str) -> String {
     }
 }
 
-/// The JSON name that compilers derive: underscores go, what follows one becomes upper case.
-fn json_name(name: &str) -> String {
-    let mut json = String::with_capacity(name.len());
-    let mut raise = false;
-    for character in name.chars() {
-        match character {
-            '_' => raise = true,
-            character if raise => {
-                json.push(character.to_ascii_uppercase());
-                raise = false;
-            }
-            character => json.push(character),
-        }
-    }
-    json
-}
-
 /// Undoes C escapes. What is no escape stands for itself.
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -234,12 +217,6 @@ fn simple_escape(letter: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn json_names_are_derived_as_protoc_does() {
-        assert_eq!(json_name("foo_bar_1"), "fooBar1");
-        assert_eq!(json_name("_foo__Bar_"), "FooBar");
-    }
 
     #[test]
     fn c_escapes_are_undone() {

@@ -110,7 +110,9 @@ impl Place<'_> {
         let repeated = field.label == Some(3);
         let presence = features::presence(field, features::kind_of(field, of), self.is_extension, set);
         let name = field.name.unwrap_or_default();
-        let json = field.json_name.map_or_else(|| camel(name), str::to_owned);
+        let json = field
+            .json_name
+            .map_or_else(|| raw::json_name(name).into_owned(), str::to_owned);
         let oneof = field.oneof_index.filter(|_| !field.proto3_optional);
         Some(Draft {
             field: Field {
@@ -231,21 +233,6 @@ fn debug_redact(options: &[u8]) -> bool {
         _ => None,
     });
     found.last().unwrap_or_default()
-}
-
-/// The JSON name of a field that was given none. Source: `ToJsonName` of protobuf's C++ runtime.
-fn camel(name: &str) -> String {
-    let mut upper = false;
-    let letters = name.chars().filter_map(|letter| {
-        if letter == '_' {
-            upper = true;
-            return None;
-        }
-        let letter = if upper { letter.to_ascii_uppercase() } else { letter };
-        upper = false;
-        Some(letter)
-    });
-    letters.collect()
 }
 
 fn build(full_name: &str, mut drafts: Vec<Draft>) -> MessageTable {
