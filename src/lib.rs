@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`Schema`] | what may be called: descriptors, loaded and checked; its parts are in [`descriptors`] |
 //! | [`handlers`] | how calls are answered: the contract, adapters for your own types, echo, reflection, health |
+//! | [`Codec`] | messages as JSON and back, with [`JsonOptions`]; in handlers: [`Message::to_json`](handlers::Message::to_json) |
 //! | [`Gateway`] | which handler answers which method; reloads while it serves |
 //! | [`Server`] | a gateway that listens, within [`Limits`] |
 //!
@@ -50,7 +51,7 @@ mod protocol;
 mod server;
 mod transport;
 
-pub use descant_descriptors::{self as descriptors, Schema};
+pub use descant_descriptors::{self as descriptors, Codec, CodecError, JsonOptions, Schema};
 pub use descant_handlers as handlers;
 
 pub use self::{

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use descant_descriptors::MessageType;
+use descant_descriptors::{Codec, MessageType};
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, ReflectMessage as _};
 
@@ -77,6 +77,52 @@ impl Message {
         M::decode(self.into_wire()).map_err(|error| undecodable(short_type_name::<M>(), &error))
     }
 
+    /// Its JSON form; converts wire bytes without a tree in between, and encodes a tree first.
+    ///
+    /// The codec says how the JSON looks, and keeps the buffers: one codec serves any number of messages of any type.
+    /// What is no such message, or has no JSON form, is INTERNAL.
+    ///
+    /// ```
+    /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/fixtures.rs")); }
+    /// use descant_handlers::{Code, Message, descriptors::Codec};
+    ///
+    /// let schema = shop::schema();
+    /// let book = schema.message("shop.v1.Book").expect("the shop has books");
+    /// let mut codec = Codec::default();
+    ///
+    /// let emma = Message::from_json(br#"{"title": "Emma", "pages": 474}"#, &book, &mut codec)?;
+    /// assert_eq!(emma.to_json(&book, &mut codec)?, br#"{"title":"Emma","pages":474}"#);
+    ///
+    /// let error = Message::from_json(br#"{"pages": "many"}"#, &book, &mut codec).unwrap_err();
+    /// assert_eq!(error.code(), Code::InvalidArgument);
+    /// assert_eq!(error.message(), r#"pages: "many" is not an unsigned 32-bit integer (line 1, column 11)"#);
+    /// # Ok::<(), descant_handlers::Status>(())
+    /// ```
+    pub fn to_json(&self, of: &MessageType, codec: &mut Codec) -> Result<Vec<u8>, Status> {
+        let mut json = Vec::new();
+        let result = match &self.0 {
+            Form::Wire(wire) => codec.wire_to_json(of, wire, &mut json),
+            Form::Tree(tree) if tree.descriptor().full_name() == of.full_name() => {
+                codec.wire_to_json(of, &tree.encode_to_vec(), &mut json)
+            }
+            Form::Tree(tree) => return Err(wrong_type(tree, of.full_name())),
+        };
+        match result {
+            Ok(()) => Ok(json),
+            Err(error) => Err(undecodable(of.full_name(), &error)),
+        }
+    }
+
+    /// A message of this JSON; converts it to wire bytes. JSON that is no such message is `INVALID_ARGUMENT`, with the
+    /// path of the field and the place in the text, since the caller wrote it.
+    pub fn from_json(json: &[u8], of: &MessageType, codec: &mut Codec) -> Result<Self, Status> {
+        let mut wire = Vec::new();
+        match codec.json_to_wire(of, json, &mut wire) {
+            Ok(()) => Ok(Self::from_wire(wire.into())),
+            Err(error) => Err(Status::invalid_argument(error.to_string())),
+        }
+    }
+
     /// The number of wire bytes.
     pub fn wire_len(&self) -> usize {
         match &self.0 {
@@ -94,7 +140,7 @@ fn wrong_type(tree: &DynamicMessage, expected: &str) -> Status {
     ))
 }
 
-fn undecodable(expected: &str, error: &prost::DecodeError) -> Status {
+fn undecodable(expected: &str, error: &dyn fmt::Display) -> Status {
     Status::internal(format!("not a message of type {expected}: {error}"))
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use descant_descriptors::Schema;
+use descant_descriptors::{Codec, Schema};
 use prost_reflect::{DynamicMessage, Value};
 
 use super::{dynamic, *};
@@ -141,6 +141,24 @@ fn trees_pass_as_they_are_and_cross_schemas() {
         status.message(),
         "a message of type shop.v1.Book where one of type shop.v1.Query is due"
     );
+}
+
+#[test]
+fn either_form_has_json() {
+    let here = schema();
+    let query = here.message("shop.v1.Query").unwrap();
+    let mut codec = Codec::default();
+    let from_tree = Message::from_tree(tree(&schema(), "shop.v1.Query"));
+    let from_json = Message::from_json(br#"{"text": "Emma"}"#, &query, &mut codec).unwrap();
+    for message in [from_tree, from_json] {
+        assert_eq!(message.to_json(&query, &mut codec).unwrap(), br#"{"text":"Emma"}"#);
+        assert_eq!(message.into_tree(&query).unwrap(), tree(&here, "shop.v1.Query"));
+    }
+    let book = Message::from_tree(tree(&here, "shop.v1.Book"));
+    for message in [book, Message::from_wire(Bytes::from_static(b"\xff"))] {
+        let status = message.to_json(&query, &mut codec).unwrap_err();
+        assert_eq!(status.code(), Code::Internal, "{status}");
+    }
 }
 
 #[tokio::test]
