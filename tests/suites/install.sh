@@ -31,7 +31,8 @@ install_python() {
 # Go modules that ship .proto files beside their code.
 install_modules() {
   once modules go mod download -modcacherw \
-    go.etcd.io/etcd/api/v3@v3.5.17 k8s.io/cri-api@v0.31.4 github.com/gogo/protobuf@v1.3.2
+    go.etcd.io/etcd/api/v3@v3.5.17 k8s.io/cri-api@v0.31.4 github.com/gogo/protobuf@v1.3.2 \
+    connectrpc.com/conformance@v1.0.5
 }
 
 install_npm() {
@@ -62,6 +63,16 @@ install_grpcio() {
 install_interop() {
   install_python
   go_tool interop google.golang.org/grpc/interop/client@v1.76.0
+}
+
+install_connect() {
+  install_modules
+  install_python
+  go_tool connectconformance connectrpc.com/conformance/cmd/connectconformance@v1.0.5
+}
+
+install_connect-full() {
+  install_connect
 }
 
 # The conformance runner needs glibc 2.38. Where the system's is older, Debian 13's is unpacked beside it.
