@@ -68,6 +68,6 @@ pub use codec::{Codec, CodecError, JsonOptions, Place};
 pub use error::Error;
 pub use finding::{Finding, Severity};
 pub use schema::{
-    Builtin, File, Idempotency, LoadLimits, MessageType, Method, Schema, SchemaBuilder, Service, Shape, Symbol,
-    SymbolKind, Syntax,
+    Builtin, FieldPath, FieldPathError, File, Idempotency, LoadLimits, MessageType, Method, Schema, SchemaBuilder,
+    Service, Shape, Symbol, SymbolKind, Syntax,
 };

@@ -2,6 +2,7 @@
 
 mod builder;
 mod compile;
+pub(crate) mod field_path;
 mod file;
 mod home;
 mod message;
@@ -19,6 +20,7 @@ use crate::{Error, Finding};
 use tables::Tables;
 
 pub use builder::{Builtin, LoadLimits, SchemaBuilder};
+pub use field_path::{FieldPath, FieldPathError};
 pub use file::{File, Syntax};
 pub use message::MessageType;
 pub use method::{Idempotency, Method, Shape};

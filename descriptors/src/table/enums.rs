@@ -90,8 +90,8 @@ impl EnumTable {
         self.numbers.get(self.names.find(name)?).copied()
     }
 
-    /// All names, in no order.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter()
+    /// The name that is most like this one, if any is.
+    pub(crate) fn nearest(&self, name: &[u8]) -> Option<&str> {
+        self.names.nearest(name)
     }
 }

@@ -192,7 +192,13 @@ impl MessageTable {
         key.get(2..key.len() - 2).unwrap_or_default()
     }
 
-    /// The place of the field that JSON calls `name`.
+    /// The name of a field in its file; of an extension, `[pkg.name]`.
+    pub(crate) fn proto_name(&self, field: &Field) -> &str {
+        let key = self.text.get(field.proto.range()).unwrap_or_default();
+        key.get(2..key.len() - 2).unwrap_or_default()
+    }
+
+    /// The place of the field that JSON or its file calls `name`.
     pub(crate) fn named(&self, name: &[u8]) -> Option<usize> {
         self.names.find(name)
     }

@@ -80,11 +80,19 @@ impl Names {
         self.text.as_bytes().get(piece.range()).unwrap_or_default()
     }
 
-    /// All names, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.table
-            .iter()
-            .map(|name| self.text.get(name.piece.range()).unwrap_or_default())
+    /// The name that is most like this one, if any is. Looks at a bounded part of them.
+    pub(crate) fn nearest(&self, name: &[u8]) -> Option<&str> {
+        const MOST: usize = 2000;
+        let name = std::str::from_utf8(name).ok().filter(|name| name.len() <= 64)?;
+        let most = name.len().div_ceil(3).min(3);
+        let names = self.table.iter().take(MOST);
+        names
+            .map(|other| self.text.get(other.piece.range()).unwrap_or_default())
+            .filter(|other| other.len().abs_diff(name.len()) <= most)
+            .map(|other| (strsim::osa_distance(name, other), other))
+            .filter(|(distance, _)| *distance <= most)
+            .min()
+            .map(|(_, other)| other)
     }
 }
 

@@ -7,6 +7,7 @@ mod fixed_point;
 mod json_to_wire;
 mod known;
 mod options;
+mod paths;
 mod random;
 mod wire_to_json;
 

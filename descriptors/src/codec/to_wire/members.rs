@@ -87,7 +87,7 @@ impl<'a> FromJson<'a, '_> {
         let record = self.tables.messages.get(message as usize);
         let full_name = record.map_or("", |record| self.tables.text(record.name));
         let mut what = format!("{full_name} has no field {}", shown(name));
-        if let Some(nearest) = nearest(table.names.iter(), name) {
+        if let Some(nearest) = table.names.nearest(name) {
             what.extend(["; did you mean \"", nearest, "\"?"]);
         }
         self.reader.fault(what)
@@ -209,18 +209,4 @@ impl<'a> FromJson<'a, '_> {
         }
         Ok(())
     }
-}
-
-/// The name that is most like this one, if any is. Looks at a bounded part of them.
-pub(super) fn nearest<'n>(names: impl Iterator<Item = &'n str>, name: &[u8]) -> Option<&'n str> {
-    const MOST: usize = 2000;
-    let name = std::str::from_utf8(name).ok().filter(|name| name.len() <= 64)?;
-    let most = name.len().div_ceil(3).min(3);
-    names
-        .take(MOST)
-        .filter(|other| other.len().abs_diff(name.len()) <= most)
-        .map(|other| (strsim::osa_distance(name, other), other))
-        .filter(|(distance, _)| *distance <= most)
-        .min()
-        .map(|(_, other)| other)
 }

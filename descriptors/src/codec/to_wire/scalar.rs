@@ -6,7 +6,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-use super::{Field, FromJson, Kind, Walk, Written, members::nearest, number, reader::Text};
+use super::{Field, FromJson, Kind, Walk, Written, number, reader::Text};
 use crate::codec::{error::shown, wire::zigzag};
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -95,7 +95,7 @@ impl<'a> FromJson<'a, '_> {
                     return Ok(Written::Nothing);
                 }
                 let mut what = format!("the enum has no value {}", shown(name));
-                if let Some(nearest) = nearest(table.names(), name) {
+                if let Some(nearest) = table.nearest(name) {
                     what.extend(["; did you mean \"", nearest, "\"?"]);
                 }
                 self.reader.rest = before;
