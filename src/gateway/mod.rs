@@ -14,11 +14,11 @@ use arc_swap::ArcSwap;
 use descant_descriptors::Schema;
 use descant_handlers::Health;
 
-use self::{builder::Plan, snapshot::Snapshot};
+use self::builder::Plan;
 use crate::error::Error;
 
 pub use self::builder::GatewayBuilder;
-pub(crate) use self::{deadline::Deadline, pattern::PatternError};
+pub(crate) use self::{deadline::Deadline, pattern::PatternError, snapshot::Snapshot};
 
 /// Answers the calls of one API. Cheap to clone: clones are the same gateway.
 ///

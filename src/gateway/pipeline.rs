@@ -10,16 +10,12 @@ use std::{
     sync::Arc,
 };
 
-use descant_handlers::{Answer, Call, Extensions, Handler, Messages, Reply, Status};
-use http::{Request, Response, request::Parts};
+use descant_handlers::{Answer, Call, Handler, Messages, Reply, Status};
+use http::{Request, Response};
 
 use super::{Deadline, Gateway};
 use crate::{
-    protocol::{
-        caught,
-        grpc::{self, Accepted, Exchange, Refusal, RequestMessages},
-        guarded,
-    },
+    protocol::{self, Accepted, Context, Exchange, Only, Refusal, caught, guarded},
     transport::{Connection, Inbound, Outbound, Serve},
 };
 
@@ -33,37 +29,30 @@ impl Serve for Gateway {
         async move {
             match &mut opened {
                 Ok(visit) => visit.run().await,
-                Err(refused) => refused.run().await,
+                Err(refusal) => refuse(refusal).await,
             }
         }
     }
 }
 
 impl Gateway {
-    fn open(&self, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refused>> {
+    fn open(&self, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refusal>> {
         let (parts, body) = request.into_parts();
-        match grpc::detect(&parts) {
-            Ok(()) => Ok(self.open_grpc(parts, body, connection)?),
-            Err(refusal) => Err(Box::new(Refused {
-                response: refusal.respond(),
-                body: Some(body),
-            })),
-        }
-    }
-
-    fn open_grpc(&self, parts: Parts, body: Inbound, connection: &Connection) -> Result<Visit, Refusal> {
         // One generation for the whole call.
         let snapshot = self.0.snapshot.load();
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        let (method, handler) = snapshot.find(target)?;
+        let context = Context {
+            snapshot: &snapshot,
+            connection,
+            state: &self.0.plan.state,
+        };
         let Accepted {
-            mut call,
+            handler,
+            call,
             only,
             exchange,
-        } = grpc::accept(parts, body, method, connection)?;
-        call.extensions = Extensions::with_shared(self.0.plan.state.clone());
+        } = protocol::accept(parts, body, &context)?;
         Ok(Visit {
-            handler: handler.clone(),
+            handler,
             call: Some(call),
             only,
             deadline: Deadline::at(exchange.deadline),
@@ -78,7 +67,7 @@ struct Visit {
     /// Until the handler has it.
     call: Option<Call>,
     /// Brings the one message of a call that takes one.
-    only: Option<RequestMessages>,
+    only: Option<Only>,
     exchange: Exchange,
     deadline: Deadline,
 }
@@ -119,29 +108,12 @@ impl Visit {
     }
 }
 
-/// A request that is answered without a call.
-struct Refused {
-    response: Response<Outbound>,
-    /// What a peer sends that does not speak gRPC. Many others fail if the answer comes before they have sent it.
-    body: Option<Inbound>,
-}
-
-impl Refused {
-    async fn run(&mut self) -> Response<Outbound> {
-        if let Some(body) = self.body.take() {
-            body.discard().await;
-        }
-        mem::take(&mut self.response)
+/// Answers a request without a call.
+async fn refuse(refusal: &mut Refusal) -> Response<Outbound> {
+    if let Some(body) = refusal.body.take() {
+        body.discard().await;
     }
-}
-
-impl From<Refusal> for Box<Refused> {
-    fn from(refusal: Refusal) -> Self {
-        Self::new(Refused {
-            response: refusal.respond(),
-            body: None,
-        })
-    }
+    mem::take(&mut refusal.response)
 }
 
 /// Runs a handler; if it panics, that is its answer.

@@ -25,10 +25,8 @@ pub(super) struct Served {
 }
 
 impl Served {
-    fn find(&self, path: &str) -> Option<(Method, Option<&Arc<dyn Handler>>)> {
-        let method = self.schema.method(path)?;
-        let handler = self.handlers.get(method.index()).and_then(Option::as_ref);
-        Some((method, handler))
+    fn handler(&self, method: &Method) -> Option<&Arc<dyn Handler>> {
+        self.handlers.get(method.index())?.as_ref()
     }
 }
 
@@ -37,21 +35,34 @@ impl Snapshot {
         Self { loaded, own }
     }
 
-    pub(super) fn schema(&self) -> &Schema {
+    /// What was loaded.
+    pub(crate) fn schema(&self) -> &Schema {
         &self.loaded.schema
+    }
+
+    /// Whether a path names a method of what is served.
+    pub(crate) fn names(&self, path: &str) -> bool {
+        self.loaded.schema.method(path).is_some() || self.own.schema.method(path).is_some()
+    }
+
+    /// What answers a method of the loaded schema.
+    pub(crate) fn handler(&self, method: &Method) -> Result<&Arc<dyn Handler>, Status> {
+        self.loaded.handler(method).ok_or_else(|| unanswered(method))
     }
 
     /// The method at a path, and what answers it; UNIMPLEMENTED, with the nearest names, if nothing does.
     pub(crate) fn find(&self, path: &str) -> Result<(Method, &Arc<dyn Handler>), Status> {
-        match self.loaded.find(path) {
-            Some((method, Some(handler))) => Ok((method, handler)),
-            Some((method, None)) => Err(unanswered(&method)),
-            None => match self.own.find(path) {
-                Some((method, Some(handler))) => Ok((method, handler)),
-                // A service that is turned off is as good as none.
-                _ => Err(self.unknown(path)),
-            },
+        if let Some(method) = self.loaded.schema.method(path) {
+            let handler = self.handler(&method)?;
+            return Ok((method, handler));
         }
+        let own = self.own.schema.method(path);
+        let answered = own.and_then(|method| {
+            let handler = self.own.handler(&method)?;
+            Some((method, handler))
+        });
+        // A service that is turned off is as good as none.
+        answered.ok_or_else(|| self.unknown(path))
     }
 
     fn unknown(&self, path: &str) -> Status {

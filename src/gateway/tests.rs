@@ -60,6 +60,7 @@ fn gateway(handler: impl Handler) -> Gateway {
 
 fn post(path: &str) -> Builder {
     Request::post(path)
+        .version(http::Version::HTTP_2)
         .header("content-type", "application/grpc")
         .header("te", "trailers")
 }
@@ -179,17 +180,12 @@ async fn heads_that_are_malformed_are_refused() {
     let cases = [
         (Request::post("/t.Shapes/Unary"), 415, None, "speaks gRPC"),
         (
-            Request::post("/t.Shapes/Unary").header("content-type", "application/grpc-web"),
-            415,
+            Request::post("/t.Shapes/Unary").header("content-type", "application/grpc"),
+            505,
             None,
-            "speaks gRPC",
+            "over HTTP/1.1",
         ),
-        (
-            Request::get("/t.Shapes/Unary").header("content-type", "application/grpc"),
-            405,
-            Some(13),
-            "POST",
-        ),
+        (post("/t.Shapes/Unary").method("GET"), 405, Some(13), "POST"),
         (post("/t.Shapes/Un%61ry"), 400, Some(3), "percent-encoding"),
         (post("/t.Shapes/../Unary"), 400, Some(3), "dot segment"),
         (
@@ -250,7 +246,12 @@ async fn bodies_that_are_malformed_end_the_call() {
             "more came",
         ),
         ("/t.Shapes/Unary", b"\x00\x00\x00\x00\x00x", 12, "more came"),
-        ("/t.Shapes/Unary", b"\x01\x00\x00\x00\x00", 13, "no grpc-encoding"),
+        (
+            "/t.Shapes/Unary",
+            b"\x01\x00\x00\x00\x00",
+            13,
+            "no header of the request says how",
+        ),
         ("/t.Shapes/Unary", b"\x02\x00\x00\x00\x00", 13, "flag 2"),
         (
             "/t.Shapes/Collect",

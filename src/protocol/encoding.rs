@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use descant_handlers::Status;
 use flate2::bufread::GzDecoder;
 
 /// How a message is compressed. Names: the gRPC compression specification, and RFC 8878 for zstd.
@@ -123,6 +124,15 @@ impl Encodings {
     /// Whether a coding is among them.
     pub(crate) fn has(self, coding: Encoding) -> bool {
         self.0 >> coding as u8 & 1 == 1
+    }
+}
+
+impl From<InflateError> for Status {
+    fn from(error: InflateError) -> Self {
+        match error {
+            InflateError::TooLarge(_) => Self::resource_exhausted(error.to_string()),
+            InflateError::Broken { .. } => Self::internal(error.to_string()),
+        }
     }
 }
 

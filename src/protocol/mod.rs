@@ -1,17 +1,130 @@
 //! What differs between protocols: how a request becomes a [`Call`](descant_handlers::Call), and a reply a response.
+//! Nothing else in the house knows which protocol a call came by.
 //!
-//! A protocol is two functions. `accept` reads a request's head, and its message where only one is due, into a `Call`
-//! and an exchange; the exchange's `respond` turns what the handler answered into a response. Nothing else in the
-//! house knows which protocol a call came by.
+//! ```text
+//! Request -> detect -> accept -> Call, Only?, Exchange            (or a Refusal, and that is the answer)
+//!                                Only::message                     the one message, of a call that takes one
+//!                                Exchange::respond(Reply | Status) -> Response
+//! ```
+//!
+//! A protocol is a variant in [`Protocol`], which [`detect()`] finds by the head of a request, and a folder that brings
+//!
+//! - `accept(parts, body, context)`: finds the method and its handler in the context's snapshot (by name with
+//!   [`Snapshot::find`], or any other way and then [`Snapshot::handler`]), reads the head with [`head::Head`] and gives an
+//!   [`Accepted`]; or a [`Refusal`] in the protocol's own words;
+//! - where a call takes one message: a variant of [`Only`] with an `async fn message(&mut self)`;
+//! - a variant of [`exchange::Speech`] with three functions: `refuse` (a status, before anything went out), `whole` (one
+//!   message, which is there) and `stream`.
+//!
+//! What protocols share stands beside them: [`framed`] (envelopes), `encoding` (codings), [`form`] (JSON or wire bytes),
+//! [`head`] (headers, deadlines, metadata), `target` (paths and authorities).
 
+mod connect;
+mod detect;
 mod encoding;
-mod envelope;
-pub(crate) mod grpc;
+mod exchange;
+mod form;
+mod framed;
+mod grpc;
+mod grpc_web;
+mod head;
 mod panics;
+mod query;
+mod refusal;
 mod target;
+mod timeout;
+
+use std::{sync::Arc, time::Instant};
+
+use descant_descriptors::Method;
+use descant_handlers::{Call, Extensions, Handler, Message, Messages, Metadata, Peer, Status};
+use http::{StatusCode, Version, request::Parts};
+
+use self::{
+    detect::{Connect, Protocol, detect},
+    framed::{Dialect, Opening, RequestMessages},
+};
+use crate::{
+    gateway::Snapshot,
+    transport::{Connection, Inbound},
+};
 
 pub(crate) use self::{
     encoding::Encoding,
-    envelope::Envelopes,
+    exchange::Exchange,
     panics::{caught, guarded},
+    refusal::Refusal,
 };
+
+/// A request whose head is understood.
+pub(crate) struct Accepted {
+    /// What answers the call, layers already around it.
+    pub(crate) handler: Arc<dyn Handler>,
+    /// The call; where it takes one message, that is still to be read.
+    pub(crate) call: Call,
+    /// What brings that one message.
+    pub(crate) only: Option<Only>,
+    pub(crate) exchange: Exchange,
+}
+
+/// What brings the one message of a call that takes one.
+#[derive(Debug)]
+pub(crate) enum Only {
+    Envelope(RequestMessages),
+}
+
+impl Only {
+    /// Reads the message.
+    pub(crate) async fn message(&mut self) -> Result<Message, Status> {
+        match self {
+            Self::Envelope(messages) => messages.message().await,
+        }
+    }
+}
+
+/// What a protocol needs to make a call of a request.
+pub(crate) struct Context<'a> {
+    /// One generation for the whole call.
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) connection: &'a Connection,
+    /// What the application lends to handlers.
+    pub(crate) state: &'a Arc<Extensions>,
+}
+
+impl Context<'_> {
+    /// A call that came by this connection.
+    fn call(&self, method: Method, messages: Messages, metadata: Metadata, deadline: Option<Instant>) -> Call {
+        let mut call = Call::new(method, messages);
+        call.metadata = metadata;
+        call.deadline = deadline;
+        call.peer = self.connection.address().map_or_else(Peer::default, Peer::at);
+        call.extensions = Extensions::with_shared(self.state.clone());
+        call
+    }
+}
+
+/// Makes a call of a request.
+pub(crate) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
+    let opening = match detect(&parts, |path| context.snapshot.names(path)) {
+        Protocol::Grpc(_) if parts.version < Version::HTTP_2 => {
+            let response = refusal::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, grpc::NEEDS_HTTP2);
+            let body = Some(body);
+            return Err(Box::new(Refusal { response, body }));
+        }
+        Protocol::Grpc(media) => Opening {
+            dialect: Dialect::Grpc,
+            media,
+            text: false,
+            reply: media.name,
+        },
+        Protocol::GrpcWeb { media, text } => grpc_web::opening(media, text, &parts.headers),
+        Protocol::Connect(Connect::Stream(media)) => Opening {
+            dialect: Dialect::Connect(context.snapshot.schema().clone()),
+            media,
+            text: false,
+            reply: media.name,
+        },
+        Protocol::Connect(_) | Protocol::Rest => return Err(Box::new(refusal::unknown(&parts, body))),
+    };
+    opening.accept(parts, body, context)
+}

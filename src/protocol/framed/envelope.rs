@@ -15,20 +15,21 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::transport::{Inbound, InboundError};
+use super::text::Body;
+use crate::transport::InboundError;
 
 /// The length of an envelope's head.
-pub(crate) const HEAD: usize = 5;
+pub(super) const HEAD: usize = 5;
 /// For each byte of a message that came, so many are set aside. A message of 64 KiB, whose first frame has 16 KiB less an
 /// envelope's head, so is gathered without moving.
 const AHEAD: usize = 5;
 /// The flag of a compressed message.
-pub(crate) const COMPRESSED: u8 = 1;
+pub(super) const COMPRESSED: u8 = 1;
 
 /// Splits a body into envelopes as it arrives.
 #[derive(Debug)]
-pub(crate) struct Envelopes {
-    body: Inbound,
+pub(super) struct Envelopes {
+    body: Body,
     /// Bytes that came and were not taken yet.
     chunk: Bytes,
     partial: Partial,
@@ -41,23 +42,23 @@ pub(crate) struct Envelopes {
 
 /// What a message may cost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct EnvelopeLimits {
+pub(super) struct EnvelopeLimits {
     /// Bytes of a message as it is sent.
-    pub(crate) bytes: usize,
+    pub(super) bytes: usize,
     /// From a message's first byte to its last.
-    pub(crate) time: Duration,
+    pub(super) time: Duration,
 }
 
 /// One message as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Envelope {
-    pub(crate) flag: u8,
-    pub(crate) message: Bytes,
+pub(super) struct Envelope {
+    pub(super) flag: u8,
+    pub(super) message: Bytes,
 }
 
 /// Why a body cannot be split.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EnvelopeError {
+pub(super) enum EnvelopeError {
     #[error("the body ends within a message: {came} of {length} bytes came")]
     Truncated { came: usize, length: usize },
     #[error("the body ends within the five bytes before a message")]
@@ -66,6 +67,8 @@ pub(crate) enum EnvelopeError {
     TooLarge { length: usize, limit: usize },
     #[error("a message was not finished within {} s", .0.as_secs_f64())]
     Late(Duration),
+    #[error("the body is not base64, as the content type says: {0}")]
+    Text(String),
     #[error(transparent)]
     Inbound(#[from] InboundError),
 }
@@ -80,7 +83,7 @@ struct Partial {
 }
 
 impl Envelopes {
-    pub(crate) fn new(body: Inbound, limits: EnvelopeLimits) -> Self {
+    pub(super) fn new(body: Body, limits: EnvelopeLimits) -> Self {
         Self {
             body,
             chunk: Bytes::new(),
@@ -93,12 +96,12 @@ impl Envelopes {
 
     /// From now on the time of a message runs before its first byte came, and goes on to the end of the body: for
     /// bodies that must hold one message.
-    pub(crate) fn expect_one(&mut self) {
+    pub(super) fn expect_one(&mut self) {
         self.expected = true;
     }
 
     /// The next envelope; `None` at the end of the body. Not to be polled again after an error.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Envelope, EnvelopeError>>> {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Envelope, EnvelopeError>>> {
         loop {
             if let Some(found) = self.split().transpose() {
                 if !self.expected {
@@ -108,7 +111,7 @@ impl Envelopes {
             }
             match self.body.poll_data(cx) {
                 Poll::Ready(Some(Ok(data))) => self.chunk = data,
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
                 Poll::Ready(None) => return Poll::Ready(self.partial.cut_off().map(Err)),
                 Poll::Pending => {
                     ready!(self.poll_late(cx));
@@ -119,12 +122,12 @@ impl Envelopes {
     }
 
     /// As [`poll_next`](Self::poll_next), for `await`.
-    pub(crate) async fn next(&mut self) -> Option<Result<Envelope, EnvelopeError>> {
+    pub(super) async fn next(&mut self) -> Option<Result<Envelope, EnvelopeError>> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
     /// Waits for the end of the body. `false`: something else came.
-    pub(crate) async fn ends(&mut self) -> Result<bool, EnvelopeError> {
+    pub(super) async fn ends(&mut self) -> Result<bool, EnvelopeError> {
         poll_fn(|cx| self.poll_ends(cx)).await
     }
 
@@ -224,7 +227,7 @@ impl Partial {
 }
 
 /// The head of an envelope around `message`.
-pub(crate) fn head(flag: u8, message: &[u8]) -> Option<[u8; HEAD]> {
+pub(super) fn head(flag: u8, message: &[u8]) -> Option<[u8; HEAD]> {
     let [a, b, c, d] = u32::try_from(message.len()).ok()?.to_be_bytes();
     Some([flag, a, b, c, d])
 }
@@ -232,6 +235,7 @@ pub(crate) fn head(flag: u8, message: &[u8]) -> Option<[u8; HEAD]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Inbound;
 
     const LIMITS: EnvelopeLimits = EnvelopeLimits {
         bytes: 100,
@@ -240,7 +244,7 @@ mod tests {
 
     fn envelopes(chunks: &[&[u8]]) -> Envelopes {
         let chunks: Vec<_> = chunks.iter().map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
-        Envelopes::new(Inbound::from_chunks(chunks), LIMITS)
+        Envelopes::new(Body::new(Inbound::from_chunks(chunks), false), LIMITS)
     }
 
     async fn all(mut envelopes: Envelopes) -> Vec<Result<Envelope, EnvelopeError>> {

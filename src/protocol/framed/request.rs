@@ -7,26 +7,27 @@ use std::{
 
 use descant_handlers::{Message, MessageStream, Status};
 
-use super::super::{
-    Encoding, Envelopes,
-    encoding::InflateError,
-    envelope::{COMPRESSED, Envelope, EnvelopeError},
+use super::{
+    super::{Encoding, form::Form},
+    envelope::{COMPRESSED, Envelope, EnvelopeError, Envelopes},
 };
 
-/// Messages as they come, inflated.
+/// Messages as they come, inflated, as wire bytes.
 #[derive(Debug)]
 pub(crate) struct RequestMessages {
     envelopes: Envelopes,
     encoding: Option<Encoding>,
+    form: Form,
     limit: usize,
     ended: bool,
 }
 
 impl RequestMessages {
-    pub(super) fn new(envelopes: Envelopes, encoding: Option<Encoding>, limit: usize) -> Self {
+    pub(super) fn new(envelopes: Envelopes, encoding: Option<Encoding>, form: Form, limit: usize) -> Self {
         Self {
             envelopes,
             encoding,
+            form,
             limit,
             ended: false,
         }
@@ -54,13 +55,10 @@ impl RequestMessages {
     fn open(&self, envelope: Result<Envelope, EnvelopeError>) -> Result<Message, Status> {
         let Envelope { flag, message } = envelope.map_err(|error| status(&error))?;
         match (flag, self.encoding) {
-            (0, _) => Ok(Message::from_wire(message)),
-            (COMPRESSED, Some(coding)) => {
-                let inflated = coding.inflate(&message, self.limit);
-                inflated.map(Message::from_wire).map_err(|error| inflate_status(&error))
-            }
+            (0, _) => self.form.read(message),
+            (COMPRESSED, Some(coding)) => self.form.read(coding.inflate(&message, self.limit)?),
             (COMPRESSED, None) => Err(Status::internal(
-                "a message is flagged as compressed, but the request has no grpc-encoding",
+                "a message is flagged as compressed, but no header of the request says how",
             )),
             (flag, _) => Err(Status::internal(format!(
                 "a message begins with the flag {flag}; 0 (plain) and 1 (compressed) are known"
@@ -87,13 +85,7 @@ fn status(error: &EnvelopeError) -> Status {
         EnvelopeError::Truncated { .. } | EnvelopeError::TruncatedHead => Status::internal(message),
         EnvelopeError::TooLarge { .. } => Status::resource_exhausted(message),
         EnvelopeError::Late(_) => Status::deadline_exceeded(message),
+        EnvelopeError::Text(_) => Status::invalid_argument(message),
         EnvelopeError::Inbound(_) => Status::cancelled(message),
-    }
-}
-
-fn inflate_status(error: &InflateError) -> Status {
-    match error {
-        InflateError::TooLarge(_) => Status::resource_exhausted(error.to_string()),
-        InflateError::Broken { .. } => Status::internal(error.to_string()),
     }
 }

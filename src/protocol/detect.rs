@@ -1,0 +1,141 @@
+//! Which protocol a request speaks: decided here and nowhere else.
+//!
+//! | method | content type, or query | speaks |
+//! |---|---|---|
+//! | any | `application/grpc`, `+proto`, `+json` | gRPC |
+//! | any | `application/grpc-web`, `application/grpc-web-text`, with `+proto` or `+json` too | gRPC-Web |
+//! | any | `application/connect+proto`, `+json` | Connect, streaming |
+//! | POST | `application/proto`, `application/json` | Connect, unary: if the path names a method, or the request says `connect-protocol-version` |
+//! | GET | `?connect=v1`, or both `encoding` and `message` | Connect, unary by GET: if the path names a method, or the query says `connect` |
+//! | | anything else | REST |
+//!
+//! Content types are compared without their parameters and whatever their case (RFC 9110, section 8.3.1).
+
+use http::{HeaderMap, HeaderName, Method, Uri, header::CONTENT_TYPE, request::Parts};
+
+use super::query;
+
+/// What a request speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Grpc(Media),
+    GrpcWeb {
+        media: Media,
+        /// All of the body in base64, for clients that can read nothing but text.
+        text: bool,
+    },
+    Connect(Connect),
+    /// What is left: HTTP and JSON, along the HTTP rules of the schema.
+    Rest,
+}
+
+/// The three ways of Connect. <https://connectrpc.com/docs/protocol>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connect {
+    /// The body is the message, bare.
+    Unary(Media),
+    /// Messages in envelopes.
+    Stream(Media),
+    /// The message stands in the query.
+    Get,
+}
+
+/// A content type that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Media {
+    /// As the reply repeats it.
+    pub(crate) name: &'static str,
+    pub(crate) notation: Notation,
+}
+
+/// How messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notation {
+    Proto,
+    Json,
+}
+
+/// Every content type of the protocols. The first are looked at first.
+static KNOWN: [Protocol; 13] = [
+    Protocol::Grpc(Media::proto("application/grpc")),
+    Protocol::Grpc(Media::proto("application/grpc+proto")),
+    Protocol::Connect(Connect::Unary(Media::json("application/json"))),
+    Protocol::Connect(Connect::Unary(Media::proto("application/proto"))),
+    Protocol::Connect(Connect::Stream(Media::proto("application/connect+proto"))),
+    Protocol::Connect(Connect::Stream(Media::json("application/connect+json"))),
+    web(Media::proto("application/grpc-web+proto"), false),
+    web(Media::proto("application/grpc-web"), false),
+    web(Media::proto("application/grpc-web-text"), true),
+    web(Media::proto("application/grpc-web-text+proto"), true),
+    web(Media::json("application/grpc-web+json"), false),
+    web(Media::json("application/grpc-web-text+json"), true),
+    Protocol::Grpc(Media::json("application/grpc+json")),
+];
+
+const VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
+
+/// What a request speaks. `names` says whether a path names a method; it is asked only where REST could be meant too.
+pub(crate) fn detect(parts: &Parts, names: impl FnOnce(&str) -> bool) -> Protocol {
+    let known = content_type(&parts.headers).and_then(by_content_type);
+    let connects = match known {
+        Some(Protocol::Connect(Connect::Unary(_))) => {
+            parts.method == Method::POST && (parts.headers.contains_key(VERSION) || names(parts.uri.path()))
+        }
+        Some(_) => true,
+        None if parts.method == Method::GET => return by_query(&parts.uri, names),
+        None => false,
+    };
+    known.filter(|_| connects).unwrap_or(Protocol::Rest)
+}
+
+/// The protocol of a content type alone.
+pub(crate) fn by_content_type(content_type: &[u8]) -> Option<Protocol> {
+    let mut parts = content_type.split(|byte| *byte == b';');
+    let essence = parts.next().unwrap_or_default().trim_ascii();
+    let known = |protocol: &&Protocol| {
+        let media = protocol.media();
+        media.is_some_and(|media| media.name.as_bytes().eq_ignore_ascii_case(essence))
+    };
+    KNOWN.iter().find(known).copied()
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes)
+}
+
+fn by_query(uri: &Uri, names: impl FnOnce(&str) -> bool) -> Protocol {
+    let has = |name| query::pairs(uri.query().unwrap_or_default()).any(|(found, _)| found == name);
+    let connects = has("connect") || (has("encoding") && has("message") && names(uri.path()));
+    if connects {
+        Protocol::Connect(Connect::Get)
+    } else {
+        Protocol::Rest
+    }
+}
+
+impl Protocol {
+    fn media(&self) -> Option<Media> {
+        match *self {
+            Self::Grpc(media)
+            | Self::GrpcWeb { media, .. }
+            | Self::Connect(Connect::Unary(media) | Connect::Stream(media)) => Some(media),
+            Self::Connect(Connect::Get) | Self::Rest => None,
+        }
+    }
+}
+
+impl Media {
+    const fn proto(name: &'static str) -> Self {
+        let notation = Notation::Proto;
+        Self { name, notation }
+    }
+
+    const fn json(name: &'static str) -> Self {
+        let notation = Notation::Json;
+        Self { name, notation }
+    }
+}
+
+const fn web(media: Media, text: bool) -> Protocol {
+    Protocol::GrpcWeb { media, text }
+}

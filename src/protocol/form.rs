@@ -1,0 +1,74 @@
+//! The form in which a peer writes messages: wire bytes, or JSON.
+
+use std::{cell::RefCell, mem};
+
+use bytes::Bytes;
+use descant_descriptors::{Codec, CodecError, MessageType};
+use descant_handlers::{Message, Status};
+
+use super::detect::Notation;
+
+/// A buffer that has grown beyond this is not kept.
+const KEPT: usize = 1 << 20;
+
+/// How the messages of one direction of a call are written.
+#[derive(Clone, Debug)]
+pub(crate) enum Form {
+    /// Wire bytes, which nobody looks into.
+    Proto,
+    /// ProtoJSON of this type.
+    Json(MessageType),
+}
+
+/// What a thread needs to convert messages. It is kept, so that in the steady state a conversion allocates its result and
+/// nothing else.
+#[derive(Default)]
+struct Desk {
+    codec: Codec,
+    buffer: Vec<u8>,
+}
+
+thread_local! {
+    static DESK: RefCell<Desk> = RefCell::default();
+}
+
+impl Form {
+    /// The form of messages of this type; the type is asked for only if it is needed.
+    pub(crate) fn new(notation: Notation, message: impl FnOnce() -> MessageType) -> Self {
+        match notation {
+            Notation::Proto => Self::Proto,
+            Notation::Json => Self::Json(message()),
+        }
+    }
+
+    /// Reads a message as a peer wrote it. JSON that is no such message is `INVALID_ARGUMENT`.
+    pub(crate) fn read(&self, bytes: Bytes) -> Result<Message, Status> {
+        let wire = match self {
+            Self::Proto => bytes,
+            Self::Json(message) => convert(|codec, wire| codec.json_to_wire(message, &bytes, wire))
+                .map_err(|error| Status::invalid_argument(error.to_string()))?,
+        };
+        Ok(Message::from_wire(wire))
+    }
+
+    /// Writes a message as its peer reads it. One that has no JSON form is `INTERNAL`.
+    pub(crate) fn write(&self, message: Message) -> Result<Bytes, Status> {
+        let wire = message.into_wire();
+        match self {
+            Self::Proto => Ok(wire),
+            Self::Json(message) => convert(|codec, json| codec.wire_to_json(message, &wire, json))
+                .map_err(|error| Status::internal(format!("the reply has no JSON form: {error}"))),
+        }
+    }
+}
+
+fn convert(with: impl FnOnce(&mut Codec, &mut Vec<u8>) -> Result<(), CodecError>) -> Result<Bytes, CodecError> {
+    DESK.with_borrow_mut(|Desk { codec, buffer }| {
+        buffer.clear();
+        with(codec, buffer)?;
+        if buffer.capacity() > KEPT {
+            return Ok(mem::take(buffer).into());
+        }
+        Ok(Bytes::copy_from_slice(buffer))
+    })
+}

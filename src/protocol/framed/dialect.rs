@@ -1,0 +1,122 @@
+//! Where the protocols differ whose messages stand in envelopes.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use descant_descriptors::{Schema, Shape};
+use descant_handlers::{Metadata, Status};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+use super::{
+    super::{
+        connect, grpc,
+        head::{self, Names},
+        refusal::Fault,
+    },
+    envelope, text,
+};
+use crate::transport::{Outbound, Payload};
+
+/// A protocol whose messages stand in envelopes.
+#[derive(Clone, Debug)]
+pub(crate) enum Dialect {
+    Grpc,
+    GrpcWeb {
+        /// The reply goes out in base64.
+        text: bool,
+    },
+    /// With the schema that details of errors are looked up in.
+    Connect(Schema),
+}
+
+/// How a call ends.
+pub(super) enum End {
+    Trailers(HeaderMap),
+    /// The last envelope of the body.
+    Data(Payload),
+}
+
+/// The flag of the envelope that holds trailers. gRPC-Web, "Message framing".
+const TRAILERS: u8 = 0x80;
+/// The flag of the last envelope of a stream. Connect, "Streaming-Response".
+const END_STREAM: u8 = 0x02;
+
+impl Dialect {
+    pub(super) fn names(&self) -> &'static Names {
+        match self {
+            Self::Grpc | Self::GrpcWeb { .. } => &head::GRPC,
+            Self::Connect(_) => &head::CONNECT,
+        }
+    }
+
+    /// Whether a call of this shape can be made so.
+    pub(super) fn check_shape(&self, shape: Shape) -> Result<(), Fault> {
+        match (self, shape) {
+            (Self::Connect(_), Shape::Unary) => Err(connect::unary_only()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a refusal has this status of HTTP, beside the one that it has in the protocol.
+    pub(super) fn says_http(&self, status: StatusCode) -> bool {
+        match self {
+            Self::Grpc => true,
+            // Clients look into no other answers than those with status 200.
+            Self::GrpcWeb { .. } | Self::Connect(_) => matches!(
+                status,
+                StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            ),
+        }
+    }
+
+    /// The end of a call, and how it went.
+    pub(super) fn end(&self, outcome: Result<Metadata, Status>) -> End {
+        let (flag, data) = match self {
+            Self::Grpc => return End::Trailers(grpc::trailers(outcome)),
+            Self::GrpcWeb { .. } => (TRAILERS, lines(&grpc::trailers(outcome))),
+            Self::Connect(schema) => (END_STREAM, connect::end_of_stream(outcome, schema)),
+        };
+        // Headers and errors of 4 GiB there are none.
+        let head = envelope::head(flag, &data).unwrap_or_default();
+        End::Data(self.pack(Payload::framed(head, data)))
+    }
+
+    /// An envelope as it goes out. "The server runtime will always base64-encode and flush gRPC messages atomically":
+    /// gRPC-Web, "HTTP response".
+    pub(super) fn pack(&self, envelope: Payload) -> Payload {
+        match self {
+            Self::GrpcWeb { text: true } => text::encode(envelope),
+            _ => envelope,
+        }
+    }
+
+    /// An answer that says nothing but how the call went.
+    pub(super) fn refuse(&self, content_type: &'static str, status: Status) -> Response<Outbound> {
+        let mut headers = HeaderMap::new();
+        let body = match self.end(Err(status)) {
+            // Trailers-only: the one header block of the response.
+            End::Trailers(trailers) => {
+                headers = trailers;
+                Outbound::Empty
+            }
+            End::Data(payload) => Outbound::Whole {
+                payload,
+                trailers: HeaderMap::new(),
+            },
+        };
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let mut response = Response::new(body);
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+/// Trailers as gRPC-Web puts them into the body: "Key-value pairs encoded as a HTTP/1 headers block", names in lower case.
+fn lines(trailers: &HeaderMap) -> Bytes {
+    let mut lines = BytesMut::new();
+    for (name, value) in trailers {
+        lines.put_slice(name.as_str().as_bytes());
+        lines.put_slice(b": ");
+        lines.put_slice(value.as_bytes());
+        lines.put_slice(b"\r\n");
+    }
+    lines.freeze()
+}

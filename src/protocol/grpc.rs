@@ -1,0 +1,57 @@
+//! gRPC's own: how a call went, as trailers, and what it needs of HTTP.
+//! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
+
+use std::mem;
+
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as BASE64};
+use descant_handlers::{Metadata, Status};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+/// What `grpc-message` escapes beside what is not ASCII. gRPC-over-HTTP/2, "Responses".
+const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
+
+/// What a peer is told that speaks gRPC over HTTP/1.1.
+pub(super) const NEEDS_HTTP2: &str = "\
+This is a gRPC call over HTTP/1.1, which has no room for gRPC's trailers: it has to come over HTTP/2.
+A client that has only HTTP/1.1 can call the same method by gRPC-Web (application/grpc-web) or Connect (application/json).
+";
+
+/// The trailers of a call.
+pub(super) fn trailers(outcome: Result<Metadata, Status>) -> HeaderMap {
+    match outcome {
+        Ok(metadata) => {
+            let mut trailers = metadata.into_headers();
+            trailers.insert(STATUS, HeaderValue::from_static("0"));
+            trailers
+        }
+        Err(status) => failed(status),
+    }
+}
+
+fn failed(mut status: Status) -> HeaderMap {
+    let details = status
+        .to_details_bin()
+        .and_then(|details| HeaderValue::try_from(BASE64.encode(details)).ok());
+    let code = HeaderValue::from(status.code().number());
+    let message = escaped(status.message());
+    let mut trailers = mem::take(status.metadata_mut()).into_headers();
+    trailers.insert(STATUS, code);
+    if let Some(message) = message {
+        trailers.insert(MESSAGE, message);
+    }
+    if let Some(details) = details {
+        trailers.insert(DETAILS, details);
+    }
+    trailers
+}
+
+/// The message as `grpc-message` has it; none if it is empty.
+fn escaped(message: &str) -> Option<HeaderValue> {
+    let escaped = utf8_percent_encode(message, ESCAPED).to_string();
+    // Only visible characters and blanks are left, which every header value may hold.
+    HeaderValue::try_from(escaped).ok().filter(|value| !value.is_empty())
+}

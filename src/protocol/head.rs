@@ -1,0 +1,231 @@
+//! The head of a request: what its headers say, read in one pass.
+
+use std::time::{Duration, Instant};
+
+use descant_handlers::{Metadata, Status};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+
+use super::{Encoding, encoding::Encodings, refusal::Fault, target, timeout};
+
+/// The headers in which a protocol says how a call is to go.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) timeout: &'static str,
+    pub(super) read_timeout: fn(&[u8]) -> Option<Duration>,
+    /// What a timeout has to be, for who sent another one.
+    pub(super) timeout_form: &'static str,
+    /// How the messages of one side are compressed.
+    pub(super) encoding: HeaderName,
+    /// How those of the other side may be.
+    pub(super) accept: HeaderName,
+}
+
+/// gRPC's, and gRPC-Web's. gRPC-over-HTTP/2, "Requests".
+pub(super) static GRPC: Names = Names {
+    timeout: "grpc-timeout",
+    read_timeout: timeout::grpc,
+    timeout_form: "one to eight digits and a unit of H, M, S, m, u or n",
+    encoding: HeaderName::from_static("grpc-encoding"),
+    accept: HeaderName::from_static("grpc-accept-encoding"),
+};
+
+/// Connect's, of calls whose messages stand in envelopes. Connect, "Streaming-Request".
+pub(super) static CONNECT: Names = Names {
+    timeout: "connect-timeout-ms",
+    read_timeout: timeout::connect,
+    timeout_form: "one to ten digits, milliseconds",
+    encoding: HeaderName::from_static("connect-content-encoding"),
+    accept: HeaderName::from_static("connect-accept-encoding"),
+};
+
+/// What the headers of a request say.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    timeout: Option<Duration>,
+    /// How the messages of the request are compressed.
+    pub(super) received: Option<Encoding>,
+    /// How those of the reply may be.
+    pub(super) accepted: Encodings,
+    /// Which of [`OWN`] are there, a bit for each.
+    own: u32,
+    /// What is there of HTTP's or a protocol's own beside those.
+    others: Vec<HeaderName>,
+    /// Whether some name ends in `-bin`.
+    binary: bool,
+}
+
+impl Head {
+    pub(super) fn read(parts: &Parts, names: &Names) -> Result<Self, Fault> {
+        let mut head = Self::default();
+        for (name, value) in &parts.headers {
+            head.header(name, value, names)?;
+        }
+        if head.own >> HOST & 1 == 1 {
+            let one = target::check_authority(parts.uri.authority(), &parts.headers);
+            one.map_err(|error| Fault::bad_request(&error))?;
+        }
+        Ok(head)
+    }
+
+    fn header(&mut self, name: &HeaderName, value: &HeaderValue, names: &Names) -> Result<(), Fault> {
+        let text = name.as_str();
+        let Some(own) = own(text) else {
+            self.binary |= text.ends_with("-bin");
+            return Ok(());
+        };
+        match own {
+            CONNECTION => self.others.extend(listed(value)),
+            OTHER => self.others.push(name.clone()),
+            _ => {}
+        }
+        self.own |= 1 << own;
+        if text == names.timeout {
+            self.timeout = Some(self.timeout(value, names)?);
+        } else if *name == names.encoding {
+            self.received = received(value, names)?;
+        } else if *name == names.accept {
+            self.accepted.add(value.as_bytes());
+        }
+        Ok(())
+    }
+
+    fn timeout(&self, value: &HeaderValue, names: &Names) -> Result<Duration, Fault> {
+        let name = names.timeout;
+        if self.timeout.is_some() {
+            return Err(Fault::bad_request(&format_args!(
+                "the request has more than one {name}"
+            )));
+        }
+        let form = names.timeout_form;
+        (names.read_timeout)(value.as_bytes()).ok_or_else(|| Fault::bad_request(&format_args!("{name} is not {form}")))
+    }
+
+    /// When the call must be over, by the clock of the timers; `None`: not in this age of the world.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        tokio::time::Instant::now().into_std().checked_add(self.timeout?)
+    }
+
+    /// How the messages of the reply are compressed: as those of the request, if the client takes that; else as it may
+    /// best be.
+    pub(super) fn reply(&self) -> Option<Encoding> {
+        self.received.filter(|coding| self.accepted.has(*coding))
+    }
+
+    /// What neither HTTP nor a protocol has a use for. Values of `-bin` names have to be base64.
+    pub(super) fn metadata(&self, mut headers: HeaderMap) -> Result<Metadata, Fault> {
+        let mut own = self.own;
+        while own != 0 {
+            if let Some(name) = OWN.get(own.trailing_zeros() as usize) {
+                headers.remove(name);
+            }
+            own &= own - 1;
+        }
+        for name in &self.others {
+            headers.remove(name);
+        }
+        let metadata = Metadata::from_headers(headers);
+        if self.binary {
+            for (name, _) in metadata.iter().filter(|(name, _)| name.ends_with("-bin")) {
+                let sound = metadata.get_all_bin(name).try_for_each(|value| value.map(drop));
+                sound.map_err(|error| Fault::bad_request(&format_args!("{name}: {error}")))?;
+            }
+        }
+        Ok(metadata)
+    }
+}
+
+/// How the messages are compressed; an unknown coding is refused, with those that are known.
+fn received(value: &HeaderValue, names: &Names) -> Result<Option<Encoding>, Fault> {
+    if value == "identity" {
+        return Ok(None);
+    }
+    let coding = value.to_str().ok().and_then(Encoding::named);
+    coding.map(Some).ok_or_else(|| Fault::unknown_encoding(names))
+}
+
+/// The headers that a connection keeps to itself: RFC 9110, section 7.6.1.
+fn listed(value: &HeaderValue) -> impl Iterator<Item = HeaderName> {
+    let names = value.as_bytes().split(|byte| *byte == b',');
+    names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+}
+
+/// Headers that are HTTP's or a protocol's own, whichever protocol the request speaks. What is left is the client's
+/// metadata.
+static OWN: [HeaderName; 21] = [
+    header::CONTENT_TYPE,
+    header::TE,
+    header::CONTENT_LENGTH,
+    header::HOST,
+    HeaderName::from_static("grpc-timeout"),
+    HeaderName::from_static("grpc-encoding"),
+    HeaderName::from_static("grpc-accept-encoding"),
+    HeaderName::from_static("connect-timeout-ms"),
+    HeaderName::from_static("connect-protocol-version"),
+    HeaderName::from_static("connect-content-encoding"),
+    HeaderName::from_static("connect-accept-encoding"),
+    header::CONTENT_ENCODING,
+    header::ACCEPT_ENCODING,
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::UPGRADE,
+    header::TRAILER,
+    HeaderName::from_static("x-grpc-web"),
+    header::EXPECT,
+];
+/// The places of some of them.
+const HOST: u32 = 3;
+const CONNECTION: u32 = 13;
+/// Past the last: a name that begins as those of the protocols do.
+const OTHER: u32 = 31;
+
+/// The place of a name in [`OWN`].
+fn own(name: &str) -> Option<u32> {
+    Some(match name {
+        "content-type" => 0,
+        "te" => 1,
+        "content-length" => 2,
+        "host" => HOST,
+        "grpc-timeout" => 4,
+        "grpc-encoding" => 5,
+        "grpc-accept-encoding" => 6,
+        "connect-timeout-ms" => 7,
+        "connect-protocol-version" => 8,
+        "connect-content-encoding" => 9,
+        "connect-accept-encoding" => 10,
+        "content-encoding" => 11,
+        "accept-encoding" => 12,
+        "connection" => CONNECTION,
+        "transfer-encoding" => 14,
+        "keep-alive" => 15,
+        "proxy-connection" => 16,
+        "upgrade" => 17,
+        "trailer" => 18,
+        "x-grpc-web" => 19,
+        "expect" => 20,
+        other if other.starts_with("grpc-") || other.starts_with("connect-") => OTHER,
+        _ => return None,
+    })
+}
+
+/// A status of the gateway itself about the head of a request.
+impl From<Status> for Fault {
+    fn from(status: Status) -> Self {
+        Self::of(status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_own_name_is_found_at_its_place() {
+        for (place, name) in OWN.iter().enumerate() {
+            assert_eq!(own(name.as_str()).map(|place| place as usize), Some(place), "{name}");
+        }
+        assert_eq!(own("grpc-other"), Some(OTHER));
+        assert_eq!(own("x-request-id"), None);
+    }
+}
