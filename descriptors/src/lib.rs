@@ -18,7 +18,7 @@
 //! # Layout
 //!
 //! ```text
-//! paths, bytes -> source -> raw -> link -> check -> schema -> pool, render
+//! paths, bytes -> source -> raw -> link -> check -> schema, http -> pool, render
 //! ```
 //!
 //! | module | what it does |
@@ -29,6 +29,7 @@
 //! | `link` | the symbol table, imports, and what each type name refers to |
 //! | `features` | what syntax and editions make of fields and enums |
 //! | `check` | every rule that protoc enforces; all that is wrong becomes a [`Finding`] |
+//! | `http` | `google.api.http`: rules, path templates, and the trie that finds a method for a request |
 //! | `schema` | the tables that stay, and the handles into them |
 //! | `pool` | prost-reflect's descriptors, built when somebody asks for one |
 //! | `render` | descriptors as proto source |
@@ -45,6 +46,7 @@ mod error;
 mod features;
 mod finding;
 mod findings;
+mod http;
 mod link;
 mod pool;
 mod raw;
@@ -67,6 +69,7 @@ mod write;
 pub use codec::{Codec, CodecError, JsonOptions, Place};
 pub use error::Error;
 pub use finding::{Finding, Severity};
+pub use http::{Allow, Binding, BodyRule, Captures, Found, Routes, Variable};
 pub use schema::{
     Builtin, FieldPath, FieldPathError, File, Idempotency, LoadLimits, MessageType, Method, Schema, SchemaBuilder,
     Service, Shape, Symbol, SymbolKind, Syntax,

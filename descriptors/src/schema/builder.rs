@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Error, Severity, check,
     findings::{Findings, Position, Report},
-    raw,
+    http, raw,
     source::{self, Source},
 };
 
@@ -95,9 +95,8 @@ impl SchemaBuilder {
     pub fn build(self) -> Result<Schema, Error> {
         let mut findings = Findings::default();
         let tables = self.tables(&mut findings);
-        let errors = findings.has_errors();
         match tables {
-            Some(mut tables) if !errors => {
+            Some(mut tables) if !findings.has_errors() => {
                 tables.findings = findings.into_sorted();
                 Ok(Schema(tables.into()))
             }
@@ -124,7 +123,9 @@ impl SchemaBuilder {
         }
         let bytes = sources.files.iter().chain(&missing).cloned().collect();
         let tables = compile::compile(&files, bytes, linked);
-        tables.map_err(|error| report_text(error, findings)).ok()
+        let mut tables = tables.map_err(|error| report_text(error, findings)).ok()?;
+        tables.routes = http::compile(&tables, findings);
+        Some(tables)
     }
 
     fn parse<'a>(&self, bytes: &'a [Bytes], left: &mut usize, findings: &mut Findings) -> Option<Vec<raw::File<'a>>> {

@@ -16,7 +16,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{Error, Finding};
+use crate::{Error, Finding, http::Routes};
 use tables::Tables;
 
 pub use builder::{Builtin, LoadLimits, SchemaBuilder};
@@ -72,6 +72,16 @@ impl Schema {
     pub fn method(&self, path: &str) -> Option<Method> {
         let found = self.0.method(path)?;
         Some(Method::new(self, found))
+    }
+
+    /// Which HTTP requests call which method, by `google.api.http`.
+    pub fn routes(&self) -> &Routes {
+        &self.0.routes
+    }
+
+    /// The method with this [`Method::index`].
+    pub(crate) fn method_at(&self, index: usize) -> Method {
+        Method::new(self, index)
     }
 
     /// The message type of that full name, `pkg.Outer.Inner`.

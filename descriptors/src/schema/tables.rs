@@ -14,6 +14,7 @@ use super::{Idempotency, Syntax, nearest::Known};
 use crate::{
     Error, Finding,
     findings::Position,
+    http::Routes,
     link::{Kind, Symbol, SymbolId, Symbols, Texts},
     table::Compiled,
 };
@@ -32,8 +33,8 @@ pub(crate) struct Tables {
     /// What type names that are no full names refer to: where the name stands, and the type. Sorted.
     pub(crate) relative: Vec<(Position, SymbolId)>,
     /// Sorted by full name.
-    pub(super) services: Vec<ServiceRecord>,
-    pub(super) methods: Vec<MethodRecord>,
+    pub(crate) services: Vec<ServiceRecord>,
+    pub(crate) methods: Vec<MethodRecord>,
     /// Sorted by extendee and number.
     pub(super) extensions: Vec<Extension>,
     /// Full names and paths, end to end.
@@ -42,6 +43,8 @@ pub(crate) struct Tables {
     pub(super) index: Index,
     pub(super) known: Known,
     pub(super) pool: OnceLock<Result<DescriptorPool, Error>>,
+    /// Which HTTP requests call which method.
+    pub(crate) routes: Routes,
     /// What the codec has compiled so far.
     pub(crate) compiled: Compiled,
 }
@@ -95,27 +98,27 @@ pub(crate) struct EnumRecord {
 }
 
 #[derive(Debug)]
-pub(super) struct ServiceRecord {
+pub(crate) struct ServiceRecord {
     pub(super) file: u32,
     /// Full name, in [`Tables::text`].
     pub(super) name: Piece,
     pub(super) methods: Range<u32>,
-    pub(super) options: Bytes,
+    pub(crate) options: Bytes,
 }
 
 #[derive(Debug)]
-pub(super) struct MethodRecord {
-    pub(super) service: u32,
+pub(crate) struct MethodRecord {
+    pub(crate) service: u32,
     /// `/pkg.Service/Method`, in [`Tables::text`].
     pub(super) path: Piece,
     /// `pkg.Service.Method`, in [`Tables::text`].
-    pub(super) name: Piece,
-    pub(super) input: u32,
-    pub(super) output: u32,
+    pub(crate) name: Piece,
+    pub(crate) input: u32,
+    pub(crate) output: u32,
     pub(super) client_streaming: bool,
     pub(super) server_streaming: bool,
     pub(super) idempotency: Idempotency,
-    pub(super) options: Bytes,
+    pub(crate) options: Bytes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,7 +147,7 @@ impl Tables {
         self.text.get(piece.range()).unwrap_or_default()
     }
 
-    pub(super) fn file_name(&self, file: u32) -> &str {
+    pub(crate) fn file_name(&self, file: u32) -> &str {
         self.files.get(file as usize).map_or("", |file| file.text(file.name))
     }
 

@@ -5,6 +5,7 @@ mod extensions;
 mod features;
 mod fields;
 mod files;
+mod http;
 mod json;
 mod maps;
 mod messages;
@@ -56,6 +57,7 @@ pub(crate) fn all() -> Vec<Case> {
         services::cases(),
         features::cases(),
         options::cases(),
+        http::cases(),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -1,0 +1,327 @@
+//! From rules to bindings: everything that can be wrong with them becomes a finding.
+
+use super::{
+    binding::{Binding, BodyRule, Variable},
+    routes::Routes,
+    rule::{ANY, Pattern, Rule},
+    template::Template,
+};
+use crate::{
+    finding::Severity,
+    findings::{Findings, Position, Report, Shown},
+    raw::{Fields, Value},
+    schema::{
+        FieldPath,
+        field_path::{self, Step, has_text_form},
+        tables::{MethodRecord, Tables},
+    },
+};
+
+/// How many segments all templates of a schema may have: all of googleapis has some 50,000.
+const MOST_SEGMENTS: usize = 4_000_000;
+
+/// Reads and checks the rules of all methods. The routes may be used if there is no finding of severity error.
+pub(crate) fn compile(tables: &Tables, findings: &mut Findings) -> Routes {
+    let mut compiler = Compiler {
+        tables,
+        findings,
+        bindings: Vec::new(),
+        segments: 0,
+        steps: Vec::new(),
+    };
+    for (index, record) in (0u32..).zip(&tables.methods) {
+        match Rule::of_options(&record.options) {
+            Ok(None) => {}
+            Ok(Some(rule)) => compiler.rule(Of { index, record }, &rule),
+            Err(error) => {
+                let what = || format!("its option `google.api.http` can't be read: {error}");
+                compiler.error(record, what, "compile the file again: these bytes are damaged");
+            }
+        }
+    }
+    let Compiler { bindings, findings, .. } = compiler;
+    Routes::build(bindings, |first, second| report_twice(tables, findings, first, second))
+}
+
+struct Compiler<'t> {
+    tables: &'t Tables,
+    findings: &'t mut Findings,
+    bindings: Vec<Binding>,
+    /// Of all templates so far.
+    segments: usize,
+    steps: Vec<Step>,
+}
+
+/// The method whose rule is being read.
+#[derive(Clone, Copy)]
+struct Of<'t> {
+    index: u32,
+    record: &'t MethodRecord,
+}
+
+/// What was wrong is among the findings.
+struct Refused;
+
+impl Compiler<'_> {
+    fn rule(&mut self, of: Of<'_>, rule: &Rule) {
+        match &rule.pattern {
+            Some(pattern) => self.binding(of, rule, pattern, false),
+            None if rule.additional.is_empty() => {
+                let what =
+                    || "its HTTP rule names neither a method nor a template, so that it binds nothing".to_owned();
+                self.warn(
+                    of.record,
+                    what,
+                    "set one of `get`, `put`, `post`, `delete`, `patch` and `custom`",
+                );
+            }
+            None => {}
+        }
+        for more in &rule.additional {
+            if !more.additional.is_empty() {
+                let what = || "one of its `additional_bindings` has `additional_bindings` itself".to_owned();
+                self.error(of.record, what, "list them side by side");
+            }
+            if let Some(pattern) = &more.pattern {
+                self.binding(of, more, pattern, true);
+            } else {
+                let what = || "one of its `additional_bindings` names neither a method nor a template".to_owned();
+                self.error(
+                    of.record,
+                    what,
+                    "set one of `get`, `put`, `post`, `delete`, `patch` and `custom`",
+                );
+            }
+        }
+    }
+
+    fn binding(&mut self, of: Of<'_>, rule: &Rule, pattern: &Pattern, additional: bool) {
+        let Ok(template) = self.template(of, pattern) else {
+            return;
+        };
+        let variables = self.variables(of, pattern, &template);
+        let body = self.body(of, rule, variables.as_deref().unwrap_or_default());
+        let response_body = self.response_body(of, &rule.response_body);
+        if pattern.method == "GET" && !rule.body.is_empty() {
+            let what = || {
+                format!(
+                    "its binding {} has a body, which few clients and servers let pass",
+                    named(pattern)
+                )
+            };
+            self.warn(
+                of.record,
+                what,
+                "use POST, or leave out `body` and bind the fields by query",
+            );
+        }
+        if let (Ok(variables), Ok(body), Ok(response_body)) = (variables, body, response_body) {
+            self.bindings.push(Binding {
+                method: of.index,
+                http_method: pattern.method.as_str().into(),
+                template: pattern.template.as_str().into(),
+                parsed: template,
+                body,
+                response_body,
+                variables: variables.into(),
+                additional,
+            });
+        }
+    }
+
+    fn template(&mut self, of: Of<'_>, pattern: &Pattern) -> Result<Template, Refused> {
+        if pattern.method != ANY && !is_token(&pattern.method) {
+            let what = || format!("\"{}\" is no HTTP method", Shown(&pattern.method));
+            return self.refuse(of.record, what, "name a method in capital letters, or `*` for any");
+        }
+        let template = match Template::parse(&pattern.template) {
+            Ok(template) => template,
+            Err(error) => {
+                let what = || {
+                    let template = Shown(&pattern.template);
+                    format!("its HTTP template \"{template}\" is outside the grammar of http.proto: {error}")
+                };
+                return self.refuse(of.record, what, "write it like `/v1/{name=shelves/*}:verb`");
+            }
+        };
+        self.segments += template.segments.len();
+        if self.segments > MOST_SEGMENTS {
+            let what = || format!("with it, all HTTP templates have more than {MOST_SEGMENTS} segments");
+            return self.refuse(of.record, what, "load less");
+        }
+        Ok(template)
+    }
+
+    fn variables(&mut self, of: Of<'_>, pattern: &Pattern, template: &Template) -> Result<Vec<Variable>, Refused> {
+        let mut found: Vec<Variable> = Vec::new();
+        let mut refused = false;
+        for variable in &template.variables {
+            let Ok(path) = self.variable(of, pattern, &variable.field) else {
+                refused = true;
+                continue;
+            };
+            if let Some(other) = found.iter().find(|other| overlap(&other.field, &path)) {
+                let what = || format!("its HTTP template binds \"{path}\" besides \"{}\"", other.field);
+                refused |= self.refuse::<()>(of.record, what, "bind each field once").is_err();
+            }
+            found.push(Variable {
+                field: path,
+                multiple: template.is_multiple(variable),
+            });
+        }
+        if refused { Err(Refused) } else { Ok(found) }
+    }
+
+    /// A field that takes its value from the path: one value that has a text form.
+    fn variable(&mut self, of: Of<'_>, pattern: &Pattern, name: &str) -> Result<FieldPath, Refused> {
+        let path = self.resolve(of.record, of.record.input, name, || {
+            format!("its HTTP template {}", named(pattern))
+        })?;
+        let kind = match self.steps.last().map(|step| step.field) {
+            _ if path.is_map() => "a map",
+            _ if path.is_repeated() => "a list",
+            Some(field) if !has_text_form(self.tables, &field) => "a message",
+            _ => return Ok(path),
+        };
+        let what = || format!("its HTTP template binds \"{path}\", which is {kind}");
+        self.refuse(
+            of.record,
+            what,
+            "bind a field inside it, or one that has a single value",
+        )
+    }
+
+    fn body(&mut self, of: Of<'_>, rule: &Rule, variables: &[Variable]) -> Result<BodyRule, Refused> {
+        match rule.body.as_str() {
+            "" => Ok(BodyRule::None),
+            "*" => Ok(BodyRule::All),
+            name => {
+                let path = self.top_level(of.record, of.record.input, name, "body")?;
+                if variables.iter().any(|variable| variable.field == path) {
+                    let what = || format!("its HTTP rule binds \"{path}\" by path and by body");
+                    return self.refuse(of.record, what, "bind each field once");
+                }
+                Ok(BodyRule::Field(path))
+            }
+        }
+    }
+
+    fn response_body(&mut self, of: Of<'_>, name: &str) -> Result<Option<FieldPath>, Refused> {
+        match name {
+            "" => Ok(None),
+            name => self
+                .top_level(of.record, of.record.output, name, "response_body")
+                .map(Some),
+        }
+    }
+
+    /// "The referred field must be present at the top-level of the message type", says http.proto.
+    fn top_level(&mut self, record: &MethodRecord, message: u32, name: &str, role: &str) -> Result<FieldPath, Refused> {
+        let path = self.resolve(record, message, name, || format!("`{role}` of its HTTP rule"))?;
+        if path.numbers().len() == 1 {
+            return Ok(path);
+        }
+        let what = || format!("`{role}` of its HTTP rule names \"{path}\", which stands inside another field");
+        self.refuse(record, what, "name a field of the message itself")
+    }
+
+    fn resolve(
+        &mut self,
+        record: &MethodRecord,
+        message: u32,
+        name: &str,
+        place: impl FnOnce() -> String,
+    ) -> Result<FieldPath, Refused> {
+        match field_path::resolve(self.tables, message, name, &mut self.steps) {
+            Ok(()) => Ok(FieldPath::new(self.tables, message, &self.steps)),
+            Err(error) => {
+                let what = || format!("{} names a field that is not there: {error}", place());
+                self.refuse(record, what, "correct the name")
+            }
+        }
+    }
+
+    fn refuse<T>(&mut self, record: &MethodRecord, what: impl FnOnce() -> String, mend: &str) -> Result<T, Refused> {
+        self.error(record, what, mend);
+        Err(Refused)
+    }
+
+    fn error(&mut self, record: &MethodRecord, what: impl FnOnce() -> String, mend: &str) {
+        report(self.tables, self.findings, Severity::Error, record, what, mend);
+    }
+
+    fn warn(&mut self, record: &MethodRecord, what: impl FnOnce() -> String, mend: &str) {
+        report(self.tables, self.findings, Severity::Warning, record, what, mend);
+    }
+}
+
+/// Two bindings for the same requests: an error, unless the services are made for different hosts.
+fn report_twice(tables: &Tables, findings: &mut Findings, first: &Binding, second: &Binding) {
+    let (Some(one), Some(other)) = (
+        tables.methods.get(first.method as usize),
+        tables.methods.get(second.method as usize),
+    ) else {
+        return;
+    };
+    let taken = || {
+        let (one, template) = (Shown(tables.text(one.name)), Shown(&first.template));
+        format!(
+            "its binding \"{} {}\" is the same as \"{template}\" of \"{one}\"",
+            Shown(&second.http_method),
+            Shown(&second.template)
+        )
+    };
+    if host(tables, one) == host(tables, other) {
+        report(tables, findings, Severity::Error, other, taken, "change one of the two");
+    } else {
+        let what = || taken() + ", which gets the requests";
+        let mend = "the services have different hosts (`google.api.default_host`): serve them apart, or change one";
+        report(tables, findings, Severity::Warning, other, what, mend);
+    }
+}
+
+/// `google.api.default_host` of a method's service, which `google/api/client.proto` declares.
+fn host<'t>(tables: &'t Tables, method: &MethodRecord) -> &'t [u8] {
+    const DEFAULT_HOST: u32 = 1049;
+    let service = tables.services.get(method.service as usize);
+    let options = service.map_or(&[][..], |service| &service.options);
+    let hosts = Fields::new(options).flatten().filter_map(|field| match field {
+        (DEFAULT_HOST, Value::Bytes(host)) => Some(host),
+        _ => None,
+    });
+    hosts.last().unwrap_or_default()
+}
+
+fn report(
+    tables: &Tables,
+    findings: &mut Findings,
+    severity: Severity,
+    method: &MethodRecord,
+    what: impl FnOnce() -> String,
+    mend: &str,
+) {
+    let name = tables.text(method.name);
+    let symbol = tables.symbol(name).and_then(|id| tables.symbols.get(id));
+    let position = symbol.map_or_else(Position::default, |symbol| symbol.position());
+    findings.add(severity, position, || Report {
+        file: tables.file_name(position.file).to_owned(),
+        symbol: name.to_owned(),
+        what: what(),
+        mend: mend.to_owned(),
+    });
+}
+
+fn named(pattern: &Pattern) -> String {
+    format!("\"{} {}\"", Shown(&pattern.method), Shown(&pattern.template))
+}
+
+/// Whether two fields are the same, or one stands in the other.
+fn overlap(one: &FieldPath, other: &FieldPath) -> bool {
+    one.is_within(other) || other.is_within(one)
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_tchar = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_tchar)
+}

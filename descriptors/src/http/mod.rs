@@ -1,0 +1,26 @@
+//! Which HTTP requests call which method: `google.api.http`, read, checked, and made a trie.
+//!
+//! ```text
+//! options, YAML -> rule -> template -> compile (checks) -> binding -> routes (trie) -> find
+//! ```
+//!
+//! Source: the comment of `google/api/http.proto`. A raw path is split at `/`, matched, and only then decoded.
+
+mod binding;
+mod captures;
+mod compile;
+mod find;
+mod literal;
+mod methods;
+mod routes;
+mod rule;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use binding::{Binding, BodyRule, Variable};
+pub use captures::Captures;
+pub(crate) use compile::compile;
+pub use find::Found;
+pub use methods::Allow;
+pub use routes::Routes;

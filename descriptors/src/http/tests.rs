@@ -1,0 +1,217 @@
+//! Which binding a request finds.
+
+use super::{Captures, Found};
+use crate::{
+    Schema,
+    write::{STRING, Wire, field, message, method, named, proto3, set},
+};
+
+/// A schema with a method for each binding: `GET /v1/{a}`, called `M0` and so on. Variables are `a` to `d`.
+pub(super) fn schema(bindings: &[&str]) -> Schema {
+    let mut service = named("S");
+    for (number, binding) in bindings.iter().enumerate() {
+        let (kind, template) = binding.split_once(' ').unwrap();
+        let rule = Wire::default().put(8, &Wire::default().text(1, kind).text(2, template));
+        let options = Wire::default().put(72_295_728, &rule);
+        service = service.method(method(&format!("M{number}"), ".M", ".M").put(4, &options));
+    }
+    let names = ["a", "b", "c", "d"];
+    let whole = (1..).zip(names).fold(message("M"), |whole, (number, name)| {
+        whole.field(field(name, number, STRING))
+    });
+    Schema::from_bytes(set(&[proto3("a.proto").message(whole).service(service)])).unwrap()
+}
+
+/// What a request finds: the template and its values, `405` with the methods, or `404`.
+fn find(schema: &Schema, request: &str) -> String {
+    let (method, path) = request.split_once(' ').unwrap();
+    let mut captures = Captures::default();
+    match schema.routes().find(method, path, &mut captures) {
+        Found::Binding(binding) => {
+            let values = binding.variables().iter().enumerate();
+            let values = values.map(|(index, variable)| {
+                let value = captures.raw(index, path).unwrap();
+                format!(" {}={value}", variable.field())
+            });
+            format!("{} {}", binding.http_method(), binding.template()) + &values.collect::<String>()
+        }
+        Found::OtherMethods(allow) => format!("405 {allow}"),
+        Found::Nothing => "404".to_owned(),
+    }
+}
+
+fn check(bindings: &[&str], cases: &[(&str, &str)]) {
+    let mut backwards = bindings.to_vec();
+    backwards.reverse();
+    // Whatever the order of loading.
+    for schema in [schema(bindings), schema(&backwards)] {
+        for (request, wanted) in cases {
+            assert_eq!(find(&schema, request), *wanted, "{request}");
+        }
+    }
+}
+
+#[test]
+fn every_form_matches() {
+    check(
+        &[
+            "GET /v1/books",
+            "GET /v1/books/{a}",
+            "GET /v1/{a=shelves/*}/books/{b}",
+            "GET /v1/{a=files/**}",
+            "GET /v1/{a=shelves/*/pages/**}:read",
+            "POST /v1/books:batch",
+            "POST /v1/{a}/{b}/{c}/{d}",
+            "GET /v2/**",
+            "GET /v3/*/x",
+        ],
+        &[
+            ("GET /v1/books", "GET /v1/books"),
+            ("GET /v1/books/1", "GET /v1/books/{a} a=1"),
+            (
+                "GET /v1/shelves/1/books/2",
+                "GET /v1/{a=shelves/*}/books/{b} a=shelves/1 b=2",
+            ),
+            ("GET /v1/files/a/b/c", "GET /v1/{a=files/**} a=files/a/b/c"),
+            ("GET /v1/files/a", "GET /v1/{a=files/**} a=files/a"),
+            ("GET /v1/files", "GET /v1/{a=files/**} a=files"),
+            (
+                "GET /v1/shelves/1/pages/2/3:read",
+                "GET /v1/{a=shelves/*/pages/**}:read a=shelves/1/pages/2/3",
+            ),
+            (
+                "GET /v1/shelves/1/pages:read",
+                "GET /v1/{a=shelves/*/pages/**}:read a=shelves/1/pages",
+            ),
+            ("POST /v1/books:batch", "POST /v1/books:batch"),
+            ("POST /v1/1/2/3/4", "POST /v1/{a}/{b}/{c}/{d} a=1 b=2 c=3 d=4"),
+            ("GET /v2", "GET /v2/**"),
+            ("GET /v2/a/b", "GET /v2/**"),
+            ("GET /v3/a/x", "GET /v3/*/x"),
+            ("GET /v3/a/y", "404"),
+            ("GET /v3/a", "404"),
+            ("GET /v3/a/x/y", "404"),
+            ("GET /", "404"),
+            ("GET *", "404"),
+            ("GET v2/a", "404"),
+        ],
+    );
+}
+
+#[test]
+fn the_most_specific_template_wins() {
+    check(
+        &[
+            "GET /v1/a/b/c",
+            "GET /v1/a/b/{a}",
+            "GET /v1/a/{a}/c",
+            "GET /v1/{a}/b/c",
+            "GET /v1/{a}/{b}/{c}",
+            "GET /v1/a/**",
+            "GET /{a=**}",
+        ],
+        &[
+            ("GET /v1/a/b/c", "GET /v1/a/b/c"),
+            ("GET /v1/a/b/d", "GET /v1/a/b/{a} a=d"),
+            ("GET /v1/a/x/c", "GET /v1/a/{a}/c a=x"),
+            ("GET /v1/x/b/c", "GET /v1/{a}/b/c a=x"),
+            ("GET /v1/x/y/c", "GET /v1/{a}/{b}/{c} a=x b=y c=c"),
+            // A literal in front goes before anything behind it.
+            ("GET /v1/a/x/y", "GET /v1/a/**"),
+            ("GET /v1/a", "GET /v1/a/**"),
+            ("GET /v1", "GET /{a=**} a=v1"),
+            ("GET /v1/x/y/z/w", "GET /{a=**} a=v1/x/y/z/w"),
+            ("GET /", "GET /{a=**} a="),
+        ],
+    );
+}
+
+#[test]
+fn method_and_verb_belong_to_the_template() {
+    check(
+        &[
+            "GET /v1/books/featured",
+            "DELETE /v1/books/{a}",
+            "POST /v1/books/{a}:sell",
+            "POST /v1/{a=**}:sell",
+            "PATCH /v1/{a=**}",
+            "* /v1/any/{a}",
+            "PUT /v1/any/{a}",
+            "HEAD /v1/head",
+            "GET /v1/head",
+        ],
+        &[
+            ("DELETE /v1/books/featured", "DELETE /v1/books/{a} a=featured"),
+            ("PATCH /v1/books/featured", "PATCH /v1/{a=**} a=books/featured"),
+            ("PUT /v1/books/featured", "405 DELETE, GET, HEAD, OPTIONS, PATCH"),
+            ("OPTIONS /v1/books/featured", "405 DELETE, GET, HEAD, OPTIONS, PATCH"),
+            ("POST /v1/books/1:sell", "POST /v1/books/{a}:sell a=1"),
+            ("POST /v1/x/1:sell", "POST /v1/{a=**}:sell a=x/1"),
+            ("GET /v1/books/1:sell", "405 OPTIONS, POST"),
+            ("POST /v1/books/1:buy", "404"),
+            ("POST /v1/books/1", "405 DELETE, OPTIONS, PATCH"),
+            ("POST /v1/books/1:", "404"),
+            ("POST /v1/books/:sell", "404"),
+            ("POST /v1/books/a:b:sell", "POST /v1/books/{a}:sell a=a:b"),
+            ("DELETE /v1/books/a%3Ab", "DELETE /v1/books/{a} a=a%3Ab"),
+            ("DELETE /v1/books/a%3Asell", "DELETE /v1/books/{a} a=a%3Asell"),
+            ("PURGE /v1/any/1", "* /v1/any/{a} a=1"),
+            ("OPTIONS /v1/any/1", "* /v1/any/{a} a=1"),
+            ("PUT /v1/any/1", "PUT /v1/any/{a} a=1"),
+            ("* /v1/books/1", "405 DELETE, OPTIONS, PATCH"),
+            ("delete /v1/books/1", "405 DELETE, OPTIONS, PATCH"),
+            ("HEAD /v1/books/featured", "GET /v1/books/featured"),
+            ("HEAD /v1/head", "HEAD /v1/head"),
+        ],
+    );
+}
+
+#[test]
+fn paths_are_matched_as_they_came() {
+    check(
+        &[
+            "GET /v1/caf\u{e9}/{a}",
+            "GET /v1/a-b/{a=x/*}",
+            "GET /v1/books/{a}",
+            "GET /v1/books/{a}/{b}",
+            "POST /v1/books/{a}:sell",
+            "GET /v1/x/**",
+        ],
+        &[
+            ("GET /v1/caf%C3%A9/1", "GET /v1/caf\u{e9}/{a} a=1"),
+            ("GET /v1/caf%c3%a9/1", "GET /v1/caf\u{e9}/{a} a=1"),
+            ("GET /v1/%61%2Db/%78/1", "GET /v1/a-b/{a=x/*} a=%78/1"),
+            ("GET /%76%31/b%6Foks/1", "GET /v1/books/{a} a=1"),
+            ("GET /v1/books/a%2Fb", "GET /v1/books/{a} a=a%2Fb"),
+            ("GET /v1/books%2Fa", "404"),
+            ("GET /v1%2fbooks/a", "404"),
+            ("POST /v1/books/1:s%65ll", "POST /v1/books/{a}:sell a=1"),
+            ("GET /v1/books//1", "404"),
+            ("GET //v1/books/1", "404"),
+            ("GET /v1/books/1/", "404"),
+            ("GET /v1/books/", "404"),
+            ("GET /v1/x/", "404"),
+            ("GET /v1/x//y", "404"),
+            ("GET /V1/books/1", "404"),
+        ],
+    );
+}
+
+#[test]
+fn a_walk_is_bounded_by_the_trie() {
+    // Two ways at each of twelve segments, and no template that matches: each node is entered once.
+    let templates: Vec<_> = (0..4096u32)
+        .map(|number| {
+            let part = |bit: u32| if number >> bit & 1 == 1 { "/a" } else { "/*" };
+            format!("GET {}/end", (0..12).map(part).collect::<String>())
+        })
+        .collect();
+    let schema = schema(&templates.iter().map(String::as_str).collect::<Vec<_>>());
+    let path = format!("GET {}/other", "/a".repeat(12));
+    for _ in 0..100 {
+        assert_eq!(find(&schema, &path), "404");
+    }
+    assert_eq!(find(&schema, &format!("GET {}", "/a".repeat(100_000))), "404");
+    let wanted = format!("GET {}/end", "/a".repeat(12));
+    assert_eq!(find(&schema, &wanted), wanted);
+}
