@@ -16,10 +16,9 @@ use tokio::{
 };
 
 use super::{
-    Connection, Drain, Draining, Limits, Serve,
+    Connection, Drain, Draining, Ended, Limits, Serve, converse,
     crew::{Accepted, Crew, Host, Seat},
     gate::Gate,
-    http2::{self, Ended},
 };
 
 /// How long accepting rests after an error such as too many open files: at first, and at most.
@@ -74,7 +73,7 @@ where
 {
     let drain = Drain::new();
     let connection = Arc::new(Connection::new(None, limits));
-    http2::serve(io, serve, connection, drain.watch()).await
+    converse::serve(io, serve, connection, drain.watch()).await
 }
 
 /// Accepts for ever.
@@ -121,7 +120,7 @@ impl<S: Serve> Host for Tasks<S> {
             tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
         }
         let connection = Arc::new(Connection::new(Some(peer), self.limits.clone()));
-        let served = http2::serve(socket, self.serve.clone(), connection, self.draining.clone());
+        let served = converse::serve(socket, self.serve.clone(), connection, self.draining.clone());
         tokio::spawn(async move {
             match served.await {
                 Ok(()) => tracing::trace!(%peer, "connection closed"),

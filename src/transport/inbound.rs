@@ -4,18 +4,20 @@
 use std::collections::VecDeque;
 use std::{
     future::poll_fn,
+    pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
+use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
 /// How much of a request that is refused is read, and for how long.
 const DISCARDED: usize = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The body of a request: bytes as they come. Trailers mean nothing in a request of gRPC and are left aside.
+/// The body of a request: bytes as they come. Trailers mean nothing in a request and are left aside.
 ///
 /// Taking bytes gives the peer leave to send as many more, so whoever gathers them must bound what
 /// it holds. The time a message takes from its first byte to its last ([`Limits::message`]) is the
@@ -30,6 +32,7 @@ pub(crate) struct Inbound(Source);
 #[derive(Debug)]
 enum Source {
     Http2(h2::RecvStream),
+    Http1(Incoming),
     #[cfg(test)]
     Memory(VecDeque<Result<Bytes, InboundError>>),
 }
@@ -66,6 +69,7 @@ impl Inbound {
                     Ok(data)
                 })
             }),
+            Source::Http1(body) => poll_http1(body, cx),
             #[cfg(test)]
             Source::Memory(chunks) => Poll::Ready(chunks.pop_front()),
         }
@@ -89,9 +93,35 @@ impl Inbound {
     }
 }
 
+fn poll_http1(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, InboundError>>> {
+    loop {
+        let frame = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            None => return Poll::Ready(None),
+            Some(Err(error)) => return Poll::Ready(Some(Err(InboundError::from(&error)))),
+            Some(Ok(frame)) => frame,
+        };
+        if let Ok(data) = frame.into_data() {
+            return Poll::Ready(Some(Ok(data)));
+        }
+    }
+}
+
+impl From<Incoming> for Inbound {
+    fn from(body: Incoming) -> Self {
+        Self(Source::Http1(body))
+    }
+}
+
 impl From<h2::RecvStream> for Inbound {
     fn from(stream: h2::RecvStream) -> Self {
         Self(Source::Http2(stream))
+    }
+}
+
+impl From<&hyper::Error> for InboundError {
+    fn from(error: &hyper::Error) -> Self {
+        let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+        Self::Lost(reason)
     }
 }
 

@@ -14,9 +14,10 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// From the accepted connection to the HTTP/2 preface and the first SETTINGS. Default 10 s.
+    /// From the accepted connection to the first byte of a request, or to the HTTP/2 preface and the first SETTINGS.
+    /// Default 10 s.
     pub preface: Duration,
-    /// From a header block's first byte to its last. Default 10 s.
+    /// From a header block's first byte to its last. Over HTTP/1.1 more is answered with status 408. Default 10 s.
     pub header_block: Duration,
     /// From a message's first byte to its last; also for a single DATA frame. Default 30 s.
     pub message: Duration,
@@ -25,7 +26,7 @@ pub struct Limits {
     pub write_stall: Duration,
     /// How long a connection may be open without a request. Default 5 min; `None`: for ever.
     pub idle: Option<Duration>,
-    /// Pings to peers from which nothing comes. Default every 30 s; `None`: no pings.
+    /// Pings to peers of HTTP/2 from which nothing comes. Default every 30 s; `None`: no pings.
     pub keepalive: Option<Keepalive>,
     /// How old a connection may grow before it is asked to go, within 10 % more or less, so that
     /// clients find new servers. Default 30 min; `None`: for ever.

@@ -1,26 +1,36 @@
-//! How requests arrive and replies leave: listeners, connections, HTTP/2, and the limits that keep
+//! How requests arrive and replies leave: listeners, connections, HTTP/2 and HTTP/1.1, and the limits that keep
 //! peers from costing more than they are worth.
 //!
 //! The transport knows nothing of gRPC. For each request it calls a [`Serve`], gives it a
 //! `Request<Inbound>` and sends the `Response<Outbound>` that comes back:
 //!
 //! ```text
-//! socket -> frame meter -> h2 -> Request<Inbound> -> Serve -> Response<Outbound> -> h2 -> flush -> socket
+//!                     first bytes
+//! socket -> meter -> h2 | hyper -> Request<Inbound> -> Serve -> Response<Outbound> -> h2 | hyper -> flush -> socket
 //! ```
 //!
-//! Types of the h2 crate stay inside `http2`, so that layer can be replaced.
+//! Types of the h2 crate stay inside `http2`, those of hyper inside `http1`, so either can be replaced.
 
 mod accept;
+mod clock;
 mod connection;
+mod converse;
 mod crew;
 mod drain;
+mod ended;
 mod gate;
+mod greeting;
+mod http1;
 mod http2;
 mod inbound;
 mod limits;
 mod listener;
 mod outbound;
 mod payload;
+mod pump;
+#[cfg(test)]
+mod script;
+mod socket;
 
 use std::{future::Future, sync::Arc};
 
@@ -28,7 +38,7 @@ pub(crate) use self::{
     accept::{Service, serve_one},
     connection::Connection,
     drain::Drain,
-    http2::Ended,
+    ended::Ended,
     inbound::{Inbound, InboundError},
     listener::{BindError, bind},
     outbound::{Frame, Outbound, OutboundStream},

@@ -31,7 +31,7 @@ pub(crate) enum Outbound {
 ///
 /// It is polled for the next piece once the peer has taken those before it, and dropped when the peer cancels.
 pub(crate) trait OutboundStream: Send {
-    /// The next frame. `None` and [`Frame::Trailers`] end the stream; it is not polled again.
+    /// The next frame. `None`, [`Frame::Trailers`] and [`Frame::Cut`] end the stream; it is not polled again.
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame>>;
 }
 
@@ -42,6 +42,13 @@ pub(crate) enum Frame {
     Data(Payload),
     /// The end.
     Trailers(HeaderMap),
+    /// The end of a reply that must not look whole: `RST_STREAM` with `INTERNAL_ERROR`, or a connection that is closed
+    /// within the body.
+    #[cfg_attr(
+        not(test),
+        allow(dead_code, reason = "for replies that say how they ended within their body")
+    )]
+    Cut,
 }
 
 impl fmt::Debug for Outbound {

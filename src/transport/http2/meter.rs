@@ -36,7 +36,7 @@ const END_HEADERS: u8 = 0x4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Violation {
     /// The first bytes are not HTTP/2's.
-    #[error("the peer does not speak HTTP/2 with prior knowledge")]
+    #[error("the peer began as HTTP/2 does, but broke off in the preface")]
     Preface,
     /// More control frames than the budget allows.
     #[error("the peer sent more control frames than `limits.control_frames` allows")]
@@ -115,12 +115,6 @@ impl Meter {
         }
         self.note_unfinished();
         Ok(())
-    }
-
-    /// All that a peer has said whose last bytes, `new`, are not HTTP/2's.
-    pub(super) fn greeting(&self, new: &[u8]) -> Vec<u8> {
-        let before = PREFACE.get(..self.preface).unwrap_or_default();
-        [before, new].concat()
     }
 
     fn pass_preface<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Violation> {

@@ -5,12 +5,9 @@
 //! ```
 //! h2 is polled until it has nothing more to do, then what it wrote leaves in one write.
 
-mod clock;
-mod farewell;
 mod launch;
 mod meter;
 mod outbox;
-mod pump;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -18,7 +15,6 @@ mod wire;
 
 use std::{
     future::{Future, poll_fn},
-    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -30,14 +26,13 @@ use tokio::{
     time::{Instant, Sleep, sleep_until, timeout_at},
 };
 
-use self::{
+pub(super) use self::meter::Violation;
+use self::{launch::Launcher, wire::Wire};
+use super::{
+    Connection, Draining, Ended, Limits, Payload, Serve,
     clock::{Clock, Order, Phase},
-    farewell::Greeting,
-    launch::Launcher,
-    meter::Violation,
-    wire::Wire,
+    socket::Socket,
 };
-use super::{Connection, Draining, Limits, Payload, Serve};
 
 /// Bytes of one stream that h2 keeps until the socket takes them.
 const SEND_BUFFER: usize = 128 << 10;
@@ -45,65 +40,35 @@ const SEND_BUFFER: usize = 128 << 10;
 /// default is what a client reaches that sends one window of small messages; the true cost of a frame is about 100 bytes.
 const FRAME_BUDGET: usize = 8 << 20;
 
-/// Why a connection ended otherwise than by agreement.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
-    /// The peer spoke something else.
-    #[error("{}", .0.mistake())]
-    Stranger(Greeting),
-    /// The peer sent what it may not.
-    #[error(transparent)]
-    Violation(Violation),
-    /// The peer took too long.
-    #[error(transparent)]
-    Late(Phase),
-    /// One side broke the protocol, or the connection.
-    #[error(transparent)]
-    Http2(h2::Error),
-    /// The socket takes nothing any more.
-    #[error("writing failed: {0}")]
-    Write(#[source] io::Error),
-}
-
-impl Ended {
-    /// Whether whoever runs the server would want to know of it: a peer's mistake, or calls that were cut off.
-    pub(crate) fn is_notable(&self) -> bool {
-        matches!(self, Self::Stranger(_) | Self::Violation(_) | Self::Late(Phase::Grace))
-    }
-}
-
 /// What the tasks of a connection share.
 struct Shared<S> {
     serve: S,
     connection: Arc<Connection>,
 }
 
-/// Serves one connection to its end, on the runtime that polls it.
-pub(crate) async fn serve<T, S>(io: T, serve: S, connection: Arc<Connection>, draining: Draining) -> Result<(), Ended>
+/// Serves a connection of HTTP/2 to its end, on the runtime that polls it.
+pub(super) async fn serve<T, S>(
+    socket: Socket<T>,
+    serve: S,
+    connection: Arc<Connection>,
+    draining: Draining,
+    clock: Clock,
+) -> Result<(), Ended>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Serve,
 {
-    let clock = Clock::start(Instant::now(), connection.limits(), fastrand::f64());
-    let wire = Wire::new(io, connection.clone());
+    let wire = Wire::new(socket, connection.clone());
     let greeted = tokio::select! {
         biased;
-        greeted = greet(&wire, connection.limits(), clock.preface()) => greeted,
+        greeted = greet(&wire, connection.limits(), clock.preface()) => greeted?,
         () = draining.begun() => return Ok(()),
     };
-    match greeted {
-        Ok(Some(h2)) => {
-            let launcher = Launcher::new(Shared { serve, connection }, stream::answer);
-            Driver::new(h2, wire, launcher, draining, clock).run().await
-        }
-        Ok(None) => Ok(()),
-        Err(ended) => {
-            if let (Ended::Stranger(greeting), Some(mut io)) = (&ended, wire.into_io()) {
-                greeting.say(&mut io).await;
-            }
-            Err(ended)
-        }
+    if let Some(h2) = greeted {
+        let launcher = Launcher::new(Shared { serve, connection }, stream::answer);
+        Driver::new(h2, wire, launcher, draining, clock).run().await?;
     }
+    Ok(())
 }
 
 /// Reads the preface. `None`: the peer left before it.
@@ -115,14 +80,14 @@ async fn greet<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    // What h2 writes first stays in the outbox until the preface is there: a peer that speaks
-    // something else gets an answer that it understands.
     match timeout_at(due, settings(limits).handshake(wire.clone())).await {
         Ok(Ok(h2)) => Ok(Some(h2)),
         Err(_) => Err(Ended::Late(Phase::Preface)),
-        Ok(Err(_)) if wire.lock().violation.is_some() => Err(Ended::Stranger(Greeting::of(&wire.lock().greeting))),
-        Ok(Err(error)) if error.is_io() => Ok(None),
-        Ok(Err(error)) => Err(Ended::Http2(error)),
+        Ok(Err(error)) => match wire.lock().violation {
+            Some(violation) => Err(Ended::Violation(violation)),
+            None if error.is_io() => Ok(None),
+            None => Err(Ended::Http2(error)),
+        },
     }
 }
 
@@ -249,7 +214,7 @@ where
 
     /// Ends the connection because a phase has had its time.
     fn close(&mut self, phase: Phase, cx: &mut Context<'_>) -> Result<(), Ended> {
-        if let Some(reason) = phase.reason() {
+        if let Some(reason) = reason(phase) {
             self.wire.goodbye(reason, cx);
         }
         match phase {
@@ -266,5 +231,15 @@ where
             return Err(Ended::Violation(violation));
         }
         Err(Ended::Http2(error))
+    }
+}
+
+/// What a peer is told in a GOAWAY that did not finish a phase; nothing if it had one before.
+fn reason(phase: Phase) -> Option<h2::Reason> {
+    match phase {
+        Phase::Preface => Some(h2::Reason::SETTINGS_TIMEOUT),
+        Phase::Frame | Phase::WriteStall => Some(h2::Reason::ENHANCE_YOUR_CALM),
+        Phase::Keepalive => Some(h2::Reason::NO_ERROR),
+        Phase::Grace | Phase::Farewell => None,
     }
 }

@@ -10,14 +10,17 @@ use std::{
 
 use bytes::Buf;
 use h2::{RecvStream, SendStream, server::SendResponse};
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header::CONTENT_LENGTH};
 use tokio::time::{Instant, timeout};
 
 use super::{
-    super::{Connection, Inbound, Outbound, Payload, Serve, connection::Hold},
+    super::{
+        Connection, Inbound, Outbound, Payload, Serve,
+        clock::SLOWEST,
+        connection::Hold,
+        pump::{Batch, End, Pump},
+    },
     Shared,
-    clock::SLOWEST,
-    pump::{Batch, End, Pump},
 };
 
 /// A whole reply of up to so many bytes is not counted as held: `limits.streams` bounds how many there are.
@@ -40,6 +43,7 @@ pub(super) async fn answer<S: Serve>(
     respond: SendResponse<Payload>,
 ) {
     let mut respond = ResetOnPanic(respond);
+    let head_only = request.method() == Method::HEAD;
     let reply = {
         let request = request.map(Inbound::from);
         let mut serving = pin!(shared.serve.serve(request, &shared.connection));
@@ -51,6 +55,7 @@ pub(super) async fn answer<S: Serve>(
     };
     if let Some(reply) = reply {
         // Whoever cancelled does not wait for an error either.
+        let reply = if head_only { withhold(reply) } else { reply };
         let _ = send(reply, &mut respond.0, &shared.connection).await;
     }
 }
@@ -75,6 +80,15 @@ async fn send(
         Outbound::Whole { payload, trailers } => sender.whole(payload, trailers).await,
         Outbound::Stream(body) => sender.stream(Pump::new(body)).await,
     }
+}
+
+/// A reply to HEAD: what there would be is said, not sent. RFC 9110, section 9.3.2.
+fn withhold(mut reply: Response<Outbound>) -> Response<Outbound> {
+    if let Outbound::Whole { payload, .. } = reply.body() {
+        let length = HeaderValue::from(payload.remaining());
+        reply.headers_mut().insert(CONTENT_LENGTH, length);
+    }
+    reply.map(|_| Outbound::Empty)
 }
 
 /// Refuses a request without looking at it.
@@ -123,6 +137,10 @@ impl Sender<'_> {
                 None => {}
                 Some(End::Data) => return Ok(()),
                 Some(End::Trailers(trailers)) => return Ok(self.out.send_trailers(trailers)?),
+                Some(End::Cut) => {
+                    self.out.send_reset(h2::Reason::INTERNAL_ERROR);
+                    return Ok(());
+                }
             }
         }
     }

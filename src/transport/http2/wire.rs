@@ -17,8 +17,7 @@ use tokio::{
 };
 
 use super::{
-    super::{Connection, Payload, payload::shared_part},
-    clock::Facts,
+    super::{Connection, Payload, clock::Facts, payload::shared_part, socket::Socket},
     meter::{Meter, Violation},
     outbox::Outbox,
 };
@@ -29,13 +28,11 @@ pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
 
 #[derive(Debug)]
 pub(super) struct State<T> {
-    pub(super) io: T,
+    io: Socket<T>,
     pub(super) meter: Meter,
     pub(super) outbox: Outbox,
     /// Why reading stopped.
     pub(super) violation: Option<Violation>,
-    /// The first bytes of a peer that does not speak HTTP/2.
-    pub(super) greeting: Vec<u8>,
     /// Bytes read and written so far.
     pub(super) read: u64,
     pub(super) written: u64,
@@ -51,24 +48,17 @@ impl<T> Clone for Wire<T> {
 }
 
 impl<T> Wire<T> {
-    pub(super) fn new(io: T, connection: Arc<Connection>) -> Self {
+    pub(super) fn new(io: Socket<T>, connection: Arc<Connection>) -> Self {
         Self(Arc::new(Mutex::new(State {
             io,
             meter: Meter::new(connection.limits()),
             outbox: Outbox::default(),
             violation: None,
-            greeting: Vec::new(),
             read: 0,
             written: 0,
             blocked: None,
             connection,
         })))
-    }
-
-    /// The socket, once nobody else has a hold of the wire.
-    pub(super) fn into_io(self) -> Option<T> {
-        let state = Arc::into_inner(self.0)?.into_inner();
-        Some(state.unwrap_or_else(PoisonError::into_inner).io)
     }
 
     /// The state. No user code runs under the lock, so it is not poisoned.
@@ -143,9 +133,6 @@ impl<T: AsyncRead + Unpin> State<T> {
         self.read += new.len() as u64;
         let replies = self.connection.sent_frames().load(Ordering::Relaxed);
         if let Err(violation) = self.meter.observe(new, replies) {
-            if violation == Violation::Preface {
-                self.greeting = self.meter.greeting(new);
-            }
             self.violation = Some(violation);
             return Poll::Ready(Err(io::Error::other(violation)));
         }

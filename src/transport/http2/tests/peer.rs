@@ -1,24 +1,17 @@
 //! A peer that writes what it is told and reads what comes, frame by frame.
 
 use std::{
-    future::{Future, pending},
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Context, Poll},
+    future::Future,
+    sync::{Arc, atomic::Ordering},
 };
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     task::JoinHandle,
 };
 
-use super::super::{Ended, serve};
-use crate::transport::{Connection, Drain, Frame as Piece, Inbound, Limits, Outbound, OutboundStream, Payload, Serve};
+use super::super::Ended;
+use crate::transport::{Connection, Drain, Limits, converse::serve, script::Script};
 
 pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
@@ -35,79 +28,6 @@ pub(super) const ACK: u8 = 1;
 pub(super) const END_HEADERS: u8 = 4;
 
 pub(super) const ENHANCE_YOUR_CALM: u32 = 11;
-pub(super) const MEBIBYTE: usize = 1 << 20;
-
-/// Answers by path; counts the requests that are being answered.
-#[derive(Clone, Default)]
-pub(super) struct Script {
-    pub(super) open: Arc<AtomicUsize>,
-}
-
-/// A request that is being answered.
-struct Open(Arc<AtomicUsize>);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Serve for Script {
-    async fn serve(&self, request: Request<Inbound>, _: &Arc<Connection>) -> Response<Outbound> {
-        self.open.fetch_add(1, Ordering::Relaxed);
-        let _open = Open(self.open.clone());
-        let path = request.uri().path().to_owned();
-        let body = match path.as_str() {
-            "/hello" => whole(Bytes::from_static(b"hello")),
-            "/echo" => whole(collect(request.into_body()).await),
-            "/empty" => Outbound::Empty,
-            "/large" => whole(Bytes::from(vec![7; MEBIBYTE])),
-            "/endless" => Outbound::Stream(Box::pin(Endless)),
-            "/quiet" => Outbound::Stream(Box::pin(Quiet)),
-            "/never" => pending().await,
-            "/panic" => panic!("as the script says"),
-            other => panic!("{other} is not in the script"),
-        };
-        Response::new(body)
-    }
-}
-
-fn whole(body: Bytes) -> Outbound {
-    let trailers = HeaderMap::from_iter([(
-        http::HeaderName::from_static("grpc-status"),
-        HeaderValue::from_static("0"),
-    )]);
-    Outbound::Whole {
-        payload: Payload::from(body),
-        trailers,
-    }
-}
-
-async fn collect(mut body: Inbound) -> Bytes {
-    let mut all = BytesMut::new();
-    while let Some(Ok(data)) = std::future::poll_fn(|cx| body.poll_data(cx)).await {
-        all.extend_from_slice(&data);
-    }
-    all.freeze()
-}
-
-/// Kilobytes without end.
-struct Endless;
-
-impl OutboundStream for Endless {
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Piece>> {
-        Poll::Ready(Some(Piece::Data(Payload::from(Bytes::from_static(&[1; 1024])))))
-    }
-}
-
-/// Headers, then nothing.
-struct Quiet;
-
-impl OutboundStream for Quiet {
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Piece>> {
-        Poll::Pending
-    }
-}
 
 /// The other end of a connection.
 pub(super) struct Peer {

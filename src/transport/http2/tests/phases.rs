@@ -8,10 +8,10 @@ use tokio::{
 };
 
 use super::{
-    super::{Ended, clock::Phase, farewell::Greeting},
+    super::{Ended, Violation},
     peer::*,
 };
-use crate::transport::Limits;
+use crate::transport::{Limits, clock::Phase, greeting::Spoken, script::MEBIBYTE};
 
 /// Waits for the end; it must come for this phase, after so many seconds.
 async fn ends_late(peer: Peer, phase: Phase, seconds: u64) -> Vec<Frame> {
@@ -242,7 +242,7 @@ async fn a_drain_ends_before_a_preface() {
 }
 
 /// What a peer hears that says this first.
-async fn stranger(bytes: &[u8], expected: Greeting) -> Vec<u8> {
+async fn stranger(bytes: &[u8], expected: Spoken) -> Vec<u8> {
     let mut peer = Peer::connect(Limits::default());
     peer.send(bytes).await;
     let mut answer = Vec::new();
@@ -251,47 +251,31 @@ async fn stranger(bytes: &[u8], expected: Greeting) -> Vec<u8> {
     drop(io);
     let ended = within(5, served).await.unwrap();
     assert!(
-        matches!(ended, Err(Ended::Stranger(greeting)) if greeting == expected),
+        matches!(ended, Err(Ended::Stranger(spoken)) if spoken == expected),
         "{ended:?}"
     );
     answer
 }
 
 #[tokio::test(start_paused = true)]
-async fn http1_is_told_what_is_spoken_here() {
-    let answer = stranger(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", Greeting::Http1).await;
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 505 "), "{head}");
-    assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
-    assert!(
-        body.contains("gRPC") && body.contains("curl --http2-prior-knowledge"),
-        "{body}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn http1_is_recognised_byte_by_byte() {
-    let mut peer = Peer::connect(Limits::default());
-    let mut answer = Vec::new();
-    for byte in b"POST" {
-        peer.push(&[*byte]).await;
-        settle().await;
-    }
-    within(5, peer.io.read_to_end(&mut answer)).await.unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 505 "));
-}
-
-#[tokio::test(start_paused = true)]
 async fn tls_gets_an_alert() {
     let hello = [22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
-    assert_eq!(stranger(&hello, Greeting::Tls).await, [21, 3, 1, 0, 2, 2, 70]);
+    assert_eq!(stranger(&hello, Spoken::Tls).await, [21, 3, 1, 0, 2, 2, 70]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn noise_gets_nothing() {
-    assert_eq!(
-        stranger(b"INVALID CONNECTION PREFACE\r\n\r\n", Greeting::Unknown).await,
-        b""
-    );
+    assert_eq!(stranger(b"SSH-2.0-OpenSSH_9.7\r\n", Spoken::Unknown).await, b"");
+    assert_eq!(stranger(b"\0\x01\x02", Spoken::Unknown).await, b"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preface_that_breaks_off_is_refused() {
+    let mut peer = Peer::connect(Limits::default());
+    for byte in b"PRI * HTTP/2.0\r\n\r\nXX" {
+        peer.push(&[*byte]).await;
+        settle().await;
+    }
+    let (_, ended) = within(5, peer.rest()).await;
+    assert!(matches!(ended, Err(Ended::Violation(Violation::Preface))), "{ended:?}");
 }

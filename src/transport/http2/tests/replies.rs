@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::peer::*;
 use crate::transport::Limits;
+use crate::transport::script::MEBIBYTE;
 
 /// SETTINGS: the window of each stream, and the largest frame.
 const WINDOW: u16 = 4;

@@ -8,7 +8,7 @@ use std::{
 use bytes::{Buf, BufMut, BytesMut};
 use http::HeaderMap;
 
-use super::super::{Frame, OutboundStream, Payload, payload::LARGE};
+use super::{Frame, OutboundStream, Payload, payload::LARGE};
 
 /// As many bytes of small frames as are sent as one: the frame size that every peer takes.
 const GATHER: usize = 16 << 10;
@@ -35,6 +35,8 @@ pub(super) enum End {
     /// With its data.
     Data,
     Trailers(HeaderMap),
+    /// As if it were torn off.
+    Cut,
 }
 
 impl Pump {
@@ -71,6 +73,7 @@ impl Pump {
                     break None;
                 }
                 Poll::Ready(Some(Frame::Trailers(trailers))) => break Some(End::Trailers(trailers)),
+                Poll::Ready(Some(Frame::Cut)) => break Some(End::Cut),
                 Poll::Ready(None) => break Some(End::Data),
             }
         };

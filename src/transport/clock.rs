@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::limits::{Keepalive, Limits};
+use super::limits::{Keepalive, Limits};
 
 /// A peer that takes less than this a second counts as stalled.
 pub(super) const SLOWEST: u64 = 1 << 10;
@@ -47,9 +47,9 @@ pub(super) enum Order {
 /// The phase that a peer did not finish in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Phase {
-    #[error("no HTTP/2 SETTINGS within `limits.preface`")]
+    #[error("neither a request nor HTTP/2 SETTINGS within `limits.preface`")]
     Preface,
-    #[error("a frame or header block was not finished within `limits.header_block` or `limits.message`")]
+    #[error("a header block or frame was not finished within `limits.header_block` or `limits.message`")]
     Frame,
     #[error("the peer read less than 1 KiB a second for `limits.write_stall`")]
     WriteStall,
@@ -59,18 +59,6 @@ pub(crate) enum Phase {
     Grace,
     #[error("nothing was left to do")]
     Farewell,
-}
-
-impl Phase {
-    /// What the peer is told in a GOAWAY; nothing if it had one before.
-    pub(super) fn reason(self) -> Option<h2::Reason> {
-        match self {
-            Self::Preface => Some(h2::Reason::SETTINGS_TIMEOUT),
-            Self::Frame | Self::WriteStall => Some(h2::Reason::ENHANCE_YOUR_CALM),
-            Self::Keepalive => Some(h2::Reason::NO_ERROR),
-            Self::Grace | Self::Farewell => None,
-        }
-    }
 }
 
 /// The times of one connection.
@@ -115,6 +103,12 @@ impl Clock {
             stall: None,
             retired: None,
         }
+    }
+
+    /// The same for a protocol without pings.
+    pub(super) fn without_pings(mut self) -> Self {
+        self.keepalive = None;
+        self
     }
 
     /// When the preface must be there.

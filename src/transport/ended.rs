@@ -1,0 +1,54 @@
+//! How connections end.
+
+use std::io;
+
+use super::{clock::Phase, greeting::Spoken, http1, http2};
+
+/// Why a connection ended otherwise than by agreement.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    /// The peer spoke something else.
+    #[error("{}", .0.mistake())]
+    Stranger(Spoken),
+    /// The peer sent frames of HTTP/2 that it may not.
+    #[error(transparent)]
+    Violation(http2::Violation),
+    /// The peer sent a request of HTTP/1.1 that can be read in two ways, or is too large.
+    #[error(transparent)]
+    Refused(http1::Violation),
+    /// The peer took too long.
+    #[error(transparent)]
+    Late(Phase),
+    /// One side broke the protocol, or the connection.
+    #[error(transparent)]
+    Http2(h2::Error),
+    /// The same over HTTP/1.1.
+    #[error("{}", with_source(.0))]
+    Http1(hyper::Error),
+    /// The socket gives nothing any more.
+    #[error("reading failed: {0}")]
+    Read(#[source] io::Error),
+    /// The socket takes nothing any more.
+    #[error("writing failed: {0}")]
+    Write(#[source] io::Error),
+}
+
+impl Ended {
+    /// Whether whoever runs the server would want to know of it: a peer's mistake, or calls that were cut off.
+    pub(crate) fn is_notable(&self) -> bool {
+        match self {
+            Self::Stranger(spoken) => *spoken != Spoken::Unknown,
+            Self::Late(phase) => *phase == Phase::Grace,
+            Self::Violation(_) | Self::Refused(_) => true,
+            Self::Http2(_) | Self::Http1(_) | Self::Read(_) | Self::Write(_) => false,
+        }
+    }
+}
+
+/// hyper's own words leave the reason out.
+fn with_source(error: &hyper::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

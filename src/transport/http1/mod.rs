@@ -1,0 +1,226 @@
+//! HTTP/1.1: one task a connection, in which its requests are answered one after the other.
+//!
+//! ```text
+//! socket -> wire (meter) -> hyper -> Serve
+//! ```
+
+mod meter;
+mod refusal;
+mod reply;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use http::Request;
+use hyper::{
+    body::Incoming,
+    server::conn::http1::{Builder, Connection as Http1},
+    service::{HttpService, service_fn},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    time::{Instant, Sleep, sleep_until, timeout},
+};
+
+pub(super) use self::meter::Violation;
+use self::{
+    refusal::Refusal,
+    reply::{Asked, Busy, Reply},
+    wire::Wire,
+};
+use super::{
+    Connection, Draining, Ended, Inbound, Limits, Serve,
+    clock::{Clock, Order, Phase},
+    greeting::farewell,
+    socket::Socket,
+};
+
+/// Bytes that hyper keeps of a request, and of a reply until the socket takes them; a head has to fit in.
+const BUFFER: usize = 64 << 10;
+/// As many fields as hyper finds room for without asking for it.
+const USUAL_FIELDS: usize = 100;
+
+/// Serves a connection of HTTP/1.1 to its end, on the runtime that polls it.
+pub(super) async fn serve<T, S>(
+    socket: Socket<T>,
+    serve: S,
+    connection: Arc<Connection>,
+    draining: Draining,
+    clock: Clock,
+) -> Result<(), Ended>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Serve,
+{
+    let limits = connection.limits();
+    let wire = Wire::new(socket, connection.clone());
+    let busy = Arc::new(AtomicBool::new(false));
+    let service = service_fn(|request: Request<Incoming>| answer(&serve, &connection, Busy::mark(&busy), request));
+    let http = builder(limits).serve_connection(TokioIo::new(wire.clone()), service);
+    let clock = clock.without_pings();
+    let driver = Driver {
+        http: Box::pin(http),
+        wire: wire.clone(),
+        busy: busy.clone(),
+        draining: Some(Box::pin(async move { draining.begun().await })),
+        alarm: Box::pin(sleep_until(clock.preface())),
+        clock,
+    };
+    let (ended, last) = driver.run().await;
+    // The driver is gone, and with it all that has a hold of the wire.
+    let socket = wire.into_socket();
+    match (last, socket) {
+        (Last::Nothing, _) | (_, None) => {}
+        (Last::End, Some(mut socket)) => {
+            // The peer has all that it asked for: whether it takes this is its own affair.
+            let _ = timeout(limits.write_stall, socket.shutdown()).await;
+        }
+        (Last::Words(words), Some(mut socket)) => farewell(&mut socket, words.as_bytes()).await,
+    }
+    ended
+}
+
+fn builder(limits: &Limits) -> Builder {
+    let mut builder = Builder::new();
+    builder.max_buf_size(BUFFER.max(2 * limits.header_bytes as usize));
+    if limits.header_fields > USUAL_FIELDS {
+        builder.max_headers(limits.header_fields);
+    }
+    builder
+}
+
+/// Answers one request.
+async fn answer<S: Serve>(
+    serve: &S,
+    connection: &Arc<Connection>,
+    busy: Busy,
+    request: Request<Incoming>,
+) -> Result<http::Response<Reply>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let asked = Asked::by(&parts);
+    let response = match refusal::check(&parts) {
+        Ok(()) => {
+            let request = Request::from_parts(parts, Inbound::from(body));
+            serve.serve(request, connection).await
+        }
+        Err(refusal) => refusal.respond(),
+    };
+    Ok(Reply::to(asked, response, busy))
+}
+
+/// Polls hyper and the clock until the connection has ended.
+struct Driver<T, S: HttpService<Incoming>> {
+    http: Pin<Box<Http1<TokioIo<Wire<T>>, S>>>,
+    wire: Wire<T>,
+    /// Whether a request is being answered.
+    busy: Arc<AtomicBool>,
+    /// Until the drain has begun.
+    draining: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    clock: Clock,
+    alarm: Pin<Box<Sleep>>,
+}
+
+/// What is left to do for the peer of a connection that has ended.
+enum Last {
+    /// It is gone, or had its time.
+    Nothing,
+    /// It has all that it asked for.
+    End,
+    /// It may still be sending, and is to hear these words, if any.
+    Words(String),
+}
+
+/// How a connection ended.
+type End = (Result<(), Ended>, Last);
+
+impl<T, S> Driver<T, S>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    S: HttpService<Incoming, ResBody = Reply, Error = Infallible>,
+{
+    async fn run(mut self) -> End {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if let Some(draining) = &mut self.draining
+            && draining.as_mut().poll(cx).is_ready()
+        {
+            self.draining = None;
+            self.retire();
+        }
+        loop {
+            if let Poll::Ready(ended) = self.http.as_mut().poll(cx) {
+                return Poll::Ready(self.ended(ended));
+            }
+            let now = Instant::now();
+            let busy = self.busy.load(Ordering::Relaxed);
+            let mut state = self.wire.lock();
+            // A request is refused in its turn.
+            if let Some(violation) = state.refusal().filter(|_| !busy) {
+                let words = Refusal::of(violation).to_string();
+                return Poll::Ready((Err(Ended::Refused(violation)), Last::Words(words)));
+            }
+            let facts = state.facts(now, busy);
+            drop(state);
+            match self.clock.judge(now, facts) {
+                Order::Wait(until) => {
+                    if self.poll_alarm(until, cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                // There are no pings in HTTP/1.1.
+                Order::Ping => {}
+                Order::Retire => self.retire(),
+                Order::Close(phase) => return Poll::Ready(close(phase)),
+            }
+        }
+    }
+
+    /// Ready when it is time to judge again: see `http2::Driver::poll_alarm`.
+    fn poll_alarm(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if until < self.alarm.deadline() || self.alarm.is_elapsed() {
+            self.alarm.as_mut().reset(until);
+        }
+        self.alarm.as_mut().poll(cx)
+    }
+
+    /// The reply that is under way is the last, and says so if its head has not left yet.
+    fn retire(&mut self) {
+        self.clock.retire(Instant::now());
+        self.http.as_mut().graceful_shutdown();
+    }
+
+    fn ended(&self, ended: hyper::Result<()>) -> End {
+        let between = self.wire.lock().meter.is_between();
+        match ended {
+            Ok(()) if between => (Ok(()), Last::End),
+            // It was answered before all of it had come.
+            Ok(()) => (Ok(()), Last::Words(String::new())),
+            // hyper has told the peer.
+            Err(error) if error.is_parse() => (Err(Ended::Http1(error)), Last::Words(String::new())),
+            Err(error) => (Err(Ended::Http1(error)), Last::Nothing),
+        }
+    }
+}
+
+/// Ends the connection because a phase has had its time.
+fn close(phase: Phase) -> End {
+    match phase {
+        Phase::Farewell => (Ok(()), Last::End),
+        Phase::Frame => (Err(Ended::Late(phase)), Last::Words(Refusal::late().to_string())),
+        late => (Err(Ended::Late(late)), Last::Nothing),
+    }
+}
