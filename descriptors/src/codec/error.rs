@@ -161,7 +161,7 @@ pub(super) fn unreadable(error: WireError) -> String {
 }
 
 /// A text from the input, as far as a report needs it.
-pub(super) fn shown(text: &[u8]) -> String {
+pub(crate) fn shown(text: &[u8]) -> String {
     const MOST: usize = 800;
     let text = String::from_utf8_lossy(text.get(..MOST).unwrap_or(text));
     format!("\"{}\"", Shown(&text))

@@ -15,6 +15,7 @@ mod mask;
 mod normal;
 mod options;
 mod page;
+mod pieces;
 mod print;
 mod scratch;
 mod swar;
@@ -35,6 +36,7 @@ use self::{
 };
 use crate::MessageType;
 
+pub(crate) use error::shown;
 pub use error::{CodecError, Place};
 pub use options::JsonOptions;
 pub(crate) use page::PADDING;
@@ -92,16 +94,30 @@ impl Codec {
     /// Whatever is legal on the wire is rendered: fields in any order and messages in pieces too.
     pub fn wire_to_json(&mut self, message: &MessageType, wire: &[u8], json: &mut Vec<u8>) -> Result<(), CodecError> {
         self.render(message, wire).map_err(Fault::on_wire)?;
+        self.deliver(json);
+        Ok(())
+    }
+
+    fn deliver(&self, json: &mut Vec<u8>) {
         if self.options.pretty {
             print::pretty(self.page.text(), json);
         } else {
             json.extend_from_slice(self.page.text());
         }
-        Ok(())
     }
 
     fn render(&mut self, message: &MessageType, wire: &[u8]) -> Result<(), Box<Fault>> {
         check_length(wire)?;
+        self.walk(message, wire, |walk| walk.run(index(message)))
+    }
+
+    /// Runs a walk that writes to a page without text.
+    fn walk<'a, T>(
+        &mut self,
+        message: &'a MessageType,
+        wire: &'a [u8],
+        run: impl FnOnce(&mut ToJson<'a, '_>) -> T,
+    ) -> T {
         self.page.clear();
         self.scratch.keys.clear();
         self.scratch.occurrences.clear();
@@ -116,7 +132,7 @@ impl Codec {
             unknown: 0,
             keeps_unknown: false,
         };
-        let result = walk.run(index(message));
+        let result = run(&mut walk);
         self.unknown = walk.unknown;
         result
     }

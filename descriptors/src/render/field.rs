@@ -166,7 +166,7 @@ fn default(field: &raw::Field<'_>, text: &str) -> String {
 }
 
 /// Undoes C escapes. What is no escape stands for itself.
-fn unescape(text: &str) -> Vec<u8> {
+pub(crate) fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

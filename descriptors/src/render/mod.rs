@@ -25,6 +25,7 @@ use std::collections::HashMap;
 
 use self::{definitions::Definitions, printer::Printer};
 use crate::{File, Schema, Symbol, SymbolKind, raw};
+pub(crate) use field::unescape;
 
 /// Blocks and values that are nested deeper are left out. Compilers stop at 32 (protoc) and 100 (text format).
 const MOST_DEPTH: usize = 100;

@@ -68,10 +68,7 @@ pub(crate) fn resolve(tables: &Tables, root: u32, path: &str, steps: &mut Vec<St
             message = inside(field).map_err(|what| FieldPathError::new(part, what))?;
         }
         if steps.len() == DEEPEST {
-            return Err(FieldPathError::new(
-                part,
-                format!("stands more than {DEEPEST} levels deep"),
-            ));
+            return Err(too_deep(part));
         }
         let table = tables.table(message);
         let place = table.named(part.as_bytes());
@@ -81,7 +78,16 @@ pub(crate) fn resolve(tables: &Tables, root: u32, path: &str, steps: &mut Vec<St
         steps.push(Step { message, field: *field });
         rest = after;
     }
-    Ok(())
+    // What is inside a message that stands last is one level deeper still.
+    match steps.last() {
+        Some(last) if steps.len() == DEEPEST && last.field.kind.is_message() => Err(too_deep(path)),
+        _ => Ok(()),
+    }
+}
+
+#[cold]
+fn too_deep(part: &str) -> FieldPathError {
+    FieldPathError::new(part, format!("stands more than {DEEPEST} levels deep"))
 }
 
 /// The first part and what follows its point. An extension's name has points of its own.
@@ -183,6 +189,14 @@ impl FieldPath {
         self.root == other.root
             && other.steps.len() <= self.steps.len()
             && self.numbers().zip(other.numbers()).all(|(own, other)| own == other)
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    pub(crate) fn root(&self) -> u32 {
+        self.root
     }
 
     fn leaf(&self) -> Option<&Field> {

@@ -2,6 +2,7 @@
 
 use super::names::{Names, NamesBuilder};
 use crate::{
+    codec::shown,
     features::tag,
     raw,
     schema::tables::{Piece, Tables},
@@ -90,8 +91,18 @@ impl EnumTable {
         self.numbers.get(self.names.find(name)?).copied()
     }
 
-    /// The name that is most like this one, if any is.
-    pub(crate) fn nearest(&self, name: &[u8]) -> Option<&str> {
-        self.names.nearest(name)
+    /// What a report says of a name or number that it does not have, with the nearest name.
+    #[cold]
+    pub(crate) fn no_value(&self, name: &[u8]) -> String {
+        let mut what = format!("the enum has no value {}", shown(name));
+        if let Some(nearest) = self.names.nearest(name) {
+            what.extend(["; did you mean \"", nearest, "\"?"]);
+        }
+        what
+    }
+
+    /// The number that was declared first.
+    pub(crate) fn first(&self) -> Option<i32> {
+        self.numbers.first().copied()
     }
 }

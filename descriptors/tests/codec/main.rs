@@ -8,6 +8,7 @@ mod json_to_wire;
 mod known;
 mod options;
 mod paths;
+mod pieces;
 mod random;
 mod wire_to_json;
 

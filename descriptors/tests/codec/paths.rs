@@ -61,7 +61,7 @@ fn errors_name_the_part() {
     );
     let deep = ["child"; 101].join(".");
     assert_eq!(error(&deep), "\"child\" stands more than 100 levels deep");
-    assert!(path("plain.Item", &["child"; 100].join(".")).is_ok());
+    assert!(path("plain.Item", &(["child"; 99].join(".") + ".title")).is_ok());
     let odd = path("sample.Old", "[sample.itme].title").unwrap_err();
     assert_eq!(
         odd,

@@ -233,7 +233,7 @@ impl<'a> ToJson<'a, '_> {
     }
 
     /// The value of a field, as its notes tell. `false`: it is a list without elements.
-    fn sorted_value(&mut self, field: &'a Field, from: usize, to: usize, place: &'a [u8]) -> Walk<bool> {
+    pub(super) fn sorted_value(&mut self, field: &'a Field, from: usize, to: usize, place: &'a [u8]) -> Walk<bool> {
         match field.shape {
             Shape::Single if field.kind.is_message() => self.sorted_message(field.child, Body::Many(from, to))?,
             Shape::Single => {

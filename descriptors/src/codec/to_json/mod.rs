@@ -7,6 +7,7 @@
 
 mod any;
 mod check;
+mod field;
 mod indexed;
 mod known;
 mod map;

@@ -1,7 +1,10 @@
 //! Well-known types.
 
-use super::{FromJson, Known, MessageTable, Step, Walk, Written, number, reader::Text};
-use crate::codec::{error::shown, mask, time};
+use super::{FromJson, Known, MessageTable, Walk, Written, number, reader::Text};
+use crate::codec::{
+    error::{Step, shown},
+    time,
+};
 
 // Tags of `google/protobuf/struct.proto`.
 const VALUE_NULL: u64 = 1 << 3;
@@ -11,7 +14,7 @@ const VALUE_BOOL: u64 = 4 << 3;
 const VALUE_STRUCT: u64 = 5 << 3 | 2;
 const VALUE_LIST: u64 = 6 << 3 | 2;
 /// `Struct.fields`, `ListValue.values`, the key of an entry, `FieldMask.paths`.
-const FIRST_BYTES: u64 = 1 << 3 | 2;
+pub(super) const FIRST_BYTES: u64 = 1 << 3 | 2;
 const ENTRY_VALUE: u64 = 2 << 3 | 2;
 
 impl<'a> FromJson<'a, '_> {
@@ -44,17 +47,12 @@ impl<'a> FromJson<'a, '_> {
         let before = self.reader.rest;
         let text = self.reader.string(due, &mut self.scratch.text)?;
         let text = text.bytes(&self.scratch.text);
-        let Some((seconds, nanos)) = parse(text) else {
+        let Some(parsed) = parse(text) else {
             let what = format!("{} is not {due}, or out of range", shown(text));
             self.reader.rest = before;
             return Err(self.reader.fault(what));
         };
-        for (tag, number) in [(1 << 3, seconds), (2 << 3, i64::from(nanos))] {
-            if number != 0 {
-                self.writer.varint(tag);
-                self.writer.varint(number.cast_unsigned());
-            }
-        }
+        self.seconds_and_nanos(parsed);
         Ok(())
     }
 
@@ -64,16 +62,7 @@ impl<'a> FromJson<'a, '_> {
             .reader
             .string("paths with commas between", &mut self.scratch.text)?;
         let buffer = std::mem::take(&mut self.scratch.text);
-        let paths = text.bytes(&buffer);
-        let mut legal = true;
-        if !paths.is_empty() {
-            for path in paths.split(|byte| *byte == b',') {
-                self.writer.varint(FIRST_BYTES);
-                let part = self.begin();
-                legal &= mask::to_snake(self.writer.out, path);
-                self.finish(&part);
-            }
-        }
+        let legal = self.mask_paths(text.bytes(&buffer));
         self.scratch.text = buffer;
         if legal {
             return Ok(());

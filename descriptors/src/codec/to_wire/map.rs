@@ -1,7 +1,10 @@
 //! Maps.
 
-use super::{Field, FromJson, Step, Walk, Written};
-use crate::codec::{error::Fault, scratch::MapKey};
+use super::{Field, FromJson, Walk, Written};
+use crate::codec::{
+    error::{Fault, Step},
+    scratch::MapKey,
+};
 
 impl<'a> FromJson<'a, '_> {
     /// The entries of a map, with tags.

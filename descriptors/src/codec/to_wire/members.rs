@@ -1,9 +1,10 @@
 //! The members of an object.
 
-use super::{
-    Fault, Field, FromJson, Kind, Known, MessageTable, Shape, Step, Walk, Written, any::AnyMember, field_step,
+use super::{Fault, Field, FromJson, Kind, Known, MessageTable, Shape, Walk, Written, any::AnyMember, field_step};
+use crate::{
+    codec::error::{Step, shown},
+    table::NO_ONEOF,
 };
-use crate::{codec::error::shown, table::NO_ONEOF};
 
 /// How many of the next fields are tried before a name is looked up.
 const AHEAD: usize = 3;
@@ -130,7 +131,7 @@ impl<'a> FromJson<'a, '_> {
     }
 
     /// Whether `null` is a value of the field, not its absence.
-    fn takes_null(&self, field: &Field) -> bool {
+    pub(super) fn takes_null(&self, field: &Field) -> bool {
         field.shape == Shape::Single && self.element_takes_null(field)
     }
 

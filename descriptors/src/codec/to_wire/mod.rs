@@ -5,8 +5,10 @@ mod known;
 mod map;
 mod members;
 mod number;
+mod present;
 mod reader;
 mod scalar;
+mod text;
 mod writer;
 
 pub(super) use self::writer::Writer;
@@ -16,11 +18,11 @@ use self::{
 };
 use super::{
     JsonOptions,
-    error::{Fault, Step},
+    error::{self, Fault},
     scratch::Scratch,
 };
 use crate::{
-    schema::tables::Tables,
+    schema::{field_path::Step, tables::Tables},
     table::{Field, Kind, Known, MessageTable, Shape, WireType},
 };
 
@@ -28,9 +30,9 @@ type Walk<T = ()> = Result<T, Box<Fault>>;
 
 /// One conversion.
 pub(super) struct FromJson<'a, 'o> {
-    tables: &'a Tables,
+    pub(super) tables: &'a Tables,
     reader: Reader<'a>,
-    writer: Writer<'o>,
+    pub(super) writer: Writer<'o>,
     scratch: &'o mut Scratch,
     options: &'o JsonOptions,
     /// How much deeper it may go.
@@ -71,11 +73,68 @@ impl<'a, 'o> FromJson<'a, 'o> {
     /// Reads the whole text as a message of that index.
     pub(super) fn run(mut self, message: u32) -> Walk {
         self.body(message)?;
+        self.end()?;
+        self.close();
+        Ok(())
+    }
+
+    /// Reads the whole text as the value of the last of these fields, which the others have inside each other.
+    pub(super) fn run_field(mut self, path: &[Step]) -> Walk {
+        let found = path.split_last();
+        let field = found.and_then(|(last, _)| self.tables.table(last.message).field(last.field.number));
+        let Some((field, (_, parents))) = field.zip(found) else {
+            return Err(self.reader.fault("there is no such field"));
+        };
+        if self.reader.peek() != Some(b'n') || self.takes_null(field) || !self.reader.literal(b"null") {
+            let parts = self.enter_parents(parents)?;
+            self.enter()?;
+            self.field(field)?;
+            for (step, part) in parents.iter().zip(parts).rev() {
+                self.closed(&step.field, part);
+            }
+        }
+        self.end()?;
+        self.close();
+        Ok(())
+    }
+
+    fn enter_parents(&mut self, parents: &[Step]) -> Walk<Vec<Option<Part>>> {
+        let mut parts = Vec::with_capacity(parents.len());
+        for step in parents {
+            self.enter()?;
+            parts.push(self.opened(&step.field));
+        }
+        Ok(parts)
+    }
+
+    fn end(&mut self) -> Walk {
         if self.reader.peek().is_some() {
             return Err(self.reader.fault("there is more text after the message"));
         }
-        self.writer.close(self.scratch);
         Ok(())
+    }
+
+    /// Puts every length in its place.
+    pub(super) fn close(self) {
+        self.writer.close(self.scratch);
+    }
+
+    /// Begins a field: its tag, and room for the length of a message.
+    pub(super) fn opened(&mut self, field: &Field) -> Option<Part> {
+        self.writer.varint(u64::from(field.tag()));
+        (field.kind == Kind::Message).then(|| self.begin())
+    }
+
+    /// Ends a field that was begun.
+    pub(super) fn closed(&mut self, field: &Field, part: Option<Part>) {
+        match part {
+            Some(part) => self.finish(&part),
+            None if field.kind == Kind::Group => {
+                let end = field.number << 3 | WireType::EndGroup as u32;
+                self.writer.varint(u64::from(end));
+            }
+            None => {}
+        }
     }
 
     #[inline]
@@ -127,20 +186,13 @@ impl<'a, 'o> FromJson<'a, 'o> {
 
     /// A field that is a message, with tag and length.
     fn nested(&mut self, field: &Field) -> Walk {
-        self.writer.varint(u64::from(field.tag()));
-        if field.kind == Kind::Group {
-            self.body(field.child)?;
-            self.writer
-                .varint(u64::from(field.number << 3 | WireType::EndGroup as u32));
-            return Ok(());
-        }
-        let part = self.begin();
+        let part = self.opened(field);
         self.body(field.child)?;
-        self.finish(&part);
+        self.closed(field, part);
         Ok(())
     }
 }
 
-fn field_step(table: &MessageTable, field: &Field) -> Step {
-    Step::Field(table.json_name(field).to_owned())
+fn field_step(table: &MessageTable, field: &Field) -> error::Step {
+    error::Step::Field(table.json_name(field).to_owned())
 }

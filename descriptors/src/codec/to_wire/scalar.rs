@@ -94,10 +94,7 @@ impl<'a> FromJson<'a, '_> {
                 if self.options.ignore_unknown {
                     return Ok(Written::Nothing);
                 }
-                let mut what = format!("the enum has no value {}", shown(name));
-                if let Some(nearest) = table.nearest(name) {
-                    what.extend(["; did you mean \"", nearest, "\"?"]);
-                }
+                let what = table.no_value(name);
                 self.reader.rest = before;
                 Err(self.reader.fault(what))
             }
@@ -109,14 +106,14 @@ impl<'a> FromJson<'a, '_> {
                     None if self.options.ignore_unknown && number.is_some() => Ok(Written::Nothing),
                     None => {
                         self.reader.rest = before;
-                        Err(self.reader.fault(format!("the enum has no value {}", shown(text))))
+                        Err(self.reader.fault(table.no_value(text)))
                     }
                 }
             }
         }
     }
 
-    fn enum_number(&mut self, number: i32) -> Written {
+    pub(super) fn enum_number(&mut self, number: i32) -> Written {
         self.writer.varint(i64::from(number).cast_unsigned());
         if number == 0 { Written::Zero } else { Written::Something }
     }
@@ -133,7 +130,7 @@ impl<'a> FromJson<'a, '_> {
 
     /// Writes a whole number, if it is in the range of that kind.
     #[inline]
-    fn writer_whole(&mut self, kind: Kind, number: Option<i128>) -> Option<Written> {
+    pub(super) fn writer_whole(&mut self, kind: Kind, number: Option<i128>) -> Option<Written> {
         let number = number?;
         let out = &mut self.writer;
         match kind {
@@ -179,16 +176,8 @@ impl<'a> FromJson<'a, '_> {
 
     #[cold]
     fn bad_number(&self, kind: Kind, token: &Token<'a>) -> Box<super::Fault> {
-        let due = match kind {
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a signed 32-bit integer",
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "a signed 64-bit integer",
-            Kind::Uint32 | Kind::Fixed32 => "an unsigned 32-bit integer",
-            Kind::Uint64 | Kind::Fixed64 => "an unsigned 64-bit integer",
-            Kind::Float => "a 32-bit float",
-            _ => "a number",
-        };
         let text = shown(token.text.bytes(&self.scratch.text));
-        self.reader.fault(format!("{text} is not {due}"))
+        self.reader.fault(format!("{text} is not {}", due(kind)))
     }
 
     /// The key of a map's entry, from text that stands in quotes. `None`: it is no such key.
@@ -201,6 +190,20 @@ impl<'a> FromJson<'a, '_> {
             _ => drop(self.writer_whole(field.kind, number::whole(text))?),
         }
         Some(())
+    }
+}
+
+/// What a scalar of that kind is called.
+pub(super) fn due(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a signed 32-bit integer",
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "a signed 64-bit integer",
+        Kind::Uint32 | Kind::Fixed32 => "an unsigned 32-bit integer",
+        Kind::Uint64 | Kind::Fixed64 => "an unsigned 64-bit integer",
+        Kind::Float => "a 32-bit float",
+        Kind::Bool => "true or false",
+        Kind::Bytes => "base64",
+        _ => "a number",
     }
 }
 

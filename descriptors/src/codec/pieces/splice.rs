@@ -1,0 +1,261 @@
+//! Puts fields into a message whose wire bytes are there already.
+//!
+//! ```text
+//! base:    a { b: 1 c: 2 } d: 3
+//! pieces:  a.b = 7, a.e = 8, f = 9
+//! result:  a { c: 2 b: 7 e: 8 } d: 3 f: 9
+//! ```
+//!
+//! A single field's own occurrences in the base are left out, however often they come, and its parents are written
+//! once: some parsers refuse a field that comes twice.
+
+use std::ops::Range;
+
+use super::{
+    super::{
+        Codec, CodecError, check_length,
+        error::{Fault, unreadable},
+        index,
+        to_json::DEPTH,
+        to_wire::FromJson,
+        wire,
+    },
+    Step,
+};
+use crate::{
+    MessageType,
+    raw::WireError,
+    table::{Field, MessageTable, NO_ONEOF, Shape, WireType},
+};
+
+/// Values for fields of one message, each with the path of its field.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    list: Vec<Piece>,
+    steps: Vec<Step>,
+    text: String,
+}
+
+#[derive(Debug, Clone)]
+struct Piece {
+    steps: Range<usize>,
+    /// Where its value stands. `None`: the field is only left out.
+    text: Option<Range<usize>>,
+    written: bool,
+}
+
+/// Why pieces can't be spliced in.
+#[derive(Debug)]
+pub(crate) enum Spliced {
+    /// The base is no message.
+    Base(CodecError),
+    /// The text of a piece is no value of its field.
+    Value(CodecError),
+    /// The base has another field of a oneof: its name.
+    Oneof(String),
+}
+
+impl Pieces {
+    pub(crate) fn push(&mut self, steps: &[Step], text: Option<&str>) {
+        let text = text.map(|text| {
+            self.text.push_str(text);
+            self.text.len() - text.len()..self.text.len()
+        });
+        self.steps.extend_from_slice(steps);
+        self.list.push(Piece {
+            steps: self.steps.len() - steps.len()..self.steps.len(),
+            // There is nothing to write.
+            written: text.is_none(),
+            text,
+        });
+    }
+
+    /// The field that those in `list` have at this level of their paths.
+    fn step(&self, at: usize, level: usize) -> Option<Step> {
+        let piece = self.list.get(at)?;
+        self.steps.get(piece.steps.clone())?.get(level).copied()
+    }
+
+    /// The pieces in `list` whose key at this level is at least, and more than, `key`: those before them end there.
+    fn find(&self, list: &Range<usize>, level: usize, wanted: (u16, u32)) -> Range<usize> {
+        let own = self.list.get(list.clone()).unwrap_or_default();
+        let key = |piece: &Piece| {
+            let steps = self.steps.get(piece.steps.clone()).unwrap_or_default();
+            steps.get(level).map(|step| key(&step.field))
+        };
+        let from = own.partition_point(|piece| key(piece) < Some(wanted));
+        let to = own.partition_point(|piece| key(piece) <= Some(wanted));
+        list.start + from..list.start + to
+    }
+
+    /// Whether the path of these pieces, which have it in common, ends at this level.
+    fn is_leaf(&self, list: &Range<usize>, level: usize) -> bool {
+        self.list
+            .get(list.start)
+            .is_some_and(|piece| piece.steps.len() == level + 1)
+    }
+}
+
+/// Members of one oneof stand side by side.
+fn key(field: &Field) -> (u16, u32) {
+    (field.oneof, field.number)
+}
+
+impl Spliced {
+    pub(super) fn into_error(self) -> CodecError {
+        match self {
+            Self::Base(error) | Self::Value(error) => error,
+            Self::Oneof(name) => Fault::new(format!("\"{name}\" of the same oneof is set already"), 0).on_wire(),
+        }
+    }
+}
+
+impl From<Box<Fault>> for Spliced {
+    fn from(fault: Box<Fault>) -> Self {
+        Self::Base(fault.on_wire())
+    }
+}
+
+type Walk = Result<(), Spliced>;
+
+impl Codec {
+    /// Appends the message `base` with the pieces in it to `out`. After an error `out` is as it was.
+    ///
+    /// The pieces are sorted, unless they are only one.
+    pub(crate) fn splice(
+        &mut self,
+        message: &MessageType,
+        pieces: &mut Pieces,
+        base: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Walk {
+        check_length(base)?;
+        let start = out.len();
+        let all = 0..pieces.list.len();
+        let walk = FromJson::new(&message.schema().0, b"", out, &mut self.scratch, &self.options);
+        let mut splice = Splice { walk, pieces, base };
+        let result = splice.message(index(message), base, all, 0);
+        match result {
+            Ok(()) => splice.walk.close(),
+            Err(_) => out.truncate(start),
+        }
+        result
+    }
+}
+
+struct Splice<'a, 'o> {
+    walk: FromJson<'a, 'o>,
+    pieces: &'o mut Pieces,
+    base: &'a [u8],
+}
+
+impl<'a> Splice<'a, '_> {
+    /// A message, or a part of one. The pieces in `list` have the fields up to `level` in common.
+    fn message(&mut self, message: u32, bytes: &'a [u8], list: Range<usize>, level: usize) -> Walk {
+        let table = self.walk.tables.table(message);
+        let (mut rest, mut kept) = (bytes, bytes);
+        while !rest.is_empty() {
+            let before = rest;
+            let (number, wire) = self.read(before, wire::tag(&mut rest))?;
+            let value = self.value(number, wire, &mut rest)?;
+            let Some(field) = table.field(number).filter(|field| field.wire == wire) else {
+                continue;
+            };
+            let group = self.pieces.find(&list, level, key(field));
+            if group.is_empty() {
+                self.check_oneof(table, field, &list, level)?;
+                continue;
+            }
+            if field.shape != Shape::Single {
+                continue;
+            }
+            self.copy(kept, before);
+            kept = rest;
+            if !self.pieces.is_leaf(&group, level) {
+                self.inside(field, |splice| splice.message(field.child, value, group, level + 1))?;
+            }
+        }
+        self.copy(kept, rest);
+        self.remaining(list, level)
+    }
+
+    /// Adds what stands between two points.
+    fn copy(&mut self, from: &[u8], to: &[u8]) {
+        let bytes = from.get(..from.len() - to.len()).unwrap_or_default();
+        self.walk.writer.out.extend_from_slice(bytes);
+    }
+
+    fn inside(&mut self, field: &Field, content: impl FnOnce(&mut Self) -> Walk) -> Walk {
+        let part = self.walk.opened(field);
+        content(self)?;
+        self.walk.closed(field, part);
+        Ok(())
+    }
+
+    /// A field of the base may be of the same oneof as a piece.
+    fn check_oneof(&self, table: &MessageTable, field: &Field, list: &Range<usize>, level: usize) -> Walk {
+        if field.oneof == NO_ONEOF {
+            return Ok(());
+        }
+        let behind = self.pieces.find(list, level, (field.oneof, 0)).end;
+        let other = self
+            .pieces
+            .step(behind, level)
+            .filter(|step| step.field.oneof == field.oneof);
+        match self.pieces.list.get(behind).filter(|_| behind < list.end).zip(other) {
+            Some(_) => Err(Spliced::Oneof(table.json_name(field).to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// The pieces that were not in any part of the base.
+    fn remaining(&mut self, list: Range<usize>, level: usize) -> Walk {
+        let mut at = list.start;
+        while at < list.end {
+            let Some(Step { field, .. }) = self.pieces.step(at, level) else {
+                break;
+            };
+            let group = self.pieces.find(&(at..list.end), level, key(&field));
+            at = group.end.max(at + 1);
+            let mut own = self.pieces.list.get(group.clone()).into_iter().flatten();
+            if own.all(|piece| piece.written) {
+                continue;
+            }
+            if !self.pieces.is_leaf(&group, level) {
+                self.inside(&field, |splice| splice.remaining(group, level + 1))?;
+                continue;
+            }
+            for piece in group {
+                self.write(&field, piece)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, field: &Field, at: usize) -> Walk {
+        let Some(piece) = self.pieces.list.get_mut(at) else {
+            return Ok(());
+        };
+        piece.written = true;
+        let text = piece.text.clone();
+        let Some(text) = text.and_then(|text| self.pieces.text.get(text)) else {
+            return Ok(());
+        };
+        let written = self.walk.text(field, text);
+        written.map_err(|fault| Spliced::Value(fault.on_wire()))
+    }
+
+    /// The content of a value; of a number nothing.
+    fn value(&self, number: u32, wire: WireType, rest: &mut &'a [u8]) -> Result<&'a [u8], Box<Fault>> {
+        let before = *rest;
+        match wire {
+            WireType::StartGroup => self.read(before, wire::group(rest, number, DEPTH)),
+            _ => self.read(before, wire::value(rest, wire)).map(wire::Raw::bytes),
+        }
+    }
+
+    fn read<T>(&self, rest: &[u8], result: Result<T, WireError>) -> Result<T, Box<Fault>> {
+        let offset = rest.as_ptr().addr().wrapping_sub(self.base.as_ptr().addr());
+        result.map_err(|error| Fault::new(unreadable(error), offset.min(self.base.len())))
+    }
+}
