@@ -69,7 +69,7 @@ mod write;
 pub use codec::{Codec, CodecError, JsonOptions, Place};
 pub use error::Error;
 pub use finding::{Finding, Severity};
-pub use http::{Allow, Binding, BodyRule, Captures, Found, Routes, Variable};
+pub use http::{Allow, Binding, BodyRule, Captures, Considered, Found, Routes, Variable, Verdict};
 pub use schema::{
     Builtin, FieldPath, FieldPathError, File, Idempotency, LoadLimits, MessageType, Method, Schema, SchemaBuilder,
     Service, Shape, Symbol, SymbolKind, Syntax,

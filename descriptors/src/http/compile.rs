@@ -40,7 +40,9 @@ pub(crate) fn compile(tables: &Tables, findings: &mut Findings) -> Routes {
         }
     }
     let Compiler { bindings, findings, .. } = compiler;
-    Routes::build(bindings, |first, second| report_twice(tables, findings, first, second))
+    let routes = Routes::build(bindings, |first, second| report_twice(tables, findings, first, second));
+    report_overlaps(tables, findings, &routes);
+    routes
 }
 
 struct Compiler<'t> {
@@ -277,6 +279,69 @@ fn report_twice(tables: &Tables, findings: &mut Findings, first: &Binding, secon
         let what = || taken() + ", which gets the requests";
         let mend = "the services have different hosts (`google.api.default_host`): serve them apart, or change one";
         report(tables, findings, Severity::Warning, other, what, mend);
+    }
+}
+
+/// Templates that match the same paths: worth a warning if neither is the narrower one.
+fn report_overlaps(tables: &Tables, findings: &mut Findings, routes: &Routes) {
+    let method = |binding: &Binding| tables.methods.get(binding.method as usize);
+    let overlaps = routes.overlaps(|one, other| match (method(one), method(other)) {
+        (Some(left), Some(right)) => one.method != other.method && host(tables, left) == host(tables, right),
+        _ => false,
+    });
+    let told = |binding: &Binding| {
+        let name = method(binding).map_or("", |method| tables.text(method.name));
+        format!(
+            "\"{} {}\" of \"{}\"",
+            Shown(&binding.http_method),
+            Shown(&binding.template),
+            Shown(name)
+        )
+    };
+    let mut tell = |severity, own: u32, what: &dyn Fn(&Binding) -> Option<String>, mend: &str| {
+        let own = routes.binding(own);
+        if let Some((method, what)) = own.and_then(|own| Some((method(own)?, what(own)?))) {
+            report(tables, findings, severity, method, || what, mend);
+        }
+    };
+    for (first, second) in &overlaps.crossing {
+        let what = |own: &Binding| {
+            let first = routes.binding(*first)?;
+            Some(format!(
+                "its binding \"{} {}\" and {} match the same paths, and neither is the narrower one",
+                Shown(&own.http_method),
+                Shown(&own.template),
+                told(first)
+            ))
+        };
+        tell(
+            Severity::Warning,
+            *second,
+            &what,
+            "the one with a literal where they first differ gets the requests",
+        );
+    }
+    for (wider, (narrower, others)) in &overlaps.wider {
+        let what = |own: &Binding| {
+            let narrower = told(routes.binding(*narrower)?);
+            let others = match others {
+                0 => String::new(),
+                1 => " and one other".to_owned(),
+                others => format!(" and {others} others"),
+            };
+            Some(format!(
+                "some paths of its binding \"{} {}\" go to {narrower}{others}",
+                Shown(&own.http_method),
+                Shown(&own.template)
+            ))
+        };
+        tell(Severity::Note, *wider, &what, "");
+    }
+    if overlaps.cut_short {
+        findings.add(Severity::Note, Position::default(), || Report {
+            what: "there are too many HTTP templates to look at each pair of them for overlaps".to_owned(),
+            ..Report::default()
+        });
     }
 }
 

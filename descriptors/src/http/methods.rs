@@ -5,7 +5,7 @@ use std::fmt;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::rule::ANY;
+use super::{Binding, rule::ANY};
 
 /// The number of an HTTP method.
 pub(super) type MethodId = u32;
@@ -64,6 +64,15 @@ impl Methods {
     pub(super) fn alternatives(wanted: MethodId) -> [MethodId; 3] {
         let second = if wanted == HEAD { GET } else { wanted };
         [wanted, second, ANY_METHOD]
+    }
+
+    /// The number of the method that a binding asks for.
+    pub(super) fn id_of(&self, binding: &Binding) -> MethodId {
+        self.ids.get(binding.http_method()).copied().unwrap_or(OTHER)
+    }
+
+    pub(super) fn name(&self, id: MethodId) -> Option<&str> {
+        self.names.get(id as usize).map(Box::as_ref)
     }
 
     pub(super) fn allow(&self, ids: impl IntoIterator<Item = MethodId>) -> Allow {

@@ -12,11 +12,13 @@ mod compile;
 mod find;
 mod literal;
 mod methods;
+mod overlap;
 mod routes;
 mod rule;
 mod template;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use binding::{Binding, BodyRule, Variable};
 pub use captures::Captures;
@@ -24,3 +26,4 @@ pub(crate) use compile::compile;
 pub use find::Found;
 pub use methods::Allow;
 pub use routes::Routes;
+pub use trace::{Considered, Verdict};

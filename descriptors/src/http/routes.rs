@@ -183,6 +183,14 @@ impl Trie {
         Some(found.to)
     }
 
+    /// All edges by literals: from which node to which, sorted.
+    pub(super) fn literals(&self) -> Vec<(u32, u32)> {
+        let literals = self.edges.iter().filter(|edge| edge.kind == Kind::Literal);
+        let mut found: Vec<_> = literals.map(|edge| (edge.from, edge.to)).collect();
+        found.sort_unstable();
+        found
+    }
+
     /// Sorts what ends where. Of two that end alike the first counts, and `twice` is told of both.
     fn seal(&mut self, mut twice: impl FnMut(u32, u32)) {
         self.ends.sort_unstable();

@@ -199,19 +199,127 @@ fn paths_are_matched_as_they_came() {
 
 #[test]
 fn a_walk_is_bounded_by_the_trie() {
-    // Two ways at each of twelve segments, and no template that matches: each node is entered once.
-    let templates: Vec<_> = (0..4096u32)
+    // Two ways at each of ten segments, and no template that matches: each node is entered once.
+    let templates: Vec<_> = (0..1024u32)
         .map(|number| {
             let part = |bit: u32| if number >> bit & 1 == 1 { "/a" } else { "/*" };
-            format!("GET {}/end", (0..12).map(part).collect::<String>())
+            format!("GET {}/end", (0..10).map(part).collect::<String>())
         })
         .collect();
     let schema = schema(&templates.iter().map(String::as_str).collect::<Vec<_>>());
-    let path = format!("GET {}/other", "/a".repeat(12));
+    let path = format!("GET {}/other", "/a".repeat(10));
     for _ in 0..100 {
         assert_eq!(find(&schema, &path), "404");
     }
     assert_eq!(find(&schema, &format!("GET {}", "/a".repeat(100_000))), "404");
-    let wanted = format!("GET {}/end", "/a".repeat(12));
+    let wanted = format!("GET {}/end", "/a".repeat(10));
     assert_eq!(find(&schema, &wanted), wanted);
+}
+
+#[test]
+fn a_trace_tells_who_lost_and_why() {
+    let schema = schema(&[
+        "GET /v1/books/{a}",
+        "DELETE /v1/books/{a}",
+        "GET /{a=**}",
+        "POST /v1/books/{a}:sell",
+        "GET /v1/shelves/{a}",
+        "GET /v1/books/{a}/{b}",
+        "GET /other/{a}",
+    ]);
+    let told = |method, path| {
+        let trace = schema.routes().trace(method, path).into_iter();
+        let told: Vec<_> = trace
+            .map(|found| {
+                format!(
+                    "{} {} {}",
+                    found.binding.http_method(),
+                    found.binding.template(),
+                    found.verdict
+                )
+            })
+            .collect();
+        told
+    };
+    assert_eq!(
+        told("GET", "/v1/books/b%6Fok"),
+        [
+            "GET /v1/books/{a} takes the request",
+            "GET /{a=**} matches too, but is less specific at segment 1",
+            "DELETE /v1/books/{a} is for another HTTP method",
+            "POST /v1/books/{a}:sell has the verb `:sell`",
+            "GET /v1/books/{a}/{b} has 4 segments",
+            "GET /v1/shelves/{a} has `shelves` as segment 2",
+        ]
+    );
+    assert_eq!(told("HEAD", "/v1/books/1")[0], "GET /v1/books/{a} takes the request");
+    assert_eq!(
+        told("POST", "/v1/books/1:buy")[..2],
+        ["GET /v1/books/{a} has no verb", "DELETE /v1/books/{a} has no verb"]
+    );
+    assert!(told("GET", "/v1//1").iter().all(|line| !line.contains("takes")));
+}
+
+#[test]
+fn a_look_up_allocates_nothing() {
+    let schema = schema(&[
+        "GET /v1/{a=shelves/*}/books/{b}:sell",
+        "GET /{c=**}",
+        "GET /v1/b%20c/{d}",
+    ]);
+    let mut captures = Captures::default();
+    let mut all = || {
+        for path in [
+            "/v1/shelves/1/books/2:sell",
+            "/v1/shelves/1/books/2",
+            "/v1/%62%20c/d",
+            "/v1//",
+        ] {
+            let found = schema.routes().find("GET", path, &mut captures);
+            assert!(!matches!(found, Found::OtherMethods(_)));
+        }
+    };
+    all();
+    assert_eq!(allocation_counter::measure(all).count_total, 0);
+}
+
+#[test]
+fn overlaps_are_told() {
+    let told = |bindings: &[&str]| {
+        let schema = schema(bindings);
+        let findings = schema
+            .findings()
+            .iter()
+            .filter(|finding| finding.symbol.starts_with("S.M"));
+        let told: Vec<_> = findings
+            .map(|finding| format!("{}: {}", finding.severity, finding.what))
+            .collect();
+        told
+    };
+    for apart in [
+        &["GET /v1/a/{a}", "GET /v1/b/{a}"][..],
+        &["GET /v1/a/{a}", "POST /v1/{a}/b"],
+        &["GET /v1/a/{a}:x", "GET /v1/{a}/b"],
+        &["GET /v1/a", "GET /v1/a/{a}"],
+        &["GET /v1/a/{a}", "GET /v1/{a}/b/c"],
+    ] {
+        assert_eq!(told(apart), [""; 0], "{apart:?}");
+    }
+    assert_eq!(
+        told(&["GET /v1/a", "GET /v1/b", "GET /v1/{a}", "GET /{a=**}"]),
+        [
+            "note: some paths of its binding \"GET /v1/{a}\" go to \"GET /v1/a\" of \"S.M0\" and one other",
+            "note: some paths of its binding \"GET /{a=**}\" go to \"GET /v1/a\" of \"S.M0\" and 2 others",
+        ]
+    );
+    assert_eq!(
+        told(&["* /v1/a/{a}:x", "GET /v1/{a=**}:x"]),
+        ["note: some paths of its binding \"GET /v1/{a=**}:x\" go to \"* /v1/a/{a}:x\" of \"S.M0\""]
+    );
+    assert_eq!(
+        told(&["GET /v1/{a}/b", "GET /v1/a/**"]),
+        [
+            "warning: its binding \"GET /v1/a/**\" and \"GET /v1/{a}/b\" of \"S.M0\" match the same paths, and neither is the narrower one"
+        ]
+    );
 }
