@@ -67,6 +67,10 @@ impl Fault {
         self
     }
 
+    pub(super) fn what(&self) -> &str {
+        &self.what
+    }
+
     pub(super) fn offset(&self) -> usize {
         match self.place {
             Place::Wire { offset } | Place::Text { offset, .. } => offset,

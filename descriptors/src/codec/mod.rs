@@ -1,8 +1,9 @@
-//! Wire bytes to JSON and back, straight along the tables: no tree of values in between.
+//! Wire bytes to JSON or the text format and back, straight along the tables: no tree of values in between.
 //!
 //! ```text
 //! wire -> to_json (straight, else indexed) -> print -> JSON
 //! JSON -> to_wire (reader -> members, scalars, well-known types -> writer) -> wire
+//! text -> text/read -> normal -> wire;  wire -> normal -> text/print -> text
 //! ```
 //!
 //! Source: ProtoJSON, <https://protobuf.dev/programming-guides/json/>, and protobuf's conformance suite where that is
@@ -19,6 +20,7 @@ mod pieces;
 mod print;
 mod scratch;
 mod swar;
+mod text;
 mod time;
 mod to_json;
 mod to_wire;
@@ -28,11 +30,11 @@ use std::fmt;
 
 use self::{
     error::Fault,
-    normal::Normal,
     page::Page,
     scratch::Scratch,
+    text::{FromText, Print},
     to_json::{DEPTH, ToJson},
-    to_wire::{FromJson, Writer},
+    to_wire::FromJson,
 };
 use crate::MessageType;
 
@@ -44,7 +46,7 @@ pub(crate) use page::PADDING;
 /// Offsets into a message are kept in 32 bits; the output may be several times as long.
 const LONGEST: usize = 256 << 20;
 
-/// Converts messages between wire bytes and JSON.
+/// Converts messages between wire bytes and JSON, or the text format.
 ///
 /// It owns the buffers that a conversion needs, and appends to one that the caller owns. So a codec that is kept
 /// allocates nothing once its buffers have grown. It serves messages of any schema, one after another.
@@ -65,8 +67,10 @@ const LONGEST: usize = 256 << 20;
 pub struct Codec {
     options: JsonOptions,
     scratch: Scratch,
-    /// JSON while it grows.
+    /// JSON or text while it grows.
     page: Page,
+    /// A message on its way from text, or to it.
+    wire: Vec<u8>,
     unknown: u64,
 }
 
@@ -84,7 +88,7 @@ impl Codec {
         &self.options
     }
 
-    /// How many fields the last [`Codec::wire_to_json`] left out because they are unknown: JSON has no form for them.
+    /// How many fields the last [`Codec::wire_to_json`] or [`Codec::wire_to_textproto`] left out because they are unknown.
     pub fn unknown_fields(&self) -> u64 {
         self.unknown
     }
@@ -143,22 +147,8 @@ impl Codec {
     pub fn normalize(&mut self, message: &MessageType, wire: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
         let start = out.len();
         let result = check_length(wire).and_then(|()| {
-            self.scratch.keys.clear();
-            self.scratch.occurrences.clear();
-            self.scratch.gaps.clear();
-            let walk = ToJson {
-                tables: &message.schema().0,
-                input: wire,
-                most: usize::MAX,
-                out: &mut self.page,
-                scratch: &mut self.scratch,
-                options: &self.options,
-                depth: DEPTH,
-                unknown: 0,
-                keeps_unknown: true,
-            };
-            let writer = Writer::new(out);
-            Normal { walk, writer }.run(index(message))
+            let tables = &message.schema().0;
+            normal::normalize(tables, index(message), wire, DEPTH, &mut self.scratch, out)
         });
         result.map_err(|fault| {
             out.truncate(start);
@@ -176,6 +166,49 @@ impl Codec {
         result.map_err(|fault| {
             wire.truncate(start);
             fault.in_text(json)
+        })
+    }
+
+    /// Appends a message in the text format to `text`, one field a line. After an error `text` is as it was.
+    ///
+    /// Source: <https://protobuf.dev/reference/protobuf/textformat-spec/>.
+    pub fn wire_to_textproto(
+        &mut self,
+        message: &MessageType,
+        wire: &[u8],
+        text: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let mut canonical = std::mem::take(&mut self.wire);
+        canonical.clear();
+        let result = self.normalize(message, wire, &mut canonical).and_then(|()| {
+            let tables = &message.schema().0;
+            let mut print = Print::new(tables, &mut self.page, &mut self.scratch, &self.options);
+            let result = print.message(index(message), &canonical);
+            self.unknown = print.unknown;
+            result.map_err(Fault::on_wire)
+        });
+        self.wire = canonical;
+        result.map(|()| text.extend_from_slice(self.page.text()))
+    }
+
+    /// Appends the wire form of a message in the text format to `wire`, in canonical order. After an error `wire` is as it
+    /// was.
+    pub fn textproto_to_wire(
+        &mut self,
+        message: &MessageType,
+        text: &[u8],
+        wire: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let start = wire.len();
+        self.wire.clear();
+        let (tables, index) = (&message.schema().0, index(message));
+        let result = check_length(text).and_then(|()| {
+            FromText::new(tables, text, &mut self.wire, &mut self.scratch, &self.options).run(index)?;
+            normal::normalize(tables, index, &self.wire, DEPTH, &mut self.scratch, wire)
+        });
+        result.map_err(|fault| {
+            wire.truncate(start);
+            fault.in_text(text)
         })
     }
 }

@@ -4,23 +4,55 @@
 //! not as the schema says, varints as short as they can be; then the unknown fields, as they came.
 
 use super::{
+    JsonOptions,
     error::{Fault, Step, Stop},
-    scratch::Occurrence,
+    page::Page,
+    scratch::{Occurrence, Scratch},
     to_json::{Body, Entry, ToJson, Walk, field_step},
     to_wire::Writer,
     wire::Raw,
 };
-use crate::table::{Field, Kind, Shape, WireType};
+use crate::{
+    schema::tables::Tables,
+    table::{Field, Kind, Shape, WireType},
+};
+
+/// Appends the message in canonical form. What it leaves in `out` after an error means nothing. It may go `depth` deep.
+pub(super) fn normalize(
+    tables: &Tables,
+    message: u32,
+    wire: &[u8],
+    depth: u32,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<(), Box<Fault>> {
+    scratch.keys.clear();
+    scratch.occurrences.clear();
+    scratch.gaps.clear();
+    let walk = ToJson {
+        tables,
+        input: wire,
+        most: usize::MAX,
+        out: &mut Page::default(),
+        scratch,
+        options: &JsonOptions::default(),
+        depth,
+        unknown: 0,
+        keeps_unknown: true,
+    };
+    let writer = Writer::new(out);
+    Normal { walk, writer }.run(message)
+}
 
 /// One conversion.
-pub(super) struct Normal<'a, 'o> {
+struct Normal<'a, 'o> {
     /// Finds the fields; what it would write is not asked for.
-    pub(super) walk: ToJson<'a, 'o>,
-    pub(super) writer: Writer<'o>,
+    walk: ToJson<'a, 'o>,
+    writer: Writer<'o>,
 }
 
 impl<'a> Normal<'a, '_> {
-    pub(super) fn run(mut self, message: u32) -> Result<(), Box<Fault>> {
+    fn run(mut self, message: u32) -> Result<(), Box<Fault>> {
         match self.message(message, Body::One(self.walk.input)) {
             Ok(()) => {
                 self.writer.close(self.walk.scratch);

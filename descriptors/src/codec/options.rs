@@ -1,6 +1,7 @@
-//! How JSON is written and read.
+//! How JSON and the text format are written and read.
 
-/// Settings of ProtoJSON. The defaults are its own.
+/// Settings of ProtoJSON, whose defaults they have. For the text format those count that it has a use for: defaults,
+/// enums by number, what is unknown, masking, the limit.
 #[allow(clippy::struct_excessive_bools)] // Each is a setting of its own, named by the specification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,6 +18,9 @@ pub struct JsonOptions {
     pub ignore_unknown: bool,
     /// Write `"[REDACTED]"` for fields with the option `debug_redact`: for logs and captures.
     pub redact: bool,
+    /// Write unknown fields by number. JSON has no form for them; the text format has one, for people: no reader takes it
+    /// back.
+    pub print_unknown: bool,
     /// Write one member a line, indented by two blanks a level.
     pub pretty: bool,
     /// How many bytes are written at most. Default: 64 MiB. A few bytes of wire can stand for many of JSON.
@@ -32,6 +36,7 @@ impl Default for JsonOptions {
             integers_as_numbers: false,
             ignore_unknown: false,
             redact: false,
+            print_unknown: false,
             pretty: false,
             limit: 64 << 20,
         }

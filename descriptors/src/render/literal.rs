@@ -274,7 +274,7 @@ fn float(number: f64, shortest: std::fmt::Arguments<'_>) -> String {
 }
 
 /// A string literal. Bytes that are no text, or would steer a terminal, are escaped.
-pub(super) fn quote(bytes: &[u8]) -> String {
+pub(crate) fn quote(bytes: &[u8]) -> String {
     let mut quoted = String::with_capacity(bytes.len() + 2);
     quoted.push('"');
     for chunk in bytes.utf8_chunks() {

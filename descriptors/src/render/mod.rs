@@ -23,6 +23,7 @@ mod tests;
 
 use std::collections::HashMap;
 
+pub(crate) use self::literal::quote;
 use self::{definitions::Definitions, printer::Printer};
 use crate::{File, Schema, Symbol, SymbolKind, raw};
 pub(crate) use field::unescape;

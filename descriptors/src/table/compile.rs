@@ -1,6 +1,6 @@
 //! From the descriptor of one message to its table.
 
-use super::{Field, Kind, Known, MessageTable, NO_ONEOF, Shape, features::edition, locate, names::NamesBuilder};
+use super::{Field, Kind, Known, MessageTable, NO_ONEOF, Names, Shape, features::edition, locate, names::NamesBuilder};
 use crate::{
     codec::PADDING,
     features::{self, FeatureSet, Presence, tag},
@@ -17,11 +17,16 @@ pub(super) fn message(tables: &Tables, message: u32) -> MessageTable {
     let Some(record) = tables.messages.get(message as usize) else {
         return MessageTable::default();
     };
-    let mut drafts = own_fields(tables, record, message);
+    let bytes = tables.bytes(record.file);
+    let file = raw::File::parse_message(bytes.get(record.body.range()).unwrap_or_default());
+    let mut drafts = own_fields(tables, record, &file, message);
     extensions(tables, tables.text(record.name), &mut drafts);
     drafts.sort_by_key(|draft| draft.field.number);
     drafts.dedup_by_key(|draft| draft.field.number);
-    build(tables.text(record.name), drafts)
+    MessageTable {
+        reserved: reserved(&file),
+        ..build(tables.text(record.name), drafts)
+    }
 }
 
 /// A field and its names.
@@ -41,16 +46,24 @@ struct Place<'t> {
     in_map: bool,
 }
 
-fn own_fields(tables: &Tables, record: &MessageRecord, own: u32) -> Vec<Draft> {
-    let bytes = tables.bytes(record.file);
-    let file = raw::File::parse_message(bytes.get(record.body.range()).unwrap_or_default());
+/// The names that the first message of `file` reserves.
+fn reserved(file: &raw::File<'_>) -> Option<Box<Names>> {
+    let names = raw::at(&file.reserved_names, &file.messages.first()?.reserved_names);
+    let mut builder = NamesBuilder::default();
+    for (place, name) in names.iter().enumerate() {
+        builder.add(name, place);
+    }
+    (!names.is_empty()).then(|| Box::new(builder.build()))
+}
+
+fn own_fields(tables: &Tables, record: &MessageRecord, file: &raw::File<'_>, own: u32) -> Vec<Draft> {
     let Some(message) = file.messages.first() else {
         return Vec::new();
     };
     let place = Place {
         tables,
         file: record.file,
-        bytes,
+        bytes: tables.bytes(record.file),
         features: tables.features_around(record.file, own),
         is_extension: false,
         in_map: message.is_map_entry(),
@@ -252,11 +265,16 @@ fn build(full_name: &str, mut drafts: Vec<Draft>) -> MessageTable {
     for (place, name) in by_json.chain(drafts.iter().map(|draft| &draft.proto).enumerate()) {
         names.add(name, place);
     }
+    let names = names.build();
+    let shadowed = (0u32..).zip(&drafts);
+    let shadowed = shadowed.filter(|(place, draft)| names.find(draft.proto.as_bytes()) != Some(*place as usize));
     let fields: Box<[Field]> = drafts.iter().map(|draft| draft.field).collect();
     MessageTable {
         known: Known::of(full_name, &fields),
         dense: dense(&fields),
-        names: names.build(),
+        shadowed: shadowed.map(|(place, _)| place).collect(),
+        reserved: None,
+        names,
         oneofs: fields
             .iter()
             .filter(|field| field.oneof != NO_ONEOF)

@@ -74,6 +74,13 @@ impl EnumTable {
         self.text.as_bytes().get(piece.range())
     }
 
+    /// The name of a number.
+    pub(crate) fn name(&self, number: i32) -> Option<&str> {
+        let (_, piece) = self.value(number)?;
+        let range = piece.range();
+        self.text.get(range.start + 1..range.end - 1)
+    }
+
     pub(crate) fn has(&self, number: i32) -> bool {
         self.value(number).is_some()
     }

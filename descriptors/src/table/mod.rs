@@ -43,6 +43,10 @@ pub(crate) struct MessageTable {
     text: Box<str>,
     /// How many oneofs there are, those aside that stand for `optional`.
     pub(crate) oneofs: u16,
+    /// Places of fields whose proto name is the JSON name of another.
+    shadowed: Box<[u32]>,
+    /// Names that no field may have, if there are any.
+    reserved: Option<Box<Names>>,
 }
 
 /// Everything that a codec has to know of a field.
@@ -201,6 +205,23 @@ impl MessageTable {
     /// The place of the field that JSON or its file calls `name`.
     pub(crate) fn named(&self, name: &[u8]) -> Option<usize> {
         self.names.find(name)
+    }
+
+    /// The place of the field that its file calls `name`.
+    pub(crate) fn declared(&self, name: &str) -> Option<usize> {
+        let has = |place: &usize| {
+            let field = self.fields.get(*place);
+            field.is_some_and(|field| self.proto_name(field) == name)
+        };
+        let found = self.names.find(name.as_bytes())?;
+        let mut shadowed = self.shadowed.iter().map(|place| *place as usize);
+        Some(found).filter(has).or_else(|| shadowed.find(has))
+    }
+
+    /// Whether no field may have that name, since one had it once.
+    pub(crate) fn is_reserved(&self, name: &str) -> bool {
+        let reserved = self.reserved.as_ref();
+        reserved.is_some_and(|names| names.find(name.as_bytes()).is_some())
     }
 }
 

@@ -10,6 +10,7 @@ mod options;
 mod paths;
 mod pieces;
 mod random;
+mod text;
 mod wire_to_json;
 
 use std::sync::LazyLock;

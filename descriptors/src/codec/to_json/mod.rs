@@ -32,6 +32,7 @@ pub(super) const DEPTH: u32 = 100;
 
 pub(super) use any::type_name;
 pub(super) use map::Entry;
+pub(super) use straight::fits;
 
 pub(super) type Walk<T = ()> = Result<T, Stop>;
 

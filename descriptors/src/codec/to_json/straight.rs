@@ -297,7 +297,7 @@ impl<'a> ToJson<'a, '_> {
 
 /// Whether a value of this wire type is one of the field; any other is an unknown field.
 #[inline]
-pub(super) fn fits(field: &Field, wire: WireType) -> bool {
+pub(in crate::codec) fn fits(field: &Field, wire: WireType) -> bool {
     wire == field.wire || wire == WireType::Bytes && field.shape == Shape::Repeated && field.kind.is_packable()
 }
 

@@ -22,12 +22,12 @@ impl Raw<'_> {
     }
 
     #[inline]
-    pub(super) fn int64(self) -> i64 {
+    pub(in crate::codec) fn int64(self) -> i64 {
         self.bits().cast_signed()
     }
 
     #[inline]
-    pub(super) fn sint32(self) -> i32 {
+    pub(in crate::codec) fn sint32(self) -> i32 {
         unzigzag(u64::from(self.uint32())) as i32
     }
 }

@@ -11,11 +11,11 @@ mod scalar;
 mod text;
 mod writer;
 
-pub(super) use self::writer::Writer;
 use self::{
     reader::Reader,
     writer::{Mark, Part},
 };
+pub(super) use self::{scalar::due, writer::Writer};
 use super::{
     JsonOptions,
     error::{self, Fault},

@@ -7,7 +7,7 @@ use base64::{
 };
 
 use super::{Field, FromJson, Kind, Walk, Written, number, reader::Text};
-use crate::codec::{error::shown, wire::zigzag};
+use crate::codec::error::shown;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -132,20 +132,7 @@ impl<'a> FromJson<'a, '_> {
     #[inline]
     pub(super) fn writer_whole(&mut self, kind: Kind, number: Option<i128>) -> Option<Written> {
         let number = number?;
-        let out = &mut self.writer;
-        match kind {
-            Kind::Int32 => out.varint(i64::from(i32::try_from(number).ok()?).cast_unsigned()),
-            Kind::Int64 => out.varint(i64::try_from(number).ok()?.cast_unsigned()),
-            Kind::Uint32 => out.varint(u64::from(u32::try_from(number).ok()?)),
-            Kind::Uint64 => out.varint(u64::try_from(number).ok()?),
-            Kind::Sint32 => out.varint(zigzag(i64::from(i32::try_from(number).ok()?))),
-            Kind::Sint64 => out.varint(zigzag(i64::try_from(number).ok()?)),
-            Kind::Fixed32 => out.out.extend_from_slice(&u32::try_from(number).ok()?.to_le_bytes()),
-            Kind::Sfixed32 => out.out.extend_from_slice(&i32::try_from(number).ok()?.to_le_bytes()),
-            Kind::Fixed64 => out.out.extend_from_slice(&u64::try_from(number).ok()?.to_le_bytes()),
-            Kind::Sfixed64 => out.out.extend_from_slice(&i64::try_from(number).ok()?.to_le_bytes()),
-            _ => return None,
-        }
+        self.writer.whole(kind, number)?;
         Some(if number == 0 { Written::Zero } else { Written::Something })
     }
 
@@ -194,7 +181,7 @@ impl<'a> FromJson<'a, '_> {
 }
 
 /// What a scalar of that kind is called.
-pub(super) fn due(kind: Kind) -> &'static str {
+pub(in crate::codec) fn due(kind: Kind) -> &'static str {
     match kind {
         Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a signed 32-bit integer",
         Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "a signed 64-bit integer",

@@ -6,8 +6,9 @@
 
 use super::super::{
     scratch::{Gap, Scratch},
-    wire::{put_varint, varint_length},
+    wire::{put_varint, varint_length, zigzag},
 };
+use crate::table::Kind;
 
 /// A part that was begun.
 pub(in crate::codec) struct Part {
@@ -91,6 +92,27 @@ impl<'o> Writer<'o> {
     pub(in crate::codec) fn bytes(&mut self, bytes: &[u8]) {
         put_varint(self.out, bytes.len() as u64);
         self.out.extend_from_slice(bytes);
+    }
+
+    /// A whole number as a field of that kind has it. `None`: it is out of range.
+    #[inline]
+    pub(in crate::codec) fn whole(&mut self, kind: Kind, number: i128) -> Option<()> {
+        match kind {
+            Kind::Int32 | Kind::OpenEnum | Kind::ClosedEnum | Kind::Null => {
+                self.varint(i64::from(i32::try_from(number).ok()?).cast_unsigned());
+            }
+            Kind::Int64 => self.varint(i64::try_from(number).ok()?.cast_unsigned()),
+            Kind::Uint32 => self.varint(u64::from(u32::try_from(number).ok()?)),
+            Kind::Uint64 => self.varint(u64::try_from(number).ok()?),
+            Kind::Sint32 => self.varint(zigzag(i64::from(i32::try_from(number).ok()?))),
+            Kind::Sint64 => self.varint(zigzag(i64::try_from(number).ok()?)),
+            Kind::Fixed32 => self.out.extend_from_slice(&u32::try_from(number).ok()?.to_le_bytes()),
+            Kind::Sfixed32 => self.out.extend_from_slice(&i32::try_from(number).ok()?.to_le_bytes()),
+            Kind::Fixed64 => self.out.extend_from_slice(&u64::try_from(number).ok()?.to_le_bytes()),
+            Kind::Sfixed64 => self.out.extend_from_slice(&i64::try_from(number).ok()?.to_le_bytes()),
+            _ => return None,
+        }
+        Some(())
     }
 
     /// Puts every long length in its place.

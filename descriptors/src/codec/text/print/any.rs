@@ -1,0 +1,53 @@
+//! `google.protobuf.Any`: `[type.googleapis.com/pkg.Message] { .. }`.
+
+use super::{
+    super::{
+        super::{normal, to_json::type_name},
+        read::is_url,
+    },
+    Print, Walk, wire,
+};
+
+const TYPE_URL: u32 = 1 << 3 | 2;
+const VALUE: u32 = 2 << 3 | 2;
+
+impl Print<'_, '_> {
+    /// An `Any` with its message taken apart. `false`: it is printed as what it is, a URL and bytes.
+    ///
+    /// That is so where the type is not loaded or the bytes are none of it, where the URL can't stand in brackets,
+    /// and beyond what is taken apart at most.
+    pub(super) fn any(&mut self, any: &[u8]) -> Walk<bool> {
+        let Some((url, value)) = parts(any) else {
+            return Ok(false);
+        };
+        let found = type_name(url.as_bytes()).and_then(|name| self.tables.message(name));
+        let (Some((index, _)), true) = (found, is_url(url)) else {
+            return Ok(false);
+        };
+        let Some(left) = self.left.checked_sub(value.len()) else {
+            return Ok(false);
+        };
+        self.left = left;
+        let mut payload = Vec::new();
+        if normal::normalize(self.tables, index, value, self.depth, self.scratch, &mut payload).is_err() {
+            return Ok(false);
+        }
+        self.block(&format!("[{url}]"), |print| print.message(index, &payload))?;
+        Ok(true)
+    }
+}
+
+/// The fields `type_url` and `value`, if there are no others.
+fn parts(any: &[u8]) -> Option<(&str, &[u8])> {
+    let mut rest = any;
+    let mut field = |tag: u32| {
+        let mut after = rest;
+        let found = wire::varint(&mut after).ok()? == u64::from(tag);
+        let bytes = wire::bytes(&mut after).ok().filter(|_| found)?;
+        rest = after;
+        Some(bytes)
+    };
+    let url = std::str::from_utf8(field(TYPE_URL)?).ok()?;
+    let value = field(VALUE).unwrap_or_default();
+    rest.is_empty().then_some((url, value))
+}
