@@ -24,6 +24,8 @@ struct Request {
     /// A `TestCategory`.
     #[prost(int32, tag = "5")]
     category: i32,
+    #[prost(bool, tag = "9")]
+    print_unknown: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -41,7 +43,7 @@ enum Payload {
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Response {
-    #[prost(oneof = "Answer", tags = "1, 6, 2, 3, 4, 5")]
+    #[prost(oneof = "Answer", tags = "1, 6, 2, 3, 4, 5, 8")]
     result: Option<Answer>,
 }
 
@@ -59,10 +61,13 @@ enum Answer {
     Json(Vec<u8>),
     #[prost(string, tag = "5")]
     Skipped(String),
+    #[prost(bytes, tag = "8")]
+    Text(Vec<u8>),
 }
 
 const PROTOBUF: i32 = 1;
 const JSON: i32 = 2;
+const TEXT: i32 = 4;
 const IGNORE_UNKNOWN: i32 = 3;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -100,40 +105,48 @@ fn read(input: &mut impl io::Read) -> Result<Option<Request>, Box<dyn Error>> {
 struct Testee {
     strict: Codec,
     lenient: Codec,
+    /// Prints unknown fields.
+    telling: Codec,
 }
 
 impl Testee {
     fn new() -> Self {
-        let mut options = JsonOptions::default();
-        options.ignore_unknown = true;
+        let mut lenient = JsonOptions::default();
+        lenient.ignore_unknown = true;
+        let mut telling = JsonOptions::default();
+        telling.print_unknown = true;
         Self {
             strict: Codec::default(),
-            lenient: Codec::new(options),
+            lenient: Codec::new(lenient),
+            telling: Codec::new(telling),
         }
     }
 
     fn answer(&mut self, message: &MessageType, request: Request) -> Answer {
-        let lenient = request.category == IGNORE_UNKNOWN;
-        let codec = if lenient { &mut self.lenient } else { &mut self.strict };
+        let codec = match request.category {
+            IGNORE_UNKNOWN => &mut self.lenient,
+            _ if request.print_unknown => &mut self.telling,
+            _ => &mut self.strict,
+        };
         let mut wire = Vec::new();
         let parsed: Result<(), CodecError> = match request.payload {
             Some(Payload::Protobuf(bytes)) => codec.normalize(message, &bytes, &mut wire),
             Some(Payload::Json(json)) => codec.json_to_wire(message, &json, &mut wire),
-            _ => return Answer::Skipped("no such input format".to_owned()),
+            Some(Payload::Text(text)) => codec.textproto_to_wire(message, &text, &mut wire),
+            Some(Payload::Jspb(_)) | None => return Answer::Skipped("no such input format".to_owned()),
         };
         if let Err(error) = parsed {
             return Answer::ParseError(error.to_string());
         }
-        match request.output {
-            PROTOBUF => Answer::Protobuf(wire),
-            JSON => {
-                let mut json = Vec::new();
-                match codec.wire_to_json(message, &wire, &mut json) {
-                    Ok(()) => Answer::Json(json),
-                    Err(error) => Answer::SerializeError(error.to_string()),
-                }
-            }
-            _ => Answer::Skipped("no such output format".to_owned()),
-        }
+        let mut out = Vec::new();
+        let written = match request.output {
+            PROTOBUF => return Answer::Protobuf(wire),
+            JSON => codec.wire_to_json(message, &wire, &mut out).map(|()| Answer::Json(out)),
+            TEXT => codec
+                .wire_to_textproto(message, &wire, &mut out)
+                .map(|()| Answer::Text(out)),
+            _ => return Answer::Skipped("no such output format".to_owned()),
+        };
+        written.unwrap_or_else(|error| Answer::SerializeError(error.to_string()))
     }
 }
