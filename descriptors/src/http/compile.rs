@@ -1,4 +1,8 @@
 //! From rules to bindings: everything that can be wrong with them becomes a finding.
+//!
+//! It is an error, unless the service names a host (`google.api.default_host`): then it is somebody's published API, which
+//! whoever loads it can't mend, and a warning. Of Google's own some hundred bindings are beyond http.proto, Firestore's
+//! `**` inside a template for one, and others are there twice.
 
 use super::{
     binding::{Binding, BodyRule, Variable},
@@ -249,7 +253,11 @@ impl Compiler<'_> {
     }
 
     fn error(&mut self, record: &MethodRecord, what: impl FnOnce() -> String, mend: &str) {
-        report(self.tables, self.findings, Severity::Error, record, what, mend);
+        if host(self.tables, record).is_empty() {
+            report(self.tables, self.findings, Severity::Error, record, what, mend);
+        } else {
+            self.warn(record, || what() + "; the binding is left out", mend);
+        }
     }
 
     fn warn(&mut self, record: &MethodRecord, what: impl FnOnce() -> String, mend: &str) {
@@ -257,7 +265,7 @@ impl Compiler<'_> {
     }
 }
 
-/// Two bindings for the same requests: an error, unless the services are made for different hosts.
+/// Two bindings for the same requests.
 fn report_twice(tables: &Tables, findings: &mut Findings, first: &Binding, second: &Binding) {
     let (Some(one), Some(other)) = (
         tables.methods.get(first.method as usize),
@@ -273,11 +281,11 @@ fn report_twice(tables: &Tables, findings: &mut Findings, first: &Binding, secon
             Shown(&second.template)
         )
     };
-    if host(tables, one) == host(tables, other) {
+    if host(tables, one).is_empty() && host(tables, other).is_empty() {
         report(tables, findings, Severity::Error, other, taken, "change one of the two");
     } else {
         let what = || taken() + ", which gets the requests";
-        let mend = "the services have different hosts (`google.api.default_host`): serve them apart, or change one";
+        let mend = "the services are made for hosts of their own (`google.api.default_host`): serve them apart";
         report(tables, findings, Severity::Warning, other, what, mend);
     }
 }

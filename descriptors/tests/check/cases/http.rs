@@ -65,12 +65,12 @@ fn custom(kind: &str, template: &str) -> Wire {
 }
 
 /// Two services, each made for a host.
-fn hosts(one: &str, other: &str) -> [Wire; 1] {
-    let on = |name: &str, host: &str| {
+fn hosts(one: &str, template: &str, other: &str) -> [Wire; 1] {
+    let on = |name: &str, host: &str, template: &str| {
         let options = Wire::default().text(1049, host);
-        service(name, &[ruled("Get", &get("/v1/{name}"))]).put(3, &options)
+        service(name, &[ruled("Get", &get(template))]).put(3, &options)
     };
-    around(&[on("A", one), on("B", other)])
+    around(&[on("A", one, template), on("B", other, "/v1/{name}")])
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -258,15 +258,20 @@ fn twice() -> Vec<Case> {
             "http binding for any method beside one",
             &two(&get("/v1"), &custom("*", "/v1")),
         ),
-        refused(
-            "http binding twice for one host",
-            "is the same as",
-            &hosts("a.example", "a.example"),
+        warned(
+            "http binding twice in a published API",
+            "which gets the requests",
+            &hosts("a.example", "/v1/{name}", "a.example"),
         ),
         warned(
-            "http binding twice for two hosts",
+            "http binding twice in two published APIs",
             "which gets the requests",
-            &hosts("a.example", "b.example"),
+            &hosts("a.example", "/v1/{name}", "b.example"),
+        ),
+        warned(
+            "http template outside the grammar in a published API",
+            "the binding is left out",
+            &hosts("a.example", "/v1/{name=**}/a", "b.example"),
         ),
     ]
 }
