@@ -69,7 +69,10 @@ mod write;
 pub use codec::{Codec, CodecError, JsonOptions, Place};
 pub use error::Error;
 pub use finding::{Finding, Severity};
-pub use http::{Allow, Binding, BodyRule, Captures, Considered, Found, Routes, Variable, Verdict};
+pub use http::{
+    Allow, BindError, BindErrorKind, BindOptions, BindRequest, Binder, Binding, BodyRule, Bound, Captures, Considered,
+    Found, Origin, RequestBody, Routes, UnknownParameters, Variable, Verdict,
+};
 pub use schema::{
     Builtin, FieldPath, FieldPathError, File, Idempotency, LoadLimits, MessageType, Method, Schema, SchemaBuilder,
     Service, Shape, Symbol, SymbolKind, Syntax,

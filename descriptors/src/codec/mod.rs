@@ -42,6 +42,7 @@ pub(crate) use error::shown;
 pub use error::{CodecError, Place};
 pub use options::JsonOptions;
 pub(crate) use page::PADDING;
+pub(crate) use pieces::{Clash, Pieces, Spliced, put_bytes, put_length, put_message};
 
 /// Offsets into a message are kept in 32 bits; the output may be several times as long.
 const LONGEST: usize = 256 << 20;

@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! options, YAML -> rule -> template -> compile (checks) -> binding -> routes (trie) -> find
+//! path, query, body -> bind -> wire bytes
 //! ```
 //!
 //! Source: the comment of `google/api/http.proto`. A raw path is split at `/`, matched, and only then decoded.
 
+mod bind;
 mod binding;
 mod captures;
 mod compile;
@@ -20,6 +22,9 @@ mod template;
 mod tests;
 mod trace;
 
+pub use bind::{
+    BindError, BindErrorKind, BindOptions, BindRequest, Binder, Bound, Origin, RequestBody, UnknownParameters,
+};
 pub use binding::{Binding, BodyRule, Variable};
 pub use captures::Captures;
 pub(crate) use compile::compile;

@@ -5,7 +5,7 @@ use std::{fmt, hash};
 use super::{MessageType, Schema, tables::Tables};
 use crate::{
     findings::Shown,
-    table::{Field, Known, MessageTable, Shape},
+    table::{Field, Known, Shape},
 };
 
 /// A path longer than messages may nest leads to nothing.
@@ -59,35 +59,70 @@ impl MessageType {
 
 /// Finds the fields of a path; `steps` is emptied first.
 pub(crate) fn resolve(tables: &Tables, root: u32, path: &str, steps: &mut Vec<Step>) -> Result<(), FieldPathError> {
+    find(tables, root, path, steps).map_err(|missing| missing.report(tables))
+}
+
+/// A part of a path that names no field.
+pub(crate) struct Missing<'p> {
+    part: &'p str,
+    why: Why,
+}
+
+enum Why {
+    /// The message of that index has no such field.
+    Unknown(u32),
+    /// What the field before it holds.
+    Inside(&'static str),
+    TooDeep,
+}
+
+/// [`resolve`] without a report, which takes a while to write.
+pub(crate) fn find<'p>(tables: &Tables, root: u32, path: &'p str, steps: &mut Vec<Step>) -> Result<(), Missing<'p>> {
     steps.clear();
     let mut rest = Some(path);
     let mut message = root;
     while let Some(path) = rest {
         let (part, after) = first_part(path);
+        let missing = |why| Missing { part, why };
         if let Some(Step { field, .. }) = steps.last() {
-            message = inside(field).map_err(|what| FieldPathError::new(part, what))?;
-        }
-        if steps.len() == DEEPEST {
-            return Err(too_deep(part));
+            message = inside(field).map_err(|what| missing(Why::Inside(what)))?;
         }
         let table = tables.table(message);
         let place = table.named(part.as_bytes());
-        let Some(field) = place.and_then(|place| table.fields.get(place)) else {
-            return Err(unknown(tables, message, table, part));
-        };
-        steps.push(Step { message, field: *field });
+        let found = place.and_then(|place| table.fields.get(place));
+        let field = *found.ok_or_else(|| missing(Why::Unknown(message)))?;
+        // What is inside a message is one level deeper.
+        if steps.len() + usize::from(field.kind.is_message()) >= DEEPEST {
+            return Err(missing(Why::TooDeep));
+        }
+        steps.push(Step { message, field });
         rest = after;
     }
-    // What is inside a message that stands last is one level deeper still.
-    match steps.last() {
-        Some(last) if steps.len() == DEEPEST && last.field.kind.is_message() => Err(too_deep(path)),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
-#[cold]
-fn too_deep(part: &str) -> FieldPathError {
-    FieldPathError::new(part, format!("stands more than {DEEPEST} levels deep"))
+impl Missing<'_> {
+    #[cold]
+    pub(crate) fn report(self, tables: &Tables) -> FieldPathError {
+        let mut nearest = None;
+        let what = match self.why {
+            Why::Inside(what) => what.to_owned(),
+            Why::TooDeep => format!("stands more than {DEEPEST} levels deep"),
+            Why::Unknown(message) => {
+                nearest = tables.table(message).names.nearest(self.part.as_bytes());
+                let record = tables.messages.get(message as usize);
+                match record.map_or("", |record| tables.text(record.name)) {
+                    "" => "is no field".to_owned(),
+                    name => format!("is no field of {name}"),
+                }
+            }
+        };
+        FieldPathError {
+            part: crate::findings::start_of(self.part),
+            what,
+            nearest: nearest.map(str::to_owned),
+        }
+    }
 }
 
 /// The first part and what follows its point. An extension's name has points of its own.
@@ -112,23 +147,6 @@ fn inside(field: &Field) -> Result<u32, &'static str> {
         Shape::Single if field.kind.is_message() => Ok(field.child),
         Shape::Single => Err("stands in a scalar, which has no fields"),
     }
-}
-
-#[cold]
-fn unknown(tables: &Tables, message: u32, table: &MessageTable, part: &str) -> FieldPathError {
-    let what = match name_of(tables, message) {
-        "" => "is no field".to_owned(),
-        name => format!("is no field of {name}"),
-    };
-    FieldPathError {
-        nearest: table.names.nearest(part.as_bytes()).map(str::to_owned),
-        ..FieldPathError::new(part, what)
-    }
-}
-
-fn name_of(tables: &Tables, message: u32) -> &str {
-    let record = tables.messages.get(message as usize);
-    record.map_or("", |record| tables.text(record.name))
 }
 
 impl FieldPath {
@@ -199,7 +217,7 @@ impl FieldPath {
         self.root
     }
 
-    fn leaf(&self) -> Option<&Field> {
+    pub(crate) fn leaf(&self) -> Option<&Field> {
         self.steps.last().map(|step| &step.field)
     }
 }
@@ -244,15 +262,6 @@ impl fmt::Display for FieldPath {
 }
 
 impl FieldPathError {
-    #[cold]
-    fn new(part: &str, what: impl Into<String>) -> Self {
-        Self {
-            part: crate::findings::start_of(part),
-            what: what.into(),
-            nearest: None,
-        }
-    }
-
     /// The part of the path that is wrong.
     pub fn part(&self) -> &str {
         &self.part

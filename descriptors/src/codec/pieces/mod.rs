@@ -6,10 +6,12 @@
 //! Source: <https://protobuf.dev/programming-guides/encoding/>, "Last One Wins".
 
 mod default;
+mod frame;
 mod splice;
 
 use self::default::Declared;
-pub(crate) use splice::{Pieces, Spliced};
+pub(crate) use frame::{put_bytes, put_length, put_message};
+pub(crate) use splice::{Clash, Pieces, Spliced};
 
 use super::{Codec, CodecError, check_length, error::Fault, index, to_wire::FromJson};
 use crate::{

@@ -23,8 +23,9 @@ use super::{
     Step,
 };
 use crate::{
-    MessageType,
+    FieldPath, MessageType,
     raw::WireError,
+    schema::tables::Tables,
     table::{Field, MessageTable, NO_ONEOF, Shape, WireType},
 };
 
@@ -41,6 +42,8 @@ struct Piece {
     steps: Range<usize>,
     /// Where its value stands. `None`: the field is only left out.
     text: Option<Range<usize>>,
+    /// How many pieces were added before it.
+    order: usize,
     written: bool,
 }
 
@@ -50,12 +53,31 @@ pub(crate) enum Spliced {
     /// The base is no message.
     Base(CodecError),
     /// The text of a piece is no value of its field.
-    Value(CodecError),
-    /// The base has another field of a oneof: its name.
-    Oneof(String),
+    Value(usize, CodecError),
+    /// The base has another field of a oneof: the piece, and the name of that field.
+    Oneof(usize, String),
+}
+
+/// Two pieces that contradict each other, by their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clash {
+    /// One names the field, or a field in it, that the other names.
+    Same(usize, usize),
+    /// They are of one oneof.
+    Oneof(usize, usize),
 }
 
 impl Pieces {
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.steps.clear();
+        self.text.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     pub(crate) fn push(&mut self, steps: &[Step], text: Option<&str>) {
         let text = text.map(|text| {
             self.text.push_str(text);
@@ -67,7 +89,61 @@ impl Pieces {
             // There is nothing to write.
             written: text.is_none(),
             text,
+            order: self.list.len(),
         });
+    }
+
+    /// Sorts the pieces, so that those with the same parents, and those of one oneof, stand side by side; finds the first
+    /// two that contradict each other.
+    pub(crate) fn sort(&mut self) -> Option<Clash> {
+        let steps = &self.steps;
+        let path = |piece: &Piece| steps.get(piece.steps.clone()).unwrap_or_default();
+        self.list.sort_unstable_by(|one, other| {
+            let keys = |piece| path(piece).iter().map(|step| key(&step.field));
+            keys(one).cmp(keys(other)).then(one.order.cmp(&other.order))
+        });
+        let pairs = self.list.iter().zip(self.list.iter().skip(1));
+        let mut clashes = pairs.filter_map(|(one, next)| {
+            let (first, second) = (one.order.min(next.order), one.order.max(next.order));
+            let differ = path(one)
+                .iter()
+                .zip(path(next))
+                .find(|(a, b)| a.field.number != b.field.number);
+            match differ {
+                Some((a, b)) if a.field.oneof == b.field.oneof && a.field.oneof != NO_ONEOF => {
+                    Some(Clash::Oneof(first, second))
+                }
+                Some(_) => None,
+                None => {
+                    let shape = path(one).last().map(|step| step.field.shape);
+                    let is_list = one.steps.len() == next.steps.len() && shape == Some(Shape::Repeated);
+                    (!is_list).then_some(Clash::Same(first, second))
+                }
+            }
+        });
+        clashes.next()
+    }
+
+    /// Whether there is a piece for this field of the outermost message, or for one in it.
+    pub(crate) fn has_field(&self, number: u32) -> bool {
+        let outermost = |piece: &Piece| self.steps.get(piece.steps.start);
+        let mut all = self.list.iter().filter_map(outermost);
+        all.any(|step| step.field.number == number)
+    }
+
+    /// The path and the text of each, in the order in which they were added.
+    pub(crate) fn in_order(&self, tables: &Tables) -> Vec<(String, String)> {
+        let mut list: Vec<_> = self.list.iter().collect();
+        list.sort_by_key(|piece| piece.order);
+        let described = |piece: &&Piece| {
+            let steps = self.steps.get(piece.steps.clone()).unwrap_or_default();
+            let text = piece.text.clone().and_then(|text| self.text.get(text));
+            (
+                FieldPath::new(tables, 0, steps).to_string(),
+                text.unwrap_or_default().to_owned(),
+            )
+        };
+        list.iter().map(described).collect()
     }
 
     /// The field that those in `list` have at this level of their paths.
@@ -104,8 +180,8 @@ fn key(field: &Field) -> (u16, u32) {
 impl Spliced {
     pub(super) fn into_error(self) -> CodecError {
         match self {
-            Self::Base(error) | Self::Value(error) => error,
-            Self::Oneof(name) => Fault::new(format!("\"{name}\" of the same oneof is set already"), 0).on_wire(),
+            Self::Base(error) | Self::Value(_, error) => error,
+            Self::Oneof(_, name) => Fault::new(format!("\"{name}\" of the same oneof is set already"), 0).on_wire(),
         }
     }
 }
@@ -203,7 +279,7 @@ impl<'a> Splice<'a, '_> {
             .step(behind, level)
             .filter(|step| step.field.oneof == field.oneof);
         match self.pieces.list.get(behind).filter(|_| behind < list.end).zip(other) {
-            Some(_) => Err(Spliced::Oneof(table.json_name(field).to_owned())),
+            Some((piece, _)) => Err(Spliced::Oneof(piece.order, table.json_name(field).to_owned())),
             None => Ok(()),
         }
     }
@@ -237,12 +313,12 @@ impl<'a> Splice<'a, '_> {
             return Ok(());
         };
         piece.written = true;
-        let text = piece.text.clone();
+        let (order, text) = (piece.order, piece.text.clone());
         let Some(text) = text.and_then(|text| self.pieces.text.get(text)) else {
             return Ok(());
         };
         let written = self.walk.text(field, text);
-        written.map_err(|fault| Spliced::Value(fault.on_wire()))
+        written.map_err(|fault| Spliced::Value(order, fault.on_wire()))
     }
 
     /// The content of a value; of a number nothing.

@@ -1,0 +1,81 @@
+//! What a body is, by its content type.
+
+use crate::{MessageType, Schema};
+
+/// The body of a request, as it is once its content coding is undone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RequestBody<'r> {
+    /// The `content-type`, if there is one.
+    pub content_type: Option<&'r str>,
+    /// All of it.
+    pub bytes: &'r [u8],
+}
+
+impl RequestBody<'_> {
+    /// Whether it may be read as JSON. Without a type, whether it is JSON shows when it is read.
+    pub(super) fn may_be_json(&self) -> bool {
+        match self.content_type.map(str::trim_ascii) {
+            None | Some("") => true,
+            // RFC 9110, section 8.3: a type without content says nothing.
+            Some(_) if self.bytes.is_empty() => true,
+            Some(content_type) => is_json(content_type),
+        }
+    }
+}
+
+/// `application/json`, or a type that is written in JSON (RFC 6839, section 3.1), whatever its parameters.
+pub(super) fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim_ascii();
+    let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..));
+    essence.eq_ignore_ascii_case("application/json")
+        || essence.contains('/') && suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
+}
+
+/// Whether this is the message that takes a body as it is. Source: `google/api/httpbody.proto`.
+pub(super) fn is_http_body(message: &MessageType) -> bool {
+    message.full_name() == "google.api.HttpBody" && has_its_fields(message.schema(), message)
+}
+
+/// A type of that name may be anybody's.
+fn has_its_fields(schema: &Schema, message: &MessageType) -> bool {
+    use crate::table::{Kind, Shape};
+
+    let table = schema.0.table(u32::try_from(message.index()).unwrap_or(u32::MAX));
+    let is = |number, kind| {
+        let field = table.field(number);
+        field.is_some_and(|field| field.kind == kind && field.shape == Shape::Single)
+    };
+    is(CONTENT_TYPE, Kind::String) && is(DATA, Kind::Bytes)
+}
+
+// Fields of `HttpBody`.
+pub(super) const CONTENT_TYPE: u32 = 1;
+pub(super) const DATA: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::is_json;
+
+    #[test]
+    fn json_has_several_names() {
+        for json in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/problem+json",
+            "application/vnd.api+JSON ;v=1",
+        ] {
+            assert!(is_json(json), "{json}");
+        }
+        for other in [
+            "text/plain",
+            "application/jsonp",
+            "+json",
+            "json",
+            "",
+            "application/x-ndjson",
+            "text/json",
+        ] {
+            assert!(!is_json(other), "{other}");
+        }
+    }
+}
