@@ -9,8 +9,9 @@ use tokio::{
 
 /// How long a farewell may take.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How much of what a peer goes on to send is read meanwhile.
-const LEFTOVERS: u64 = 64 << 10;
+/// How much of what a peer goes on to send is read meanwhile: most of what is too large for us is not much too large,
+/// and many clients look for an answer only once they have sent all of it.
+const LEFTOVERS: u64 = 16 << 20;
 
 /// How HTTP/2 begins, up to where no request of HTTP/1.1 can begin alike. RFC 9113, section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2";

@@ -109,6 +109,11 @@ impl Meter {
         self.place == Place::Line && self.since.is_none()
     }
 
+    /// Whether more of a request's body is to come.
+    pub(super) fn is_within_body(&self) -> bool {
+        !matches!(self.place, Place::Line | Place::Field)
+    }
+
     /// Takes note of bytes from the peer; says how many of them are sound, and what is wrong with the rest.
     pub(super) fn observe(&mut self, bytes: &[u8]) -> (usize, Result<(), Violation>) {
         let mut rest = bytes;

@@ -22,7 +22,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::Request;
+use http::{HeaderValue, Request, Response, header::CONNECTION};
 use hyper::{
     body::Incoming,
     server::conn::http1::{Builder, Connection as Http1},
@@ -67,7 +67,20 @@ where
     let limits = connection.limits();
     let wire = Wire::new(socket, connection.clone());
     let busy = Arc::new(AtomicBool::new(false));
-    let service = service_fn(|request: Request<Incoming>| answer(&serve, &connection, Busy::mark(&busy), request));
+    let service = service_fn(|request: Request<Incoming>| {
+        let wire = wire.clone();
+        let answer = answer(&serve, &connection, Busy::mark(&busy), request);
+        async move {
+            let mut reply = answer.await;
+            // hyper closes the connection then, but does not say so, and the client would send its next request here.
+            if wire.lock().meter.is_within_body() && reply.body().is_whole() {
+                reply
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(reply)
+        }
+    });
     let http = builder(limits).serve_connection(TokioIo::new(wire.clone()), service);
     let clock = clock.without_pings();
     let driver = Driver {
@@ -107,7 +120,7 @@ async fn answer<S: Serve>(
     connection: &Arc<Connection>,
     busy: Busy,
     request: Request<Incoming>,
-) -> Result<http::Response<Reply>, Infallible> {
+) -> Response<Reply> {
     let (parts, body) = request.into_parts();
     let asked = Asked::by(&parts);
     let response = match refusal::check(&parts) {
@@ -117,7 +130,7 @@ async fn answer<S: Serve>(
         }
         Err(refusal) => refusal.respond(),
     };
-    Ok(Reply::to(asked, response, busy))
+    Reply::to(asked, response, busy)
 }
 
 /// Polls hyper and the clock until the connection has ended.

@@ -112,6 +112,11 @@ impl Reply {
         Response::from_parts(head, Self { body, _busy: busy })
     }
 
+    /// Whether all of it is there.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.body, Remaining::Nothing | Remaining::Whole(..))
+    }
+
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Payload>, Cut>>> {
         if let Remaining::Stream(pump) = &mut self.body {
             let Batch { data, end } = ready!(pump.poll_batch(cx));

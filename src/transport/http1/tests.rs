@@ -399,7 +399,7 @@ async fn an_answer_before_the_end_of_a_request_arrives() {
         .await;
     peer.send(&"x".repeat(10_000)).await;
     let said = peer.until("hello").await;
-    assert!(said.contains("200 OK"), "{said}");
+    assert!(said.contains("200 OK") && said.contains("connection: close"), "{said}");
     let _ = peer.io.write_all("x".repeat(20_000).as_bytes()).await;
     peer.rest().await.1.unwrap();
 }
