@@ -1,7 +1,7 @@
 //! `FieldMask`: paths in snake case on the wire, in camel case in JSON.
 //!
 //! Source: comment in `google/protobuf/field_mask.proto`, "JSON Encoding of Field Masks"; a path that would not
-//! come back as it was has no JSON form.
+//! come back as it was has no JSON form. Nor has an empty one: commas could not tell no path from it.
 
 use super::page::Page;
 
@@ -22,7 +22,7 @@ pub(super) fn to_camel(out: &mut Page, path: &[u8]) -> bool {
             _ => out.push(*byte),
         }
     }
-    !upper
+    !upper && !path.is_empty()
 }
 
 /// Adds a path as the wire has it. `false`: it is none.
@@ -36,7 +36,7 @@ pub(super) fn to_snake(out: &mut Vec<u8>, path: &[u8]) -> bool {
             _ => return false,
         }
     }
-    true
+    !path.is_empty()
 }
 
 /// Commas separate paths; what JSON would have to escape is in no name.

@@ -33,7 +33,7 @@ use self::{
     page::Page,
     scratch::Scratch,
     text::{FromText, Print},
-    to_json::{DEPTH, ToJson},
+    to_json::{DEPTH, ToJson, too_long},
     to_wire::FromJson,
 };
 use crate::MessageType;
@@ -99,16 +99,19 @@ impl Codec {
     /// Whatever is legal on the wire is rendered: fields in any order and messages in pieces too.
     pub fn wire_to_json(&mut self, message: &MessageType, wire: &[u8], json: &mut Vec<u8>) -> Result<(), CodecError> {
         self.render(message, wire).map_err(Fault::on_wire)?;
-        self.deliver(json);
-        Ok(())
+        self.deliver(json, wire.len())
     }
 
-    fn deliver(&self, json: &mut Vec<u8>) {
-        if self.options.pretty {
-            print::pretty(self.page.text(), json);
-        } else {
-            json.extend_from_slice(self.page.text());
+    /// Hands over what was rendered. An error is about the end of the input.
+    fn deliver(&self, json: &mut Vec<u8>, end: usize) -> Result<(), CodecError> {
+        let (text, limit) = (self.page.text(), self.options.limit);
+        if text.len() > limit || self.options.pretty && !print::pretty(text, json, limit) {
+            return Err(too_long(limit, end).on_wire());
         }
+        if !self.options.pretty {
+            json.extend_from_slice(text);
+        }
+        Ok(())
     }
 
     fn render(&mut self, message: &MessageType, wire: &[u8]) -> Result<(), Box<Fault>> {

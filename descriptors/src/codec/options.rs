@@ -6,7 +6,8 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JsonOptions {
-    /// Write fields that are not set, where they have no presence: numbers as 0, lists as `[]`.
+    /// Write fields that are not set, where they have no presence: numbers as 0, lists as `[]`. Extensions are not among
+    /// them, nor are fields with presence, whatever their default: as `always_print_fields_with_no_presence` of C++ has it.
     pub emit_defaults: bool,
     /// Write `field_name` instead of `fieldName`. Both are read.
     pub proto_names: bool,
@@ -16,7 +17,8 @@ pub struct JsonOptions {
     pub integers_as_numbers: bool,
     /// Skip unknown members and unknown names of enum values instead of refusing them.
     pub ignore_unknown: bool,
-    /// Write `"[REDACTED]"` for fields with the option `debug_redact`: for logs and captures.
+    /// Write `"[REDACTED]"` for fields with the option `debug_redact`, and for the content of an `Any` that can't be
+    /// looked into: for logs and captures.
     pub redact: bool,
     /// Write unknown fields by number. JSON has no form for them; the text format has one, for people: no reader takes it
     /// back.

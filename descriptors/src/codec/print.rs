@@ -111,11 +111,17 @@ pub(super) fn base64(out: &mut Page, bytes: &[u8]) {
     out.push(b'"');
 }
 
-/// Indents compact JSON by two blanks a level.
-pub(super) fn pretty(compact: &[u8], out: &mut Vec<u8>) {
+/// Indents compact JSON by two blanks a level. `false`: it would be longer than the limit, and nothing was added.
+#[must_use]
+pub(super) fn pretty(compact: &[u8], out: &mut Vec<u8>, limit: usize) -> bool {
+    let start = out.len();
     let mut depth = 0usize;
     let mut bytes = compact.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
+        // What a line adds is bounded by the depth.
+        if out.len() - start > limit {
+            break;
+        }
         match byte {
             b'"' => {
                 out.push(byte);
@@ -150,6 +156,11 @@ pub(super) fn pretty(compact: &[u8], out: &mut Vec<u8>) {
             _ => out.push(byte),
         }
     }
+    let fits = out.len() - start <= limit;
+    if !fits {
+        out.truncate(start);
+    }
+    fits
 }
 
 fn line(out: &mut Vec<u8>, depth: usize) {

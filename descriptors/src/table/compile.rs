@@ -138,6 +138,7 @@ impl Place<'_> {
                     (false, _) => Shape::Single,
                 },
                 implicit: presence == Presence::Implicit,
+                emitted: !self.is_extension && (repeated || presence == Presence::Implicit),
                 packed: repeated && kind.is_packable() && set.packed,
                 verify_utf8: set.verify_utf8,
                 redact: debug_redact(&field.options),

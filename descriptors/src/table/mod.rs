@@ -60,6 +60,8 @@ pub(crate) struct Field {
     pub(crate) shape: Shape,
     /// Zero means that it is not set.
     pub(crate) implicit: bool,
+    /// What can be written where it is not set: no extension, and nothing with presence.
+    pub(crate) emitted: bool,
     /// Repeated numbers are written as one packed field.
     pub(crate) packed: bool,
     /// Text must be UTF-8 on the wire too.

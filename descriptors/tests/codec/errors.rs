@@ -56,7 +56,7 @@ fn of_wire() {
     );
     assert_eq!(
         said(&[bytes(1, &[&[0xff]])]),
-        "title: a string is not UTF-8, so it has no JSON form (at byte 1)"
+        "title: a string is not UTF-8, so it has no JSON form (at byte 2)"
     );
     for wire in [
         &[0u8][..],

@@ -66,8 +66,27 @@ fn any_survives_what_is_not_known() {
         r#"{"any":{"@type":"x/plain.Item","@type":"x/plain.Item"}}"#,
         r#"{"any":{"@type":"x/plain.Item","value":"AQID","count":1}}"#,
         r#"{"any":{"@type":"x/no.Such","title":"x"}}"#,
+        r#"{"any":{"@type":"x/google.protobuf.Duration"}}"#,
+        r#"{"any":{"@type":"x/google.protobuf.Duration","value":null}}"#,
+        r#"{"any":{"@type":"x/google.protobuf.Duration","value":"1s","value":"1s"}}"#,
+        r#"{"any":{"@type":7}}"#,
+        r#"{"any":{"@type":""}}"#,
+        r#"{"any":[]}"#,
     ] {
         wire_of(&message("sample.Known"), json).expect_err(json);
+    }
+}
+
+#[test]
+fn any_is_no_place_for_bytes_that_would_be_read_as_something_else() {
+    let any = |name: &str, value: &[u8]| {
+        let url = format!("type.googleapis.com/{name}");
+        bytes(1, &[&bytes(1, &[url.as_bytes()]), &bytes(2, &[value])])
+    };
+    for name in ["sample.Odd", "google.protobuf.Duration", "google.protobuf.BytesValue"] {
+        json_of(&message("sample.Known"), &any(name, &[0xff])).expect_err(name);
+        let late = [&*bytes(2, &[]), &any(name, &[0xff])].concat();
+        json_of(&message("sample.Known"), &late).expect_err(name);
     }
 }
 
@@ -103,10 +122,13 @@ fn masks() {
         r#"{"mask":"aB.c,d"}"#,
     );
     both_ways(&[bytes(4, &[])], r#"{"mask":""}"#);
-    for path in [&b"aB"[..], b"a_", b"a__b", b"a_1", b"a,b"] {
+    both_ways(&[bytes(4, &[&bytes(1, &[b"_a"])])], r#"{"mask":"A"}"#);
+    for path in [&b""[..], b"aB", b"a_", b"a__b", b"a_1", b"a,b", b"a\"b", "é".as_bytes()] {
         json_of(&message("sample.Known"), &bytes(4, &[&bytes(1, &[path])])).expect_err("no round trip");
     }
-    wire_of(&message("sample.Known"), r#"{"mask":"a_b"}"#).expect_err("snake case");
+    for json in ["a_b", ",", "a,", "a,,b", "a b"] {
+        wire_of(&message("sample.Known"), &format!(r#"{{"mask":"{json}"}}"#)).expect_err(json);
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn emit_defaults() {
     assert_eq!(json_with(&options, &item, &[&*word, &*count].concat()), Ok(some));
     assert_eq!(
         json_with(&options, &message("sample.Old"), b"").as_deref(),
-        Ok(r#"{"colors":[],"byName":{},"swings":[],"[sample.marks]":[]}"#)
+        Ok(r#"{"colors":[],"byName":{},"swings":[]}"#)
     );
 }
 
@@ -68,6 +68,45 @@ fn redact() {
 }
 
 #[test]
+fn redact_every_shape() {
+    let options = with(|options| options.redact = true);
+    let odd = message("sample.Odd");
+    let secrets = [
+        bytes(5, &[b"SECRET"]),
+        bytes(7, &[&bytes(1, &[b"SECRET"]), &bytes(2, &[b"SECRET"])]),
+        bytes(8, &[&bytes(1, &[b"SECRET"])]),
+        bytes(100, &[b"SECRET"]),
+    ];
+    let hidden = r#""hidden":"[REDACTED]","hiddenMap":"[REDACTED]","hiddenList":"[REDACTED]""#;
+    let extension = r#""[sample.hidden_extension]":"[REDACTED]""#;
+    let plain = secrets.concat();
+    let backwards: Vec<u8> = secrets.iter().rev().flatten().copied().collect();
+    let entry = |inner: &[u8]| bytes(9, &[&bytes(1, &[b"k"]), &bytes(2, &[inner])]);
+    let url = bytes(1, &[b"type.googleapis.com/sample.Odd"]);
+    for inner in [&plain, &backwards] {
+        let any = bytes(10, &[&url, &bytes(2, &[inner])]);
+        let json = json_with(&options, &odd, &[&**inner, &*entry(inner), &any].concat()).unwrap();
+        let expected = format!(
+            r#"{{{hidden},"odds":{{"k":{{{hidden},{extension}}}}},"any":{{"@type":"type.googleapis.com/sample.Odd",{hidden},{extension}}},{extension}}}"#
+        );
+        assert_eq!(json, expected);
+    }
+    // The other member of the oneof came last.
+    let wire = [bytes(5, &[b"SECRET"]), bytes(6, &[b"shown"])].concat();
+    assert_eq!(json_with(&options, &odd, &wire).as_deref(), Ok(r#"{"shown":"shown"}"#));
+}
+
+#[test]
+fn redact_what_nobody_can_look_into() {
+    let options = with(|options| options.redact = true);
+    let any = |name: &str, value: &[u8]| bytes(1, &[&bytes(1, &[name.as_bytes()]), &bytes(2, &[value])]);
+    for (name, value) in [("x/no.Such", &b"SECRET"[..]), ("x/plain.Item", b"\x0a\x07SECRET")] {
+        let json = json_with(&options, &message("sample.Known"), &any(name, value)).unwrap();
+        assert_eq!(json, format!(r#"{{"any":{{"@type":"{name}","value":"[REDACTED]"}}}}"#));
+    }
+}
+
+#[test]
 fn pretty() {
     let options = with(|options| options.pretty = true);
     let wire = [bytes(1, &[b"a\":{"]), bytes(7, &[&number(2, 1)]), bytes(7, &[])].concat();
@@ -97,4 +136,13 @@ fn limit() {
     let error = json_with(&options, &item, &bytes(22, &[&packed])).unwrap_err();
     assert!(error.contains("longer than the limit of 100 bytes"), "{error}");
     assert!(json_with(&options, &item, &bytes(22, &[&packed[..10]])).is_ok());
+
+    let title = bytes(1, &[b"x"]);
+    assert!(json_with(&with(|options| options.limit = 13), &item, &title).is_ok());
+    json_with(&with(|options| options.limit = 12), &item, &title).expect_err("13 bytes");
+    // Deep inside, each line is indented far.
+    let deep = (0..90).fold(bytes(7, &[]).repeat(1000), |inner, _| bytes(7, &[&inner]));
+    let pretty = with(|options| (options.pretty, options.limit) = (true, 100_000));
+    json_with(&pretty, &item, &deep).expect_err("190 bytes a line");
+    assert!(json_with(&with(|options| options.limit = 100_000), &item, &deep).is_ok());
 }

@@ -230,3 +230,58 @@ fn normal_form() {
         .unwrap();
     assert_eq!(out, normal.concat());
 }
+
+#[test]
+fn what_was_replaced_needs_no_json_form() {
+    let broken = number(1, 253_402_300_800);
+    renders(
+        "sample.Known",
+        &[bytes(2, &[&broken]), bytes(2, &[&number(1, 1)])],
+        r#"{"time":"1970-01-01T00:00:01Z"}"#,
+    );
+    let entry = |value: &[u8]| bytes(10, &[&bytes(1, &[b"k"]), &bytes(2, &[value])]);
+    let infinite = [&[17u8][..], &f64::INFINITY.to_le_bytes()].concat();
+    renders(
+        "sample.Known",
+        &[entry(&infinite), entry(&number(4, 1))],
+        r#"{"byName":{"k":true}}"#,
+    );
+    let url = bytes(1, &[b"type.googleapis.com/sample.Known"]);
+    renders(
+        "sample.Known",
+        &[bytes(
+            1,
+            &[&url, &bytes(2, &[&bytes(2, &[&broken]), &bytes(2, &[&number(1, 1)])])],
+        )],
+        r#"{"any":{"@type":"type.googleapis.com/sample.Known","time":"1970-01-01T00:00:01Z"}}"#,
+    );
+}
+
+#[test]
+fn a_map_without_known_values_is_absent() {
+    let entry = bytes(4, &[&number(1, 1), &number(2, 9)]);
+    renders("sample.Odd", std::slice::from_ref(&entry), "{}");
+    renders("sample.Odd", &[bytes(1, &[b"v"]), entry.clone()], r#"{"value":"v"}"#);
+    renders("sample.Odd", &[entry, bytes(1, &[b"v"])], r#"{"value":"v"}"#);
+}
+
+#[test]
+fn null_values() {
+    renders(
+        "sample.Odd",
+        &[number(2, 0), bytes(3, &[&[0, 0]])],
+        r#"{"nothing":null,"nothings":[null,null]}"#,
+    );
+    // It is an open enum: other numbers are kept, as those of any.
+    renders(
+        "sample.Odd",
+        &[number(2, 5), number(3, 7)],
+        r#"{"nothing":5,"nothings":[7]}"#,
+    );
+    renders("sample.Known", &[bytes(6, &[&number(1, 5)])], r#"{"value":null}"#);
+    renders(
+        "sample.Known",
+        &[bytes(6, &[&number(4, 1), &number(1, 5)])],
+        r#"{"value":null}"#,
+    );
+}

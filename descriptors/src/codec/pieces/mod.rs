@@ -84,8 +84,7 @@ impl Codec {
         if !found && let Some((last, _)) = steps.split_last() {
             self.render_unset(message, last).map_err(Fault::on_wire)?;
         }
-        self.deliver(json);
-        Ok(())
+        self.deliver(json, wire.len())
     }
 
     fn render_field(&mut self, message: &MessageType, steps: &[Step], wire: &[u8]) -> Result<bool, Box<Fault>> {

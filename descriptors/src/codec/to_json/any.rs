@@ -40,15 +40,32 @@ impl<'a> ToJson<'a, '_> {
             Ok(true) => {}
             // The limits hold for the message as a whole, whatever stands in it.
             Err(Stop::Fault(fault)) if self.depth == 0 || self.out.len() > self.most => return Err(Stop::Fault(fault)),
+            // What this walk can't read the other may: something that is replaced later.
+            Err(_) if !sorted => return Err(Stop::Detour),
+            Err(Stop::Fault(fault)) if !self.takes_bytes(url) => return Err(Stop::Fault(fault)),
             Ok(false) | Err(Stop::Fault(_)) => {
                 self.give_up(&start);
                 self.out.extend_from_slice(b",\"value\":");
-                print::base64(self.out, value);
+                if self.options.redact {
+                    self.redacted();
+                } else {
+                    print::base64(self.out, value);
+                }
             }
             Err(Stop::Detour) => return Err(Stop::Detour),
         }
         self.out.push(b'}');
         Ok(())
+    }
+
+    /// Whether a member `value` with bytes would be read as the whole message, as it would not where `value` is a field
+    /// or stands for a well-known type.
+    fn takes_bytes(&self, url: &[u8]) -> bool {
+        let found = type_name(url).and_then(|name| self.tables.message(name));
+        found.is_none_or(|(index, _)| {
+            let table = self.tables.table(index);
+            table.known == Known::No && table.named(b"value").is_none()
+        })
     }
 
     fn give_up(&mut self, start: &Start) {

@@ -75,7 +75,7 @@ impl<'a> ToJson<'a, '_> {
             Some((found, until)) => {
                 let field = table.fields.get(found);
                 match field {
-                    Some(field) if field.kind == Kind::Double => {
+                    Some(field) if matches!(field.kind, Kind::Double | Kind::Null) => {
                         let value = self.last(field, until)?;
                         self.value_scalar(field, value, place)?;
                     }
@@ -131,7 +131,9 @@ impl<'a> ToJson<'a, '_> {
                 self.keep(before, rest);
                 continue;
             };
-            let value = self.extent(number, wire, &mut rest)?;
+            let value = self
+                .extent(number, wire, &mut rest)
+                .map_err(|stop| stop.within(|| field_step(table, field)))?;
             let packed = wire == WireType::Bytes && field.kind.wire_type() != wire;
             if field.kind == Kind::ClosedEnum && field.shape == Shape::Single {
                 let raw = wire::value(&mut { value }, wire).map_err(|error| self.unreadable(before, error))?;
@@ -225,14 +227,14 @@ impl<'a> ToJson<'a, '_> {
         }
         self.key(table, field, first);
         let written = self.sorted_value(field, from, to, self.piece(from))?;
-        if !written && !self.options.emit_defaults {
+        if !(written || self.options.emit_defaults && field.emitted) {
             self.out.truncate(start.0);
             *first = start.1;
         }
         Ok(())
     }
 
-    /// The value of a field, as its notes tell. `false`: it is a list without elements.
+    /// The value of a field, as its notes tell. `false`: it is a list or map without elements.
     pub(super) fn sorted_value(&mut self, field: &'a Field, from: usize, to: usize, place: &'a [u8]) -> Walk<bool> {
         match field.shape {
             Shape::Single if field.kind.is_message() => self.sorted_message(field.child, Body::Many(from, to))?,
@@ -242,7 +244,7 @@ impl<'a> ToJson<'a, '_> {
                 self.scalar(field, value, place)?;
             }
             Shape::Repeated => return self.sorted_list(field, from, to),
-            Shape::Map => self.sorted_map(field, from, to)?,
+            Shape::Map => return self.sorted_map(field, from, to),
         }
         Ok(true)
     }
@@ -286,7 +288,7 @@ impl<'a> ToJson<'a, '_> {
         Ok(count > 0)
     }
 
-    fn sorted_map(&mut self, field: &'a Field, from: usize, to: usize) -> Walk {
+    fn sorted_map(&mut self, field: &'a Field, from: usize, to: usize) -> Walk<bool> {
         let entry = self.entry(field)?;
         self.drop_replaced(field, &entry, from, to)?;
         self.out.push(b'{');
@@ -298,7 +300,7 @@ impl<'a> ToJson<'a, '_> {
             }
         }
         self.out.push(b'}');
-        Ok(())
+        Ok(count > 0)
     }
 
     fn sorted_entry(&mut self, entry: &Entry<'a>, at: usize) -> Walk {

@@ -40,8 +40,8 @@ impl<'a> ToJson<'a, '_> {
         }
     }
 
-    /// A run of entries of one map, whose first tag was read.
-    pub(super) fn map(&mut self, field: &'a Field, rest: &mut &'a [u8]) -> Walk {
+    /// A run of entries of one map, whose first tag was read: how many.
+    pub(super) fn map(&mut self, field: &'a Field, rest: &mut &'a [u8]) -> Walk<usize> {
         let entry = self.entry(field)?;
         let mut run = Run {
             base: self.scratch.keys.len(),
@@ -61,7 +61,7 @@ impl<'a> ToJson<'a, '_> {
         }
         self.scratch.keys.truncate(run.base);
         self.out.push(b'}');
-        Ok(())
+        Ok(run.count)
     }
 
     fn straight_entry(&mut self, entry: &Entry<'a>, bytes: &'a [u8], run: &mut Run) -> Walk {
@@ -184,6 +184,12 @@ pub(super) fn key_step(field: &Field, key: Raw<'_>) -> Step {
     Step::Key(match key {
         Raw::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Raw::Bits(bits) if field.kind == Kind::Bool => (bits != 0).to_string(),
-        Raw::Bits(bits) => bits.to_string(),
+        Raw::Bits(bits) => match field.kind {
+            Kind::Int32 | Kind::Sfixed32 => key.int32().to_string(),
+            Kind::Sint32 => key.sint32().to_string(),
+            Kind::Int64 | Kind::Sfixed64 => key.int64().to_string(),
+            Kind::Sint64 => wire::unzigzag(bits).to_string(),
+            _ => bits.to_string(),
+        },
     })
 }

@@ -68,7 +68,8 @@ impl<'a> ToJson<'a, '_> {
     pub(super) fn run(&mut self, message: u32) -> Result<(), Box<Fault>> {
         let (start, depth) = (self.out.len(), self.depth);
         let result = match self.message(message, self.input) {
-            Err(Stop::Detour) => {
+            // What has no JSON form may be replaced later.
+            Err(_) => {
                 self.out.truncate(start);
                 (self.depth, self.unknown) = (depth, 0);
                 self.scratch.keys.clear();
@@ -126,10 +127,7 @@ impl<'a> ToJson<'a, '_> {
 
     #[cold]
     fn too_long(&self, rest: &[u8]) -> Stop {
-        self.fault(
-            rest,
-            format!("the JSON is longer than the limit of {} bytes", self.options.limit),
-        )
+        Stop::Fault(too_long(self.options.limit, self.offset(rest)))
     }
 
     /// A value that can't be told from its wire type: passes over it.
@@ -153,7 +151,7 @@ impl<'a> ToJson<'a, '_> {
     /// Writes the fields at these places of the table that are written even where they are not set.
     fn defaults(&mut self, table: &'a MessageTable, places: std::ops::Range<usize>, first: &mut bool) {
         for field in table.fields.get(places).unwrap_or_default() {
-            if field.implicit || field.shape != Shape::Single {
+            if field.emitted {
                 self.key(table, field, first);
                 self.default_value(field);
             }
@@ -197,7 +195,10 @@ impl<'a> ToJson<'a, '_> {
             let known = place.filter(|place| table.fields.get(*place).is_some_and(|field| field.wire == wire));
             match known.and_then(|place| found.get_mut(place)) {
                 Some(slot) if wire != WireType::StartGroup => {
-                    *slot = Some(wire::value(&mut rest, wire).map_err(|error| self.unreadable(before, error))?);
+                    let value = wire::value(&mut rest, wire).map_err(|error| self.unreadable(before, error))?;
+                    if let (Some(Raw::Bytes(text)), Some(field)) = (slot.replace(value), table.field(number)) {
+                        self.check_value(field, text)?;
+                    }
                 }
                 _ => self.pass(number, wire, &mut rest)?,
             }
@@ -210,6 +211,12 @@ impl<'a> ToJson<'a, '_> {
         let noted = self.scratch.occurrences.get(at).copied();
         noted.map_or(&[], |noted| self.slice(noted.start, noted.end))
     }
+}
+
+/// JSON that is not written to its end.
+#[cold]
+pub(super) fn too_long(limit: usize, offset: usize) -> Box<Fault> {
+    Fault::new(format!("the JSON is longer than the limit of {limit} bytes"), offset)
 }
 
 /// The step of a report's path that leads to a field.

@@ -110,9 +110,6 @@ impl<'a> ToJson<'a, '_> {
         rest: &mut &'a [u8],
         members: &mut Members,
     ) -> Walk {
-        if self.options.redact && field.redact {
-            return self.masked(table, field, wire, rest, &mut members.first);
-        }
         if field.oneof != NO_ONEOF {
             let bit = 1 << field.oneof.min(63);
             if members.oneofs & bit != 0 {
@@ -120,13 +117,12 @@ impl<'a> ToJson<'a, '_> {
             }
             members.oneofs |= bit;
         }
+        if self.options.redact && field.redact {
+            return self.masked(table, field, wire, rest, &mut members.first);
+        }
         match field.shape {
             Shape::Single => self.single(table, field, rest, members),
-            Shape::Repeated => self.repeated(table, field, wire, rest, members),
-            Shape::Map => {
-                self.key(table, field, &mut members.first);
-                self.map(field, rest)
-            }
+            Shape::Repeated | Shape::Map => self.repeated(table, field, wire, rest, members),
         }
     }
 
@@ -180,8 +176,11 @@ impl<'a> ToJson<'a, '_> {
     ) -> Walk {
         let start = (self.out.len(), members.first);
         self.key(table, field, &mut members.first);
-        let count = self.list(field, wire, rest)?;
-        if count == 0 && !self.options.emit_defaults {
+        let count = match field.shape {
+            Shape::Map => self.map(field, rest)?,
+            _ => self.list(field, wire, rest)?,
+        };
+        if count == 0 && !(self.options.emit_defaults && field.emitted) {
             self.out.truncate(start.0);
             members.first = start.1;
         }
@@ -325,8 +324,8 @@ impl<'a> ToJson<'a, '_> {
         let wire = next_of(field, &mut rest).ok_or(Stop::Detour)?;
         match field.shape {
             Shape::Map => self.map(field, &mut rest)?,
-            _ => drop(self.list(field, wire, &mut rest)?),
-        }
+            _ => self.list(field, wire, &mut rest)?,
+        };
         if rest.is_empty() { Ok(()) } else { Err(Stop::Detour) }
     }
 

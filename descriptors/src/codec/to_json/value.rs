@@ -75,6 +75,8 @@ impl<'a> ToJson<'a, '_> {
             Kind::Float => print::float(self.out, f32::from_bits(value.uint32())),
             Kind::Bytes => print::base64(self.out, value.bytes()),
             Kind::OpenEnum | Kind::ClosedEnum => self.enum_value(field, value.int32()),
+            // Numbers that it does not have are those of an open enum, and come back.
+            Kind::Null if value.int32() != 0 => print::integer(self.out, value.int32()),
             Kind::Null => self.out.extend_from_slice(b"null"),
             Kind::String | Kind::Group | Kind::Message => {}
         }
@@ -88,8 +90,12 @@ impl<'a> ToJson<'a, '_> {
         }
     }
 
-    /// A scalar of a `Value`: its numbers must be finite.
+    /// A scalar of a `Value`: its numbers must be finite, and its null is null whatever the number.
     pub(super) fn value_scalar(&mut self, field: &Field, value: Raw<'a>, place: &[u8]) -> Walk {
+        if field.kind == Kind::Null {
+            self.out.extend_from_slice(b"null");
+            return Ok(());
+        }
         if field.kind == Kind::Double && !f64::from_bits(value.bits()).is_finite() {
             return Err(self.fault(place, "a google.protobuf.Value can't be NaN or infinite"));
         }

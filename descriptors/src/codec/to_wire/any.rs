@@ -127,12 +127,18 @@ impl<'a> FromJson<'a, '_> {
 
     /// The member `value` of a well-known type.
     fn special(&mut self, table: &'a MessageTable) -> Walk {
-        self.pair(|walk| walk.known(table))
+        let valued = self.pair(|walk| walk.known(table))?;
+        if valued {
+            return Ok(());
+        }
+        Err(self
+            .reader
+            .fault("the member \"value\" of a well-known type in a google.protobuf.Any is missing"))
     }
 
     /// The member `value` of a message whose type is not loaded: its bytes.
     fn opaque(&mut self) -> Walk {
-        self.pair(Self::base64)
+        self.pair(Self::base64).map(drop)
     }
 
     fn base64(&mut self) -> Walk {
@@ -146,8 +152,8 @@ impl<'a> FromJson<'a, '_> {
         Err(self.reader.fault("this is no base64"))
     }
 
-    /// An object of `@type` and `value`.
-    fn pair(&mut self, value: impl Fn(&mut Self) -> Walk) -> Walk {
+    /// An object of `@type` and `value`: whether there was a `value`.
+    fn pair(&mut self, value: impl Fn(&mut Self) -> Walk) -> Walk<bool> {
         self.reader.expect(b'{', "an object")?;
         let (mut typed, mut valued) = (false, false);
         loop {
@@ -170,7 +176,7 @@ impl<'a> FromJson<'a, '_> {
                     .fault("expected the members \"@type\" and \"value\", once each"));
             }
             if !self.reader.more(b'}', "`,` or `}`")? {
-                return Ok(());
+                return Ok(valued);
             }
         }
     }
