@@ -1,4 +1,5 @@
-//! The testee of protobuf's conformance suite: `descant-conformance SET.binpb`.
+//! The testee of protobuf's conformance suite: `descant-conformance SET.binpb [SETTING]...`, with settings of
+//! [`JsonOptions`] by their names.
 //!
 //! It answers on standard input and output with Descant's codec alone, for whichever message type of the set is named.
 //! Source: the comment over `ConformanceRequest` in the suite's `conformance.proto`: four bytes of length, little
@@ -71,9 +72,12 @@ const TEXT: i32 = 4;
 const IGNORE_UNKNOWN: i32 = 3;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let set = std::env::args().nth(1).ok_or("usage: descant-conformance SET.binpb")?;
+    let mut words = std::env::args().skip(1);
+    let set = words
+        .next()
+        .ok_or("usage: descant-conformance SET.binpb [SETTING]...")?;
     let schema = Schema::load(set)?;
-    let mut testee = Testee::new();
+    let mut testee = Testee::new(options(words)?);
     while let Some(request) = read(&mut io::stdin().lock())? {
         let answer = match schema.message(&request.message_type) {
             Some(message) => testee.answer(&message, request),
@@ -86,6 +90,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         out.flush()?;
     }
     Ok(())
+}
+
+fn options(settings: impl Iterator<Item = String>) -> Result<JsonOptions, String> {
+    let mut options = JsonOptions::default();
+    for setting in settings {
+        match setting.as_str() {
+            "emit_defaults" => options.emit_defaults = true,
+            "proto_names" => options.proto_names = true,
+            "enums_as_numbers" => options.enums_as_numbers = true,
+            "integers_as_numbers" => options.integers_as_numbers = true,
+            _ => return Err(format!("no setting {setting}")),
+        }
+    }
+    Ok(options)
 }
 
 /// The next request; `None` at the end of the input.
@@ -110,13 +128,12 @@ struct Testee {
 }
 
 impl Testee {
-    fn new() -> Self {
-        let mut lenient = JsonOptions::default();
+    fn new(options: JsonOptions) -> Self {
+        let (mut lenient, mut telling) = (options.clone(), options.clone());
         lenient.ignore_unknown = true;
-        let mut telling = JsonOptions::default();
         telling.print_unknown = true;
         Self {
-            strict: Codec::default(),
+            strict: Codec::new(options),
             lenient: Codec::new(lenient),
             telling: Codec::new(telling),
         }
@@ -129,8 +146,9 @@ impl Testee {
             _ => &mut self.strict,
         };
         let mut wire = Vec::new();
+        let mut input = None;
         let parsed: Result<(), CodecError> = match request.payload {
-            Some(Payload::Protobuf(bytes)) => codec.normalize(message, &bytes, &mut wire),
+            Some(Payload::Protobuf(bytes)) => codec.normalize(message, input.insert(bytes), &mut wire),
             Some(Payload::Json(json)) => codec.json_to_wire(message, &json, &mut wire),
             Some(Payload::Text(text)) => codec.textproto_to_wire(message, &text, &mut wire),
             Some(Payload::Jspb(_)) | None => return Answer::Skipped("no such input format".to_owned()),
@@ -138,12 +156,14 @@ impl Testee {
         if let Err(error) = parsed {
             return Answer::ParseError(error.to_string());
         }
+        // As they came: bytes in an odd order take a walk of their own.
+        let input = input.as_ref().unwrap_or(&wire);
         let mut out = Vec::new();
         let written = match request.output {
             PROTOBUF => return Answer::Protobuf(wire),
-            JSON => codec.wire_to_json(message, &wire, &mut out).map(|()| Answer::Json(out)),
+            JSON => codec.wire_to_json(message, input, &mut out).map(|()| Answer::Json(out)),
             TEXT => codec
-                .wire_to_textproto(message, &wire, &mut out)
+                .wire_to_textproto(message, input, &mut out)
                 .map(|()| Answer::Text(out)),
             _ => return Answer::Skipped("no such output format".to_owned()),
         };

@@ -1,10 +1,14 @@
-//! What the fuzz targets, and the tests of their saved corpus, run: the target `loader` and the target `request`.
+//! What the fuzz targets, and the tests of their saved corpus, run: a function or a type a target.
 
+mod codec;
 mod requests;
 
 use descant::Schema;
 
-pub use self::requests::Requests;
+pub use self::{
+    codec::{json_to_wire, wire_to_json},
+    requests::Requests,
+};
 
 /// Loads a descriptor set and, if it loads, asks it everything.
 ///

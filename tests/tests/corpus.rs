@@ -36,3 +36,13 @@ fn saved_requests_neither_panic_nor_stall() {
 fn saved_sets_neither_panic_nor_stall() {
     each("loader", fuzz::load);
 }
+
+#[test]
+fn saved_wire_bytes_come_back_from_json() {
+    each("wire_to_json", fuzz::wire_to_json);
+}
+
+#[test]
+fn saved_json_comes_back_from_wire_bytes() {
+    each("json_to_wire", fuzz::json_to_wire);
+}
