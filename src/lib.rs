@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! peer -> Server -> Gateway -> layers -> Handler
-//!         (transport, gRPC)    (yours, or built in)
+//!      (transport, protocols)  (yours, or built in)
 //! ```
 //!
 //! | word | is |

@@ -10,7 +10,10 @@ use super::{
     pattern::Pattern,
     snapshot::{Served, Snapshot},
 };
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    protocol::Settings,
+};
 
 /// Which services are the gateway's own, whichever schema describes them.
 const REFLECTION: [&str; 2] = [
@@ -34,6 +37,7 @@ pub(super) struct Plan {
     reflection: Exposure,
     pub(super) health: Option<Health>,
     pub(super) state: Arc<Extensions>,
+    pub(super) settings: Settings,
 }
 
 /// Which services reflection tells of.
@@ -54,6 +58,7 @@ impl GatewayBuilder {
                 reflection: Exposure::All,
                 health: Some(Health::new()),
                 state: Arc::default(),
+                settings: Settings::default(),
             },
         }
     }
@@ -89,6 +94,13 @@ impl GatewayBuilder {
     /// SERVING.
     pub fn health(mut self, health: impl Into<Option<Health>>) -> Self {
         self.plan.health = health.into();
+        self
+    }
+
+    /// Whether Connect's requests have to say `connect-protocol-version: 1` (by GET: `connect=v1`), so that nothing else is
+    /// taken for one. Default no: `curl` need not know of it.
+    pub fn require_connect_version(mut self, required: bool) -> Self {
+        self.plan.settings.connect_version = required;
         self
     }
 

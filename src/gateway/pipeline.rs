@@ -44,6 +44,7 @@ impl Gateway {
             snapshot: &snapshot,
             connection,
             state: &self.0.plan.state,
+            settings: &self.0.plan.settings,
         };
         let Accepted {
             handler,

@@ -40,9 +40,10 @@ impl Snapshot {
         &self.loaded.schema
     }
 
-    /// Whether a path names a method of what is served.
-    pub(crate) fn names(&self, path: &str) -> bool {
-        self.loaded.schema.method(path).is_some() || self.own.schema.method(path).is_some()
+    /// The method that a path names, whether it is answered or not.
+    pub(crate) fn method(&self, path: &str) -> Option<Method> {
+        let loaded = self.loaded.schema.method(path);
+        loaded.or_else(|| self.own.schema.method(path))
     }
 
     /// What answers a method of the loaded schema.

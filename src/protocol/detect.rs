@@ -11,9 +11,9 @@
 //!
 //! Content types are compared without their parameters and whatever their case (RFC 9110, section 8.3.1).
 
-use http::{HeaderMap, HeaderName, Method, Uri, header::CONTENT_TYPE, request::Parts};
+use http::{HeaderMap, Method, Uri, header::CONTENT_TYPE, request::Parts};
 
-use super::query;
+use super::{connect::VERSION, query};
 
 /// What a request speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +71,6 @@ static KNOWN: [Protocol; 13] = [
     web(Media::json("application/grpc-web-text+json"), true),
     Protocol::Grpc(Media::json("application/grpc+json")),
 ];
-
-const VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 
 /// What a request speaks. `names` says whether a path names a method; it is asked only where REST could be meant too.
 pub(crate) fn detect(parts: &Parts, names: impl FnOnce(&str) -> bool) -> Protocol {

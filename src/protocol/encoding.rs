@@ -121,6 +121,11 @@ impl Encodings {
         }
     }
 
+    /// The one that we like best.
+    pub(crate) fn first(self) -> Option<Encoding> {
+        ALL.into_iter().find(|coding| self.has(*coding))
+    }
+
     /// Whether a coding is among them.
     pub(crate) fn has(self, coding: Encoding) -> bool {
         self.0 >> coding as u8 & 1 == 1

@@ -5,7 +5,7 @@ use std::{future::poll_fn, mem, time::Instant};
 use descant_handlers::{Message, Messages, Metadata, Reply, Status};
 use http::Response;
 
-use super::{caught, framed};
+use super::{caught, connect, framed};
 use crate::{gateway::Deadline, transport::Outbound};
 
 /// What of a request is needed to answer it.
@@ -22,6 +22,8 @@ pub(crate) struct Exchange {
 pub(super) enum Speech {
     /// In envelopes: gRPC, gRPC-Web, Connect's streams.
     Framed(framed::Answer),
+    /// One message, bare: Connect's unary calls.
+    Unary(Box<connect::Unary>),
 }
 
 impl Exchange {
@@ -59,6 +61,7 @@ impl Speech {
     fn refuse(&self, status: Status) -> Response<Outbound> {
         match self {
             Self::Framed(answer) => answer.refuse(status),
+            Self::Unary(answer) => answer.refuse(status),
         }
     }
 
@@ -66,6 +69,7 @@ impl Speech {
     fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata) -> Response<Outbound> {
         match self {
             Self::Framed(answer) => answer.whole(metadata, message, trailers),
+            Self::Unary(answer) => answer.whole(metadata, message, trailers),
         }
     }
 
@@ -73,6 +77,8 @@ impl Speech {
     fn stream(&self, metadata: Metadata, messages: Messages, deadline: Deadline) -> Response<Outbound> {
         match self {
             Self::Framed(answer) => answer.stream(metadata, messages, deadline),
+            // Such a call is accepted for methods only that give one message.
+            Self::Unary(answer) => answer.refuse(Status::internal("a stream where one message is due")),
         }
     }
 }

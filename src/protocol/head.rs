@@ -38,6 +38,15 @@ pub(super) static CONNECT: Names = Names {
     accept: HeaderName::from_static("connect-accept-encoding"),
 };
 
+/// Connect's, of calls whose bodies are the messages. Connect, "Unary-Request".
+pub(super) static CONNECT_UNARY: Names = Names {
+    timeout: "connect-timeout-ms",
+    read_timeout: timeout::connect,
+    timeout_form: "one to ten digits, milliseconds",
+    encoding: header::CONTENT_ENCODING,
+    accept: header::ACCEPT_ENCODING,
+};
+
 /// What the headers of a request say.
 #[derive(Debug, Default)]
 pub(super) struct Head {
@@ -105,8 +114,7 @@ impl Head {
         tokio::time::Instant::now().into_std().checked_add(self.timeout?)
     }
 
-    /// How the messages of the reply are compressed: as those of the request, if the client takes that; else as it may
-    /// best be.
+    /// How the messages of the reply are compressed: as those of the request, if the client takes that.
     pub(super) fn reply(&self) -> Option<Encoding> {
         self.received.filter(|coding| self.accepted.has(*coding))
     }

@@ -68,9 +68,11 @@ pub(crate) struct Accepted {
 }
 
 /// What brings the one message of a call that takes one.
+#[allow(clippy::large_enum_variant, reason = "the common one is not to cost a box")]
 #[derive(Debug)]
 pub(crate) enum Only {
     Envelope(RequestMessages),
+    Body(Box<connect::Body>),
 }
 
 impl Only {
@@ -78,6 +80,8 @@ impl Only {
     pub(crate) async fn message(&mut self) -> Result<Message, Status> {
         match self {
             Self::Envelope(messages) => messages.message().await,
+            // In a box of its own: the futures of all calls are as large as the largest of these.
+            Self::Body(body) => Box::pin(body.message()).await,
         }
     }
 }
@@ -89,6 +93,14 @@ pub(crate) struct Context<'a> {
     pub(crate) connection: &'a Connection,
     /// What the application lends to handlers.
     pub(crate) state: &'a Arc<Extensions>,
+    pub(crate) settings: &'a Settings,
+}
+
+/// How a gateway speaks, where that can be chosen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// Connect's requests have to name their version.
+    pub(crate) connect_version: bool,
 }
 
 impl Context<'_> {
@@ -105,7 +117,7 @@ impl Context<'_> {
 
 /// Makes a call of a request.
 pub(crate) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
-    let opening = match detect(&parts, |path| context.snapshot.names(path)) {
+    let opening = match detect(&parts, |path| context.snapshot.method(path).is_some()) {
         Protocol::Grpc(_) if parts.version < Version::HTTP_2 => {
             let response = refusal::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, grpc::NEEDS_HTTP2);
             let body = Some(body);
@@ -124,7 +136,9 @@ pub(crate) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Resu
             text: false,
             reply: media.name,
         },
-        Protocol::Connect(_) | Protocol::Rest => return Err(Box::new(refusal::unknown(&parts, body))),
+        Protocol::Connect(Connect::Unary(media)) => return connect::accept(media, parts, body, context),
+        Protocol::Connect(Connect::Get) => return connect::accept_get(parts, body, context),
+        Protocol::Rest => return Err(Box::new(refusal::unknown(&parts, body, context))),
     };
     opening.accept(parts, body, context)
 }

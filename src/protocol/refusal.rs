@@ -3,10 +3,11 @@
 use std::fmt;
 
 use bytes::Bytes;
-use descant_handlers::Status;
+use descant_descriptors::{Idempotency, Shape};
+use descant_handlers::{Code, Status};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
-use super::{encoding::ACCEPTED, head::Names};
+use super::{Context, connect, encoding::ACCEPTED, head::Names};
 use crate::transport::{Inbound, Outbound, Payload};
 
 /// A request that is answered without a call.
@@ -49,7 +50,7 @@ impl Fault {
     pub(super) fn method(method: &Method, allowed: &'static str) -> Self {
         Self {
             http: StatusCode::METHOD_NOT_ALLOWED,
-            status: Status::internal(format!("this call is a {allowed} request, not {method}")),
+            status: Status::unknown(format!("this call is a {allowed} request, not {method}")),
             header: Some((header::ALLOW, HeaderValue::from_static(allowed))),
         }
     }
@@ -65,30 +66,78 @@ impl Fault {
     }
 }
 
-/// What a peer is told whose content type is none of a protocol.
-const UNKNOWN: &str = "\
-This port speaks gRPC (application/grpc), gRPC-Web (application/grpc-web, application/grpc-web-text) and Connect's streams
-(application/connect+proto, application/connect+json); each takes POST requests to /package.Service/Method.
-Try a gRPC client, `grpcurl -plaintext HOST:PORT list` for instance.
-";
-
-/// Nobody knows what this is: status 415, as gRPC-over-HTTP/2, "Requests", asks for, so that others do not take a gRPC
-/// error for success.
-pub(super) fn unknown(parts: &Parts, body: Inbound) -> Refusal {
-    let mut response = text(StatusCode::UNSUPPORTED_MEDIA_TYPE, UNKNOWN);
-    if parts.method == Method::HEAD {
-        *response.body_mut() = Outbound::Empty;
-    }
-    Refusal {
-        response,
-        body: Some(body),
+impl Fault {
+    /// Says so to whoever speaks no protocol of ours.
+    fn respond(self) -> Response<Outbound> {
+        let mut response = text(self.http, format!("{}.\n", self.status.message()));
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 }
 
+/// What a peer is told that asks for nothing we know.
+const UNKNOWN: &str = "\
+Nothing is here. This port serves gRPC (application/grpc), gRPC-Web (application/grpc-web, application/grpc-web-text) and
+Connect (application/json, application/proto), by POST to /package.Service/Method.
+Try a gRPC client, `grpcurl -plaintext HOST:PORT list` for instance.
+";
+
+/// Nobody knows what this is. If its path names a method that is 405 or 415, as gRPC-over-HTTP/2, "Requests", asks for, so that
+/// others do not take a gRPC error for success.
+pub(super) fn unknown(parts: &Parts, body: Inbound, context: &Context<'_>) -> Refusal {
+    let mut response = match context.snapshot.method(parts.uri.path()) {
+        Some(method) => unsupported(parts, &method).respond(),
+        None => text(StatusCode::NOT_FOUND, UNKNOWN),
+    };
+    if parts.method == Method::HEAD {
+        *response.body_mut() = Outbound::Empty;
+    }
+    let body = Some(body);
+    Refusal { response, body }
+}
+
+fn unsupported(parts: &Parts, method: &descant_descriptors::Method) -> Fault {
+    let safe = method.idempotency() == Idempotency::NoSideEffects;
+    match (method.shape(), &parts.method) {
+        (Shape::Unary, &Method::POST) => connect::accept_post(EVERY_UNARY_TYPE, UNSUPPORTED),
+        (_, &Method::POST) => connect::accept_post(EVERY_STREAM_TYPE, UNSUPPORTED),
+        (Shape::Unary, other) if safe => Fault::method(other, "GET, POST"),
+        (_, other) => Fault::method(other, "POST"),
+    }
+}
+
+const UNSUPPORTED: &str = "the content type of this call is not known";
+const EVERY_UNARY_TYPE: &str =
+    "application/grpc, application/grpc-web, application/grpc-web-text, application/json, application/proto";
+const EVERY_STREAM_TYPE: &str = "application/grpc, application/grpc-web, application/grpc-web-text, application/connect+json, application/connect+proto";
+
+/// What HTTP calls a code: `google/rpc/code.proto`, and Connect, "Error Codes".
+pub(super) fn http_status(code: Code) -> StatusCode {
+    let number = match code {
+        Code::Ok => 200,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => 400,
+        Code::Unauthenticated => 401,
+        Code::PermissionDenied => 403,
+        Code::NotFound => 404,
+        Code::AlreadyExists | Code::Aborted => 409,
+        Code::ResourceExhausted => 429,
+        Code::Cancelled => 499,
+        Code::Unknown | Code::Internal | Code::DataLoss => 500,
+        Code::Unimplemented => 501,
+        Code::Unavailable => 503,
+        Code::DeadlineExceeded => 504,
+    };
+    StatusCode::from_u16(number).unwrap_or_default()
+}
+
 /// An answer for people.
-pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Outbound> {
+pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Outbound> {
+    let text = text.into();
+    let length = text.len();
     let mut response = Response::new(Outbound::Whole {
-        payload: Payload::from(Bytes::from_static(text.as_bytes())),
+        payload: Payload::from(text),
         trailers: http::HeaderMap::new(),
     });
     *response.status_mut() = status;
@@ -97,6 +146,6 @@ pub(super) fn text(status: StatusCode, text: &'static str) -> Response<Outbound>
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/plain; charset=utf-8"),
     );
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     response
 }

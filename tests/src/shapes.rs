@@ -24,6 +24,7 @@ pub(crate) fn service(health: &Health) -> Methods {
     let given_up = Arc::clone(&waits);
     Methods::new()
         .on("Unary", unary(one))
+        .on("Peek", unary(one))
         .on("Client", client_streaming(client))
         .on("Server", server_streaming(server))
         .on("Bidi", bidi(both))
@@ -142,7 +143,7 @@ fn echo<M>(asked: &Metadata, response: &mut Response<M>) -> Result<(), MetadataE
         .filter(|name| name.starts_with("echo-"))
         .collect();
     for name in names {
-        let trailer = format!("trailer-{name}");
+        let trailer = format!("late-{name}");
         if name.ends_with("-bin") {
             for value in asked.get_all_bin(name) {
                 let value = value?;

@@ -87,7 +87,7 @@ class Buf:
         words = [word for value in values for word in ("-H", f"{name}: {value}")]
         code, _, err = self.curl("-v", *words, "-d", "{}", self.url(f"{SHAPES}/Unary"))
         equal(code, 0, f"exit code ({harness.brief(err)})")
-        for wanted in (name, f"trailer-{name}"):
+        for wanted in (name, f"late-{name}"):
             got = re.findall(rf"^buf: < \(#\d+\) {wanted}: (.*?)\s*$", err, re.MULTILINE | re.IGNORECASE)
             equal(got, values, f"{wanted} in {err}")
 

@@ -190,7 +190,7 @@ class Shapes:
         sent = [(name, value) for value in values]
         _, call = self.unary().with_call(self.ask(), metadata=sent, timeout=TIMEOUT)
         equal([v for k, v in call.initial_metadata() if k == name], values, "headers")
-        equal([v for k, v in call.trailing_metadata() if k == f"trailer-{name}"], values, "trailers")
+        equal([v for k, v in call.trailing_metadata() if k == f"late-{name}"], values, "trailers")
 
     def too_much_metadata(self):
         error = failing(lambda: self.unary()(self.ask(), metadata=[("long", "v" * 40_000)], timeout=TIMEOUT))

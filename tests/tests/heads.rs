@@ -64,7 +64,7 @@ async fn other_methods_than_post_are_refused() {
 
 #[tokio::test]
 async fn what_is_not_grpc_is_an_unsupported_media_type() {
-    for content_type in ["text/plain", "application/json", "application/grpcx", "application", ""] {
+    for content_type in ["text/plain", "text/json", "application/grpcx", "application", ""] {
         let answer = ask(Ask::empty(UNARY)
             .without("content-type")
             .header("content-type", content_type))

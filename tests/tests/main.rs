@@ -12,8 +12,10 @@
 
 mod bodies;
 mod compression;
+mod connect;
 mod corpus;
 mod drain;
+mod grpc_web;
 mod heads;
 mod lifetimes;
 mod paths;

@@ -92,7 +92,7 @@ async fn metadata_comes_back_in_its_order() {
     .await;
     for (fields, name) in [
         (&answer.headers, "echo-note"),
-        (answer.trailers.as_ref().unwrap(), "trailer-echo-note"),
+        (answer.trailers.as_ref().unwrap(), "late-echo-note"),
     ] {
         assert_eq!(fields.get_all(name).iter().collect::<Vec<_>>(), ["one", "two"]);
     }

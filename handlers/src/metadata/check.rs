@@ -7,9 +7,11 @@ use http::{HeaderName, HeaderValue};
 /// Names that belong to HTTP or to the protocols above it. A handler that sets one would contradict
 /// what the transport says, and in HTTP/2 the connection-specific ones make a message malformed.
 ///
-/// Sources: RFC 9113, section 8.2.2; gRPC over HTTP/2, "Call-Definition".
-const RESERVED: [&str; 10] = [
+/// Sources: RFC 9113, section 8.2.2; gRPC over HTTP/2, "Call-Definition"; Connect, "Unary-Response".
+const RESERVED: [&str; 12] = [
+    "accept-encoding",
     "connection",
+    "content-encoding",
     "content-length",
     "content-type",
     "host",
@@ -23,6 +25,15 @@ const RESERVED: [&str; 10] = [
 
 /// A name of up to this length is shown in errors.
 const SHOWN: usize = 100;
+
+/// How names begin that are the protocols' own. Connect's unary replies have their trailers in headers that begin with
+/// `trailer-`.
+const PREFIXES: [&str; 3] = ["grpc-", "connect-", "trailer-"];
+
+/// Whether a name belongs to HTTP or to a protocol.
+pub(super) fn is_reserved(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || RESERVED.contains(&name)
+}
 
 pub(super) fn text_name(name: &str) -> Result<HeaderName, MetadataError> {
     if name.ends_with("-bin") {
@@ -43,7 +54,7 @@ fn any_name(name: &str) -> Result<HeaderName, MetadataError> {
     if name.is_empty() || !name.bytes().all(plain) {
         return Err(MetadataError(What::Name(shown(name))));
     }
-    if name.starts_with("grpc-") || RESERVED.contains(&name) {
+    if is_reserved(name) {
         return Err(MetadataError(What::Reserved(shown(name))));
     }
     HeaderName::try_from(name).map_err(|_| MetadataError(What::Name(shown(name))))
@@ -147,7 +158,16 @@ mod tests {
 
     #[test]
     fn the_protocols_names_are_refused() {
-        for name in ["grpc-status", "grpc-anything", "te", "content-type", "connection"] {
+        for name in [
+            "grpc-status",
+            "grpc-anything",
+            "connect-timeout-ms",
+            "trailer-note",
+            "te",
+            "content-type",
+            "content-encoding",
+            "connection",
+        ] {
             let error = text_name(name).unwrap_err().to_string();
             assert!(error.contains("belongs to the protocol"), "{error}");
         }

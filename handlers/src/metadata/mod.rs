@@ -13,8 +13,8 @@ pub use self::check::MetadataError;
 /// What travels beside the messages: names with values, in order, each name as often as you like.
 ///
 /// Names are lower-case (`[0-9a-z_.-]+`). A name that ends in `-bin` holds bytes, every other one
-/// text: visible ASCII and spaces, without spaces at the ends. Names that start with `grpc-`, and
-/// the few that HTTP itself needs, belong to the protocols: handlers cannot set them.
+/// text: visible ASCII and spaces, without spaces at the ends. Names that start with `grpc-`,
+/// `connect-` or `trailer-`, and the few that HTTP itself needs, belong to the protocols: handlers cannot set them.
 ///
 /// Values are kept as on the wire, so metadata that nobody reads is moved through, never copied.
 ///
@@ -130,8 +130,13 @@ impl Metadata {
         Self(headers)
     }
 
-    /// The headers for a transport to send.
-    pub fn into_headers(self) -> HeaderMap {
+    /// The headers for a transport to send, without those that belong to the protocols: metadata that was received may
+    /// hold some.
+    pub fn into_headers(mut self) -> HeaderMap {
+        let reserved = |name: &&HeaderName| check::is_reserved(name.as_str());
+        while let Some(name) = self.0.keys().find(reserved).cloned() {
+            self.0.remove(name);
+        }
         self.0
     }
 
@@ -211,6 +216,14 @@ mod tests {
         let metadata = Metadata::from_headers(headers);
         assert_eq!(metadata.get("name"), None);
         assert_eq!(metadata.iter().collect::<Vec<_>>(), [("name", &b"\xff"[..])]);
+    }
+
+    #[test]
+    fn what_belongs_to_the_protocols_is_not_sent() {
+        let names = ["grpc-status", "note", "trailer-note", "content-type"];
+        let headers = names.map(|name| (HeaderName::from_static(name), HeaderValue::from_static("0")));
+        let sent = Metadata::from_headers(headers.into_iter().collect()).into_headers();
+        assert_eq!(sent.keys().collect::<Vec<_>>(), ["note"]);
     }
 
     #[test]

@@ -1,30 +1,56 @@
 //! Connect. <https://connectrpc.com/docs/protocol>
 //!
+//! ```text
+//! unary   request = headers message            response = headers ( message / error )
+//! get     request = query headers              response = headers ( message / error )
+//! stream  request = headers *envelope          response = headers *envelope end-of-stream
+//! ```
+//!
 //! Streams have envelopes, as gRPC has: see [`framed`](super::framed).
 
+mod body;
 mod error;
+mod get;
+mod unary;
 
 use bytes::Bytes;
 use descant_descriptors::Schema;
 use descant_handlers::{Metadata, Status};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use self::error::Json;
-use super::refusal::Fault;
+use super::{Context, refusal::Fault};
+
+pub(super) use self::unary::{accept, accept_get};
+pub(crate) use self::{body::Body, unary::Unary};
 
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+pub(super) const VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 /// The content types of calls that take and give one message.
-const UNARY_TYPES: &str = "application/json, application/proto";
+pub(super) const UNARY_TYPES: &str = "application/json, application/proto";
+/// The content types of the others.
+pub(super) const STREAM_TYPES: &str = "application/connect+json, application/connect+proto";
 
-/// A call that takes and gives one message came as a stream.
-pub(super) fn unary_only() -> Fault {
-    let status = Status::unimplemented(format!(
-        "this method takes and gives one message: its calls are {UNARY_TYPES}"
-    ));
+/// A call came with a content type that its method does not take; these it takes.
+pub(super) fn accept_post(types: &'static str, why: &str) -> Fault {
     Fault {
         http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        header: Some((ACCEPT_POST, HeaderValue::from_static(UNARY_TYPES))),
-        ..Fault::of(status)
+        header: Some((ACCEPT_POST, HeaderValue::from_static(types))),
+        ..Fault::of(Status::unknown(format!("{why}: its content type is one of {types}")))
+    }
+}
+
+/// "Servers may require" that requests name the version of the protocol; another version than 1 there is not.
+pub(super) fn check_version(headers: &HeaderMap, context: &Context<'_>) -> Result<(), Fault> {
+    match headers.get(VERSION) {
+        Some(version) if version == "1" => Ok(()),
+        Some(_) => Err(Fault::bad_request(
+            &"connect-protocol-version is not 1, the one version that is known",
+        )),
+        None if context.settings.connect_version => Err(Fault::bad_request(
+            &"the request has no connect-protocol-version: 1, and this server asks for it",
+        )),
+        None => Ok(()),
     }
 }
 

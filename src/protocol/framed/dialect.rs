@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::{
     super::{
-        connect, grpc,
+        Context, connect, grpc,
         head::{self, Names},
         refusal::Fault,
     },
@@ -47,10 +47,14 @@ impl Dialect {
         }
     }
 
-    /// Whether a call of this shape can be made so.
-    pub(super) fn check_shape(&self, shape: Shape) -> Result<(), Fault> {
+    /// What is to be said against a call of this shape, or against its head.
+    pub(super) fn check(&self, shape: Shape, headers: &HeaderMap, context: &Context<'_>) -> Result<(), Fault> {
         match (self, shape) {
-            (Self::Connect(_), Shape::Unary) => Err(connect::unary_only()),
+            (Self::Connect(_), Shape::Unary) => Err(connect::accept_post(
+                connect::UNARY_TYPES,
+                "this method takes and gives one message",
+            )),
+            (Self::Connect(_), _) => connect::check_version(headers, context),
             _ => Ok(()),
         }
     }

@@ -98,7 +98,7 @@ impl Opening {
         target::check_path(parts.uri.path()).map_err(|error| Fault::bad_request(&error))?;
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let found = context.snapshot.find(target)?;
-        self.dialect.check_shape(found.0.shape())?;
+        self.dialect.check(found.0.shape(), &parts.headers, context)?;
         Ok(found)
     }
 

@@ -1,0 +1,227 @@
+//! Calls whose bodies are the messages. Connect, "Unary-Request" and "Unary-Response".
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use descant_descriptors::{Method, Schema, Shape};
+use descant_handlers::{Handler, Message, Messages, Metadata, Status};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
+
+use super::{
+    super::{
+        Accepted, Context, Encoding, Exchange, Only,
+        detect::Media,
+        exchange::Speech,
+        form::Form,
+        head::{CONNECT_UNARY, Head},
+        refusal::{Fault, Refusal, http_status},
+        target,
+    },
+    STREAM_TYPES, accept_post,
+    body::Body,
+    check_version,
+    error::Json,
+    get::Query,
+};
+use crate::transport::{Inbound, Outbound};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TRAILER: &str = "trailer-";
+
+/// How the one message, or the error, goes out.
+#[derive(Debug)]
+pub(crate) struct Unary {
+    content_type: &'static str,
+    encoding: Option<Encoding>,
+    form: Form,
+    /// Where details of errors are looked up.
+    schema: Schema,
+    /// Whether caches may keep the reply, and so have to know what it depends on.
+    cached: bool,
+}
+
+/// Reads the head of a POST request.
+pub(in super::super) fn accept(
+    media: Media,
+    parts: Parts,
+    body: Inbound,
+    context: &Context<'_>,
+) -> Result<Accepted, Box<Refusal>> {
+    let read = |parts: Parts| {
+        let (method, handler) = find(&parts, context)?;
+        if method.shape() != Shape::Unary {
+            return Err(accept_post(STREAM_TYPES, "this method streams"));
+        }
+        check_version(&parts.headers, context)?;
+        let head = Head::read(&parts, &CONNECT_UNARY)?;
+        let encoding = head.received;
+        Ok((media, encoding, open(method, handler, &head, parts.headers)?))
+    };
+    match read(parts) {
+        Ok((media, encoding, opened)) => {
+            let form = Form::new(media.notation, || opened.method.input());
+            let body = Body::new(body, encoding, form, context.connection.limits());
+            Ok(opened.accepted(media, Only::Body(Box::new(body)), context, false))
+        }
+        Err(fault) => Err(Box::new(refuse(fault, body, context))),
+    }
+}
+
+/// Reads a GET request, which holds the message in its query. Connect, "Unary-Get-Request".
+pub(in super::super) fn accept_get(
+    parts: Parts,
+    body: Inbound,
+    context: &Context<'_>,
+) -> Result<Accepted, Box<Refusal>> {
+    let read = |parts: Parts| {
+        let (method, handler) = find(&parts, context)?;
+        super::get::check_method(&method)?;
+        let query = Query::read(parts.uri.query().unwrap_or_default(), context)?;
+        let head = Head::read(&parts, &CONNECT_UNARY)?;
+        let opened = open(method, handler, &head, parts.headers)?;
+        let form = Form::new(query.media.notation, || opened.method.input());
+        Ok((query.media, query.body(form, context.connection.limits()), opened))
+    };
+    match read(parts) {
+        Ok((media, body, opened)) => Ok(opened.accepted(media, Only::Body(Box::new(body)), context, true)),
+        Err(fault) => Err(Box::new(refuse(fault, body, context))),
+    }
+}
+
+/// The method that the path names, and what answers it.
+fn find<'s>(parts: &Parts, context: &Context<'s>) -> Result<(Method, &'s Arc<dyn Handler>), Fault> {
+    let path = parts.uri.path();
+    target::check_path(path).map_err(|error| Fault::bad_request(&error))?;
+    context.snapshot.find(path).map_err(|status| Fault {
+        http: if context.snapshot.method(path).is_some() {
+            StatusCode::NOT_IMPLEMENTED
+        } else {
+            StatusCode::NOT_FOUND
+        },
+        ..Fault::of(status)
+    })
+}
+
+/// A request whose head is understood.
+struct Opened<'s> {
+    method: Method,
+    handler: &'s Arc<dyn Handler>,
+    metadata: Metadata,
+    encoding: Option<Encoding>,
+    deadline: Option<std::time::Instant>,
+}
+
+fn open<'s>(
+    method: Method,
+    handler: &'s Arc<dyn Handler>,
+    head: &Head,
+    headers: HeaderMap,
+) -> Result<Opened<'s>, Fault> {
+    Ok(Opened {
+        method,
+        handler,
+        metadata: head.metadata(headers)?,
+        encoding: head.reply().or_else(|| head.accepted.first()),
+        deadline: head.deadline(),
+    })
+}
+
+impl Opened<'_> {
+    fn accepted(self, media: Media, only: Only, context: &Context<'_>, cached: bool) -> Accepted {
+        let exchange = Exchange {
+            deadline: self.deadline,
+            server_streaming: false,
+            speech: Speech::Unary(Box::new(Unary {
+                content_type: media.name,
+                encoding: self.encoding,
+                form: Form::new(media.notation, || self.method.output()),
+                schema: context.snapshot.schema().clone(),
+                cached,
+            })),
+        };
+        Accepted {
+            handler: self.handler.clone(),
+            call: context.call(self.method, Messages::empty(), self.metadata, self.deadline),
+            only: Some(only),
+            exchange,
+        }
+    }
+}
+
+impl Unary {
+    pub(crate) fn refuse(&self, status: Status) -> Response<Outbound> {
+        failed(http_status(status.code()), status, &self.schema)
+    }
+
+    pub(crate) fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata) -> Response<Outbound> {
+        let message = match self.form.write(message) {
+            Ok(message) => message,
+            Err(status) => return self.refuse(status),
+        };
+        let mut headers = metadata.into_headers();
+        add_trailers(&mut headers, trailers);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        if self.cached {
+            headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        }
+        let smaller = self
+            .encoding
+            .and_then(|coding| Some((coding, coding.deflate(&message)?)));
+        let body = match smaller {
+            Some((coding, smaller)) => {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+                smaller
+            }
+            None => message,
+        };
+        whole(StatusCode::OK, headers, body)
+    }
+}
+
+/// An answer to a request that becomes no call.
+fn refuse(fault: Fault, body: Inbound, context: &Context<'_>) -> Refusal {
+    let http = match fault.http {
+        StatusCode::OK | StatusCode::BAD_REQUEST => http_status(fault.status.code()),
+        http => http,
+    };
+    let mut response = failed(http, fault.status, context.snapshot.schema());
+    if let Some((name, value)) = fault.header {
+        response.headers_mut().insert(name, value);
+    }
+    let body = Some(body);
+    Refusal { response, body }
+}
+
+/// An error. Connect, "Unary-Response": it is JSON, whatever the call is, and never compressed.
+fn failed(http: StatusCode, mut status: Status, schema: &Schema) -> Response<Outbound> {
+    let mut json = Json::default();
+    json.error(&status, schema);
+    let mut headers = HeaderMap::new();
+    add_trailers(&mut headers, std::mem::take(status.metadata_mut()));
+    headers.insert(header::CONTENT_TYPE, JSON);
+    whole(http, headers, json.into())
+}
+
+fn whole(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Outbound> {
+    let mut response = Response::new(Outbound::Whole {
+        payload: body.into(),
+        trailers: HeaderMap::new(),
+    });
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Trailers are headers whose names begin with `trailer-`: a reply of one message has no other place for them.
+fn add_trailers(headers: &mut HeaderMap, trailers: Metadata) {
+    let mut last = None;
+    for (name, value) in trailers.into_headers() {
+        // The map names each name once, with its first value.
+        last = name
+            .and_then(|name| HeaderName::try_from(format!("{TRAILER}{name}")).ok())
+            .or(last);
+        if let Some(name) = &last {
+            headers.append(name.clone(), value);
+        }
+    }
+}

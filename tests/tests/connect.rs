@@ -1,0 +1,274 @@
+//! Connect: <https://connectrpc.com/docs/protocol>.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE as BASE64};
+use bytes::Bytes;
+use descant_handlers::Code;
+use descant_tests::messages::{Answer as Reply, Failure};
+use http::{Method, StatusCode};
+use prost::Message as _;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Ask, BIDI, FAIL, SERVER, UNARY, WAIT, envelope, framed, serve, text};
+
+const JSON: &str = "application/json";
+const STREAM: &str = "application/connect+json";
+
+async fn ask(ask: Ask) -> Answer {
+    let server = serve(|limits| limits.message_bytes = 10_000).await;
+    server.connect().await.send(ask).await
+}
+
+fn post<B: Into<Bytes>>(path: &str, content_type: &str, body: impl IntoIterator<Item = B>) -> Ask {
+    Ask::bytes(path, body)
+        .without("te")
+        .without("content-type")
+        .header("content-type", content_type)
+}
+
+fn get(target: &str) -> Ask {
+    Ask::bytes::<Bytes>(target, [])
+        .without("te")
+        .without("content-type")
+        .method(Method::GET)
+}
+
+fn document(answer: &Answer) -> Value {
+    serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+}
+
+fn refused(answer: &Answer, status: u16, code: &str, says: &str) {
+    let error = document(answer);
+    assert_eq!(
+        (answer.status.as_u16(), &error["code"]),
+        (status, &json!(code)),
+        "{answer:?}"
+    );
+    assert_eq!(answer.headers["content-type"], JSON);
+    assert!(error["message"].as_str().unwrap().contains(says), "{error}");
+}
+
+/// The messages of a stream, and its end.
+fn stream(answer: &Answer) -> (Vec<Bytes>, Value) {
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+    assert!(answer.trailers.is_none(), "{answer:?}");
+    let mut envelopes = answer.envelopes();
+    let (flag, end) = envelopes.pop().unwrap();
+    assert_eq!(flag, 2, "{answer:?}");
+    let messages = envelopes.into_iter().map(|(flag, message)| {
+        assert_eq!(flag, 0);
+        message
+    });
+    (messages.collect(), serde_json::from_slice(&end).unwrap())
+}
+
+#[tokio::test]
+async fn a_message_is_the_body() {
+    let answer = ask(post(UNARY, JSON, [r#"{"text":"hi"}"#]).header("echo-a", "1")).await;
+    assert_eq!(
+        (answer.status, document(&answer)),
+        (StatusCode::OK, json!({"text": "hi"}))
+    );
+    assert_eq!(answer.headers["content-type"], JSON);
+    assert_eq!(
+        (&answer.headers["echo-a"], &answer.headers["trailer-late-echo-a"]),
+        (&"1".parse().unwrap(), &"1".parse().unwrap())
+    );
+    let answer = ask(post(UNARY, "application/proto", [text("hi").encode_to_vec()])).await;
+    assert_eq!(Reply::decode(answer.body).unwrap().text, "hi");
+    assert_eq!(answer.headers["content-type"], "application/proto");
+    // In pieces, with parameters and a version.
+    let pieces = post(
+        UNARY,
+        "application/json; charset=utf-8",
+        [r#"{"te"#, "xt", r#"":"hi"}"#],
+    );
+    let answer = ask(pieces.header("connect-protocol-version", "1")).await;
+    assert_eq!(document(&answer), json!({"text": "hi"}));
+}
+
+#[tokio::test]
+async fn errors_are_json() {
+    let failure = Failure {
+        code: Code::FailedPrecondition.number(),
+        message: "not \"now\"".into(),
+        details: vec![
+            prost_types::Any {
+                type_url: "type.googleapis.com/descant.suite.v1.Count".into(),
+                value: vec![8, 7],
+            },
+            prost_types::Any {
+                type_url: "type.googleapis.com/no.Such".into(),
+                value: vec![255],
+            },
+        ],
+    };
+    let answer = ask(post(FAIL, "application/proto", [failure.encode_to_vec()])).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.headers["content-type"]),
+        (400, &JSON.parse().unwrap())
+    );
+    let details = json!([
+        {"type": "descant.suite.v1.Count", "value": "CAc", "debug": {"number": 7}},
+        {"type": "no.Such", "value": "/w"},
+    ]);
+    let error = json!({"code": "failed_precondition", "message": "not \"now\"", "details": details});
+    assert_eq!(document(&answer), error);
+    let answer = ask(post(
+        "/descant.suite.v1.Shapes/FailLate",
+        "application/connect+proto",
+        [framed(&failure)],
+    ))
+    .await;
+    let (messages, end) = stream(&answer);
+    assert_eq!((messages.len(), end), (1, json!({"error": error})));
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_call_says_why() {
+    refused(
+        &ask(post(UNARY, JSON, [r#"{"txt":1}"#])).await,
+        400,
+        "invalid_argument",
+        "txt",
+    );
+    refused(&ask(post(UNARY, JSON, [""])).await, 400, "invalid_argument", "");
+    let timeout = post(UNARY, JSON, ["{}"]).header("connect-timeout-ms", "12345678901");
+    refused(&ask(timeout).await, 400, "invalid_argument", "connect-timeout-ms");
+    let version = post(UNARY, JSON, ["{}"]).header("connect-protocol-version", "2");
+    refused(&ask(version).await, 400, "invalid_argument", "connect-protocol-version");
+    let unknown = post("/descant.suite.v1.Shapes/Unari", JSON, ["{}"]).header("connect-protocol-version", "1");
+    refused(
+        &ask(unknown).await,
+        404,
+        "unimplemented",
+        "descant.suite.v1.Shapes/Unary",
+    );
+    refused(
+        &ask(post(UNARY, JSON, ["x".repeat(20_000)])).await,
+        429,
+        "resource_exhausted",
+        "10000 bytes",
+    );
+    let coding = ask(post(UNARY, JSON, ["{}"]).header("content-encoding", "rot13")).await;
+    refused(&coding, 501, "unimplemented", "gzip");
+    assert!(coding.headers["accept-encoding"].to_str().unwrap().contains("gzip"));
+    let binary = post(UNARY, JSON, ["{}"]).header("note-bin", "no base64!");
+    refused(&ask(binary).await, 400, "invalid_argument", "note-bin");
+}
+
+#[tokio::test]
+async fn content_types_that_do_not_fit_are_refused_with_those_that_do() {
+    let streamed = ask(post(UNARY, STREAM, [envelope(0, b"{}")])).await;
+    assert_eq!(streamed.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(streamed.headers["accept-post"], "application/json, application/proto");
+    let bare = ask(post(SERVER, JSON, ["{}"])).await;
+    refused(&bare, 415, "unknown", "streams");
+    assert_eq!(
+        bare.headers["accept-post"],
+        "application/connect+json, application/connect+proto"
+    );
+    let other = ask(post(UNARY, "application/foo", ["{}"]).header("connect-protocol-version", "1")).await;
+    assert_eq!(other.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(
+        other.headers["accept-post"]
+            .to_str()
+            .unwrap()
+            .contains("application/json")
+    );
+    let method = ask(post(UNARY, JSON, ["{}"]).method(Method::DELETE)).await;
+    assert_eq!(
+        (method.status, &method.headers["allow"]),
+        (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn streams_end_with_a_message_of_their_own() {
+    let asked = envelope(0, br#"{"text":"again","count":2}"#);
+    let answer = ask(post(SERVER, STREAM, [asked]).header("echo-a", "1")).await;
+    assert_eq!(answer.headers["content-type"], STREAM);
+    let (messages, end) = stream(&answer);
+    assert_eq!(messages, vec![&br#"{"text":"again"}"#[..]; 2]);
+    assert_eq!(end, json!({"metadata": {"late-echo-a": ["1"]}}));
+    let answer = ask(post(BIDI, STREAM, [envelope(0, b"{}"), envelope(0, b"{}")])).await;
+    assert_eq!(stream(&answer), (vec![Bytes::from_static(b"{}"); 2], json!({})));
+    for (body, code) in [
+        (vec![], "unimplemented"),
+        (vec![envelope(0, b"{}"), envelope(0, b"{}")], "unimplemented"),
+        (vec![envelope(1, b"{}")], "internal"),
+        (vec![envelope(2, b"{}")], "internal"),
+        (vec![envelope(0, b"{")], "invalid_argument"),
+    ] {
+        let (_, end) = stream(&ask(post(SERVER, STREAM, body)).await);
+        assert_eq!(end["error"]["code"], code);
+    }
+}
+
+#[tokio::test]
+async fn deadlines_hold() {
+    let unary = ask(post(WAIT, JSON, ["{}"]).header("connect-timeout-ms", "20")).await;
+    refused(&unary, 504, "deadline_exceeded", "deadline");
+}
+
+#[tokio::test]
+async fn what_changes_nothing_may_be_got() {
+    const PEEK: &str = "/descant.suite.v1.Shapes/Peek";
+    let answer = ask(get(&format!(
+        "{PEEK}?connect=v1&encoding=json&message=%7B%22text%22:%22a+b%22%7D"
+    )))
+    .await;
+    assert_eq!(
+        (answer.status, document(&answer)),
+        (StatusCode::OK, json!({"text": "a b"}))
+    );
+    assert_eq!(
+        (&answer.headers["content-type"], &answer.headers["vary"]),
+        (&JSON.parse().unwrap(), &"accept-encoding".parse().unwrap())
+    );
+    let message = BASE64.encode(text("hi?>").encode_to_vec());
+    for message in [
+        message.as_str(),
+        message.trim_end_matches('='),
+        &message.replace('=', "%3D"),
+    ] {
+        let answer = ask(get(&format!(
+            "{PEEK}?message={message}&base64=1&encoding=proto&other=x"
+        )))
+        .await;
+        assert_eq!(Reply::decode(answer.body).unwrap().text, "hi?>");
+    }
+    for (query, status, code, says) in [
+        ("connect=v2&encoding=json&message=%7B%7D", 400, "invalid_argument", "v1"),
+        ("connect=v1&encoding=json", 400, "invalid_argument", "no message"),
+        ("connect=v1&message=%7B%7D", 400, "invalid_argument", "no encoding"),
+        (
+            "connect=v1&encoding=xml&message=%7B%7D",
+            415,
+            "unknown",
+            "proto and json",
+        ),
+        (
+            "encoding=json&encoding=json&message=%7B%7D",
+            400,
+            "invalid_argument",
+            "more than once",
+        ),
+        (
+            "encoding=json&message=%7B%7D&base64=1",
+            400,
+            "invalid_argument",
+            "base64",
+        ),
+        (
+            "encoding=json&message=%7B%7D&compression=rot13",
+            501,
+            "unimplemented",
+            "gzip",
+        ),
+    ] {
+        refused(&ask(get(&format!("{PEEK}?{query}"))).await, status, code, says);
+    }
+    let answer = ask(get(&format!("{UNARY}?connect=v1&encoding=json&message=%7B%7D"))).await;
+    refused(&answer, 405, "unknown", "NO_SIDE_EFFECTS");
+    assert_eq!(answer.headers["allow"], "POST");
+}
