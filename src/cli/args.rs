@@ -26,6 +26,8 @@ pub(crate) enum Command {
     List(List),
     /// Show a symbol as proto source, with its comments
     Describe(Describe),
+    /// Convert a message between JSON, the binary wire format and the text format
+    Convert(Convert),
     /// Print a completion script for a shell
     Completions {
         /// The shell that is to complete
@@ -121,6 +123,79 @@ pub(crate) struct Describe {
     /// Ask a live server, by reflection over plain text, instead of files
     #[arg(long, value_name = "ADDR")]
     pub(crate) from: Option<String>,
+}
+
+/// Options of `convert`.
+#[allow(clippy::struct_excessive_bools)] // Each is a flag of its own.
+#[derive(Args, Debug)]
+pub(crate) struct Convert {
+    /// Descriptor sets, .proto files, or folders of them; without one, the embedded demo API
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// The full name of the message's type
+    #[arg(short = 't', long = "type", value_name = "NAME")]
+    pub(crate) message: String,
+
+    /// The form that it comes in [default: what the ending of the input says]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) from: Option<MessageFormat>,
+
+    /// The form that it is to have [default: what the ending of the output says]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) to: Option<MessageFormat>,
+
+    /// Where the message is [default: standard input]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+
+    /// Where to write it [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Indent JSON; the text format always is
+    #[arg(long)]
+    pub(crate) pretty: bool,
+
+    /// Write fields that are not set too, where not set means zero
+    #[arg(long)]
+    pub(crate) emit_defaults: bool,
+
+    /// Call fields in JSON by the names that their file gives them
+    #[arg(long)]
+    pub(crate) proto_names: bool,
+
+    /// Write enums by number
+    #[arg(long)]
+    pub(crate) enums_as_numbers: bool,
+
+    /// Write 64-bit integers in JSON without quotes
+    #[arg(long)]
+    pub(crate) integers_as_numbers: bool,
+
+    /// Skip unknown fields and unknown names of enum values instead of refusing them
+    #[arg(long)]
+    pub(crate) ignore_unknown: bool,
+
+    /// Write unknown fields by number, in the text format
+    #[arg(long)]
+    pub(crate) print_unknown: bool,
+
+    /// Mask fields that have the option `debug_redact`
+    #[arg(long)]
+    pub(crate) redact: bool,
+}
+
+/// What a message may look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MessageFormat {
+    /// ProtoJSON
+    Json,
+    /// The binary wire format
+    Binpb,
+    /// The text format
+    #[value(alias = "textproto")]
+    Txtpb,
 }
 
 /// Where the admin pages are.

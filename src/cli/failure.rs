@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Descriptors = 4,
     /// An address cannot be listened on.
     Bind = 5,
+    /// Data is no message of the type that it should have.
+    Data = 6,
 }
 
 impl Failure {

@@ -4,6 +4,7 @@
 mod args;
 mod ask;
 mod check;
+mod convert;
 mod describe;
 mod failure;
 mod list;
@@ -36,6 +37,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Check(args) => check::run(&args),
         Command::List(args) => list::run(&args),
         Command::Describe(args) => describe::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { command } => pages::man(command.as_deref()),
     }

@@ -68,7 +68,17 @@ pub(crate) fn tell(tone: Tone, text: impl fmt::Display) {
 /// is full must not take what is there for all.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// The same for data, which stays as it is.
+pub(crate) fn write(data: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    written(out.write_all(data).and_then(|()| out.flush()))
+}
+
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
             Kind::Other,
             format!("standard output cannot be written: {error}"),

@@ -7,7 +7,16 @@ use crate::process::{Server, demo_set, descant, repository};
 /// After a change of the help texts, run this test with `UPDATE_SNAPSHOTS=1`.
 #[test]
 fn help_is_as_it_was_agreed() {
-    for command in ["", "serve", "check", "list", "describe", "completions", "man"] {
+    for command in [
+        "",
+        "serve",
+        "check",
+        "list",
+        "describe",
+        "convert",
+        "completions",
+        "man",
+    ] {
         let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         let ran = descant(args);
         assert_eq!(ran.code, Some(0));
@@ -81,7 +90,7 @@ fn errors_say_what_where_and_how_to_mend_it() {
         &["man", "dance"],
         2,
         "error: descant has no command `dance`\n\
-         hint: the commands are serve, check, list, describe, completions, man\n",
+         hint: the commands are serve, check, list, describe, convert, completions, man\n",
     );
     fails(
         &["serve", "--watch"],

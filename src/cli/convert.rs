@@ -1,0 +1,165 @@
+//! `descant convert`: one message from one form into another.
+
+use std::{
+    io::{self, IsTerminal as _, Read as _},
+    path::Path,
+    process::ExitCode,
+};
+
+use descant_descriptors::{Codec, CodecError, JsonOptions, MessageType, Schema};
+
+use super::{
+    args::{Convert, MessageFormat},
+    failure::{Failure, Kind},
+    screen::{self, Tone},
+    sources,
+};
+
+/// Reads a message, and writes it in the other form.
+pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
+    let from = format(args.from, args.input.as_deref(), "--from")?;
+    let to = format(args.to, args.output.as_deref(), "--to")?;
+    if to == MessageFormat::Binpb && args.output.is_none() && io::stdout().is_terminal() {
+        return Err(Failure::new(
+            Kind::Usage,
+            "binpb is binary, and standard output is a terminal",
+            "redirect it, give --output FILE, or ask for --to json or --to txtpb",
+        ));
+    }
+    let schema = sources::load(&args.paths).map_err(|error| sources::refused(&error))?;
+    let message = message(&schema, &args.message)?;
+    let input = read(args.input.as_deref())?;
+    let mut codec = Codec::new(options(args));
+    let out = convert(&mut codec, &message, &input, (from, to)).map_err(|error| refused(args, from, &error))?;
+    write(args.output.as_deref(), &out)?;
+    tell_lost(codec.unknown_fields(), to);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The format that was asked for, or else the one that a file's ending says.
+fn format(asked: Option<MessageFormat>, path: Option<&Path>, flag: &str) -> Result<MessageFormat, Failure> {
+    let ending = path.and_then(Path::extension).and_then(|ending| ending.to_str());
+    let told = match ending {
+        Some("json") => Some(MessageFormat::Json),
+        Some("binpb" | "pb" | "bin") => Some(MessageFormat::Binpb),
+        Some("txtpb" | "textproto" | "prototxt") => Some(MessageFormat::Txtpb),
+        _ => None,
+    };
+    asked.or(told).ok_or_else(|| {
+        let what = match path {
+            Some(path) => format!("the ending of `{}` does not say what it is", sources::shown(path)),
+            None => "a pipe does not say what is in it".to_owned(),
+        };
+        Failure::new(
+            Kind::Usage,
+            what,
+            format!("give {flag} json, {flag} binpb or {flag} txtpb"),
+        )
+    })
+}
+
+fn options(args: &Convert) -> JsonOptions {
+    let mut options = JsonOptions::default();
+    options.pretty = args.pretty;
+    options.emit_defaults = args.emit_defaults;
+    options.proto_names = args.proto_names;
+    options.enums_as_numbers = args.enums_as_numbers;
+    options.integers_as_numbers = args.integers_as_numbers;
+    options.ignore_unknown = args.ignore_unknown;
+    options.print_unknown = args.print_unknown;
+    options.redact = args.redact;
+    // Who converts has the data, and room for it.
+    options.limit = usize::MAX;
+    options
+}
+
+fn message(schema: &Schema, name: &str) -> Result<MessageType, Failure> {
+    let name = name.trim_start_matches('.');
+    schema.message(name).ok_or_else(|| {
+        let mut nearest = schema.nearest_symbols(name);
+        nearest.retain(|name| schema.message(name).is_some());
+        sources::unknown("message", name, &nearest)
+    })
+}
+
+fn read(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
+    let mut input = Vec::new();
+    let result = match path {
+        Some(path) => std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut input)),
+        None => io::stdin().lock().read_to_end(&mut input),
+    };
+    match result {
+        Ok(_) => Ok(input),
+        Err(error) => Err(Failure::new(
+            Kind::Other,
+            format!("{} cannot be read: {error}", source(path)),
+            "",
+        )),
+    }
+}
+
+/// What the message comes from, for reports.
+fn source(path: Option<&Path>) -> String {
+    path.map_or_else(|| "standard input".to_owned(), sources::shown)
+}
+
+/// By way of the wire, in canonical order.
+fn convert(
+    codec: &mut Codec,
+    message: &MessageType,
+    input: &[u8],
+    (from, to): (MessageFormat, MessageFormat),
+) -> Result<Vec<u8>, CodecError> {
+    let (mut wire, mut out) = (Vec::new(), Vec::new());
+    match from {
+        MessageFormat::Json => codec.json_to_wire(message, input, &mut wire)?,
+        MessageFormat::Binpb => wire.extend_from_slice(input),
+        MessageFormat::Txtpb => codec.textproto_to_wire(message, input, &mut wire)?,
+    }
+    match to {
+        MessageFormat::Json => {
+            codec.wire_to_json(message, &wire, &mut out)?;
+            out.push(b'\n');
+        }
+        MessageFormat::Binpb => codec.normalize(message, &wire, &mut out)?,
+        MessageFormat::Txtpb => codec.wire_to_textproto(message, &wire, &mut out)?,
+    }
+    Ok(out)
+}
+
+fn refused(args: &Convert, from: MessageFormat, error: &CodecError) -> Failure {
+    let name = args.message.trim_start_matches('.');
+    let form = match from {
+        MessageFormat::Json => "JSON",
+        MessageFormat::Binpb => "binary",
+        MessageFormat::Txtpb => "text",
+    };
+    let source = source(args.input.as_deref());
+    Failure::new(Kind::Data, format!("{source} is no {name} in {form} form\n{error}"), "")
+}
+
+fn write(path: Option<&Path>, out: &[u8]) -> Result<(), Failure> {
+    let Some(path) = path else {
+        return screen::write(out);
+    };
+    std::fs::write(path, out).map_err(|error| {
+        let what = format!("{} cannot be written: {error}", sources::shown(path));
+        Failure::new(Kind::Other, what, "")
+    })
+}
+
+/// What the new form has no place for.
+fn tell_lost(unknown: u64, to: MessageFormat) {
+    if unknown == 0 {
+        return;
+    }
+    let (fields, mend) = (
+        super::check::plural(unknown.try_into().unwrap_or(usize::MAX), "unknown field"),
+        match to {
+            MessageFormat::Txtpb => "--print-unknown writes them by number",
+            _ => "--to binpb keeps them, --to txtpb --print-unknown shows them",
+        },
+    );
+    screen::tell(Tone::Warning, format!("{fields} left out"));
+    screen::tell(Tone::Hint, mend);
+}
