@@ -75,6 +75,10 @@ install_connect-full() {
   install_connect
 }
 
+install_codec() {
+  install_python
+}
+
 # The conformance runner needs glibc 2.38. Where the system's is older, Debian 13's is unpacked beside it.
 install_protobuf() {
   install_python
