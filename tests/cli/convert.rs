@@ -125,7 +125,7 @@ fn errors_say_what_where_and_how_to_mend_it() {
         &["--type=bookshop.v1.Monye", "--from=json", "--to=binpb"],
         b"",
         4,
-        "error: there is no message `bookshop.v1.Monye`\nhint: did you mean bookshop.v1.Money?\n",
+        "error: there is no message `bookshop.v1.Monye`\nhint: did you mean bookshop.v1.Money or bookshop.v1.Book?\n",
     );
     refuses(
         &[MONEY, "--to=json"],
