@@ -20,6 +20,8 @@ pub(crate) enum ErrorKind {
     Descriptors(#[from] descant_descriptors::Error),
     #[error(transparent)]
     Bind(crate::transport::BindError),
+    #[error(transparent)]
+    Tls(crate::transport::TlsError),
     #[error("the connection ended: {0}")]
     Connection(crate::transport::Ended),
     #[error("the server cannot run: {0}")]
@@ -30,6 +32,11 @@ impl Error {
     /// Whether an address could not be listened on.
     pub fn is_bind(&self) -> bool {
         matches!(&*self.0, ErrorKind::Bind(_))
+    }
+
+    /// Whether a certificate or a key is not what it should be.
+    pub fn is_tls(&self) -> bool {
+        matches!(&*self.0, ErrorKind::Tls(_))
     }
 
     /// The findings of descriptors that did not load; empty for every other reason.

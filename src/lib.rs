@@ -58,5 +58,5 @@ pub use self::{
     error::Error,
     gateway::{Gateway, GatewayBuilder},
     server::{Server, ServerBuilder},
-    transport::{Draining, Keepalive, Limits, Rate},
+    transport::{Draining, Keepalive, Limits, Rate, Tls, TlsBuilder},
 };

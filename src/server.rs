@@ -5,13 +5,10 @@ use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    Draining, Error, Gateway, Limits,
+    Draining, Error, Gateway, Limits, Tls,
     error::ErrorKind,
-    transport::{self, Drain, Service, bind},
+    transport::{self, Drain, Listening, Service, bind},
 };
-
-/// Where a server listens unless told otherwise: every interface, IPv4 and IPv6.
-const DEFAULT_ADDRESS: &str = "[::]:50051";
 
 /// A gateway that listens. Connections are accepted once [`serve`](Self::serve) runs.
 ///
@@ -34,13 +31,16 @@ pub struct Server {
 #[must_use]
 pub struct ServerBuilder {
     gateway: Gateway,
-    addresses: Vec<String>,
+    addresses: Vec<(String, Option<Tls>)>,
     limits: Limits,
     reuse_port: bool,
     workers: usize,
 }
 
 impl Server {
+    /// Where a server listens unless told otherwise: every interface, IPv4 and IPv6.
+    pub const DEFAULT_ADDRESS: &str = "[::]:50051";
+
     /// A server for a gateway.
     pub fn builder(gateway: Gateway) -> ServerBuilder {
         ServerBuilder {
@@ -104,7 +104,13 @@ impl ServerBuilder {
     ///
     /// Without any it is `[::]:50051`, which takes IPv4 too. Port 0 lets the system choose.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
-        self.addresses.push(address.into());
+        self.addresses.push((address.into(), None));
+        self
+    }
+
+    /// Listens here as well, and speaks TLS there.
+    pub fn listen_tls(mut self, address: impl Into<String>, tls: &Tls) -> Self {
+        self.addresses.push((address.into(), Some(tls.clone())));
         self
     }
 
@@ -136,13 +142,17 @@ impl ServerBuilder {
     /// If an address cannot be listened on: a message that says why, and how to mend it.
     pub async fn bind(mut self) -> Result<Server, Error> {
         if self.addresses.is_empty() {
-            self.addresses.push(DEFAULT_ADDRESS.to_owned());
+            self.addresses.push((Server::DEFAULT_ADDRESS.to_owned(), None));
         }
         let mut listeners = Vec::new();
-        for address in &self.addresses {
-            listeners.extend(bind(address, self.reuse_port).await.map_err(ErrorKind::Bind)?);
+        for (address, tls) in &self.addresses {
+            let bound = bind(address, self.reuse_port).await.map_err(ErrorKind::Bind)?;
+            listeners.extend(bound.into_iter().map(|listener| Listening {
+                listener,
+                tls: tls.clone(),
+            }));
         }
-        let addresses = listeners.iter().map(std::net::TcpListener::local_addr);
+        let addresses = listeners.iter().map(|listening| listening.listener.local_addr());
         Ok(Server {
             addresses: addresses.collect::<Result<_, _>>().map_err(ErrorKind::Serve)?,
             service: Service {

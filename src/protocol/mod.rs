@@ -37,7 +37,7 @@ mod timeout;
 use std::{sync::Arc, time::Instant};
 
 use descant_descriptors::Method;
-use descant_handlers::{Call, Extensions, Handler, Message, Messages, Metadata, Peer, Status};
+use descant_handlers::{Call, Extensions, Handler, Message, Messages, Metadata, Status};
 use http::{StatusCode, Version, request::Parts};
 
 use self::{
@@ -109,7 +109,7 @@ impl Context<'_> {
         let mut call = Call::new(method, messages);
         call.metadata = metadata;
         call.deadline = deadline;
-        call.peer = self.connection.address().map_or_else(Peer::default, Peer::at);
+        call.peer = self.connection.peer().clone();
         call.extensions = Extensions::with_shared(self.state.clone());
         call
     }

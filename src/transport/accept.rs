@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    Connection, Drain, Draining, Ended, Limits, Serve, converse,
+    Connection, Drain, Draining, Ended, Limits, Serve, Tls, converse,
     crew::{Accepted, Crew, Host, Seat},
     gate::Gate,
 };
@@ -31,10 +31,17 @@ const LEEWAY: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Service<S> {
     pub(crate) serve: S,
-    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) listeners: Vec<Listening>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) drain: Drain,
     pub(crate) workers: usize,
+}
+
+/// A listener, and what it shows if it speaks TLS.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    pub(crate) listener: TcpListener,
+    pub(crate) tls: Option<Tls>,
 }
 
 impl<S: Serve> Service<S> {
@@ -49,9 +56,9 @@ impl<S: Serve> Service<S> {
         let crew = Arc::new(Crew::start(self.workers, &host)?);
         let gate = Gate::new(self.limits);
         let mut accepting = JoinSet::new();
-        for listener in self.listeners {
+        for Listening { listener, tls } in self.listeners {
             let listener = net::TcpListener::from_std(listener)?;
-            accepting.spawn(accept(listener, gate.clone(), crew.clone()));
+            accepting.spawn(accept(listener, tls, gate.clone(), crew.clone()));
         }
         shutdown.await;
         accepting.shutdown().await;
@@ -77,7 +84,7 @@ where
 }
 
 /// Accepts for ever.
-async fn accept<S: Serve>(listener: net::TcpListener, gate: Arc<Gate>, crew: Arc<Crew<Tasks<S>>>) {
+async fn accept<S: Serve>(listener: net::TcpListener, tls: Option<Tls>, gate: Arc<Gate>, crew: Arc<Crew<Tasks<S>>>) {
     let mut rest = REST;
     loop {
         match listener.accept().await {
@@ -85,7 +92,12 @@ async fn accept<S: Serve>(listener: net::TcpListener, gate: Arc<Gate>, crew: Arc
                 rest = REST;
                 let peer = canonical(peer);
                 match gate.admit(peer.ip()) {
-                    Ok(pass) => crew.take(Accepted { socket, peer, pass }),
+                    Ok(pass) => crew.take(Accepted {
+                        socket,
+                        peer,
+                        tls: tls.clone(),
+                        pass,
+                    }),
                     Err(full) => tracing::debug!(%peer, "connection refused: {full}"),
                 }
             }
@@ -115,14 +127,24 @@ struct Tasks<S> {
 
 impl<S: Serve> Host for Tasks<S> {
     fn host(&self, accepted: Accepted, seat: Seat) {
-        let Accepted { socket, peer, pass } = accepted;
+        let Accepted {
+            socket,
+            peer,
+            tls,
+            pass,
+        } = accepted;
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
         }
-        let connection = Arc::new(Connection::new(Some(peer), self.limits.clone()));
-        let served = converse::serve(socket, self.serve.clone(), connection, self.draining.clone());
+        let connection = Connection::new(Some(peer), self.limits.clone());
+        let (serve, draining) = (self.serve.clone(), self.draining.clone());
         tokio::spawn(async move {
-            match served.await {
+            let ended = match tls {
+                None => converse::serve(socket, serve, Arc::new(connection), draining).await,
+                // A session of rustls takes a kilobyte and more: plain connections need not have room for it.
+                Some(tls) => Box::pin(converse::serve_tls(socket, &tls, serve, connection, draining)).await,
+            };
+            match ended {
                 Ok(()) => tracing::trace!(%peer, "connection closed"),
                 Err(ended) if ended.is_notable() => tracing::info!(%peer, "connection closed: {ended}"),
                 Err(ended) => tracing::debug!(%peer, "connection closed: {ended}"),
@@ -177,7 +199,10 @@ mod tests {
         let address = listeners[0].local_addr().unwrap();
         let service = Service {
             serve: Where,
-            listeners,
+            listeners: listeners
+                .into_iter()
+                .map(|listener| Listening { listener, tls: None })
+                .collect(),
             limits: Arc::new(limits),
             drain: Drain::new(),
             workers,

@@ -47,6 +47,8 @@ pub(super) enum Order {
 /// The phase that a peer did not finish in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Phase {
+    #[error("no TLS handshake within `limits.tls_handshake`")]
+    Handshake,
     #[error("neither a request nor HTTP/2 SETTINGS within `limits.preface`")]
     Preface,
     #[error("a header block or frame was not finished within `limits.header_block` or `limits.message`")]

@@ -9,12 +9,14 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use descant_handlers::{Peer, TlsIdentity};
+
 use super::Limits;
 
 /// What the streams of one connection share.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    address: Option<SocketAddr>,
+    peer: Peer,
     limits: Arc<Limits>,
     /// DATA frames of ours: what a peer may answer with control frames.
     sent_frames: AtomicU64,
@@ -47,7 +49,7 @@ impl Connection {
     /// A connection from `address`, if it has one.
     pub(crate) fn new(address: Option<SocketAddr>, limits: Arc<Limits>) -> Self {
         Self {
-            address,
+            peer: address.map_or_else(Peer::default, Peer::at),
             limits,
             sent_frames: AtomicU64::new(0),
             held: Tally::default(),
@@ -55,9 +57,15 @@ impl Connection {
         }
     }
 
-    /// Where the peer is.
-    pub(crate) fn address(&self) -> Option<SocketAddr> {
-        self.address
+    /// Takes note of what TLS proved of the peer.
+    pub(super) fn prove(&mut self, identity: TlsIdentity) {
+        let peer = std::mem::take(&mut self.peer);
+        self.peer = peer.with_tls(Arc::new(identity));
+    }
+
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// The limits that the listener was given.

@@ -19,7 +19,7 @@ use tokio::{
     sync::{Notify, mpsc, oneshot},
 };
 
-use super::gate::Pass;
+use super::{Tls, gate::Pass};
 
 /// Connections that may wait for a worker.
 const QUEUE: usize = 1024;
@@ -29,6 +29,7 @@ const QUEUE: usize = 1024;
 pub(super) struct Accepted {
     pub(super) socket: TcpStream,
     pub(super) peer: SocketAddr,
+    pub(super) tls: Option<Tls>,
     pub(super) pass: Pass,
 }
 
@@ -55,7 +56,13 @@ struct Worker {
 }
 
 /// A connection on its way to another thread, no longer bound to a runtime.
-type Handed = (std::net::TcpStream, SocketAddr, Pass, Seat);
+struct Handed {
+    socket: std::net::TcpStream,
+    peer: SocketAddr,
+    tls: Option<Tls>,
+    pass: Pass,
+    seat: Seat,
+}
 
 /// How many connections one of the crew has.
 #[derive(Debug, Default)]
@@ -117,10 +124,21 @@ impl Worker {
     }
 
     fn take(&self, accepted: Accepted) {
-        let Accepted { socket, peer, pass } = accepted;
+        let Accepted {
+            socket,
+            peer,
+            tls,
+            pass,
+        } = accepted;
         match socket.into_std() {
             Ok(socket) => {
-                let handed = (socket, peer, pass, Seat::take(&self.load));
+                let handed = Handed {
+                    socket,
+                    peer,
+                    tls,
+                    pass,
+                    seat: Seat::take(&self.load),
+                };
                 if self.hand.try_send(handed).is_err() {
                     tracing::warn!(%peer, "connection dropped: its worker is blocked; handlers must not block");
                 }
@@ -131,9 +149,24 @@ impl Worker {
 }
 
 async fn work<H: Host>(mut handed: mpsc::Receiver<Handed>, host: H, load: Arc<Load>) {
-    while let Some((socket, peer, pass, seat)) = handed.recv().await {
+    while let Some(Handed {
+        socket,
+        peer,
+        tls,
+        pass,
+        seat,
+    }) = handed.recv().await
+    {
         match TcpStream::from_std(socket) {
-            Ok(socket) => host.host(Accepted { socket, peer, pass }, seat),
+            Ok(socket) => {
+                let accepted = Accepted {
+                    socket,
+                    peer,
+                    tls,
+                    pass,
+                };
+                host.host(accepted, seat);
+            }
             Err(error) => tracing::warn!(%peer, %error, "a connection could not be taken over"),
         }
     }

@@ -2,14 +2,19 @@
 
 use std::io;
 
-use super::{clock::Phase, greeting::Spoken, http1, http2};
+use tokio_rustls::rustls;
+
+use super::{clock::Phase, greeting::Mistake, http1, http2};
 
 /// Why a connection ended otherwise than by agreement.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
     /// The peer spoke something else.
-    #[error("{}", .0.mistake())]
-    Stranger(Spoken),
+    #[error("{}", .0.explanation())]
+    Stranger(Mistake),
+    /// The two sides did not agree on TLS.
+    #[error("the TLS handshake failed: {0}")]
+    Tls(#[source] io::Error),
     /// The peer sent frames of HTTP/2 that it may not.
     #[error(transparent)]
     Violation(http2::Violation),
@@ -37,12 +42,26 @@ impl Ended {
     /// Whether whoever runs the server would want to know of it: a peer's mistake, or calls that were cut off.
     pub(crate) fn is_notable(&self) -> bool {
         match self {
-            Self::Stranger(spoken) => *spoken != Spoken::Unknown,
+            Self::Stranger(mistake) => *mistake != Mistake::Unknown,
+            Self::Tls(error) => is_about_certificates(error),
             Self::Late(phase) => *phase == Phase::Grace,
             Self::Violation(_) | Self::Refused(_) => true,
             Self::Http2(_) | Self::Http1(_) | Self::Read(_) | Self::Write(_) => false,
         }
     }
+}
+
+/// Whether a handshake failed over a certificate: somebody who is meant to be let in has to mend it.
+fn is_about_certificates(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(
+        error,
+        Some(
+            rustls::Error::NoCertificatesPresented
+                | rustls::Error::InvalidCertificate(_)
+                | rustls::Error::AlertReceived(_)
+        )
+    )
 }
 
 /// hyper's own words leave the reason out.

@@ -21,6 +21,9 @@ const SSH: &[u8] = b"SSH-";
 /// A fatal `protocol_version` alert: a record of type 21, TLS 1.0, two bytes. RFC 8446, section 6.
 const ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
 
+/// What a peer is told that should have begun with TLS.
+const USE_TLS: &str = "this port speaks TLS: use https://";
+
 /// Which protocol a peer began to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spoken {
@@ -45,26 +48,70 @@ impl Spoken {
             _ => Some(Self::Unknown),
         }
     }
+}
 
-    /// What went wrong on a port of plain text, and how to mend it.
-    pub(super) fn mistake(self) -> &'static str {
+/// A peer that speaks what is not spoken on this port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    /// TLS where there is none.
+    Tls,
+    /// HTTP/1.1 without TLS where there is some.
+    PlainHttp1,
+    /// The same with HTTP/2.
+    PlainHttp2,
+    Unknown,
+}
+
+impl Mistake {
+    /// What a peer does that begins like that on a port that speaks TLS.
+    pub(super) fn without_tls(spoken: Spoken) -> Self {
+        match spoken {
+            Spoken::Http1 => Self::PlainHttp1,
+            Spoken::Http2 => Self::PlainHttp2,
+            Spoken::Tls | Spoken::Unknown => Self::Unknown,
+        }
+    }
+
+    /// What went wrong, and how to mend it.
+    pub(super) fn explanation(self) -> &'static str {
         match self {
             Self::Tls => {
                 "the peer speaks TLS, but this port is plain text: \
                  use a plain-text client (grpcurl -plaintext, http://)"
             }
-            Self::Http1 | Self::Http2 | Self::Unknown => "the peer speaks neither HTTP nor TLS",
+            Self::PlainHttp1 => "the peer speaks HTTP/1.1 without TLS, but this port speaks TLS: use https://",
+            Self::PlainHttp2 => {
+                "the peer speaks HTTP/2 without TLS, but this port speaks TLS: \
+                 use https:// (grpcurl without -plaintext)"
+            }
+            Self::Unknown => "the peer speaks neither HTTP nor TLS",
         }
     }
 
     /// Says so in the peer's own words, if we know them.
-    pub(super) async fn say_farewell<T: AsyncRead + AsyncWrite + Unpin>(self, io: &mut T) {
-        let answer = match self {
-            Self::Tls => ALERT,
-            Self::Http1 | Self::Http2 | Self::Unknown => &[],
+    pub(super) async fn say<T: AsyncRead + AsyncWrite + Unpin>(self, io: &mut T) {
+        let words = match self {
+            Self::Tls => ALERT.to_vec(),
+            Self::PlainHttp1 => format!(
+                "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\
+                 content-length: {}\r\n\r\n{USE_TLS}\n",
+                USE_TLS.len() + 1
+            )
+            .into(),
+            Self::PlainHttp2 => goaway(USE_TLS),
+            Self::Unknown => Vec::new(),
         };
-        farewell(io, answer).await;
+        farewell(io, &words).await;
     }
+}
+
+/// SETTINGS, with which a server begins, and GOAWAY(`INADEQUATE_SECURITY`). RFC 9113, sections 3.4, 6.8 and 7.
+fn goaway(reason: &str) -> Vec<u8> {
+    let length = u8::try_from(8 + reason.len()).unwrap_or(u8::MAX);
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let head = [0, 0, length, 7, 0, 0, 0, 0, 0];
+    let last_and_code = [0, 0, 0, 0, 0, 0, 0, 0xc];
+    [&settings[..], &head, &last_and_code, reason.as_bytes()].concat()
 }
 
 /// Says a last word, and reads on for a moment: closing on unread bytes would destroy what the peer has not read yet.

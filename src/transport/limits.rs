@@ -14,7 +14,9 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// From the accepted connection to the first byte of a request, or to the HTTP/2 preface and the first SETTINGS.
+    /// From the accepted connection to the end of its TLS handshake. Default 10 s.
+    pub tls_handshake: Duration,
+    /// From the accepted connection, or the TLS handshake, to the first byte of a request, or to the HTTP/2 preface and the first SETTINGS.
     /// Default 10 s.
     pub preface: Duration,
     /// From a header block's first byte to its last. Over HTTP/1.1 more is answered with status 408. Default 10 s.
@@ -89,6 +91,7 @@ impl Limits {
     pub(crate) fn bounded(mut self) -> Self {
         let bound = |time: &mut Duration| *time = LONGEST.min(*time);
         let times = [
+            &mut self.tls_handshake,
             &mut self.preface,
             &mut self.header_block,
             &mut self.message,
@@ -109,6 +112,7 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            tls_handshake: Duration::from_secs(10),
             preface: Duration::from_secs(10),
             header_block: Duration::from_secs(10),
             message: Duration::from_secs(30),

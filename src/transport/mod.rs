@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!                     first bytes
-//! socket -> meter -> h2 | hyper -> Request<Inbound> -> Serve -> Response<Outbound> -> h2 | hyper -> flush -> socket
+//! socket (TLS) -> meter -> h2 | hyper -> Request<Inbound> -> Serve -> Response<Outbound> -> h2 | hyper -> flush -> socket
 //! ```
 //!
 //! Types of the h2 crate stay inside `http2`, those of hyper inside `http1`, so either can be replaced.
@@ -31,11 +31,12 @@ mod pump;
 #[cfg(test)]
 mod script;
 mod socket;
+mod tls;
 
 use std::{future::Future, sync::Arc};
 
 pub(crate) use self::{
-    accept::{Service, serve_one},
+    accept::{Listening, Service, serve_one},
     connection::Connection,
     drain::Drain,
     ended::Ended,
@@ -43,10 +44,12 @@ pub(crate) use self::{
     listener::{BindError, bind},
     outbound::{Frame, Outbound, OutboundStream},
     payload::Payload,
+    tls::TlsError,
 };
 pub use self::{
     drain::Draining,
     limits::{Keepalive, Limits, Rate},
+    tls::{Tls, TlsBuilder},
 };
 
 /// What the transport calls for each request.

@@ -27,9 +27,8 @@ pub(super) struct State<T> {
     pub(super) meter: Meter,
     /// Why reading stopped.
     pub(super) violation: Option<Violation>,
-    /// Bytes read and written so far.
+    /// Bytes read so far.
     read: u64,
-    written: u64,
     /// Since when the peer takes nothing, and what had been written then.
     blocked: Option<(Instant, u64)>,
     connection: Arc<Connection>,
@@ -48,7 +47,6 @@ impl<T> Wire<T> {
             meter: Meter::new(connection.limits()),
             violation: None,
             read: 0,
-            written: 0,
             blocked: None,
             connection,
         })))
@@ -75,7 +73,7 @@ impl<T> State<T> {
         }
         Facts {
             read: self.read,
-            written: self.written,
+            written: self.socket.written(),
             busy,
             settings: true,
             unfinished: self.meter.due(self.connection.limits()).filter(|_| !busy),
@@ -92,7 +90,7 @@ impl<T> State<T> {
 
     fn note<R>(&mut self, written: Poll<R>) -> Poll<R> {
         match written {
-            Poll::Pending if self.blocked.is_none() => self.blocked = Some((Instant::now(), self.written)),
+            Poll::Pending if self.blocked.is_none() => self.blocked = Some((Instant::now(), self.socket.written())),
             Poll::Ready(_) => self.blocked = None,
             Poll::Pending => {}
         }
@@ -100,7 +98,7 @@ impl<T> State<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> State<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     fn read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         match self.violation {
@@ -123,19 +121,17 @@ impl<T: AsyncRead + Unpin> State<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.lock().read(cx, buf)
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut state = self.lock();
         let written = Pin::new(&mut state.socket).poll_write(cx, bytes);
-        let count = ready!(state.note(written))?;
-        state.written += count as u64;
-        Poll::Ready(Ok(count))
+        state.note(written)
     }
 
     fn poll_write_vectored(
@@ -145,9 +141,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     ) -> Poll<io::Result<usize>> {
         let mut state = self.lock();
         let written = Pin::new(&mut state.socket).poll_write_vectored(cx, slices);
-        let count = ready!(state.note(written))?;
-        state.written += count as u64;
-        Poll::Ready(Ok(count))
+        state.note(written)
     }
 
     fn is_write_vectored(&self) -> bool {

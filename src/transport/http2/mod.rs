@@ -240,6 +240,6 @@ fn reason(phase: Phase) -> Option<h2::Reason> {
         Phase::Preface => Some(h2::Reason::SETTINGS_TIMEOUT),
         Phase::Frame | Phase::WriteStall => Some(h2::Reason::ENHANCE_YOUR_CALM),
         Phase::Keepalive => Some(h2::Reason::NO_ERROR),
-        Phase::Grace | Phase::Farewell => None,
+        Phase::Handshake | Phase::Grace | Phase::Farewell => None,
     }
 }

@@ -66,13 +66,8 @@ impl Outbox {
         self.large.push_back((self.gathered.len(), bytes));
     }
 
-    /// Writes until nothing waits; counts what left in `written`.
-    pub(super) fn drain<T: AsyncWrite + Unpin>(
-        &mut self,
-        io: &mut T,
-        cx: &mut Context<'_>,
-        written: &mut u64,
-    ) -> Poll<io::Result<()>> {
+    /// Writes until nothing waits, neither here nor in what is below: TLS keeps what the network does not take at once.
+    pub(super) fn drain<T: AsyncWrite + Unpin>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.len() > 0 {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = self.slices(&mut slices);
@@ -84,11 +79,10 @@ impl Outbox {
             if left == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            *written += left as u64;
             self.advance(left);
         }
         self.give_back();
-        Poll::Ready(Ok(()))
+        Pin::new(io).poll_flush(cx)
     }
 
     fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
@@ -195,9 +189,8 @@ mod tests {
     }
 
     fn drain(outbox: &mut Outbox, io: &mut Trickle) -> bool {
-        let mut written = 0;
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        outbox.drain(io, &mut cx, &mut written).is_ready()
+        outbox.drain(io, &mut cx).is_ready()
     }
 
     #[test]

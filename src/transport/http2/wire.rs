@@ -33,9 +33,8 @@ pub(super) struct State<T> {
     pub(super) outbox: Outbox,
     /// Why reading stopped.
     pub(super) violation: Option<Violation>,
-    /// Bytes read and written so far.
+    /// Bytes read so far.
     pub(super) read: u64,
-    pub(super) written: u64,
     /// Since when the peer takes nothing, and what had been written then.
     pub(super) blocked: Option<(Instant, u64)>,
     connection: Arc<Connection>,
@@ -55,7 +54,6 @@ impl<T> Wire<T> {
             outbox: Outbox::default(),
             violation: None,
             read: 0,
-            written: 0,
             blocked: None,
             connection,
         })))
@@ -67,7 +65,7 @@ impl<T> Wire<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> Wire<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> Wire<T> {
     /// Writes what waits.
     pub(super) fn drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.lock().drain(cx)
@@ -85,12 +83,12 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> State<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     pub(super) fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let drained = self.outbox.drain(&mut self.io, cx, &mut self.written);
+        let drained = self.outbox.drain(&mut self.io, cx);
         match drained {
             Poll::Pending if self.blocked.is_none() => {
-                self.blocked = Some((Instant::now(), self.written));
+                self.blocked = Some((Instant::now(), self.io.written()));
             }
             Poll::Ready(_) => self.blocked = None,
             Poll::Pending => {}
@@ -115,7 +113,7 @@ impl<T> State<T> {
         }
         Facts {
             read: self.read,
-            written: self.written,
+            written: self.io.written(),
             busy,
             settings: self.meter.has_settings(),
             unfinished: self.meter.due(self.connection.limits()),
@@ -125,7 +123,7 @@ impl<T> State<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> State<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
     fn read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
@@ -140,13 +138,13 @@ impl<T: AsyncRead + Unpin> State<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.lock().read(cx, buf)
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }

@@ -2,15 +2,22 @@
 
 mod answer;
 mod ask;
+pub(crate) mod certificates;
 pub(crate) mod raw;
+pub(crate) mod text;
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use descant::{Error, Gateway, Limits, Server};
+use descant::{Error, Gateway, Limits, Server, ServerBuilder, Tls};
 use descant_handlers::Health;
 use h2::client::SendRequest;
-use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::oneshot,
+    task::JoinHandle,
+};
 
 pub(crate) use self::{answer::Answer, ask::Ask};
 
@@ -34,14 +41,19 @@ pub(crate) async fn serve(change: impl FnOnce(&mut Limits)) -> Running {
 }
 
 pub(crate) async fn serve_gateway(gateway: Gateway, change: impl FnOnce(&mut Limits)) -> Running {
+    run(Server::builder(gateway).listen("127.0.0.1:0"), change).await
+}
+
+/// The suites' own server, behind TLS.
+pub(crate) async fn serve_tls(tls: &Tls, change: impl FnOnce(&mut Limits)) -> Running {
+    let gateway = descant_tests::gateway(&Health::new());
+    run(Server::builder(gateway).listen_tls("127.0.0.1:0", tls), change).await
+}
+
+pub(crate) async fn run(builder: ServerBuilder, change: impl FnOnce(&mut Limits)) -> Running {
     let mut limits = Limits::default();
     change(&mut limits);
-    let server = Server::builder(gateway)
-        .listen("127.0.0.1:0")
-        .limits(limits)
-        .bind()
-        .await
-        .unwrap();
+    let server = builder.limits(limits).bind().await.unwrap();
     let (stop, stopped) = oneshot::channel();
     Running {
         address: server.addresses()[0],
@@ -53,13 +65,7 @@ pub(crate) async fn serve_gateway(gateway: Gateway, change: impl FnOnce(&mut Lim
 impl Running {
     /// A connection of its own.
     pub(crate) async fn connect(&self) -> Peer {
-        let socket = TcpStream::connect(self.address).await.unwrap();
-        // More than a stream's window, so that a stream that is not read does not stop the others.
-        let mut builder = h2::client::Builder::new();
-        builder.initial_connection_window_size(1 << 20);
-        let (requests, connection) = soon(builder.handshake(socket)).await.unwrap();
-        let connection = tokio::spawn(connection);
-        Peer { requests, connection }
+        Peer::over(TcpStream::connect(self.address).await.unwrap()).await
     }
 
     /// Begins to drain.
@@ -80,6 +86,16 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// A client over this connection.
+    pub(crate) async fn over<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(io: T) -> Self {
+        // More than a stream's window, so that a stream that is not read does not stop the others.
+        let mut builder = h2::client::Builder::new();
+        builder.initial_connection_window_size(1 << 20);
+        let (requests, connection) = soon(builder.handshake(io)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        Self { requests, connection }
+    }
+
     /// Sends a request and takes its whole answer.
     pub(crate) async fn send(&self, ask: Ask) -> Answer {
         soon(self.open(ask).await.finish()).await

@@ -11,7 +11,7 @@ use super::{
     super::{Ended, Violation},
     peer::*,
 };
-use crate::transport::{Limits, clock::Phase, greeting::Spoken, script::MEBIBYTE};
+use crate::transport::{Limits, clock::Phase, greeting::Mistake, script::MEBIBYTE};
 
 /// Waits for the end; it must come for this phase, after so many seconds.
 async fn ends_late(peer: Peer, phase: Phase, seconds: u64) -> Vec<Frame> {
@@ -242,7 +242,7 @@ async fn a_drain_ends_before_a_preface() {
 }
 
 /// What a peer hears that says this first.
-async fn stranger(bytes: &[u8], expected: Spoken) -> Vec<u8> {
+async fn stranger(bytes: &[u8], expected: Mistake) -> Vec<u8> {
     let mut peer = Peer::connect(Limits::default());
     peer.send(bytes).await;
     let mut answer = Vec::new();
@@ -251,7 +251,7 @@ async fn stranger(bytes: &[u8], expected: Spoken) -> Vec<u8> {
     drop(io);
     let ended = within(5, served).await.unwrap();
     assert!(
-        matches!(ended, Err(Ended::Stranger(spoken)) if spoken == expected),
+        matches!(ended, Err(Ended::Stranger(mistake)) if mistake == expected),
         "{ended:?}"
     );
     answer
@@ -260,13 +260,13 @@ async fn stranger(bytes: &[u8], expected: Spoken) -> Vec<u8> {
 #[tokio::test(start_paused = true)]
 async fn tls_gets_an_alert() {
     let hello = [22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3];
-    assert_eq!(stranger(&hello, Spoken::Tls).await, [21, 3, 1, 0, 2, 2, 70]);
+    assert_eq!(stranger(&hello, Mistake::Tls).await, [21, 3, 1, 0, 2, 2, 70]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn noise_gets_nothing() {
-    assert_eq!(stranger(b"SSH-2.0-OpenSSH_9.7\r\n", Spoken::Unknown).await, b"");
-    assert_eq!(stranger(b"\0\x01\x02", Spoken::Unknown).await, b"");
+    assert_eq!(stranger(b"SSH-2.0-OpenSSH_9.7\r\n", Mistake::Unknown).await, b"");
+    assert_eq!(stranger(b"\0\x01\x02", Mistake::Unknown).await, b"");
 }
 
 #[tokio::test(start_paused = true)]

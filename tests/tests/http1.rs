@@ -1,0 +1,88 @@
+//! HTTP/1.1 on the port that speaks HTTP/2.
+
+use std::time::Duration;
+
+use crate::support::{Ask, UNARY, framed, serve, text, text::Text};
+
+#[tokio::test]
+async fn both_versions_share_a_port() {
+    let server = serve(|_| {}).await;
+    let mut one = Text::connect(server.address).await;
+    let two = server.connect().await;
+    for _ in 0..3 {
+        one.send("GET / HTTP/1.1\r\nhost: descant.test\r\n\r\n").await;
+        let head = one.until("\r\n\r\n").await;
+        assert!(head.starts_with("HTTP/1.1 4"), "{head}");
+        let length = head.split("content-length: ").nth(1).unwrap();
+        let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
+        let mut body = String::new();
+        while body.len() < length {
+            body += &one.until("\n").await;
+        }
+        assert_eq!(two.send(Ask::one(UNARY, &text("hi"))).await.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_preface_in_pieces_is_still_one() {
+    let server = serve(|_| {}).await;
+    let mut slow = Text::connect(server.address).await;
+    for piece in ["P", "RI", " * HTTP", "/2.0\r\n\r", "\nSM\r\n\r\n"] {
+        slow.send(piece).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // SETTINGS of ours: type 4 after a length of three bytes.
+    slow.send([0, 0, 0, 4, 0, 0, 0, 0, 0]).await;
+    let mut first = [0; 4];
+    tokio::io::AsyncReadExt::read_exact(&mut slow.0, &mut first)
+        .await
+        .unwrap();
+    assert_eq!(first[3], 4);
+}
+
+#[tokio::test]
+async fn grpc_is_told_that_it_needs_http_2() {
+    let server = serve(|_| {}).await;
+    let mut peer = Text::connect(server.address).await;
+    let body = framed(&text("hi"));
+    let head = format!(
+        "POST {UNARY} HTTP/1.1\r\nhost: descant.test\r\ncontent-type: application/grpc\r\nte: trailers\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    peer.send([head.as_bytes(), &body].concat()).await;
+    let said = String::from_utf8_lossy(&peer.rest().await).into_owned();
+    assert!(said.starts_with("HTTP/1.1 505 ") && said.contains("HTTP/2"), "{said}");
+}
+
+#[tokio::test]
+async fn conflicting_authorities_are_refused() {
+    let server = serve(|_| {}).await;
+    for (authority, host, refused) in [
+        ("", "descant.test", false),
+        ("http://descant.test", "descant.test", false),
+        ("http://descant.test", "other.test", true),
+    ] {
+        let mut peer = Text::connect(server.address).await;
+        let fields =
+            format!("host: {host}\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close");
+        peer.send(format!("POST {authority}{UNARY} HTTP/1.1\r\n{fields}\r\n\r\n{{}}"))
+            .await;
+        let said = String::from_utf8_lossy(&peer.rest().await).into_owned();
+        assert!(
+            said.starts_with(if refused { "HTTP/1.1 400 " } else { "HTTP/1.1 200 " }),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_once_its_server_drains() {
+    let mut server = serve(|_| {}).await;
+    let mut peer = Text::connect(server.address).await;
+    peer.send("HEAD / HTTP/1.1\r\nhost: descant.test\r\n\r\n").await;
+    peer.until("\r\n\r\n").await;
+    server.stop();
+    assert_eq!(peer.rest().await, b"");
+    server.stopped().await;
+}
