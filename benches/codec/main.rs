@@ -52,7 +52,10 @@ fn main() {
     }
     let schema = Schema::from_bytes(SET).unwrap();
     println!("nanoseconds a message, lowest of {rounds} rounds; in brackets the ratio to generated code");
-    for kind in kinds().iter().filter(|kind| only.is_empty() || only == kind.name) {
+    for kind in kinds(&schema)
+        .iter()
+        .filter(|kind| only.is_empty() || only == kind.name)
+    {
         let message = schema.message(kind.type_name).unwrap();
         cell(
             kind,

@@ -111,6 +111,15 @@ install_h2spec() {
   go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 }
 
+# For .ci/run: it counts instructions. A package of the system, so it takes root, or `sudo` without a password.
+install_valgrind() {
+  command -v valgrind >/dev/null && return
+  local as=()
+  [ "$(id -u)" = 0 ] || as=(sudo -n)
+  "${as[@]}" apt-get -q update
+  "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends valgrind
+}
+
 # For .ci/run: prebuilt, since compiling them takes longer than all their work here.
 install_tools() {
   [ -x "$DESCANT_SUITES_CACHE/tools/bin/python" ] || python3 -m venv "$DESCANT_SUITES_CACHE/tools"

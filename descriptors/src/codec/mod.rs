@@ -11,7 +11,9 @@
 
 #![allow(clippy::unnecessary_box_returns)] // Faults travel boxed: results are one or two words wide.
 
+mod decimal;
 mod error;
+mod lanes;
 mod mask;
 mod normal;
 mod options;
@@ -19,7 +21,6 @@ mod page;
 mod pieces;
 mod print;
 mod scratch;
-mod swar;
 mod text;
 mod time;
 mod to_json;
@@ -41,7 +42,7 @@ use crate::MessageType;
 pub(crate) use error::shown;
 pub use error::{CodecError, Place};
 pub use options::JsonOptions;
-pub(crate) use page::PADDING;
+pub(crate) use page::{PADDING, Prefix};
 pub(crate) use pieces::{Clash, Pieces, Spliced, put_bytes, put_length, put_message};
 
 /// Offsets into a message are kept in 32 bits; the output may be several times as long.
@@ -116,15 +117,23 @@ impl Codec {
 
     fn render(&mut self, message: &MessageType, wire: &[u8]) -> Result<(), Box<Fault>> {
         check_length(wire)?;
-        self.walk(message, wire, |walk| walk.run(index(message)))
+        if self.options.are_plain() {
+            self.walk(message, wire, |walk: &mut ToJson<'_, '_, true>| {
+                walk.run(index(message))
+            })
+        } else {
+            self.walk(message, wire, |walk: &mut ToJson<'_, '_, false>| {
+                walk.run(index(message))
+            })
+        }
     }
 
     /// Runs a walk that writes to a page without text.
-    fn walk<'a, T>(
+    fn walk<'a, const PLAIN: bool, T>(
         &mut self,
         message: &'a MessageType,
         wire: &'a [u8],
-        run: impl FnOnce(&mut ToJson<'a, '_>) -> T,
+        run: impl FnOnce(&mut ToJson<'a, '_, PLAIN>) -> T,
     ) -> T {
         self.page.clear();
         self.scratch.keys.clear();

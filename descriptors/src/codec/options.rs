@@ -44,3 +44,29 @@ impl Default for JsonOptions {
         }
     }
 }
+
+impl JsonOptions {
+    /// Whether JSON is written as by default, so that no field has to ask.
+    pub(super) fn are_plain(&self) -> bool {
+        let Self {
+            emit_defaults,
+            proto_names,
+            enums_as_numbers,
+            integers_as_numbers,
+            redact,
+            // These change how text is read, what becomes of the whole, or the text format.
+            ignore_unknown: _,
+            print_unknown: _,
+            pretty: _,
+            limit: _,
+        } = self;
+        ![
+            emit_defaults,
+            proto_names,
+            enums_as_numbers,
+            integers_as_numbers,
+            redact,
+        ]
+        .contains(&&true)
+    }
+}

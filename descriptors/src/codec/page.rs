@@ -1,12 +1,12 @@
 //! The output of JSON while it grows.
 //!
 //! A `Vec` calls `memcpy` for every few bytes. A page has room that is written already, so short pieces are copied
-//! in steps of a fixed width, which become single instructions.
-
-use super::swar;
+//! in steps of a fixed width, which become single instructions; what is written too much the next piece overwrites.
 
 /// How much more is written than a short piece is long.
 pub(crate) const PADDING: usize = 32;
+/// How much room a value has that is written in one step.
+pub(super) const VALUE: usize = 64;
 /// A page that a large message has made larger than this is not kept.
 const KEPT: usize = 1 << 20;
 
@@ -16,6 +16,41 @@ pub(super) struct Page {
     /// All of it is written; what is behind `at` means nothing.
     bytes: Vec<u8>,
     at: usize,
+}
+
+/// What stands before a value: the comma and the name of a member, say. Written in one step.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Prefix {
+    bytes: [u8; PADDING],
+    /// Less than [`PADDING`].
+    length: u8,
+}
+
+impl Prefix {
+    pub(super) const NONE: Self = Self::of_byte(0, 0);
+    pub(super) const COMMA: Self = Self::of_byte(b',', 1);
+    pub(super) const COLON: Self = Self::of_byte(b':', 1);
+
+    const fn of_byte(byte: u8, length: u8) -> Self {
+        let mut bytes = [0; PADDING];
+        bytes[0] = byte;
+        Self { bytes, length }
+    }
+
+    /// `None`: it is too long.
+    pub(crate) fn new(text: &[u8]) -> Option<Self> {
+        let mut prefix = Self {
+            length: u8::try_from(text.len()).ok().filter(|_| text.len() < PADDING)?,
+            ..Self::default()
+        };
+        prefix.bytes.iter_mut().zip(text).for_each(|(byte, from)| *byte = *from);
+        Some(prefix)
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        usize::from(self.length) % PADDING
+    }
 }
 
 impl Page {
@@ -50,6 +85,7 @@ impl Page {
     }
 
     #[cold]
+    #[inline(never)]
     fn grow(&mut self, count: usize) {
         let length = (self.at + count + 256).max(2 * self.bytes.len());
         self.bytes.resize(length, 0);
@@ -70,13 +106,12 @@ impl Page {
     }
 
     /// Adds the first `length` bytes of `padded`, which has at least [`PADDING`] more than it needs.
-    #[inline(always)]
-    #[allow(clippy::inline_always)] // Once a field: the call would cost more than the work.
+    #[inline]
     pub(super) fn extend_padded(&mut self, padded: &[u8], length: usize) {
         if length <= PADDING
             && let Some(source) = padded.first_chunk::<PADDING>()
         {
-            if let Some(target) = self.room(PADDING).first_chunk_mut::<PADDING>() {
+            if let Some(target) = self.room(PADDING).first_chunk_mut() {
                 *target = *source;
             }
             self.at += length;
@@ -85,20 +120,48 @@ impl Page {
         }
     }
 
-    /// Adds a string in quotes, if every byte of it is ASCII and stands for itself.
+    /// Adds a prefix, and the value that `write` puts behind it; it says how long that is.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once a field: the call would cost more than the work.
+    pub(super) fn put(&mut self, prefix: &Prefix, write: impl FnOnce(&mut [u8; VALUE]) -> usize) {
+        let length = prefix.len();
+        let room = self.room(PADDING + VALUE);
+        if let Some(target) = room.first_chunk_mut() {
+            *target = prefix.bytes;
+        }
+        if let Some(value) = room.get_mut(length..).and_then(<[u8]>::first_chunk_mut) {
+            self.at += length + write(value);
+        }
+    }
+
+    /// Adds a prefix.
     #[inline]
-    pub(super) fn plain_string(&mut self, text: &[u8]) -> bool {
-        let count = text.len() + 2;
-        let [open, body @ .., close] = self.room(count) else {
-            return false;
-        };
-        (*open, *close) = (b'"', b'"');
-        let odd = copy_checked(body, text);
-        self.at += if odd { 0 } else { count };
-        !odd
+    pub(super) fn prefix(&mut self, prefix: &Prefix) {
+        if let Some(target) = self.room(PADDING).first_chunk_mut() {
+            *target = prefix.bytes;
+        }
+        self.at += prefix.len();
+    }
+
+    /// Ends the object or array that began at `start`. Each of its parts was written with a comma before it; the first
+    /// comma gives way to the bracket.
+    #[inline]
+    pub(super) fn close(&mut self, start: usize, [open, close]: [u8; 2]) {
+        if self.bytes.len() - self.at < 2 {
+            self.grow(2);
+        }
+        let end = self.at.max(start + 1);
+        if let Some(last) = self.bytes.get_mut(end) {
+            *last = close;
+        }
+        if let Some(first) = self.bytes.get_mut(start) {
+            *first = open;
+        }
+        self.at = end + 1;
     }
 
     /// Adds what `write` puts into room for at most `most` bytes; it says how many.
+    #[inline]
     pub(super) fn fill(&mut self, most: usize, write: impl FnOnce(&mut [u8]) -> usize) {
         let written = write(self.room(most));
         self.at += written.min(most);
@@ -107,7 +170,7 @@ impl Page {
 
 /// Copies a piece onto another of the same length.
 #[inline]
-fn copy(target: &mut [u8], source: &[u8]) {
+pub(super) fn copy(target: &mut [u8], source: &[u8]) {
     match source.len() {
         64.. => target.copy_from_slice(source),
         16.. => steps::<16>(target, source),
@@ -146,31 +209,4 @@ fn ends<const WIDTH: usize>(target: &mut [u8], source: &[u8]) {
     if let (Some(target), Some(source)) = (target.last_chunk_mut::<WIDTH>(), source.last_chunk()) {
         *target = *source;
     }
-}
-
-/// Copies, and tells whether there is a byte that JSON has to escape or that is not ASCII.
-#[inline]
-fn copy_checked(target: &mut [u8], source: &[u8]) -> bool {
-    let mut odd = 0;
-    if source.len() >= 8 {
-        for (target, chunk) in target.as_chunks_mut::<8>().0.iter_mut().zip(source.as_chunks::<8>().0) {
-            *target = *chunk;
-            odd |= swar::odd(u64::from_le_bytes(*chunk));
-        }
-        if let (Some(target), Some(source)) = (target.last_chunk_mut::<8>(), source.last_chunk::<8>()) {
-            *target = *source;
-            odd |= swar::odd(u64::from_le_bytes(*source));
-        }
-    } else if let (Some(first), Some(last)) = (source.first_chunk::<4>(), source.last_chunk::<4>()) {
-        ends::<4>(target, source);
-        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-        odd = swar::odd(u64::from(first) | (u64::from(last) << 32));
-    } else {
-        few(target, source);
-        // Blanks are in order.
-        let blanks = u64::from_le_bytes([b' '; 8]);
-        let word = source.iter().fold(blanks, |word, byte| (word << 8) | u64::from(*byte));
-        odd = swar::odd(word);
-    }
-    odd != 0
 }

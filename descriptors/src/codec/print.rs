@@ -4,38 +4,105 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{page::Page, swar};
+use super::{
+    decimal,
+    lanes::{self, Lanes},
+    page::{self, Page, Prefix, VALUE},
+};
 
-/// Prints a string. `false`: it is not UTF-8, and nothing useful was printed.
-#[inline]
-#[must_use]
-pub(super) fn string(out: &mut Page, text: &[u8]) -> bool {
-    out.plain_string(text) || escaped(out, text)
-}
+/// How long a string is that [`short_string`] takes.
+pub(super) const SHORT: usize = 2 * lanes::WIDTH;
 
-fn escaped(out: &mut Page, text: &[u8]) -> bool {
-    if std::str::from_utf8(text).is_err() {
+/// Prints a string of at most [`SHORT`] bytes, which `source` begins with. `false`: it needs a closer look, and nothing was
+/// printed.
+#[inline(always)]
+#[allow(clippy::inline_always)] // Once a field: the call would cost more than the work.
+pub(super) fn short_string(out: &mut Page, prefix: &Prefix, source: &[u8; SHORT], length: usize) -> bool {
+    let ([low, high], _) = source.as_chunks() else {
+        return false;
+    };
+    let odd = u64::from(Lanes::new(low).odd()) | u64::from(Lanes::new(high).odd()) << lanes::WIDTH;
+    if odd & ((1 << (length % 64)) - 1) != 0 || length > SHORT {
         return false;
     }
+    out.put(prefix, |room| {
+        let [first, rest @ ..] = room;
+        *first = b'"';
+        if let Some(target) = rest.first_chunk_mut() {
+            *target = *source;
+        }
+        if let Some(end) = rest.get_mut(length) {
+            *end = b'"';
+        }
+        length + 2
+    });
+    true
+}
+
+/// Prints a string. `false`: it is not UTF-8, and nothing useful was printed.
+#[must_use]
+pub(super) fn string(out: &mut Page, prefix: &Prefix, text: &[u8]) -> bool {
+    out.prefix(prefix);
     out.push(b'"');
-    let mut rest = text;
-    loop {
-        let (plain, after) = rest.split_at(swar::before_escape(rest));
-        out.extend_from_slice(plain);
-        let Some((byte, after)) = after.split_first() else {
-            break;
-        };
+    let mut foreign = 0;
+    let (chunks, rest) = text.as_chunks();
+    for chunk in chunks {
+        foreign |= piece(out, chunk, lanes::WIDTH);
+    }
+    if !rest.is_empty() {
+        foreign |= piece(out, &lanes::padded(rest), rest.len());
+    }
+    out.push(b'"');
+    foreign == 0 || is_utf8(text)
+}
+
+/// Prints the first `length` bytes of `chunk`; marks those that are not ASCII.
+#[inline]
+fn piece(out: &mut Page, chunk: &[u8; lanes::WIDTH], length: usize) -> u32 {
+    let lanes = Lanes::new(chunk);
+    let (odd, foreign) = (lanes.odd(), lanes.foreign());
+    if odd == foreign {
+        out.fill(length.max(lanes::WIDTH), |room| {
+            if let Some(target) = room.first_chunk_mut() {
+                *target = *chunk;
+            }
+            length
+        });
+    } else {
+        escaped(out, chunk, odd & !foreign, length);
+    }
+    foreign
+}
+
+/// Prints the first `length` bytes of `chunk`, of which the marked ones must be escaped.
+#[inline(never)]
+fn escaped(out: &mut Page, chunk: &[u8; lanes::WIDTH], marks: u32, length: usize) {
+    for (place, byte) in chunk.iter().take(length).enumerate() {
+        if marks >> place & 1 == 0 {
+            out.push(*byte);
+            continue;
+        }
         match escape(*byte) {
             b'u' => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(*byte >> 4), hex(*byte & 15)]),
             letter => out.extend_from_slice(&[b'\\', letter]),
         }
-        rest = after;
     }
-    out.push(b'"');
-    true
 }
 
-/// What stands behind the backslash for this byte; 0: it stands for itself.
+/// Whether a text is UTF-8. Short ones are made long enough for vectors.
+fn is_utf8(text: &[u8]) -> bool {
+    const LEAST: usize = 64;
+    if text.len() >= LEAST {
+        return simdutf8::basic::from_utf8(text).is_ok();
+    }
+    let mut padded = [b' '; LEAST];
+    if let Some(target) = padded.get_mut(..text.len()) {
+        page::copy(target, text);
+    }
+    simdutf8::basic::from_utf8(&padded).is_ok()
+}
+
+/// What stands behind the backslash for this byte, if it must be escaped.
 #[inline]
 const fn escape(byte: u8) -> u8 {
     match byte {
@@ -46,8 +113,7 @@ const fn escape(byte: u8) -> u8 {
         b'\t' => b't',
         8 => b'b',
         12 => b'f',
-        0..0x20 => b'u',
-        _ => 0,
+        _ => b'u',
     }
 }
 
@@ -55,46 +121,94 @@ const fn hex(digit: u8) -> u8 {
     if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }
 }
 
-#[inline]
-pub(super) fn integer(out: &mut Page, number: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+/// A whole number, in quotes if it has 64 bits: JavaScript's have 53.
+#[derive(Clone, Copy)]
+pub(super) struct Whole {
+    pub(super) magnitude: u64,
+    pub(super) negative: bool,
+    pub(super) quoted: bool,
 }
 
-/// A 64-bit integer: in quotes, since JavaScript's numbers have 53 bits.
-#[inline]
-pub(super) fn long(out: &mut Page, number: impl itoa::Integer, bare: bool) {
-    if bare {
-        return integer(out, number);
+impl Whole {
+    pub(super) fn signed(number: i64, quoted: bool) -> Self {
+        Self {
+            magnitude: number.unsigned_abs(),
+            negative: number < 0,
+            quoted,
+        }
     }
-    out.push(b'"');
-    integer(out, number);
-    out.push(b'"');
+
+    pub(super) fn unsigned(magnitude: u64, quoted: bool) -> Self {
+        Self {
+            magnitude,
+            negative: false,
+            quoted,
+        }
+    }
+
+    /// Writes the number; gives its length.
+    #[inline]
+    fn write(self, room: &mut [u8; VALUE]) -> usize {
+        let (quote, minus) = (usize::from(self.quoted), usize::from(self.negative));
+        let [first, second, ..] = room;
+        (*first, *second) = (b'"', b'-');
+        if !self.quoted {
+            *first = b'-';
+        }
+        let start = quote + minus;
+        let digits = room.get_mut(start..).and_then(<[u8]>::first_chunk_mut);
+        let end = start + digits.map_or(0, |digits| decimal::write(digits, self.magnitude));
+        if let Some(end) = room.get_mut(end) {
+            *end = b'"';
+        }
+        end + quote
+    }
 }
 
-pub(super) fn double(out: &mut Page, number: f64) {
+#[inline]
+pub(super) fn whole(out: &mut Page, prefix: &Prefix, number: Whole) {
+    out.put(prefix, |room| number.write(room));
+}
+
+/// `true`, `false` or `null`.
+#[inline]
+pub(super) fn word(out: &mut Page, prefix: &Prefix, word: [u8; 5], length: usize) {
+    out.put(prefix, |room| {
+        if let Some(target) = room.first_chunk_mut() {
+            *target = word;
+        }
+        length
+    });
+}
+
+#[inline(never)]
+pub(super) fn double(out: &mut Page, prefix: &Prefix, number: f64) {
     if number.is_finite() {
         let mut buffer = zmij::Buffer::new();
-        shortest(out, buffer.format_finite(number));
+        shortest(out, prefix, buffer.format_finite(number));
     } else {
-        not_finite(out, number.is_nan(), number > 0.0);
+        not_finite(out, prefix, number.is_nan(), number > 0.0);
     }
 }
 
-pub(super) fn float(out: &mut Page, number: f32) {
+#[inline(never)]
+pub(super) fn float(out: &mut Page, prefix: &Prefix, number: f32) {
     if number.is_finite() {
         let mut buffer = zmij::Buffer::new();
-        shortest(out, buffer.format_finite(number));
+        shortest(out, prefix, buffer.format_finite(number));
     } else {
-        not_finite(out, number.is_nan(), number > 0.0);
+        not_finite(out, prefix, number.is_nan(), number > 0.0);
     }
 }
 
 /// The shortest digits that read back to the same number; `1.0` as `1`.
-fn shortest(out: &mut Page, digits: &str) {
+fn shortest(out: &mut Page, prefix: &Prefix, digits: &str) {
+    out.prefix(prefix);
     out.extend_from_slice(digits.strip_suffix(".0").unwrap_or(digits).as_bytes());
 }
 
-fn not_finite(out: &mut Page, nan: bool, positive: bool) {
+fn not_finite(out: &mut Page, prefix: &Prefix, nan: bool, positive: bool) {
+    out.prefix(prefix);
     out.extend_from_slice(match (nan, positive) {
         (true, _) => b"\"NaN\"",
         (_, true) => b"\"Infinity\"",
@@ -103,7 +217,9 @@ fn not_finite(out: &mut Page, nan: bool, positive: bool) {
 }
 
 /// Bytes as base64 with padding.
-pub(super) fn base64(out: &mut Page, bytes: &[u8]) {
+#[inline(never)]
+pub(super) fn base64(out: &mut Page, prefix: &Prefix, bytes: &[u8]) {
+    out.prefix(prefix);
     out.push(b'"');
     out.fill(bytes.len().div_ceil(3) * 4, |room| {
         STANDARD.encode_slice(bytes, room).unwrap_or_default()

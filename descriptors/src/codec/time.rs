@@ -2,7 +2,11 @@
 //!
 //! Source: comments in `google/protobuf/timestamp.proto` and `duration.proto`; RFC 3339.
 
-use super::page::Page;
+use super::{
+    decimal,
+    page::{Page, Prefix},
+    print::{self, Whole},
+};
 
 /// 0001-01-01T00:00:00Z.
 const FIRST_SECOND: i64 = -62_135_596_800;
@@ -21,38 +25,53 @@ pub(super) fn print_timestamp(out: &mut Page, seconds: i64, nanos: i32) -> bool 
     }
     let (year, month, day) = date(seconds.div_euclid(DAY));
     let second = seconds.rem_euclid(DAY);
-    let mut text = *b"\"0000-00-00T00:00:00";
-    digits(&mut text, 1, 4, year);
-    digits(&mut text, 6, 2, month);
-    digits(&mut text, 9, 2, day);
-    digits(&mut text, 12, 2, second / 3600);
-    digits(&mut text, 15, 2, second / 60 % 60);
-    digits(&mut text, 18, 2, second % 60);
-    out.extend_from_slice(&text);
+    let date = digits(year * 10_000 + month * 100 + day);
+    let time = digits(second / 3600 * 10_000 + second / 60 % 60 * 100 + second % 60);
+    let ([y0, y1, y2, y3, m0, m1, d0, d1], [_, _, h0, h1, n0, n1, s0, s1]) = (date, time);
+    let text = [
+        b'"', y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1,
+    ];
+    out.put(&Prefix::NONE, |room| {
+        if let Some(target) = room.first_chunk_mut() {
+            *target = text;
+        }
+        text.len()
+    });
     fraction(out, nanos);
     out.extend_from_slice(b"Z\"");
     true
 }
 
-/// Writes the last `width` decimal digits of a number.
-fn digits(text: &mut [u8], at: usize, width: usize, mut number: i64) {
-    for digit in text.iter_mut().skip(at).take(width).rev() {
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
-        number /= 10;
-    }
+/// The eight digits of a number that has so many, with zeros before it.
+fn digits(number: i64) -> [u8; 8] {
+    decimal::eight(number.unsigned_abs()).to_le_bytes()
 }
 
 /// Three, six or nine digits, as many as are needed; nothing if there is no fraction.
 fn fraction(out: &mut Page, nanos: i32) {
-    let (width, number) = match nanos {
-        0 => return,
-        _ if nanos % 1_000_000 == 0 => (3, nanos / 1_000_000),
-        _ if nanos % 1_000 == 0 => (6, nanos / 1_000),
-        _ => (9, nanos),
+    if nanos == 0 {
+        return;
+    }
+    let (first, last) = (
+        digits(i64::from(nanos / 10)),
+        (nanos % 10).unsigned_abs().to_le_bytes()[0],
+    );
+    let length = match nanos {
+        _ if nanos % 1_000_000 == 0 => 4,
+        _ if nanos % 1_000 == 0 => 7,
+        _ => 10,
     };
-    let mut text = *b".000000000";
-    digits(&mut text, 1, width, i64::from(number));
-    out.extend_from_slice(text.get(..=width).unwrap_or_default());
+    out.put(&Prefix::NONE, |room| {
+        let [point, digits @ ..] = room;
+        *point = b'.';
+        if let Some(target) = digits.first_chunk_mut() {
+            *target = first;
+        }
+        if let Some(target) = digits.get_mut(first.len()) {
+            *target = b'0' + last;
+        }
+        length
+    });
 }
 
 /// Prints a duration. `false`: it is out of range, or its parts have different signs.
@@ -62,10 +81,12 @@ pub(super) fn print_duration(out: &mut Page, seconds: i64, nanos: i32) -> bool {
         return false;
     }
     out.push(b'"');
-    if seconds < 0 || nanos < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(itoa::Buffer::new().format(seconds.unsigned_abs()).as_bytes());
+    let number = Whole {
+        magnitude: seconds.unsigned_abs(),
+        negative: seconds < 0 || nanos < 0,
+        quoted: false,
+    };
+    print::whole(out, &Prefix::NONE, number);
     fraction(out, nanos.abs());
     out.extend_from_slice(b"s\"");
     true

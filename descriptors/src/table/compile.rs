@@ -1,8 +1,10 @@
 //! From the descriptor of one message to its table.
 
-use super::{Field, Kind, Known, MessageTable, NO_ONEOF, Names, Shape, features::edition, locate, names::NamesBuilder};
+use super::{
+    Field, Kind, Known, MessageTable, NO_ONEOF, Names, Shape, WireType, features::edition, locate, names::NamesBuilder,
+};
 use crate::{
-    codec::PADDING,
+    codec::{PADDING, Prefix},
     features::{self, FeatureSet, Presence, tag},
     findings::Position,
     link::{Symbol, Texts as _},
@@ -144,6 +146,7 @@ impl Place<'_> {
                 redact: debug_redact(&field.options),
                 oneof: oneof.and_then(|oneof| u16::try_from(oneof).ok()).unwrap_or(NO_ONEOF),
                 child: child.unwrap_or(u32::MAX),
+                prefix: None,
                 json: Piece::default(),
                 proto: Piece::default(),
             },
@@ -260,6 +263,11 @@ fn build(full_name: &str, mut drafts: Vec<Draft>) -> MessageTable {
             member(&mut text, &draft.proto)
         };
     }
+    for draft in &mut drafts {
+        draft.field.prefix = text
+            .get(draft.field.json.range())
+            .and_then(|key| Prefix::new(key.as_bytes()));
+    }
     text.extend(std::iter::repeat_n('\0', PADDING));
     // JSON names come first: where one field's proto name is another's JSON name, JSON decides.
     let by_json = drafts.iter().map(|draft| &draft.json).enumerate();
@@ -273,6 +281,7 @@ fn build(full_name: &str, mut drafts: Vec<Draft>) -> MessageTable {
     MessageTable {
         known: Known::of(full_name, &fields),
         dense: dense(&fields),
+        tags: tags(&fields),
         shadowed: shadowed.map(|(place, _)| place).collect(),
         reserved: None,
         names,
@@ -303,6 +312,25 @@ fn member(text: &mut String, name: &str) -> Piece {
         start: u32::try_from(start).unwrap_or(u32::MAX),
         length: u32::try_from(text.len() - start).unwrap_or(u32::MAX),
     }
+}
+
+/// Places by tags of one byte.
+fn tags(fields: &[Field]) -> Box<[u8]> {
+    let mut tags = Vec::new();
+    for (place, field) in (1u8..=u8::MAX).zip(fields) {
+        let own = [
+            Some(field.tag()),
+            field.fits(WireType::Bytes).then(|| field.packed_tag()),
+        ];
+        for tag in own.into_iter().flatten().filter(|tag| *tag < 0x80) {
+            let tag = tag as usize;
+            tags.resize(tags.len().max(tag + 1), 0);
+            if let Some(slot) = tags.get_mut(tag) {
+                *slot = place;
+            }
+        }
+    }
+    tags.into()
 }
 
 fn dense(fields: &[Field]) -> Box<[u16]> {

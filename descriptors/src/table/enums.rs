@@ -2,7 +2,7 @@
 
 use super::names::{Names, NamesBuilder};
 use crate::{
-    codec::shown,
+    codec::{PADDING, shown},
     features::tag,
     raw,
     schema::tables::{Piece, Tables},
@@ -17,7 +17,7 @@ pub(crate) struct EnumTable {
     values: Box<[(i32, Piece)]>,
     /// The numbers are 0, 1, 2 and so on.
     dense: bool,
-    /// Names in quotes, ready for JSON.
+    /// Names in quotes, ready for JSON, and [`PADDING`] bytes behind them.
     text: Box<str>,
     names: Names,
     /// Numbers by the places that `names` gives.
@@ -54,6 +54,7 @@ impl EnumTable {
             list.push((number, Piece { start, length }));
             numbers.push(number);
         }
+        text.extend(std::iter::repeat_n('\0', PADDING));
         // Stable: of several names for one number the first declared stays.
         list.sort_by_key(|(number, _)| *number);
         list.dedup_by_key(|(number, _)| *number);
@@ -68,10 +69,11 @@ impl EnumTable {
         }
     }
 
-    /// The name of a number, in quotes.
-    pub(crate) fn quoted(&self, number: i32) -> Option<&[u8]> {
+    /// The name of a number, in quotes and with more text behind it, and its length.
+    pub(crate) fn quoted(&self, number: i32) -> Option<(&[u8], usize)> {
         let (_, piece) = self.value(number)?;
-        self.text.as_bytes().get(piece.range())
+        let padded = self.text.as_bytes().get(piece.start as usize..)?;
+        Some((padded, piece.length as usize))
     }
 
     /// The name of a number.

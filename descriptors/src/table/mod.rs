@@ -12,7 +12,10 @@ mod names;
 
 use std::sync::OnceLock;
 
-use crate::schema::tables::{Piece, Tables};
+use crate::{
+    codec::Prefix,
+    schema::tables::{Piece, Tables},
+};
 
 pub(crate) use enums::EnumTable;
 pub(crate) use known::Known;
@@ -37,6 +40,8 @@ pub(crate) struct MessageTable {
     pub(crate) fields: Box<[Field]>,
     /// By field number: one more than the place in `fields`, 0 for none. Larger numbers are searched for.
     dense: Box<[u16]>,
+    /// By tags of one byte: one more than the place in `fields`, 0 for none.
+    tags: Box<[u8]>,
     /// By JSON name, proto name and `[extension.name]`.
     pub(crate) names: Names,
     /// Field names as JSON members, `,"name":`, and [`crate::codec::PADDING`] bytes behind them.
@@ -72,7 +77,9 @@ pub(crate) struct Field {
     pub(crate) oneof: u16,
     /// The index of its message, map entry or enum.
     pub(crate) child: u32,
-    /// `,"jsonName":` in the text of the table.
+    /// `,"jsonName":`, if it is short.
+    pub(crate) prefix: Option<Prefix>,
+    /// The same in the text of the table.
     json: Piece,
     /// `,"proto_name":`
     proto: Piece,
@@ -156,6 +163,12 @@ impl Field {
         self.number << 3 | self.wire as u32
     }
 
+    /// Whether a value of this wire type is one of the field; any other is an unknown field.
+    #[inline]
+    pub(crate) fn fits(&self, wire: WireType) -> bool {
+        wire == self.wire || wire == WireType::Bytes && self.shape == Shape::Repeated && self.kind.is_packable()
+    }
+
     /// The tag of a packed field.
     pub(crate) fn packed_tag(&self) -> u32 {
         self.number << 3 | WireType::Bytes as u32
@@ -171,6 +184,13 @@ impl MessageTable {
             Some(place) => Some(usize::from(*place) - 1),
             None => self.fields.binary_search_by_key(&number, |field| field.number).ok(),
         }
+    }
+
+    /// The place of the field one of whose tags is this byte.
+    #[inline]
+    pub(crate) fn tagged(&self, tag: u8) -> Option<usize> {
+        let place = self.tags.get(usize::from(tag))?;
+        usize::from(*place).checked_sub(1)
     }
 
     pub(crate) fn field(&self, number: u32) -> Option<&Field> {

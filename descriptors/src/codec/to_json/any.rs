@@ -4,7 +4,7 @@
 //! the answer that it is a part of.
 
 use super::{
-    super::{error::Stop, print, scratch::Occurrence},
+    super::{error::Stop, page::Prefix, print, scratch::Occurrence},
     Body, Known, ToJson, Walk,
 };
 
@@ -17,7 +17,7 @@ struct Start {
     keys: usize,
 }
 
-impl<'a> ToJson<'a, '_> {
+impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// An `Any` whose fields were read.
     pub(super) fn any(&mut self, url: &'a [u8], value: &'a [u8], place: &'a [u8], sorted: bool) -> Walk {
         self.out.push(b'{');
@@ -26,7 +26,7 @@ impl<'a> ToJson<'a, '_> {
             return Ok(());
         }
         self.out.extend_from_slice(b"\"@type\":");
-        if !print::string(self.out, url) {
+        if !print::string(self.out, &Prefix::NONE, url) {
             return Err(self.fault(place, "the type URL of a google.protobuf.Any is not UTF-8"));
         }
         let start = Start {
@@ -46,10 +46,10 @@ impl<'a> ToJson<'a, '_> {
             Ok(false) | Err(Stop::Fault(_)) => {
                 self.give_up(&start);
                 self.out.extend_from_slice(b",\"value\":");
-                if self.options.redact {
-                    self.redacted();
+                if !PLAIN && self.options.redact {
+                    self.redacted(&Prefix::NONE);
                 } else {
-                    print::base64(self.out, value);
+                    print::base64(self.out, &Prefix::NONE, value);
                 }
             }
             Err(Stop::Detour) => return Err(Stop::Detour),
@@ -90,7 +90,7 @@ impl<'a> ToJson<'a, '_> {
             (false, true) => self.message(index, value)?,
             (false, false) => {
                 self.enter(value)?;
-                self.members(table, &mut { value }, 0, false)?;
+                self.members(table, &mut { value }, 0)?;
                 self.leave();
             }
             (true, _) => self.sorted_payload(index, value, special)?,
@@ -113,7 +113,7 @@ impl<'a> ToJson<'a, '_> {
             self.sorted_message(index, body)?;
         } else {
             self.enter(value)?;
-            self.sorted_members(self.tables.table(index), body, false)?;
+            self.sorted_members(self.tables.table(index), body)?;
             self.leave();
         }
         self.scratch.occurrences.truncate(at);

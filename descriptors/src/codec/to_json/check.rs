@@ -3,11 +3,10 @@
 use super::{
     super::wire::{self, Raw},
     Field, MessageTable, Shape, ToJson, Walk, WireType, field_step,
-    straight::fits,
 };
 use crate::table::Kind;
 
-impl<'a> ToJson<'a, '_> {
+impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// The values of a single field that the last one replaces.
     pub(in crate::codec) fn check_replaced(&mut self, field: &'a Field, from: usize, to: usize) -> Walk {
         for at in from..to.saturating_sub(1) {
@@ -34,7 +33,7 @@ impl<'a> ToJson<'a, '_> {
             let before = rest;
             let (number, wire) = wire::tag(&mut rest).map_err(|error| self.unreadable(before, error))?;
             let value = self.extent(number, wire, &mut rest)?;
-            if let Some(field) = table.field(number).filter(|field| fits(field, wire)) {
+            if let Some(field) = table.field(number).filter(|field| field.fits(wire)) {
                 self.check_field(field, wire, value)
                     .map_err(|stop| stop.within(|| field_step(table, field)))?;
             }

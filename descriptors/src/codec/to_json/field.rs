@@ -1,7 +1,11 @@
 //! One field of a message, alone.
 
 use super::{Body, Field, Known, Shape, Step, Stop, ToJson, Walk, field_step};
-use crate::{codec::error::Fault, schema::field_path, table::MessageTable};
+use crate::{
+    codec::{error::Fault, page::Prefix},
+    schema::field_path,
+    table::MessageTable,
+};
 
 impl<'a> ToJson<'a, '_> {
     /// Renders the value of a field of the input. `false`: it is not set, and nothing is written.
@@ -46,21 +50,21 @@ impl<'a> ToJson<'a, '_> {
     }
 
     fn value_alone(&mut self, field: &'a Field, from: usize, to: usize) -> Walk {
-        if self.options.redact && field.redact {
-            self.redacted();
+        if self.redacts(field) {
+            self.redacted(&Prefix::NONE);
             return Ok(());
         }
         match field.shape {
             Shape::Single if field.kind.is_message() && to - from == 1 => self.piece_alone(field, from),
             Shape::Repeated if field.kind.is_message() => {
-                self.out.push(b'[');
-                let mut count = 0;
-                for at in from..to {
-                    self.comma(&mut count, self.piece(at))?;
+                let start = self.out.len();
+                for (count, at) in (from..to).enumerate() {
+                    self.bound(self.piece(at))?;
+                    self.out.prefix(&Prefix::COMMA);
                     self.piece_alone(field, at)
-                        .map_err(|stop| stop.within(|| Step::Index(count - 1)))?;
+                        .map_err(|stop| stop.within(|| Step::Index(count)))?;
                 }
-                self.out.push(b']');
+                self.out.close(start, *b"[]");
                 Ok(())
             }
             _ => self.sorted_value(field, from, to, self.piece(from)).map(drop),

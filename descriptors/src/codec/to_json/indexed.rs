@@ -6,12 +6,12 @@
 use super::{
     super::{
         error::Step,
+        page::Prefix,
         scratch::{MapKey, Occurrence},
         wire::{self, Raw},
     },
     Body, Field, Known, MessageTable, Shape, ToJson, Walk, WireType, field_step,
     map::{Entry, key_step},
-    straight::fits,
 };
 use crate::table::{Kind, NO_ONEOF};
 
@@ -20,7 +20,7 @@ const OPEN: u32 = u32::MAX;
 /// Two of them were: what comes before is lost.
 const CLOSED: u32 = u32::MAX - 1;
 
-impl<'a> ToJson<'a, '_> {
+impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// A message, whatever its JSON form.
     pub(super) fn sorted_message(&mut self, message: u32, body: Body<'a>) -> Walk {
         let table = self.tables.table(message);
@@ -28,9 +28,9 @@ impl<'a> ToJson<'a, '_> {
         self.enter(place)?;
         match table.known {
             Known::No => {
-                self.out.push(b'{');
-                self.sorted_members(table, body, true)?;
-                self.out.push(b'}');
+                let start = self.out.len();
+                self.sorted_members(table, body)?;
+                self.out.close(start, *b"{}");
             }
             Known::Struct | Known::ListValue | Known::Value => self.sorted_alone(table, body, place)?,
             _ => self.flat(table, body, place, true)?,
@@ -47,22 +47,22 @@ impl<'a> ToJson<'a, '_> {
     }
 
     /// The members of a message that is no well-known type.
-    pub(super) fn sorted_members(&mut self, table: &'a MessageTable, body: Body<'a>, mut first: bool) -> Walk {
+    pub(super) fn sorted_members(&mut self, table: &'a MessageTable, body: Body<'a>) -> Walk {
         let base = self.note(table, body)?;
         let end = self.scratch.occurrences.len();
         let (mut at, mut next) = (base, 0);
         while let Some((place, until)) = self.run_at(at, end) {
             let Some(field) = table.fields.get(place) else { break };
-            if self.options.emit_defaults {
-                self.defaults(table, next..place, &mut first);
+            if self.emits_defaults() {
+                self.defaults(table, next..place);
             }
             next = place + 1;
-            self.sorted_field(table, field, at, until, &mut first)
+            self.sorted_field(table, field, at, until)
                 .map_err(|stop| stop.within(|| field_step(table, field)))?;
             at = until;
         }
-        if self.options.emit_defaults {
-            self.defaults(table, next..table.fields.len(), &mut first);
+        if self.emits_defaults() {
+            self.defaults(table, next..table.fields.len());
         }
         self.scratch.occurrences.truncate(base);
         Ok(())
@@ -126,7 +126,7 @@ impl<'a> ToJson<'a, '_> {
             let (number, wire) = wire::tag(&mut rest).map_err(|error| self.unreadable(before, error))?;
             let place = table.place(number);
             let field = place.and_then(|place| table.fields.get(place));
-            let Some((place, field)) = place.zip(field).filter(|(_, field)| fits(field, wire)) else {
+            let Some((place, field)) = place.zip(field).filter(|(_, field)| field.fits(wire)) else {
                 self.pass(number, wire, &mut rest)?;
                 self.keep(before, rest);
                 continue;
@@ -208,28 +208,21 @@ impl<'a> ToJson<'a, '_> {
         note.map_or(Occurrence::DROPPED, |note| note.place)
     }
 
-    fn sorted_field(
-        &mut self,
-        table: &'a MessageTable,
-        field: &'a Field,
-        from: usize,
-        to: usize,
-        first: &mut bool,
-    ) -> Walk {
-        let start = (self.out.len(), *first);
-        if self.options.redact && field.redact {
-            self.key(table, field, first);
-            self.redacted();
+    fn sorted_field(&mut self, table: &'a MessageTable, field: &'a Field, from: usize, to: usize) -> Walk {
+        let start = self.out.len();
+        if self.redacts(field) {
+            let prefix = self.key(table, field);
+            self.redacted(prefix);
             return Ok(());
         }
-        if field.implicit && !self.options.emit_defaults && self.last(field, to)?.is_zero(field.kind) {
+        if field.implicit && !self.emits_defaults() && self.last(field, to)?.is_zero(field.kind) {
             return self.check_replaced(field, from, to);
         }
-        self.key(table, field, first);
+        let prefix = self.key(table, field);
+        self.out.prefix(prefix);
         let written = self.sorted_value(field, from, to, self.piece(from))?;
-        if !(written || self.options.emit_defaults && field.emitted) {
-            self.out.truncate(start.0);
-            *first = start.1;
+        if !(written || self.emits_defaults() && field.emitted) {
+            self.out.truncate(start);
         }
         Ok(())
     }
@@ -241,7 +234,7 @@ impl<'a> ToJson<'a, '_> {
             Shape::Single => {
                 self.check_replaced(field, from, to)?;
                 let value = self.last(field, to)?;
-                self.scalar(field, value, place)?;
+                self.scalar(&Prefix::NONE, field, value, place)?;
             }
             Shape::Repeated => return self.sorted_list(field, from, to),
             Shape::Map => return self.sorted_map(field, from, to),
@@ -264,50 +257,54 @@ impl<'a> ToJson<'a, '_> {
     }
 
     fn sorted_list(&mut self, field: &'a Field, from: usize, to: usize) -> Walk<bool> {
-        self.out.push(b'[');
+        let start = self.out.len();
         let mut count = 0;
         for at in from..to {
             let piece = self.piece(at);
             let packed = self.scratch.occurrences.get(at).is_some_and(|note| note.packed);
             if field.kind.is_message() {
-                self.comma(&mut count, piece)?;
+                self.bound(piece)?;
+                self.out.prefix(&Prefix::COMMA);
                 self.sorted_message(field.child, Body::Many(at, at + 1))
-                    .map_err(|stop| stop.within(|| Step::Index(count - 1)))?;
+                    .map_err(|stop| stop.within(|| Step::Index(count)))?;
+                count += 1;
             } else if packed {
                 self.packed(field, piece, &mut count)?;
             } else {
                 let value = self.read(field, &mut { piece })?;
                 if self.accepts(field, value) {
-                    self.comma(&mut count, piece)?;
-                    self.scalar(field, value, piece)
-                        .map_err(|stop| stop.within(|| Step::Index(count - 1)))?;
+                    self.bound(piece)?;
+                    self.scalar(&Prefix::COMMA, field, value, piece)
+                        .map_err(|stop| stop.within(|| Step::Index(count)))?;
+                    count += 1;
                 }
             }
         }
-        self.out.push(b']');
+        self.out.close(start, *b"[]");
         Ok(count > 0)
     }
 
     fn sorted_map(&mut self, field: &'a Field, from: usize, to: usize) -> Walk<bool> {
         let entry = self.entry(field)?;
         self.drop_replaced(field, &entry, from, to)?;
-        self.out.push(b'{');
-        let mut count = 0;
+        let start = self.out.len();
         for at in from..to {
             if !matches!(self.place_at(at), Occurrence::DROPPED | Occurrence::UNKNOWN) {
-                self.comma(&mut count, self.piece(at))?;
+                self.bound(self.piece(at))?;
                 self.sorted_entry(&entry, at)?;
             }
         }
-        self.out.push(b'}');
-        Ok(count > 0)
+        let empty = self.out.len() == start;
+        self.out.close(start, *b"{}");
+        Ok(!empty)
     }
 
     fn sorted_entry(&mut self, entry: &Entry<'a>, at: usize) -> Walk {
         let piece = self.piece(at);
         let [key, _] = self.pair(entry.table, Body::One(piece))?;
         let key = key.unwrap_or_else(|| Raw::zero(entry.key.kind));
-        self.map_key(entry.key, key, piece)?;
+        self.map_key(&Prefix::COMMA, entry.key, key, piece)?;
+        self.out.prefix(&Prefix::COLON);
         let base = self.note(entry.table, Body::Many(at, at + 1))?;
         let (values, end) = self.values_of_entry(base);
         self.check_replaced(entry.key, base, values)?;
@@ -316,7 +313,7 @@ impl<'a> ToJson<'a, '_> {
         } else if entry.value.kind.is_message() {
             self.sorted_message(entry.value.child, Body::Many(end, end))
         } else {
-            self.scalar(entry.value, Raw::zero(entry.value.kind), piece)
+            self.scalar(&Prefix::NONE, entry.value, Raw::zero(entry.value.kind), piece)
         };
         self.scratch.occurrences.truncate(base);
         result.map_err(|stop| stop.within(|| key_step(entry.key, key)))

@@ -3,14 +3,15 @@
 use super::{
     super::{
         error::shown,
-        mask, time,
+        mask,
+        page::Prefix,
+        time,
         wire::{self, Raw},
     },
     Body, Known, MessageTable, ToJson, Walk,
-    straight::fits,
 };
 
-impl<'a> ToJson<'a, '_> {
+impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// A well-known type in one piece.
     pub(super) fn known(&mut self, table: &'a MessageTable, bytes: &'a [u8]) -> Walk {
         match table.known {
@@ -27,7 +28,13 @@ impl<'a> ToJson<'a, '_> {
         if table.known == Known::FieldMask {
             return self.mask(table, body, place);
         }
-        let [first, second] = self.pair(table, body)?;
+        let [first, second] = match body {
+            Body::One(bytes) if matches!(table.known, Known::Timestamp | Known::Duration) => match two_varints(bytes) {
+                Some(found) => found.map(Some),
+                None => self.pair(table, body)?,
+            },
+            _ => self.pair(table, body)?,
+        };
         let number = |raw: Option<Raw<'a>>| raw.unwrap_or(Raw::Bits(0));
         match table.known {
             Known::Timestamp => {
@@ -47,7 +54,7 @@ impl<'a> ToJson<'a, '_> {
             Known::Wrapper => {
                 if let Some(field) = table.fields.first() {
                     let value = first.unwrap_or_else(|| Raw::zero(field.kind));
-                    self.scalar(field, value, place)?;
+                    self.scalar(&Prefix::NONE, field, value, place)?;
                 }
             }
             _ => {
@@ -83,7 +90,7 @@ impl<'a> ToJson<'a, '_> {
         while !rest.is_empty() {
             let before = rest;
             let (number, wire) = wire::tag(&mut rest).map_err(|error| self.unreadable(before, error))?;
-            if !table.field(number).is_some_and(|field| fits(field, wire)) {
+            if !table.field(number).is_some_and(|field| field.fits(wire)) {
                 self.pass(number, wire, &mut rest)?;
                 continue;
             }
@@ -98,4 +105,16 @@ impl<'a> ToJson<'a, '_> {
         }
         Ok(())
     }
+}
+
+/// Seconds and nanoseconds, each once or not at all, in this order. `None`: something else.
+fn two_varints<'a>(bytes: &[u8]) -> Option<[Raw<'a>; 2]> {
+    let (mut rest, mut found) = (bytes, [Raw::Bits(0); 2]);
+    for (tag, found) in [1 << 3, 2 << 3].into_iter().zip(&mut found) {
+        if let Some((_, after)) = rest.split_first().filter(|(first, _)| **first == tag) {
+            rest = after;
+            *found = Raw::Bits(wire::varint(&mut rest).ok()?);
+        }
+    }
+    rest.is_empty().then_some(found)
 }

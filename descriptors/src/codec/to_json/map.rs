@@ -3,7 +3,8 @@
 use super::{
     super::{
         error::{Step, Stop},
-        print,
+        page::Prefix,
+        print::{self, Whole},
         scratch::MapKey,
         wire::{self, Raw},
     },
@@ -25,13 +26,11 @@ pub(in crate::codec) struct Entry<'a> {
 struct Run {
     /// Where its keys begin in the scratch.
     base: usize,
-    /// How many entries were written.
-    count: usize,
     /// Each key was larger than the one before it.
     sorted: bool,
 }
 
-impl<'a> ToJson<'a, '_> {
+impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     pub(in crate::codec) fn entry(&self, field: &Field) -> Walk<Entry<'a>> {
         let table = self.tables.table(field.child);
         match &*table.fields {
@@ -40,15 +39,14 @@ impl<'a> ToJson<'a, '_> {
         }
     }
 
-    /// A run of entries of one map, whose first tag was read: how many.
-    pub(super) fn map(&mut self, field: &'a Field, rest: &mut &'a [u8]) -> Walk<usize> {
+    /// A run of entries of one map, whose first tag was read. `false`: none was written.
+    pub(super) fn map(&mut self, field: &'a Field, rest: &mut &'a [u8]) -> Walk<bool> {
         let entry = self.entry(field)?;
         let mut run = Run {
             base: self.scratch.keys.len(),
-            count: 0,
             sorted: true,
         };
-        self.out.push(b'{');
+        let start = self.out.len();
         loop {
             let before = *rest;
             let bytes = wire::bytes(rest).map_err(|error| self.unreadable(before, error))?;
@@ -60,8 +58,9 @@ impl<'a> ToJson<'a, '_> {
             }
         }
         self.scratch.keys.truncate(run.base);
-        self.out.push(b'}');
-        Ok(run.count)
+        let empty = self.out.len() == start;
+        self.out.close(start, *b"{}");
+        Ok(!empty)
     }
 
     fn straight_entry(&mut self, entry: &Entry<'a>, bytes: &'a [u8], run: &mut Run) -> Walk {
@@ -70,9 +69,9 @@ impl<'a> ToJson<'a, '_> {
             .optional(entry.key, &mut rest)?
             .unwrap_or_else(|| Raw::zero(entry.key.kind));
         self.remember(entry.key, key, run)?;
-        let start = (self.out.len(), run.count);
-        self.comma(&mut run.count, rest)?;
-        self.map_key(entry.key, key, bytes)?;
+        let start = self.out.len();
+        self.bound(rest)?;
+        self.map_key(&Prefix::COMMA, entry.key, key, bytes)?;
         let known = self
             .entry_value(entry.value, &mut rest)
             .map_err(|stop| stop.within(|| key_step(entry.key, key)))?;
@@ -80,8 +79,7 @@ impl<'a> ToJson<'a, '_> {
             return Err(Stop::Detour);
         }
         if !known {
-            self.out.truncate(start.0);
-            run.count = start.1;
+            self.out.truncate(start);
             self.scratch.keys.pop();
         }
         Ok(())
@@ -106,6 +104,7 @@ impl<'a> ToJson<'a, '_> {
         let before = *rest;
         if field.kind.is_message() {
             let bytes = self.optional(field, rest)?.map_or(&[][..], Raw::bytes);
+            self.out.prefix(&Prefix::COLON);
             self.message(field.child, bytes)?;
             return Ok(true);
         }
@@ -113,7 +112,7 @@ impl<'a> ToJson<'a, '_> {
         if !self.accepts(field, value) {
             return Ok(false);
         }
-        self.scalar(field, value, before)?;
+        self.scalar(&Prefix::COLON, field, value, before)?;
         Ok(true)
     }
 
@@ -161,20 +160,24 @@ impl<'a> ToJson<'a, '_> {
         self.slice((word >> 32) as u32, word as u32)
     }
 
-    /// A key and the colon behind it: names of members are strings.
-    pub(super) fn map_key(&mut self, field: &Field, key: Raw<'a>, place: &[u8]) -> Walk {
-        match field.kind {
-            Kind::String => self.scalar(field, key, place)?,
-            Kind::Int64 | Kind::Sfixed64 => print::long(self.out, key.int64(), false),
-            Kind::Uint64 | Kind::Fixed64 => print::long(self.out, key.bits(), false),
-            Kind::Sint64 => print::long(self.out, wire::unzigzag(key.bits()), false),
-            _ => {
-                self.out.push(b'"');
-                self.number(field, key);
-                self.out.push(b'"');
+    /// A key: names of members are strings. The colon is the value's prefix.
+    pub(super) fn map_key(&mut self, prefix: &Prefix, field: &Field, key: Raw<'a>, place: &[u8]) -> Walk {
+        let whole = match field.kind {
+            Kind::String => return self.text(prefix, key.bytes(), place),
+            Kind::Int32 | Kind::Sfixed32 => Whole::signed(i64::from(key.int32()), true),
+            Kind::Sint32 => Whole::signed(i64::from(key.sint32()), true),
+            Kind::Int64 | Kind::Sfixed64 => Whole::signed(key.int64(), true),
+            Kind::Sint64 => Whole::signed(wire::unzigzag(key.bits()), true),
+            Kind::Bool => {
+                self.out.prefix(prefix);
+                let word: &[u8] = if key.bits() == 0 { b"\"false\"" } else { b"\"true\"" };
+                self.out.extend_from_slice(word);
+                return Ok(());
             }
-        }
-        self.out.push(b':');
+            Kind::Uint32 | Kind::Fixed32 => Whole::unsigned(u64::from(key.uint32()), true),
+            _ => Whole::unsigned(key.bits(), true),
+        };
+        print::whole(self.out, prefix, whole);
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ mod value;
 use super::{
     JsonOptions,
     error::{Fault, Step, Stop, unreadable},
-    page::Page,
+    page::{Page, Prefix},
     scratch::Scratch,
     wire::{self, Raw},
 };
@@ -32,12 +32,12 @@ pub(super) const DEPTH: u32 = 100;
 
 pub(super) use any::type_name;
 pub(super) use map::Entry;
-pub(super) use straight::fits;
 
 pub(super) type Walk<T = ()> = Result<T, Stop>;
 
 /// One conversion.
-pub(super) struct ToJson<'a, 'o> {
+/// `PLAIN`: with the default options, so that nothing asks for them.
+pub(super) struct ToJson<'a, 'o, const PLAIN: bool = false> {
     pub(super) tables: &'a Tables,
     /// The whole message.
     pub(super) input: &'a [u8],
@@ -63,7 +63,7 @@ pub(super) enum Body<'a> {
     Many(usize, usize),
 }
 
-impl<'a> ToJson<'a, '_> {
+impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// Renders the input, which is a message of that index.
     pub(super) fn run(&mut self, message: u32) -> Result<(), Box<Fault>> {
         let (start, depth) = (self.out.len(), self.depth);
@@ -87,11 +87,13 @@ impl<'a> ToJson<'a, '_> {
 
     /// An error at the byte of the input where `rest` begins.
     #[cold]
+    #[inline(never)]
     pub(super) fn fault(&self, rest: &[u8], what: impl Into<String>) -> Stop {
         Stop::Fault(Fault::new(what, self.offset(rest)))
     }
 
     #[cold]
+    #[inline(never)]
     fn unreadable(&self, rest: &[u8], error: WireError) -> Stop {
         self.fault(rest, unreadable(error))
     }
@@ -138,21 +140,39 @@ impl<'a> ToJson<'a, '_> {
         wire::skip(rest, number, wire, self.depth).map_err(|error| self.unreadable(before, error))
     }
 
-    /// Writes the name of a member, with the comma before it unless it is the first.
+    /// What stands before the value of a member: the comma and the name.
     #[inline(always)]
     #[allow(clippy::inline_always)] // Once a field: the call would cost more than the work.
-    fn key(&mut self, table: &'a MessageTable, field: &Field, first: &mut bool) {
+    fn key(&mut self, table: &'a MessageTable, field: &'a Field) -> &'a Prefix {
+        match &field.prefix {
+            Some(prefix) if PLAIN || !self.options.proto_names => prefix,
+            _ => self.long_key(table, field),
+        }
+    }
+
+    #[inline(never)]
+    fn long_key(&mut self, table: &'a MessageTable, field: &'a Field) -> &'a Prefix {
         let (padded, length) = table.padded_key(field, self.options.proto_names);
-        let from = usize::from(std::mem::take(first));
-        self.out
-            .extend_padded(padded.get(from..).unwrap_or_default(), length - from);
+        self.out.extend_padded(padded, length);
+        &Prefix::NONE
+    }
+
+    #[inline]
+    fn emits_defaults(&self) -> bool {
+        !PLAIN && self.options.emit_defaults
+    }
+
+    #[inline]
+    fn redacts(&self, field: &Field) -> bool {
+        !PLAIN && self.options.redact && field.redact
     }
 
     /// Writes the fields at these places of the table that are written even where they are not set.
-    fn defaults(&mut self, table: &'a MessageTable, places: std::ops::Range<usize>, first: &mut bool) {
+    fn defaults(&mut self, table: &'a MessageTable, places: std::ops::Range<usize>) {
         for field in table.fields.get(places).unwrap_or_default() {
             if field.emitted {
-                self.key(table, field, first);
+                let prefix = self.key(table, field);
+                self.out.prefix(prefix);
                 self.default_value(field);
             }
         }
@@ -163,11 +183,12 @@ impl<'a> ToJson<'a, '_> {
             Shape::Map => self.out.extend_from_slice(b"{}"),
             Shape::Repeated => self.out.extend_from_slice(b"[]"),
             // Zero has a form in every kind, so this can't fail.
-            Shape::Single => drop(self.scalar(field, Raw::zero(field.kind), self.input)),
+            Shape::Single => drop(self.scalar(&Prefix::NONE, field, Raw::zero(field.kind), self.input)),
         }
     }
 
-    fn redacted(&mut self) {
+    fn redacted(&mut self, prefix: &Prefix) {
+        self.out.prefix(prefix);
         self.out.extend_from_slice(b"\"[REDACTED]\"");
     }
 

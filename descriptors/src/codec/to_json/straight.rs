@@ -3,26 +3,27 @@
 use super::{
     super::{
         error::{Step, Stop},
+        page::Prefix,
         print,
         wire::{self, Raw},
     },
     Field, Known, MessageTable, Shape, ToJson, Walk, WireType, field_step,
 };
-use crate::table::{Kind, NO_ONEOF};
+use crate::{
+    raw::WireError,
+    table::{Kind, NO_ONEOF},
+};
 
 /// How far the members of a message are.
 struct Members {
-    /// No member was written yet.
-    first: bool,
     /// The place of the first field that may come next.
     next: usize,
     /// The oneofs that are decided, a bit each; those above share the last bit.
     oneofs: u64,
 }
 
-impl<'a> ToJson<'a, '_> {
+impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// A message in one piece, whatever its JSON form.
-    #[inline]
     pub(super) fn message(&mut self, message: u32, bytes: &'a [u8]) -> Walk {
         let table = self.tables.table(message);
         self.enter(bytes)?;
@@ -35,10 +36,11 @@ impl<'a> ToJson<'a, '_> {
         Ok(())
     }
 
+    #[inline]
     fn object(&mut self, table: &'a MessageTable, rest: &mut &'a [u8], group: u32) -> Walk {
-        self.out.push(b'{');
-        self.members(table, rest, group, true)?;
-        self.out.push(b'}');
+        let start = self.out.len();
+        self.members(table, rest, group)?;
+        self.out.close(start, *b"{}");
         Ok(())
     }
 
@@ -56,38 +58,68 @@ impl<'a> ToJson<'a, '_> {
         Ok(())
     }
 
-    /// The members of a message, up to the end of `rest` or, of a group, its end tag.
-    pub(super) fn members(&mut self, table: &'a MessageTable, rest: &mut &'a [u8], group: u32, first: bool) -> Walk {
-        let mut members = Members {
-            first,
-            next: 0,
-            oneofs: 0,
-        };
-        while let Some((number, wire)) = self.tag(rest, group)? {
-            let place = table.place(number);
-            let field = place.and_then(|place| table.fields.get(place).map(|field| (place, field)));
-            let Some((place, field)) = field.filter(|(_, field)| fits(field, wire)) else {
-                self.pass(number, wire, rest)?;
-                continue;
-            };
+    /// The members of a message, each with a comma before it, up to the end of `rest` or, of a group, its end tag.
+    pub(super) fn members(&mut self, table: &'a MessageTable, rest: &mut &'a [u8], group: u32) -> Walk {
+        let mut members = Members { next: 0, oneofs: 0 };
+        while let Some((place, field, layout)) = self.next_field(table, rest, group)? {
             if place < members.next {
                 return Err(Stop::Detour);
             }
-            if self.options.emit_defaults {
-                self.defaults(table, members.next..place, &mut members.first);
+            if self.emits_defaults() {
+                self.defaults(table, members.next..place);
             }
             members.next = place + 1;
-            self.member(table, field, wire, rest, &mut members)
+            self.member(table, field, layout, rest, &mut members)
                 .map_err(|stop| stop.within(|| field_step(table, field)))?;
         }
-        if self.options.emit_defaults {
-            self.defaults(table, members.next..table.fields.len(), &mut members.first);
+        if self.emits_defaults() {
+            self.defaults(table, members.next..table.fields.len());
         }
         Ok(())
     }
 
+    /// The next field that is known: its place, and how its value is written. `None` at the end of the message.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once a field: the call would cost more than the work.
+    fn next_field(
+        &mut self,
+        table: &'a MessageTable,
+        rest: &mut &'a [u8],
+        group: u32,
+    ) -> Walk<Option<(usize, &'a Field, Layout)>> {
+        if let Some((tag, after)) = rest.split_first() {
+            if let Some(place) = table.tagged(*tag)
+                && let Some(field) = table.fields.get(place)
+            {
+                *rest = after;
+                return Ok(Some((place, field, Layout::of_tag(u32::from(*tag)))));
+            }
+        } else if group == 0 {
+            return Ok(None);
+        }
+        self.far_field(table, rest, group)
+    }
+
+    /// The same for all tags. Unknown fields are passed over.
+    #[inline(never)]
+    fn far_field(
+        &mut self,
+        table: &'a MessageTable,
+        rest: &mut &'a [u8],
+        group: u32,
+    ) -> Walk<Option<(usize, &'a Field, Layout)>> {
+        while let Some((number, wire)) = self.tag(rest, group)? {
+            let place = table.place(number);
+            let field = place.and_then(|place| table.fields.get(place).map(|field| (place, field)));
+            match field.filter(|(_, field)| field.fits(wire)) {
+                Some((place, field)) => return Ok(Some((place, field, Layout::of_tag(wire as u32)))),
+                None => self.pass(number, wire, rest)?,
+            }
+        }
+        Ok(None)
+    }
+
     /// The next tag; `None` at the end of the message.
-    #[inline]
     fn tag(&mut self, rest: &mut &'a [u8], group: u32) -> Walk<Option<(u32, WireType)>> {
         if rest.is_empty() && group == 0 {
             return Ok(None);
@@ -95,18 +127,19 @@ impl<'a> ToJson<'a, '_> {
         let before = *rest;
         match wire::tag(rest) {
             Ok((number, WireType::EndGroup)) if number == group => Ok(None),
-            Ok((_, WireType::EndGroup)) => Err(self.unreadable(before, crate::raw::WireError::Group)),
+            Ok((_, WireType::EndGroup)) => Err(self.unreadable(before, WireError::Group)),
             Ok(tag) => Ok(Some(tag)),
             Err(error) => Err(self.unreadable(before, error)),
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
     fn member(
         &mut self,
         table: &'a MessageTable,
         field: &'a Field,
-        wire: WireType,
+        layout: Layout,
         rest: &mut &'a [u8],
         members: &mut Members,
     ) -> Walk {
@@ -117,16 +150,17 @@ impl<'a> ToJson<'a, '_> {
             }
             members.oneofs |= bit;
         }
-        if self.options.redact && field.redact {
-            return self.masked(table, field, wire, rest, &mut members.first);
+        if self.redacts(field) {
+            return self.masked(table, field, layout, rest);
         }
         match field.shape {
             Shape::Single => self.single(table, field, rest, members),
-            Shape::Repeated | Shape::Map => self.repeated(table, field, wire, rest, members),
+            Shape::Repeated | Shape::Map => self.repeated(table, field, layout, rest),
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always)]
     fn single(
         &mut self,
         table: &'a MessageTable,
@@ -135,12 +169,21 @@ impl<'a> ToJson<'a, '_> {
         members: &mut Members,
     ) -> Walk {
         if field.kind.is_message() {
-            self.key(table, field, &mut members.first);
+            let prefix = self.key(table, field);
+            self.out.prefix(prefix);
             return self.nested(field, rest);
         }
         let before = *rest;
+        if field.kind == Kind::String {
+            let text = wire::bytes(rest).map_err(|error| self.unreadable(before, error))?;
+            if field.implicit && text.is_empty() && !self.emits_defaults() {
+                return Ok(());
+            }
+            let prefix = self.key(table, field);
+            return self.text(prefix, text, before);
+        }
         let value = wire::value(rest, field.wire).map_err(|error| self.unreadable(before, error))?;
-        if field.implicit && value.is_zero(field.kind) && !self.options.emit_defaults {
+        if field.implicit && value.is_zero(field.kind) && !self.emits_defaults() {
             return Ok(());
         }
         if !self.accepts(field, value) {
@@ -151,8 +194,9 @@ impl<'a> ToJson<'a, '_> {
             }
             return Ok(());
         }
-        self.key(table, field, &mut members.first);
-        self.scalar(field, value, before)
+        let prefix = self.key(table, field);
+        self.number(prefix, field, value);
+        Ok(())
     }
 
     /// The value of a field that is a message.
@@ -166,37 +210,32 @@ impl<'a> ToJson<'a, '_> {
         self.message(field.child, bytes)
     }
 
-    fn repeated(
-        &mut self,
-        table: &'a MessageTable,
-        field: &'a Field,
-        wire: WireType,
-        rest: &mut &'a [u8],
-        members: &mut Members,
-    ) -> Walk {
-        let start = (self.out.len(), members.first);
-        self.key(table, field, &mut members.first);
-        let count = match field.shape {
+    fn repeated(&mut self, table: &'a MessageTable, field: &'a Field, layout: Layout, rest: &mut &'a [u8]) -> Walk {
+        let start = self.out.len();
+        let prefix = self.key(table, field);
+        self.out.prefix(prefix);
+        let written = match field.shape {
             Shape::Map => self.map(field, rest)?,
-            _ => self.list(field, wire, rest)?,
+            _ => self.list(field, layout, rest)?,
         };
-        if count == 0 && !(self.options.emit_defaults && field.emitted) {
-            self.out.truncate(start.0);
-            members.first = start.1;
+        if !(written || self.emits_defaults() && field.emitted) {
+            self.out.truncate(start);
         }
         Ok(())
     }
 
-    /// A run of elements of one field, whose first tag was read: how many.
-    pub(super) fn list(&mut self, field: &'a Field, mut wire: WireType, rest: &mut &'a [u8]) -> Walk<usize> {
-        self.out.push(b'[');
+    /// A run of elements of one field, whose first tag was read. `false`: there are none.
+    pub(super) fn list(&mut self, field: &'a Field, mut layout: Layout, rest: &mut &'a [u8]) -> Walk<bool> {
+        let start = self.out.len();
         let mut count = 0;
         loop {
             if field.kind.is_message() {
-                self.comma(&mut count, rest)?;
+                self.bound(rest)?;
+                self.out.prefix(&Prefix::COMMA);
                 self.nested(field, rest)
-                    .map_err(|stop| stop.within(|| Step::Index(count - 1)))?;
-            } else if wire == WireType::Bytes && field.kind.is_packable() {
+                    .map_err(|stop| stop.within(|| Step::Index(count)))?;
+                count += 1;
+            } else if layout == Layout::Delimited && field.kind.is_packable() {
                 let before = *rest;
                 let packed = wire::bytes(rest).map_err(|error| self.unreadable(before, error))?;
                 self.packed(field, packed, &mut count)?;
@@ -204,12 +243,12 @@ impl<'a> ToJson<'a, '_> {
                 self.element(field, rest, &mut count)?;
             }
             match next_of(field, rest) {
-                Some(next) => wire = next,
+                Some(next) => layout = next,
                 None => break,
             }
         }
-        self.out.push(b']');
-        Ok(count)
+        self.out.close(start, *b"[]");
+        Ok(count > 0)
     }
 
     /// The elements of a packed field.
@@ -229,39 +268,36 @@ impl<'a> ToJson<'a, '_> {
         if !self.accepts(field, value) {
             return Ok(());
         }
-        self.comma(count, before)?;
-        self.scalar(field, value, before)
-            .map_err(|stop| stop.within(|| Step::Index(*count - 1)))
-    }
-
-    #[inline]
-    pub(super) fn comma(&mut self, count: &mut usize, rest: &[u8]) -> Walk {
-        if *count > 0 {
-            self.out.push(b',');
-            if self.out.len() > self.most {
-                return Err(self.too_long(rest));
-            }
-        }
+        self.bound(before)?;
+        self.scalar(&Prefix::COMMA, field, value, before)
+            .map_err(|stop| stop.within(|| Step::Index(*count)))?;
         *count += 1;
         Ok(())
     }
 
+    /// Sees that the output does not become too long: a few bytes of input may stand for many of it.
+    #[inline]
+    pub(super) fn bound(&mut self, rest: &[u8]) -> Walk {
+        if self.out.len() > self.most {
+            return Err(self.too_long(rest));
+        }
+        Ok(())
+    }
+
     /// A field that is not for the reader's eyes, however often it comes in a row.
-    fn masked(
-        &mut self,
-        table: &'a MessageTable,
-        field: &'a Field,
-        mut wire: WireType,
-        rest: &mut &'a [u8],
-        first: &mut bool,
-    ) -> Walk {
-        self.key(table, field, first);
-        self.redacted();
+    fn masked(&mut self, table: &'a MessageTable, field: &'a Field, mut layout: Layout, rest: &mut &'a [u8]) -> Walk {
+        let prefix = self.key(table, field);
+        self.redacted(prefix);
         loop {
             let before = *rest;
+            let wire = if layout == Layout::Delimited {
+                WireType::Bytes
+            } else {
+                field.wire
+            };
             wire::skip(rest, field.number, wire, self.depth).map_err(|error| self.unreadable(before, error))?;
             match next_of(field, rest) {
-                Some(next) if field.shape != Shape::Single => wire = next,
+                Some(next) if field.shape != Shape::Single => layout = next,
                 _ => return Ok(()),
             }
         }
@@ -281,38 +317,69 @@ impl<'a> ToJson<'a, '_> {
 
     /// A scalar as JSON.
     #[inline]
-    pub(super) fn scalar(&mut self, field: &Field, value: Raw<'a>, place: &[u8]) -> Walk {
+    pub(super) fn scalar(&mut self, prefix: &Prefix, field: &Field, value: Raw<'a>, place: &[u8]) -> Walk {
         if field.kind == Kind::String {
-            return if print::string(self.out, value.bytes()) {
-                Ok(())
-            } else {
-                Err(self.fault(place, "a string is not UTF-8, so it has no JSON form"))
-            };
+            return self.text(prefix, value.bytes(), place);
         }
-        self.number(field, value);
+        self.number(prefix, field, value);
         Ok(())
+    }
+
+    /// A string.
+    #[inline]
+    pub(super) fn text(&mut self, prefix: &Prefix, text: &'a [u8], place: &[u8]) -> Walk {
+        // What stands behind a short text in the input is read along with it.
+        let start = text.as_ptr().addr().wrapping_sub(self.input.as_ptr().addr());
+        if text.len() <= print::SHORT
+            && let Some(source) = self.input.get(start..).and_then(<[u8]>::first_chunk)
+            && print::short_string(self.out, prefix, source, text.len())
+        {
+            return Ok(());
+        }
+        self.long_text(prefix, text, place)
+    }
+
+    #[inline(never)]
+    fn long_text(&mut self, prefix: &Prefix, text: &'a [u8], place: &[u8]) -> Walk {
+        if print::string(self.out, prefix, text) {
+            return Ok(());
+        }
+        Err(self.fault(place, "a string is not UTF-8, so it has no JSON form"))
     }
 }
 
-/// Whether a value of this wire type is one of the field; any other is an unknown field.
-#[inline]
-pub(in crate::codec) fn fits(field: &Field, wire: WireType) -> bool {
-    wire == field.wire || wire == WireType::Bytes && field.shape == Shape::Repeated && field.kind.is_packable()
+/// What a value looks like on the wire, as far as the field does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// It begins with its length.
+    Delimited,
+    Other,
+}
+
+impl Layout {
+    #[inline]
+    fn of_tag(tag: u32) -> Self {
+        if tag & 7 == WireType::Bytes as u32 {
+            Self::Delimited
+        } else {
+            Self::Other
+        }
+    }
 }
 
 /// Reads the next tag if it is of the same field.
 #[inline]
-fn next_of(field: &Field, rest: &mut &[u8]) -> Option<WireType> {
+fn next_of(field: &Field, rest: &mut &[u8]) -> Option<Layout> {
     let mut after = *rest;
-    let (number, wire) = wire::tag(&mut after).ok()?;
-    if number != field.number || !fits(field, wire) {
+    let tag = u32::try_from(wire::varint(&mut after).ok()?).ok()?;
+    if tag != field.tag() && !(tag == field.packed_tag() && field.fits(WireType::Bytes)) {
         return None;
     }
     *rest = after;
-    Some(wire)
+    Some(Layout::of_tag(tag))
 }
 
-impl<'a> ToJson<'a, '_> {
+impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// The run of elements of the first field of a well-known type, which must be all there is.
     pub(super) fn alone(&mut self, table: &'a MessageTable, bytes: &'a [u8], empty: &[u8]) -> Walk {
         let mut rest = bytes;
@@ -321,10 +388,10 @@ impl<'a> ToJson<'a, '_> {
             return Ok(());
         }
         let field = table.fields.first().ok_or(Stop::Detour)?;
-        let wire = next_of(field, &mut rest).ok_or(Stop::Detour)?;
+        let layout = next_of(field, &mut rest).ok_or(Stop::Detour)?;
         match field.shape {
             Shape::Map => self.map(field, &mut rest)?,
-            _ => self.list(field, wire, &mut rest)?,
+            _ => self.list(field, layout, &mut rest)?,
         };
         if rest.is_empty() { Ok(()) } else { Err(Stop::Detour) }
     }
@@ -338,7 +405,7 @@ impl<'a> ToJson<'a, '_> {
         };
         let field = table
             .field(number)
-            .filter(|field| fits(field, wire))
+            .filter(|field| field.fits(wire))
             .ok_or(Stop::Detour)?;
         if field.kind.is_message() {
             self.nested(field, &mut rest)?;

@@ -2,7 +2,8 @@
 
 use super::{
     super::{
-        print,
+        page::Prefix,
+        print::{self, Whole},
         wire::{Raw, unzigzag},
     },
     Field, ToJson, Walk,
@@ -55,38 +56,43 @@ impl Raw<'_> {
     }
 }
 
-impl<'a> ToJson<'a, '_> {
+impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// Anything but strings and messages.
-    #[inline]
-    pub(super) fn number(&mut self, field: &Field, value: Raw<'a>) {
-        let bare = self.options.integers_as_numbers;
-        match field.kind {
-            Kind::Int32 | Kind::Sfixed32 => print::integer(self.out, value.int32()),
-            Kind::Uint32 | Kind::Fixed32 => print::integer(self.out, value.uint32()),
-            Kind::Sint32 => print::integer(self.out, value.sint32()),
-            Kind::Int64 | Kind::Sfixed64 => print::long(self.out, value.int64(), bare),
-            Kind::Uint64 | Kind::Fixed64 => print::long(self.out, value.bits(), bare),
-            Kind::Sint64 => print::long(self.out, unzigzag(value.bits()), bare),
-            Kind::Bool => {
-                let word: &[u8] = if value.bits() == 0 { b"false" } else { b"true" };
-                self.out.extend_from_slice(word);
-            }
-            Kind::Double => print::double(self.out, f64::from_bits(value.bits())),
-            Kind::Float => print::float(self.out, f32::from_bits(value.uint32())),
-            Kind::Bytes => print::base64(self.out, value.bytes()),
-            Kind::OpenEnum | Kind::ClosedEnum => self.enum_value(field, value.int32()),
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // Once a field: the call would cost more than the work.
+    pub(super) fn number(&mut self, prefix: &Prefix, field: &Field, value: Raw<'a>) {
+        let quoted = PLAIN || !self.options.integers_as_numbers;
+        let whole = match field.kind {
+            Kind::Int32 | Kind::Sfixed32 => Whole::signed(i64::from(value.int32()), false),
+            Kind::Uint32 | Kind::Fixed32 => Whole::unsigned(u64::from(value.uint32()), false),
+            Kind::Sint32 => Whole::signed(i64::from(value.sint32()), false),
+            Kind::Int64 | Kind::Sfixed64 => Whole::signed(value.int64(), quoted),
+            Kind::Uint64 | Kind::Fixed64 => Whole::unsigned(value.bits(), quoted),
+            Kind::Sint64 => Whole::signed(unzigzag(value.bits()), quoted),
+            Kind::Bool if value.bits() == 0 => return print::word(self.out, prefix, *b"false", 5),
+            Kind::Bool => return print::word(self.out, prefix, *b"true\0", 4),
+            Kind::Double => return print::double(self.out, prefix, f64::from_bits(value.bits())),
+            Kind::Float => return print::float(self.out, prefix, f32::from_bits(value.uint32())),
+            Kind::Bytes => return print::base64(self.out, prefix, value.bytes()),
+            Kind::OpenEnum | Kind::ClosedEnum => return self.enum_value(prefix, field, value.int32()),
             // Numbers that it does not have are those of an open enum, and come back.
-            Kind::Null if value.int32() != 0 => print::integer(self.out, value.int32()),
-            Kind::Null => self.out.extend_from_slice(b"null"),
-            Kind::String | Kind::Group | Kind::Message => {}
-        }
+            Kind::Null if value.int32() != 0 => Whole::signed(i64::from(value.int32()), false),
+            Kind::Null => return print::word(self.out, prefix, *b"null\0", 4),
+            Kind::String | Kind::Group | Kind::Message => return,
+        };
+        print::whole(self.out, prefix, whole);
     }
 
-    fn enum_value(&mut self, field: &Field, number: i32) {
+    #[inline(never)]
+    fn enum_value(&mut self, prefix: &Prefix, field: &Field, number: i32) {
         let table = self.tables.enum_table(field.child);
-        match table.quoted(number).filter(|_| !self.options.enums_as_numbers) {
-            Some(name) => self.out.extend_from_slice(name),
-            None => print::integer(self.out, number),
+        let by_name = PLAIN || !self.options.enums_as_numbers;
+        match table.quoted(number).filter(|_| by_name) {
+            Some((padded, length)) => {
+                self.out.prefix(prefix);
+                self.out.extend_padded(padded, length);
+            }
+            None => print::whole(self.out, prefix, Whole::signed(i64::from(number), false)),
         }
     }
 
@@ -99,6 +105,6 @@ impl<'a> ToJson<'a, '_> {
         if field.kind == Kind::Double && !f64::from_bits(value.bits()).is_finite() {
             return Err(self.fault(place, "a google.protobuf.Value can't be NaN or infinite"));
         }
-        self.scalar(field, value, place)
+        self.scalar(&Prefix::NONE, field, value, place)
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Source: RFC 8259. What it leaves open is refused: lone surrogates, bytes that are no UTF-8.
 
-use super::super::{error::Fault, swar};
+use super::super::{
+    error::Fault,
+    lanes::{self, Lanes},
+};
 
 type Read<T = ()> = Result<T, Box<Fault>>;
 
@@ -268,18 +271,16 @@ impl<'a> Reader<'a> {
 /// How many bytes from the start stand for themselves and are ASCII.
 #[inline]
 fn plain(text: &[u8]) -> usize {
-    let mut length = 0;
-    let (chunks, _) = text.as_chunks::<8>();
-    for chunk in chunks {
-        let odd = swar::odd(u64::from_le_bytes(*chunk));
+    let (chunks, rest) = text.as_chunks();
+    for (count, chunk) in chunks.iter().enumerate() {
+        let odd = Lanes::new(chunk).odd();
         if odd != 0 {
-            return length + odd.trailing_zeros() as usize / 8;
+            return count * lanes::WIDTH + odd.trailing_zeros() as usize;
         }
-        length += 8;
     }
-    let rest = text.get(length..).unwrap_or_default();
     let odd = |byte: &u8| !matches!(byte, 0x20..0x80) || matches!(byte, b'"' | b'\\');
-    length + rest.iter().position(odd).unwrap_or(rest.len())
+    let length = rest.iter().position(odd).unwrap_or(rest.len());
+    text.len() - rest.len() + length
 }
 
 /// The character that an escape sequence stands for, and the length of that.

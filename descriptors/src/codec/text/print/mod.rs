@@ -8,10 +8,10 @@ use super::{
         JsonOptions,
         error::Fault,
         error::unreadable,
-        page::Page,
-        print,
+        page::{Page, Prefix},
+        print::{self, Whole},
         scratch::Scratch,
-        to_json::{DEPTH, fits},
+        to_json::DEPTH,
         wire::{self, Raw, unzigzag},
     },
     name,
@@ -82,7 +82,7 @@ impl<'a, 'o> Print<'a, 'o> {
             let (number, wire) = wire::tag(&mut rest).map_err(read)?;
             let place = table.place(number);
             let field = place.and_then(|place| table.fields.get(place));
-            match place.zip(field).filter(|(_, field)| fits(field, wire)) {
+            match place.zip(field).filter(|(_, field)| field.fits(wire)) {
                 Some((place, field)) => {
                     self.defaults(message, table, next..place);
                     let again = std::mem::replace(&mut next, place + 1) > place;
@@ -209,18 +209,18 @@ impl<'a, 'o> Print<'a, 'o> {
         let out = &mut *self.out;
         match field.kind {
             Kind::String | Kind::Bytes => out.extend_from_slice(quote(value.bytes()).as_bytes()),
-            Kind::Int32 | Kind::Sfixed32 => print::integer(out, value.int32()),
-            Kind::Uint32 | Kind::Fixed32 => print::integer(out, value.uint32()),
-            Kind::Sint32 => print::integer(out, value.sint32()),
-            Kind::Int64 | Kind::Sfixed64 => print::integer(out, value.int64()),
-            Kind::Sint64 => print::integer(out, unzigzag(value.bits())),
+            Kind::Int32 | Kind::Sfixed32 => whole(out, Whole::signed(i64::from(value.int32()), false)),
+            Kind::Uint32 | Kind::Fixed32 => whole(out, Whole::unsigned(u64::from(value.uint32()), false)),
+            Kind::Sint32 => whole(out, Whole::signed(i64::from(value.sint32()), false)),
+            Kind::Int64 | Kind::Sfixed64 => whole(out, Whole::signed(value.int64(), false)),
+            Kind::Sint64 => whole(out, Whole::signed(unzigzag(value.bits()), false)),
             Kind::Bool => out.extend_from_slice(if value.bits() == 0 { b"false" } else { b"true" }),
             Kind::Float => match f32::from_bits(value.uint32()) {
-                number if number.is_finite() => print::float(out, number),
+                number if number.is_finite() => print::float(out, &Prefix::NONE, number),
                 number => out.extend_from_slice(not_finite(number.into())),
             },
             Kind::Double => match f64::from_bits(value.bits()) {
-                number if number.is_finite() => print::double(out, number),
+                number if number.is_finite() => print::double(out, &Prefix::NONE, number),
                 number => out.extend_from_slice(not_finite(number)),
             },
             Kind::OpenEnum | Kind::ClosedEnum | Kind::Null => {
@@ -228,12 +228,16 @@ impl<'a, 'o> Print<'a, 'o> {
                 let name = table.name(value.int32()).filter(|_| !self.options.enums_as_numbers);
                 match name {
                     Some(name) => out.extend_from_slice(name.as_bytes()),
-                    None => print::integer(out, value.int32()),
+                    None => whole(out, Whole::signed(i64::from(value.int32()), false)),
                 }
             }
-            _ => print::integer(out, value.bits()),
+            _ => whole(out, Whole::unsigned(value.bits(), false)),
         }
     }
+}
+
+fn whole(out: &mut Page, number: Whole) {
+    print::whole(out, &Prefix::NONE, number);
 }
 
 fn not_finite(number: f64) -> &'static [u8] {

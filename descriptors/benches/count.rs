@@ -1,0 +1,134 @@
+//! What a conversion costs in counts, which hardly differ from machine to machine: instructions and allocations.
+//! Times are for the bench `codec` of the package `benches`.
+//!
+//! `cargo bench -p descant-descriptors --profile count --bench count` fails if one costs more than is allowed.
+//! It needs `valgrind`, whose callgrind counts; the variable `VALGRIND` may say where it is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+#[path = "../../benches/codec/messages.rs"]
+mod messages;
+
+use std::{
+    env,
+    hint::black_box,
+    process::{Command, ExitCode},
+};
+
+use descant_descriptors::{Codec, MessageType, Schema};
+use messages::{Kind, kinds};
+
+/// Instructions a message when these were last written down: wire -> JSON, JSON -> wire.
+const WRITTEN: [(&str, [u64; 2]); 6] = [
+    ("S", [886, 1_307]),
+    ("M", [23_519, 39_277]),
+    ("L", [337_888, 553_519]),
+    ("B", [552_449, 776_366]),
+    ("N", [64_221, 39_269]),
+    ("U", [40_204, 69_185]),
+];
+/// How much more is allowed: compilers and C libraries differ a little.
+const PERCENT: u64 = 10;
+const DIRECTIONS: [&str; 2] = ["wire -> JSON", "JSON -> wire"];
+
+fn main() -> ExitCode {
+    let words: Vec<_> = env::args().skip(1).filter(|word| word != "--bench").collect();
+    let schema = Schema::load(concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/codec/orders.proto")).unwrap();
+    let kinds = kinds(&schema);
+    if let [name, direction] = words.as_slice() {
+        let kind = kinds.iter().find(|kind| kind.name == name).expect("a kind");
+        run(&schema, kind, direction, measured);
+        return ExitCode::SUCCESS;
+    }
+    println!("instructions a message (limit), and allocations");
+    let mut kept = true;
+    for (kind, (name, written)) in kinds.iter().zip(WRITTEN) {
+        assert_eq!(kind.name, name);
+        for (direction, written) in DIRECTIONS.into_iter().zip(written) {
+            let (found, limit) = (instructions(kind, direction), written + written * PERCENT / 100);
+            let allocations = allocations(&schema, kind, direction);
+            let verdict = match found {
+                _ if allocations > 0 => "FAILED: nothing may be allocated",
+                _ if found > limit => "FAILED: too many",
+                _ if found < written - written * PERCENT / 100 => "ok, and the limit may be lowered",
+                _ => "ok",
+            };
+            kept &= verdict.starts_with("ok");
+            println!("{name} {direction}: {found} ({limit}), {allocations}: {verdict}");
+        }
+    }
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What callgrind counts within [`measured`], in a process of its own.
+fn instructions(kind: &Kind, direction: &str) -> u64 {
+    let valgrind = env::var_os("VALGRIND").unwrap_or_else(|| "valgrind".into());
+    let out = Command::new(valgrind)
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--collect-atstart=no",
+        ])
+        .arg("--toggle-collect=*measured*")
+        .arg(env::current_exe().unwrap())
+        .args([kind.name, direction])
+        .output()
+        .expect("valgrind must be installed: apt-get install valgrind");
+    let said = String::from_utf8_lossy(&out.stderr);
+    let count = said.lines().find_map(|line| line.split_once("Collected :"));
+    let count: u64 = count
+        .and_then(|(_, count)| count.trim().parse().ok())
+        .unwrap_or_else(|| panic!("valgrind: {said}"));
+    count / kind.wires.len() as u64
+}
+
+fn allocations(schema: &Schema, kind: &Kind, direction: &str) -> u64 {
+    let mut count = 0;
+    run(schema, kind, direction, |turn| {
+        count = allocation_counter::measure(turn).count_total;
+    });
+    count
+}
+
+/// Converts every message of the kind, once to warm up, and once for `measure`.
+fn run(schema: &Schema, kind: &Kind, direction: &str, measure: impl FnOnce(&mut dyn FnMut())) {
+    let message = schema.message(kind.type_name).unwrap();
+    let (mut codec, mut out) = (Codec::default(), Vec::new());
+    let mut all = || {
+        if direction == DIRECTIONS[0] {
+            to_json(&mut codec, &message, kind, &mut out);
+        } else {
+            to_wire(&mut codec, &message, kind, &mut out);
+        }
+    };
+    all();
+    measure(&mut all);
+}
+
+/// What callgrind looks for.
+#[inline(never)]
+fn measured(turn: &mut dyn FnMut()) {
+    turn();
+}
+
+fn to_json(codec: &mut Codec, message: &MessageType, kind: &Kind, out: &mut Vec<u8>) {
+    for wire in &kind.wires {
+        out.clear();
+        codec.wire_to_json(message, black_box(wire), out).unwrap();
+        black_box(&out);
+    }
+}
+
+fn to_wire(codec: &mut Codec, message: &MessageType, kind: &Kind, out: &mut Vec<u8>) {
+    for json in &kind.jsons {
+        out.clear();
+        codec.json_to_wire(message, black_box(json), out).unwrap();
+        black_box(&out);
+    }
+}
