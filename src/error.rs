@@ -14,6 +14,8 @@ pub(crate) enum ErrorKind {
     NothingMatched { pattern: String, nearest: Vec<String> },
     #[error("route `{0}` is given twice: a method has one handler")]
     RouteTwice(String),
+    #[error("pages of every origin may not have credentials: name the origins that may, or turn credentials off")]
+    RecklessCors,
     #[error(transparent)]
     Reflection(#[from] descant_handlers::ReflectionError),
     #[error("the descriptors do not load: {0}")]

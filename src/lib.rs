@@ -43,6 +43,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+mod cors;
 #[cfg(feature = "demo")]
 pub mod demo;
 mod error;
@@ -55,6 +56,7 @@ pub use descant_descriptors::{self as descriptors, Codec, CodecError, JsonOption
 pub use descant_handlers as handlers;
 
 pub use self::{
+    cors::{Cors, OriginError},
     error::Error,
     gateway::{Gateway, GatewayBuilder},
     server::{Server, ServerBuilder},

@@ -55,6 +55,9 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) echo: bool,
 
+    #[command(flatten)]
+    pub(crate) cors: Cors,
+
     /// Where /healthz /readyz /schema and POST /reload are, or `off` [default: 127.0.0.1:9901]
     #[arg(long, value_name = "ADDR|off")]
     pub(crate) admin: Option<AdminArg>,
@@ -86,6 +89,31 @@ pub(crate) struct Serve {
     /// Written once every listener accepts: one `address` a line
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+}
+
+/// Which browser pages may call the API.
+#[derive(Args, Debug)]
+pub(crate) struct Cors {
+    /// Let browser pages of this origin call the API: an origin such as `https://shop.example`, `http://host:*`,
+    /// `https://*.host`, localhost, or *; may be given more than once [default: none; localhost for the demo API]
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    pub(crate) origins: Vec<String>,
+
+    /// Let those pages send this request header too, or * for any; may be given more than once
+    #[arg(long = "cors-header", value_name = "NAME", requires = "origins")]
+    pub(crate) headers: Vec<String>,
+
+    /// Let those pages read this response header too; may be given more than once
+    #[arg(long = "cors-expose", value_name = "NAME", requires = "origins")]
+    pub(crate) exposed: Vec<String>,
+
+    /// Let those pages send cookies and client certificates
+    #[arg(long = "cors-credentials", requires = "origins")]
+    pub(crate) credentials: bool,
+
+    /// How long a browser may remember what those pages may do
+    #[arg(long = "cors-max-age", value_name = "TIME", default_value = "2h", value_parser = duration)]
+    pub(crate) max_age: Duration,
 }
 
 /// Options of `check`.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use descant_descriptors::Schema;
 
 use self::shop::Shop;
-use crate::{Gateway, GatewayBuilder};
+use crate::{Cors, Gateway, GatewayBuilder};
 
 /// Compiled from `bookshop.proto`, with its comments; a test holds the two together.
 static SET: &[u8] = include_bytes!("bookshop.binpb");
@@ -28,10 +28,12 @@ pub fn schema() -> Result<Schema, descant_descriptors::Error> {
     Schema::builder().bytes("the demo API", SET).build()
 }
 
-/// A shop that is open: a gateway for [`schema`], with a handler for each of its methods.
+/// A shop that is open: a gateway for [`schema`], with a handler for each of its methods. Pages that are served on this
+/// machine may call it.
 pub fn gateway(schema: Schema) -> GatewayBuilder {
     let shop = Arc::new(Shop::new());
     Gateway::builder(schema)
         .route("bookshop.v1.Catalog", catalog::handler(&shop))
         .route("bookshop.v1.Desk", desk::handler(&shop))
+        .cors(Cors::localhost())
 }

@@ -11,6 +11,7 @@ use super::{
     snapshot::{Served, Snapshot},
 };
 use crate::{
+    cors::Cors,
     error::{Error, ErrorKind},
     protocol::Settings,
 };
@@ -37,6 +38,7 @@ pub(super) struct Plan {
     reflection: Exposure,
     pub(super) health: Option<Health>,
     pub(super) state: Arc<Extensions>,
+    pub(super) cors: Option<Arc<Cors>>,
     pub(super) settings: Settings,
 }
 
@@ -58,6 +60,7 @@ impl GatewayBuilder {
                 reflection: Exposure::All,
                 health: Some(Health::new()),
                 state: Arc::default(),
+                cors: None,
                 settings: Settings::default(),
             },
         }
@@ -110,8 +113,17 @@ impl GatewayBuilder {
         self
     }
 
+    /// Lets pages of other origins call the API. Default: browsers let none.
+    pub fn cors(mut self, cors: impl Into<Option<Cors>>) -> Self {
+        self.plan.cors = cors.into().map(Arc::new);
+        self
+    }
+
     /// Builds the gateway.
     pub fn build(mut self) -> Result<Gateway, Error> {
+        if self.plan.cors.as_ref().is_some_and(|cors| cors.is_reckless()) {
+            return Err(ErrorKind::RecklessCors.into());
+        }
         let mut seen = HashSet::new();
         for (text, handler) in self.routes {
             let pattern: Pattern = text.parse().map_err(ErrorKind::from)?;

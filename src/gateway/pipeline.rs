@@ -25,12 +25,24 @@ impl Serve for Gateway {
         request: Request<Inbound>,
         connection: &Arc<Connection>,
     ) -> impl Future<Output = Response<Outbound>> + Send {
-        let mut opened = self.open(request, connection);
+        let visitor = self.0.plan.cors.as_ref().map(|cors| Box::new(cors.greet(&request)));
+        let preflight = visitor.as_ref().and_then(|visitor| visitor.preflight(&request));
+        let mut opened = match preflight {
+            Some(response) => Err(Box::new(Refusal {
+                response,
+                body: Some(request.into_body()),
+            })),
+            None => self.open(request, connection),
+        };
         async move {
-            match &mut opened {
+            let mut response = match &mut opened {
                 Ok(visit) => visit.run().await,
                 Err(refusal) => refuse(refusal).await,
+            };
+            if let Some(visitor) = &visitor {
+                visitor.grant(response.headers_mut());
             }
+            response
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod banner;
+mod pages;
 mod ready;
 mod reload;
 mod signals;
@@ -9,7 +10,7 @@ mod watch;
 
 use std::{net::SocketAddr, num::NonZeroUsize, process::ExitCode, sync::Arc, thread};
 
-use descant::{Error, Gateway, Limits, Schema, Server, ServerBuilder, demo, handlers::Echo};
+use descant::{Cors, Error, Gateway, Limits, Schema, Server, ServerBuilder, demo, handlers::Echo};
 use descant_descriptors::Severity;
 use tracing::level_filters::LevelFilter;
 
@@ -46,7 +47,7 @@ pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
         (false, true) => Backend::Demo,
         (false, false) => Backend::Nothing,
     };
-    let gateway = gateway(schema, backend).map_err(|error| refused(&error))?;
+    let gateway = gateway(schema, backend, pages::cors(&args.cors)?).map_err(|error| refused(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
     let outcome = runtime.block_on(serve(args, gateway, backend));
@@ -55,11 +56,15 @@ pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-fn gateway(schema: Schema, backend: Backend) -> Result<Gateway, Error> {
-    match backend {
-        Backend::Demo => demo::gateway(schema).build(),
-        Backend::Echo => Gateway::builder(schema).route("*", Echo).build(),
-        Backend::Nothing => Gateway::builder(schema).build(),
+fn gateway(schema: Schema, backend: Backend, cors: Option<Cors>) -> Result<Gateway, Error> {
+    let builder = match backend {
+        Backend::Demo => demo::gateway(schema),
+        Backend::Echo => Gateway::builder(schema).route("*", Echo),
+        Backend::Nothing => Gateway::builder(schema),
+    };
+    match cors {
+        Some(cors) => builder.cors(cors).build(),
+        None => builder.build(),
     }
 }
 
