@@ -34,6 +34,32 @@ pub(super) struct Gap {
     pub(super) length: usize,
 }
 
+/// What was seen of objects that were passed over, so that no byte is passed over twice.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// Objects that have a member `@type`: where they begin, and where its value does. Sorted.
+    pub(super) types: Vec<(u32, u32)>,
+    /// The objects and arrays that are open while a value is passed over.
+    pub(super) open: Vec<u32>,
+    /// What begins before this offset was passed over whole.
+    pub(super) until: u32,
+}
+
+impl Passed {
+    pub(super) fn clear(&mut self) {
+        self.types.clear();
+        self.open.clear();
+        self.until = 0;
+    }
+
+    /// Where the object that begins at `start` has the value of its member `@type`, if it has one.
+    pub(super) fn type_of(&self, start: u32) -> Option<u32> {
+        let at = self.types.partition_point(|(object, _)| *object < start);
+        let found = self.types.get(at).filter(|(object, _)| *object == start);
+        found.map(|(_, value)| *value)
+    }
+}
+
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
@@ -44,4 +70,5 @@ pub(super) struct Scratch {
     /// Which fields of the messages that are being read were there, a bit each.
     pub(super) seen: Vec<u64>,
     pub(super) text: Vec<u8>,
+    pub(super) passed: Passed,
 }

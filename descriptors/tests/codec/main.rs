@@ -4,6 +4,7 @@
 mod allocations;
 mod errors;
 mod fixed_point;
+mod hostile;
 mod json_to_wire;
 mod known;
 mod options;

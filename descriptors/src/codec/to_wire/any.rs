@@ -76,7 +76,25 @@ impl<'a> FromJson<'a, '_> {
 
     /// Goes to the value of the member `@type`. `false`: there is none.
     fn find_type(&mut self) -> Walk<bool> {
-        let start = self.reader.rest;
+        let start = self.reader.offset32();
+        if start < self.scratch.passed.until {
+            let found = self.scratch.passed.type_of(start);
+            found.inspect(|value| self.reader.go_to(*value));
+            self.reader.peek();
+            return Ok(found.is_some());
+        }
+        let found = self.look_for_type()?;
+        let passed = &mut self.scratch.passed;
+        // Objects within others were noted before them.
+        passed.types.sort_unstable();
+        passed.until = self.reader.offset32();
+        if !found {
+            self.reader.go_to(start);
+        }
+        Ok(found)
+    }
+
+    fn look_for_type(&mut self) -> Walk<bool> {
         self.reader.advance(1);
         let mut more = !self.reader.take(b'}');
         while more {
@@ -87,11 +105,17 @@ impl<'a> FromJson<'a, '_> {
                 self.reader.peek();
                 return Ok(true);
             }
-            self.reader.skip(self.depth, &mut self.scratch.text)?;
+            let scratch = &mut *self.scratch;
+            self.reader
+                .skip(self.depth, &mut scratch.text, Some(&mut scratch.passed))?;
             more = self.reader.more(b'}', "`,` or `}`")?;
         }
-        self.reader.rest = start;
         Ok(false)
+    }
+
+    /// Skips a value that nobody asks for.
+    pub(super) fn skip(&mut self) -> Walk {
+        self.reader.skip(self.depth, &mut self.scratch.text, None)
     }
 
     fn typed(&mut self, index: u32, table: &'a MessageTable) -> Walk {
@@ -168,7 +192,7 @@ impl<'a> FromJson<'a, '_> {
             } else if is_value && !std::mem::replace(&mut valued, true) {
                 value(self)?;
             } else if self.options.ignore_unknown && !is_type && !is_value {
-                self.reader.skip(self.depth, &mut self.scratch.text)?;
+                self.skip()?;
             } else {
                 self.reader.rest = before;
                 return Err(self

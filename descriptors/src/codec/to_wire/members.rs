@@ -79,7 +79,7 @@ impl<'a> FromJson<'a, '_> {
             return Err(self.unknown(message, table, &name));
         }
         self.reader.expect(b':', "`:`")?;
-        self.reader.skip(self.depth, &mut self.scratch.text)?;
+        self.skip()?;
         Ok(None)
     }
 

@@ -60,6 +60,7 @@ impl<'a, 'o> FromJson<'a, 'o> {
         scratch.gaps.clear();
         scratch.seen.clear();
         scratch.keys.clear();
+        scratch.passed.clear();
         Self {
             tables,
             reader: Reader::new(json),

@@ -26,7 +26,7 @@ impl FromJson<'_, '_> {
             self.reader.expect(b':', "`:`")?;
             match place.and_then(|place| table.fields.get(place)) {
                 Some(field) => self.path(table, field, prefix)?,
-                None => self.reader.skip(self.depth, &mut self.scratch.text)?,
+                None => self.skip()?,
             }
             more = self.reader.more(b'}', "`,` or `}`")?;
         }
@@ -46,7 +46,7 @@ impl FromJson<'_, '_> {
         if is_plain && self.has_members() {
             self.paths(field.child, prefix)?;
         } else {
-            self.reader.skip(self.depth, &mut self.scratch.text)?;
+            self.skip()?;
             self.writer.varint(FIRST_BYTES);
             self.writer.bytes(prefix);
             self.writer_limit()?;

@@ -5,6 +5,7 @@
 use super::super::{
     error::Fault,
     lanes::{self, Lanes},
+    scratch::Passed,
 };
 
 type Read<T = ()> = Result<T, Box<Fault>>;
@@ -44,6 +45,16 @@ impl<'a> Reader<'a> {
 
     pub(super) fn offset(&self) -> usize {
         self.input.len() - self.rest.len()
+    }
+
+    /// The same: the input is not that long.
+    pub(super) fn offset32(&self) -> u32 {
+        u32::try_from(self.offset()).unwrap_or(u32::MAX)
+    }
+
+    /// Goes to a place in the input.
+    pub(super) fn go_to(&mut self, offset: u32) {
+        self.rest = self.input.get(offset as usize..).unwrap_or_default();
     }
 
     /// Where a rest of the input begins.
@@ -222,8 +233,8 @@ impl<'a> Reader<'a> {
         Ok(number)
     }
 
-    /// Skips a value of any kind, whose nesting is at most `depth`.
-    pub(super) fn skip(&mut self, depth: u32, buffer: &mut Vec<u8>) -> Read {
+    /// Skips a value of any kind, whose nesting is at most `depth`. `passed` takes where objects in it have their types.
+    pub(super) fn skip(&mut self, depth: u32, buffer: &mut Vec<u8>, mut passed: Option<&mut Passed>) -> Read {
         // Objects and arrays that are open: a bit each, the innermost lowest.
         let (mut open, mut level) = (0u128, 0u32);
         loop {
@@ -232,11 +243,15 @@ impl<'a> Reader<'a> {
                     if level >= depth.min(127) {
                         return Err(self.fault("values nest too deep"));
                     }
+                    let offset = self.offset32();
                     self.advance(1);
                     let end = if start == b'{' { b'}' } else { b']' };
                     if !self.take(end) {
                         (open, level) = (open << 1 | u128::from(start == b'{'), level + 1);
-                        self.skip_name(open, buffer)?;
+                        if let Some(passed) = &mut passed {
+                            passed.open.push(offset);
+                        }
+                        self.skip_name(open, buffer, passed.as_deref_mut())?;
                         continue;
                     }
                 }
@@ -251,18 +266,27 @@ impl<'a> Reader<'a> {
                 }
                 let end = if open & 1 == 1 { b'}' } else { b']' };
                 if self.more(end, "`,` or the end of the object or array")? {
-                    self.skip_name(open, buffer)?;
+                    self.skip_name(open, buffer, passed.as_deref_mut())?;
                     break;
                 }
                 (open, level) = (open >> 1, level - 1);
+                if let Some(passed) = &mut passed {
+                    passed.open.pop();
+                }
             }
         }
     }
 
-    fn skip_name(&mut self, open: u128, buffer: &mut Vec<u8>) -> Read {
+    fn skip_name(&mut self, open: u128, buffer: &mut Vec<u8>, passed: Option<&mut Passed>) -> Read {
         if open & 1 == 1 {
-            self.string("the name of a member", buffer)?;
+            let name = self.string("the name of a member", buffer)?;
+            let is_type = name.bytes(buffer) == b"@type";
             self.expect(b':', "`:`")?;
+            if let Some(passed) = passed.filter(|_| is_type)
+                && let Some(object) = passed.open.last()
+            {
+                passed.types.push((*object, self.offset32()));
+            }
         }
         Ok(())
     }
