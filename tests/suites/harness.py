@@ -122,7 +122,8 @@ class Server:
             preexec_fn=die_with_parent,
         )
         try:
-            self.address = self.wait_for(ready)
+            self.addresses = self.wait_for(ready)
+            self.address = self.addresses[0]
         except BaseException:
             self.stop()
             raise
@@ -134,7 +135,7 @@ class Server:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if ready.exists() and (lines := ready.read_text().splitlines()):
-                return lines[0].strip()
+                return lines
             if self.process.poll() is not None:
                 raise Failure(f"{self.command} ended with {self.process.returncode}: {self.logged()}")
             time.sleep(0.02)
@@ -164,6 +165,16 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def certificate(folder):
+    """A key and a certificate for this machine that it signs itself, as files: (certificate, key)."""
+    cert, key = pathlib.Path(folder, "server.crt"), pathlib.Path(folder, "server.key")
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", *names]
+    code, _, err = run("openssl", *new, "-keyout", key, "-out", cert)
+    equal(code, 0, f"openssl: {err}")
+    return cert, key
 
 
 def descant(*arguments):

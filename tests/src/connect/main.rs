@@ -12,12 +12,13 @@ use std::{
     io::{self, Read as _, Write as _},
 };
 
-use descant::{Gateway, Limits, Schema, Server};
+use descant::{Gateway, Limits, Schema, Server, Tls};
 use prost::Message as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::messages::{ServerCompatRequest, ServerCompatResponse};
+use self::messages::{ServerCompatRequest, ServerCompatResponse, TlsCreds};
 
+const ADDRESS: &str = "127.0.0.1:0";
 const SERVICE: &str = "connectrpc.conformance.v1.ConformanceService";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -36,14 +37,13 @@ async fn serve(gateway: Gateway, asked: ServerCompatRequest) -> Result<(), Box<d
     if asked.message_receive_limit > 0 {
         limits.message_bytes = usize::try_from(asked.message_receive_limit)?;
     }
-    if asked.use_tls {
-        return Err("TLS is not served yet".into());
-    }
-    let server = Server::builder(gateway)
-        .listen("127.0.0.1:0")
-        .limits(limits)
-        .bind()
-        .await?;
+    let builder = Server::builder(gateway).limits(limits);
+    let builder = if asked.use_tls {
+        builder.listen_tls(ADDRESS, &tls(&asked)?)
+    } else {
+        builder.listen(ADDRESS)
+    };
+    let server = builder.bind().await?;
     let address = server.addresses().first().ok_or("no address")?;
     let mut stop = signal(SignalKind::terminate())?;
     tell(&ServerCompatResponse {
@@ -53,6 +53,15 @@ async fn serve(gateway: Gateway, asked: ServerCompatRequest) -> Result<(), Box<d
     })?;
     server.serve(stop.recv()).await?;
     Ok(())
+}
+
+fn tls(asked: &ServerCompatRequest) -> Result<Tls, Box<dyn Error>> {
+    let TlsCreds { cert, key } = asked.server_creds.clone().ok_or("no certificate")?;
+    let mut tls = Tls::builder().certificate(cert, key);
+    if !asked.client_tls_cert.is_empty() {
+        tls = tls.client_ca(asked.client_tls_cert.clone());
+    }
+    Ok(tls.build()?)
 }
 
 fn asked() -> Result<ServerCompatRequest, Box<dyn Error>> {
