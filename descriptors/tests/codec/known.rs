@@ -179,3 +179,90 @@ fn wrappers_and_values_in_lists() {
         r#"{"byName":{"k":null}}"#,
     );
 }
+
+/// Source: ProtoJSON, "Timestamp" and "Duration": 0, 3, 6 or 9 digits, as many as are needed.
+#[test]
+fn fractions_have_three_digits_or_six_or_nine() {
+    for (nanos, fraction) in [
+        (0, ""),
+        (1, ".000000001"),
+        (10, ".000000010"),
+        (1_000, ".000001"),
+        (120_000, ".000120"),
+        (1_000_000, ".001"),
+        (500_000_000, ".500"),
+        (999_999_999, ".999999999"),
+    ] {
+        let parts = if nanos == 0 {
+            number(1, 1)
+        } else {
+            [number(1, 1), number(2, nanos)].concat()
+        };
+        both_ways(
+            &[bytes(2, &[&parts])],
+            &format!(r#"{{"time":"1970-01-01T00:00:01{fraction}Z"}}"#),
+        );
+        both_ways(&[bytes(3, &[&parts])], &format!(r#"{{"span":"1{fraction}s"}}"#));
+    }
+}
+
+#[test]
+fn times_and_spans_out_of_range() {
+    let time = |seconds: i64, nanos: i64| {
+        bytes(
+            2,
+            &[&number(1, seconds.cast_unsigned()), &number(2, nanos.cast_unsigned())],
+        )
+    };
+    let span = |seconds: i64, nanos: i64| {
+        bytes(
+            3,
+            &[&number(1, seconds.cast_unsigned()), &number(2, nanos.cast_unsigned())],
+        )
+    };
+    let known = message("sample.Known");
+    for wire in [
+        time(-62_135_596_801, 0),
+        time(253_402_300_800, 0),
+        time(0, -1),
+        time(0, 1_000_000_000),
+        span(315_576_000_001, 0),
+        span(-315_576_000_001, 0),
+        span(1, -1),
+        span(-1, 1),
+        span(0, 1_000_000_000),
+    ] {
+        json_of(&known, &wire).unwrap_err();
+        // The walk for bytes in another order says so too.
+        json_of(&known, &[bytes(4, &[]), wire].concat()).unwrap_err();
+    }
+    for wire in [
+        time(-62_135_596_800, 0),
+        time(253_402_300_799, 999_999_999),
+        span(315_576_000_000, 999_999_999),
+        span(-315_576_000_000, -999_999_999),
+    ] {
+        let json = json_of(&known, &wire).unwrap();
+        assert_eq!(json_of(&known, &wire_of(&known, &json).unwrap()), Ok(json));
+    }
+}
+
+#[test]
+fn null_is_absent_for_all_but_values() {
+    let json = r#"{"any":null,"time":null,"span":null,"mask":null,"object":null,"list":null,"boxed":null,"values":null,"byName":null}"#;
+    assert_eq!(wire_of(&message("sample.Known"), json), Ok(Vec::new()));
+    both_ways(&[bytes(6, &[&number(1, 0)])], r#"{"value":null}"#);
+    let odd = message("sample.Odd");
+    let wire = [number(2, 0), number(3, 0), number(3, 0)].concat();
+    assert_eq!(
+        wire_of(&odd, r#"{"nothing":null,"nothings":[null,"NULL_VALUE"]}"#),
+        Ok(wire)
+    );
+    for json in [
+        r#"{"byName":{"k":nul}}"#,
+        r#"{"nothing":"NULL"}"#,
+        r#"{"nothing":false}"#,
+    ] {
+        wire_of(&odd, json).expect_err(json);
+    }
+}

@@ -146,3 +146,89 @@ fn limit() {
     json_with(&pretty, &item, &deep).expect_err("190 bytes a line");
     assert!(json_with(&with(|options| options.limit = 100_000), &item, &deep).is_ok());
 }
+
+/// Source: `always_print_fields_with_no_presence`, protobuf's `json.h`: it is about fields without presence, so a
+/// default of proto2's is not written, nor an extension, which has presence or is no field of the message.
+#[test]
+fn emit_defaults_leaves_presence_alone() {
+    let options = with(|options| options.emit_defaults = true);
+    assert_eq!(
+        json_with(&options, &message("sample.Defaults"), b"").as_deref(),
+        Ok("{}")
+    );
+    let item = bytes(100, &[]);
+    let json = json_with(&options, &message("sample.Old"), &item).unwrap();
+    assert!(json.contains(r#""[sample.item]":{"title":"","count":"0""#), "{json}");
+    // An extension that came without one known element is as absent as one that did not come.
+    assert_eq!(
+        json_with(&options, &message("sample.Known"), &[]).as_deref(),
+        Ok(r#"{"values":[],"byName":{}}"#)
+    );
+    let url = bytes(1, &[b"x/sample.Known"]);
+    for wire in [url.clone(), [&*url, &bytes(2, &[])].concat()] {
+        let json = json_with(&options, &message("sample.Known"), &bytes(1, &[&wire])).unwrap();
+        let expected = r#"{"any":{"@type":"x/sample.Known","values":[],"byName":{}},"values":[],"byName":{}}"#;
+        assert_eq!(json, expected);
+    }
+}
+
+#[test]
+fn integers_as_numbers_everywhere_but_in_keys() {
+    let options = with(|options| options.integers_as_numbers = true);
+    let entry = bytes(11, &[&number(1, 7), &bytes(2, &[b"x"])]);
+    let json = json_with(&options, &message("plain.Item"), &[number(2, u64::MAX), entry].concat());
+    assert_eq!(json.as_deref(), Ok(r#"{"count":-1,"byNumber":{"7":"x"}}"#));
+    let boxed = bytes(8, &[&number(1, 1 << 62)]);
+    let json = json_with(&options, &message("sample.Known"), &boxed);
+    assert_eq!(json.as_deref(), Ok(r#"{"boxed":4611686018427387904}"#));
+    let swings = bytes(11, &[&[1, 2]]);
+    assert_eq!(
+        json_with(&options, &message("sample.Old"), &swings).as_deref(),
+        Ok(r#"{"swings":[-1,1]}"#)
+    );
+}
+
+#[test]
+fn enums_as_numbers_everywhere() {
+    let options = with(|options| options.enums_as_numbers = true);
+    let entry = bytes(6, &[&bytes(1, &[b"k"]), &number(2, 1)]);
+    let wire = [number(3, 2), number(4, 1), entry, number(9, 0)].concat();
+    assert_eq!(
+        json_with(&options, &message("sample.Old"), &wire).as_deref(),
+        Ok(r#"{"color":2,"colors":[1],"byName":{"k":1},"shade":0}"#)
+    );
+    // Source: ProtoJSON, "NullValue: JSON null", whatever becomes of other enums.
+    assert_eq!(
+        json_with(&options, &message("sample.Odd"), &number(2, 0)).as_deref(),
+        Ok(r#"{"nothing":null}"#)
+    );
+}
+
+#[test]
+fn unknown_names_of_values_are_ignored_in_every_shape() {
+    let mut codec = Codec::new(with(|options| options.ignore_unknown = true));
+    let cases = [
+        (r#"{"color":"NEW","number":1}"#, number(1, 1)),
+        (r#"{"colors":["NEW","RED","NEW"]}"#, number(4, 1)),
+        (
+            r#"{"byName":{"a":"NEW","k":"RED","b":"NEW"}}"#,
+            bytes(6, &[&bytes(1, &[b"k"]), &number(2, 1)]),
+        ),
+        (r#"{"color":9,"colors":[9],"byName":{"a":9},"shade":"NEW"}"#, Vec::new()),
+        (
+            r#"{"[no.such]":{"@type":7},"x":[[{"y":{}}],null,1e9,true]}"#,
+            Vec::new(),
+        ),
+    ];
+    for (json, expected) in cases {
+        let mut wire = Vec::new();
+        codec
+            .json_to_wire(&message("sample.Old"), json.as_bytes(), &mut wire)
+            .unwrap();
+        assert_eq!(wire, expected, "{json}");
+    }
+    for json in [r#"{"color":1.5}"#, r#"{"color":true}"#, r#"{"x":{"a":1,}}"#] {
+        let result = codec.json_to_wire(&message("sample.Old"), json.as_bytes(), &mut Vec::new());
+        result.expect_err(json);
+    }
+}
