@@ -37,7 +37,7 @@
 //!
 //! The repository's `examples/` show more, and `docs/architecture.md` the way of a request. Features: `cli` (default) is the
 //! `descant` command, `demo` the API that it serves when it is given none; an application that embeds Descant needs
-//! neither.
+//! neither. `compression` (default) is `gzip`, `zstd`, `br`, `deflate` and `snappy`.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)

@@ -46,6 +46,7 @@ mod error;
 mod features;
 mod finding;
 mod findings;
+mod gzip;
 mod http;
 mod link;
 mod pool;
@@ -69,6 +70,7 @@ mod write;
 pub use codec::{Codec, CodecError, JsonOptions, Place};
 pub use error::Error;
 pub use finding::{Finding, Severity};
+pub use gzip::GzipMembers;
 pub use http::{
     Allow, BindError, BindErrorKind, BindOptions, BindRequest, Binder, Binding, BodyRule, Bound, Captures, Considered,
     Found, Origin, RequestBody, Routes, UnknownParameters, Variable, Verdict,

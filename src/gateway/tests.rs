@@ -204,10 +204,10 @@ async fn heads_that_are_malformed_are_refused() {
         ),
         (post("/t.Shapes/Unary").header("note-bin", "*"), 400, Some(3), "base64"),
         (
-            post("/t.Shapes/Unary").header("grpc-encoding", "snappy"),
+            post("/t.Shapes/Unary").header("grpc-encoding", "rot13"),
             200,
             Some(12),
-            "identity,gzip,zstd",
+            "identity,gzip,zstd,br,deflate,snappy",
         ),
         (post("/t.Shapes/Unry"), 200, Some(12), "did you mean t.Shapes/Unary"),
         (
@@ -271,7 +271,8 @@ async fn bodies_that_are_malformed_end_the_call() {
 async fn compressed_requests_get_compressed_replies() {
     let gateway = gateway(Echo);
     let message = [&b"\x0a\xac\x02"[..], &[b'a'; 300]].concat();
-    for coding in [crate::protocol::Encoding::Gzip, crate::protocol::Encoding::Zstd] {
+    for name in ["gzip", "zstd", "br", "deflate", "snappy"] {
+        let coding = crate::protocol::Encoding::named(name).unwrap();
         let mut body = enveloped(&[&coding.deflate(&message).unwrap()]);
         body[0] = 1;
         let request = post("/t.Shapes/Unary").header("grpc-encoding", coding.name());
@@ -280,7 +281,7 @@ async fn compressed_requests_get_compressed_replies() {
         let request = post("/t.Shapes/Unary").header("grpc-encoding", coding.name());
         let seen = ask(
             &gateway,
-            request.header("grpc-accept-encoding", "identity, gzip,zstd"),
+            request.header("grpc-accept-encoding", "identity, gzip,zstd,br, deflate,snappy"),
             &body,
         )
         .await;

@@ -7,7 +7,7 @@ use descant_descriptors::{Idempotency, Shape};
 use descant_handlers::{Code, Status};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
-use super::{Context, connect, encoding::ACCEPTED, head::Names};
+use super::{Context, connect, encoding, head::Names};
 use crate::transport::{Inbound, Outbound, Payload};
 
 /// A request that is answered without a call.
@@ -58,9 +58,13 @@ impl Fault {
     /// `UNIMPLEMENTED`, and what would have been accepted: gRPC's compression specification, and Connect's
     /// "Content-Encoding".
     pub(super) fn unknown_encoding(names: &Names) -> Self {
-        let status = Status::unimplemented(format!("the {} is unknown; known are {ACCEPTED}", names.encoding));
+        let status = Status::unimplemented(format!(
+            "the {} is unknown; known are {}",
+            names.encoding,
+            encoding::accepted()
+        ));
         Self {
-            header: Some((names.accept.clone(), HeaderValue::from_static(ACCEPTED))),
+            header: Some((names.accept.clone(), encoding::accepted_header())),
             ..Self::of(status)
         }
     }

@@ -16,7 +16,7 @@ use super::{
     super::{
         Context, Encoding,
         detect::{Connect, Media, Protocol, by_content_type},
-        encoding::ACCEPTED,
+        encoding,
         form::Form,
         query,
         refusal::Fault,
@@ -161,7 +161,8 @@ fn compression(name: Option<&str>) -> Result<Option<Encoding>, Fault> {
         None | Some("" | "identity") => Ok(None),
         Some(name) => Encoding::named(name).map(Some).ok_or_else(|| {
             Fault::of(Status::unimplemented(format!(
-                "the compression of the query is unknown; known are {ACCEPTED}"
+                "the compression of the query is unknown; known are {}",
+                encoding::accepted()
             )))
         }),
     }
