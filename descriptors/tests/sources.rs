@@ -146,17 +146,13 @@ fn inflation_and_sources_together_stop_at_the_limit() {
 fn what_is_no_set_is_told_apart() {
     let cases: [(&[u8], &str, &str); 13] = [
         (b"", "it is empty", MAKE),
-        (
-            b"{\"file\": []}",
-            "it looks like JSON, and a descriptor set is binary",
-            MAKE,
-        ),
+        (b"{\"file\": []}", "it is JSON, but has no file in it", MAKE),
         (
             b"\xef\xbb\xbf[ {\"file\": []}]",
-            "it looks like JSON, and a descriptor set is binary",
+            "it looks like a list of JSON, and a descriptor set is one object",
             MAKE,
         ),
-        (b"[package]", "it looks like text, and a descriptor set is binary", MAKE),
+        (b"[package]", "it looks like text, but not like a descriptor set", MAKE),
         (
             b"// shop\nsyntax = \"proto3\";",
             "it looks like protobuf source, not like a descriptor set",
@@ -172,7 +168,7 @@ fn what_is_no_set_is_told_apart() {
             "it looks like a web page, not like a descriptor set",
             MAKE,
         ),
-        (b"hello", "it looks like text, and a descriptor set is binary", MAKE),
+        (b"hello", "it looks like text, but not like a descriptor set", MAKE),
         (
             b"\x7fELF\x02\x01",
             "it looks like an executable, not like a descriptor set",

@@ -43,7 +43,7 @@ pub(crate) enum Command {
 /// Options of `serve`.
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
-    /// Descriptor sets (.binpb .pb .desc .protoset .bin), .proto files, or folders of them
+    /// Descriptor sets (.binpb .pb .desc .protoset .bin .json .txtpb), .proto files, or folders of them
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 

@@ -115,7 +115,18 @@ fn names(last: &Path, before: &[PathBuf], live: bool) -> bool {
 
 /// Whether a word that is not there was meant as a path.
 fn looks_like_a_path(word: &Path) -> bool {
-    let endings = ["binpb", "pb", "desc", "protoset", "bin", "proto"];
+    let endings = [
+        "binpb",
+        "pb",
+        "desc",
+        "protoset",
+        "bin",
+        "json",
+        "txtpb",
+        "textproto",
+        "prototxt",
+        "proto",
+    ];
     let ending = word.extension().and_then(OsStr::to_str);
     word.components().count() > 1 || ending.is_some_and(|ending| endings.contains(&ending))
 }

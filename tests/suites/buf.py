@@ -2,6 +2,7 @@
 
 import base64
 import json
+import pathlib
 import re
 
 import harness
@@ -11,7 +12,7 @@ from harness import documents, equal, expect
 BUF = next((harness.CACHE / "npm" / "node_modules" / "@bufbuild").glob("buf-*/bin/buf"))
 REFLECTED = [("grpc", "grpc-v1"), ("grpc", "grpc-v1alpha"), ("grpcweb", "grpc-v1"), ("connect", "grpc-v1")]
 WAYS = [*REFLECTED, ("grpcweb", None), ("connect", None)]
-TOTAL = len(REFLECTED) * (22 + 3) + 2 * 15
+TOTAL = len(REFLECTED) * (22 + 3) + 2 * 15 + 2 * 2
 SHAPES = "descant.suite.v1.Shapes"
 # `buf curl` ends with the status code, shifted past the codes of its own errors.
 EXIT_SHIFT = 3
@@ -147,9 +148,33 @@ def texts(*values):
     return [{"text": value} for value in values]
 
 
+def described(path):
+    """Everything in a set as Descant prints it, options and all. Text has those in the order of their numbers or names,
+    bytes in any."""
+    code, out, err = harness.run(harness.BIN / "descant", "describe", path, seconds=60)
+    equal(code, 0, f"describe {path}: {harness.brief(err)}")
+    return sorted(line.rstrip(",") for line in out.splitlines())
+
+
+def same_as(api, ending):
+    """A set that buf writes as JSON or text is the set that it writes as bytes."""
+    with harness.tempfile.TemporaryDirectory(prefix="descant-suite-") as folder:
+        written = pathlib.Path(folder) / f"api.{ending}"
+        code, _, err = harness.run(BUF, "build", api.path, "-o", written, seconds=60)
+        equal(code, 0, f"buf build: {harness.brief(err)}")
+        code, out, err = harness.run(harness.BIN / "descant", "check", written, seconds=60)
+        equal(code, 0, f"check: {harness.brief(out + err)}")
+        expect("left out" not in out, harness.brief(out))
+        expect(described(written) == described(api.path), "not the same source")
+
+
 def main():
     suite = harness.Suite("buf", TOTAL)
-    (conformance,) = (sets.make(*recipe) for recipe in sets.RECIPES if recipe[0] == "conformance")
+    made = {recipe[0]: sets.make(*recipe) for recipe in sets.RECIPES if recipe[0] in ("conformance", "googleapis")}
+    conformance = made["conformance"]
+    for name, api in made.items():
+        for ending in ("json", "txtpb"):
+            suite.case(f"{name} as {ending}", same_as, api, ending)
     for way in WAYS:
         with harness.Server("descant-suite-server") as server:
             Buf(suite, server, *way).shapes()

@@ -13,6 +13,7 @@
 
 mod decimal;
 mod error;
+mod ignored;
 mod lanes;
 mod mask;
 mod normal;
@@ -41,6 +42,7 @@ use crate::MessageType;
 
 pub(crate) use error::shown;
 pub use error::{CodecError, Place};
+pub(crate) use ignored::Ignored;
 pub use options::JsonOptions;
 pub(crate) use page::{PADDING, Prefix};
 pub(crate) use pieces::{Clash, Pieces, Spliced, put_bytes, put_length, put_message};
@@ -93,6 +95,11 @@ impl Codec {
     /// How many fields the last [`Codec::wire_to_json`] or [`Codec::wire_to_textproto`] left out because they are unknown.
     pub fn unknown_fields(&self) -> u64 {
         self.unknown
+    }
+
+    /// What the last conversion to wire skipped because it is unknown.
+    pub(crate) fn ignored(&self) -> &Ignored {
+        &self.scratch.ignored
     }
 
     /// Appends the JSON form of a message to `json`. After an error `json` is as it was.

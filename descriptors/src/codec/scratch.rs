@@ -1,5 +1,7 @@
 //! Buffers that outlive a conversion, so that the next one allocates nothing.
 
+use super::ignored::Ignored;
+
 /// A field as it occurs on the wire: which one, and where its value stands in the input.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Occurrence {
@@ -71,4 +73,5 @@ pub(super) struct Scratch {
     pub(super) seen: Vec<u64>,
     pub(super) text: Vec<u8>,
     pub(super) passed: Passed,
+    pub(super) ignored: Ignored,
 }

@@ -57,14 +57,16 @@ impl Default for LoadLimits {
 }
 
 impl SchemaBuilder {
-    /// Adds a descriptor set, a `.proto` file, or a folder of them. Read by [`SchemaBuilder::build`].
+    /// Adds a descriptor set (binary, JSON or the text format), a `.proto` file, or a folder. Read by
+    /// [`SchemaBuilder::build`]. Of a folder, binary sets and `.proto` files are taken.
     #[must_use]
     pub fn path(mut self, path: impl AsRef<Path>) -> Self {
         self.sources.push(Source::Path(PathBuf::from(path.as_ref())));
         self
     }
 
-    /// Adds a `FileDescriptorSet` in memory, which may be compressed with gzip or zstd. `origin` names it in findings.
+    /// Adds a `FileDescriptorSet` in memory: binary, JSON or the text format, and that perhaps compressed with gzip or
+    /// zstd. `origin` names it in findings.
     #[must_use]
     pub fn bytes(mut self, origin: impl Into<String>, set: impl Into<Bytes>) -> Self {
         self.sources.push(Source::Bytes {
@@ -109,7 +111,7 @@ impl SchemaBuilder {
         if self.sources.is_empty() && self.builtins.is_empty() {
             report_nothing(findings);
         }
-        let sources = source::read(&self.sources, self.limits.bytes, findings);
+        let sources = source::read(&self.sources, self.limits, findings);
         let mut left = self.limits.elements;
         let mut files = self.parse(&sources.files, &mut left, findings)?;
         if !files.is_empty() && files.iter().all(|file| file.services.is_empty()) {

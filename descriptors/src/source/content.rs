@@ -37,15 +37,21 @@ pub(super) fn compression(bytes: &[u8]) -> Option<Compression> {
 pub(super) enum Other {
     #[error("it is empty")]
     Empty,
-    #[error("it looks like JSON, and a descriptor set is binary")]
+    #[error("it looks like a list of JSON, and a descriptor set is one object")]
+    JsonList,
+    /// Perhaps a set.
+    #[error("it looks like JSON")]
     Json,
+    /// Perhaps a set in the text format.
+    #[error("it looks like a descriptor set in the text format")]
+    TextSet,
     #[error("it looks like protobuf source, not like a descriptor set")]
     Proto,
     #[error("it is a Git LFS pointer, not the file that it stands for")]
     LfsPointer,
     #[error("it looks like a web page, not like a descriptor set")]
     Html,
-    #[error("it looks like text, and a descriptor set is binary")]
+    #[error("it looks like text, but not like a descriptor set")]
     Text,
     #[error("it is a single file (FileDescriptorProto), not a set of files (FileDescriptorSet)")]
     SingleFile,
@@ -61,7 +67,7 @@ pub(super) enum Other {
     NoFile,
 }
 
-const MAKE: &str = "make a descriptor set: `buf build -o api.binpb`, or `protoc --include_imports --include_source_info -o api.binpb FILE`";
+pub(super) const MAKE: &str = "make a descriptor set: `buf build -o api.binpb`, or `protoc --include_imports --include_source_info -o api.binpb FILE`";
 
 impl Other {
     /// How to get a descriptor set instead.
@@ -136,7 +142,9 @@ fn text(bytes: &[u8]) -> Option<Other> {
     let start = start.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
     let lower = start.to_ascii_lowercase();
     Some(match () {
-        () if is_json(start) => Other::Json,
+        () if start.starts_with('{') => Other::Json,
+        () if is_json_list(start) => Other::JsonList,
+        () if is_text_set(start) => Other::TextSet,
         () if start.starts_with("version https://git-lfs") => Other::LfsPointer,
         () if lower.starts_with("<!doctype") || lower.starts_with("<html") => Other::Html,
         () if start.contains("syntax =") || start.contains("edition =") || start.contains("syntax=") => Other::Proto,
@@ -144,10 +152,21 @@ fn text(bytes: &[u8]) -> Option<Other> {
     })
 }
 
-/// An object, or a list of objects: a bracket alone starts many another format.
-fn is_json(text: &str) -> bool {
+/// A list of objects: a bracket alone starts many another format.
+fn is_json_list(text: &str) -> bool {
     let list = text.strip_prefix('[').map(str::trim_start);
-    list.unwrap_or(text).starts_with('{')
+    list.is_some_and(|list| list.starts_with('{'))
+}
+
+/// The text format of a set: after comments, the field `file`.
+fn is_text_set(text: &str) -> bool {
+    let mut rest = text.trim_start();
+    while rest.starts_with('#') {
+        rest = rest.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+    }
+    let value = rest.strip_prefix("file").map(str::trim_start);
+    let value = value.map(|value| value.strip_prefix(':').unwrap_or(value).trim_start());
+    value.is_some_and(|value| value.starts_with(['{', '<', '[']))
 }
 
 /// Whether it reads as a `FileDescriptorProto`: a name, and only fields that one has.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! path -> folder (walk) -> content (what is it?) -> inflate -> set (slice)  \
-//!                       -> proto (compile)                   -> set (slice)  > merge -> fill
+//!                       -> text (JSON, text format)          -> set (slice)  > merge -> fill
+//!                       -> proto (compile)                   -> set (slice)  /
 //! ```
 
 mod content;
@@ -12,6 +13,7 @@ mod inflate;
 mod merge;
 mod proto;
 mod set;
+mod text;
 
 use std::{
     collections::BTreeSet,
@@ -25,7 +27,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    Severity,
+    LoadLimits, Severity,
     findings::{Findings, Position, Report},
 };
 
@@ -60,13 +62,14 @@ impl Loaded {
     }
 }
 
-/// Reads all sources as one set of files, at most `limit` bytes of them after inflation.
-pub(crate) fn read(sources: &[Source], limit: usize, findings: &mut Findings) -> Sources {
+/// Reads all sources as one set of files, at most `limits.bytes` of them after inflation.
+pub(crate) fn read(sources: &[Source], limits: LoadLimits, findings: &mut Findings) -> Sources {
     let mut reader = Reader {
-        limit,
-        left: limit,
+        limit: limits.bytes,
+        left: limits.bytes,
         files: Vec::new(),
         units: Vec::new(),
+        texts: Vec::new(),
         wanted: BTreeSet::new(),
         findings,
     };
@@ -80,6 +83,7 @@ pub(crate) fn read(sources: &[Source], limit: usize, findings: &mut Findings) ->
     for unit in mem::take(&mut reader.units) {
         proto::compile(&mut reader, &unit);
     }
+    reader.complete(limits);
     Sources {
         wanted: reader.wanted,
         files: merge::merge(reader.files, findings),
@@ -94,6 +98,8 @@ struct Reader<'r> {
     files: Vec<Loaded>,
     /// `.proto` sources, still to be compiled.
     units: Vec<proto::Unit>,
+    /// Sets that are still to be read with their custom options.
+    texts: Vec<text::TextSet>,
     wanted: BTreeSet<String>,
     findings: &'r mut Findings,
 }
@@ -151,7 +157,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A descriptor set file; what it is, its content tells.
+    /// A descriptor set file; what it is, its content tells, and of text that tells nothing, its ending.
     fn file(&mut self, path: &Path) {
         let origin = path.display().to_string();
         // One byte more tells a file that just fits from one that does not.
@@ -192,7 +198,10 @@ impl Reader<'_> {
                     bytes,
                 }));
             }
-            Err(refusal) => self.refuse(origin, refusal.what, refusal.mend),
+            Err(other) => match text::Form::of(other, origin) {
+                Some(form) => self.text_set(origin, bytes, form),
+                None => self.refuse(origin, other.to_string(), other.mend()),
+            },
         }
     }
 

@@ -78,6 +78,7 @@ impl<'a> FromJson<'a, '_> {
             self.reader.rest = before;
             return Err(self.unknown(message, table, &name));
         }
+        self.scratch.ignored.add(&name);
         self.reader.expect(b':', "`:`")?;
         self.skip()?;
         Ok(None)

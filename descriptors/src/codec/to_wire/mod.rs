@@ -61,6 +61,7 @@ impl<'a, 'o> FromJson<'a, 'o> {
         scratch.seen.clear();
         scratch.keys.clear();
         scratch.passed.clear();
+        scratch.ignored.clear();
         Self {
             tables,
             reader: Reader::new(json),

@@ -92,6 +92,7 @@ impl<'a> FromJson<'a, '_> {
                     return Ok(self.enum_number(number));
                 }
                 if self.options.ignore_unknown {
+                    self.scratch.ignored.add(name);
                     return Ok(Written::Nothing);
                 }
                 let what = table.no_value(name);
@@ -103,7 +104,10 @@ impl<'a> FromJson<'a, '_> {
                 let number = number::whole(text).and_then(|number| i32::try_from(number).ok());
                 match number.filter(|number| field.kind != Kind::ClosedEnum || table.has(*number)) {
                     Some(number) => Ok(self.enum_number(number)),
-                    None if self.options.ignore_unknown && number.is_some() => Ok(Written::Nothing),
+                    None if self.options.ignore_unknown && number.is_some() => {
+                        self.scratch.ignored.add(text);
+                        Ok(Written::Nothing)
+                    }
                     None => {
                         self.reader.rest = before;
                         Err(self.reader.fault(table.no_value(text)))

@@ -54,6 +54,7 @@ impl<'a, 'o> FromText<'a, 'o> {
     ) -> Self {
         scratch.gaps.clear();
         scratch.seen.clear();
+        scratch.ignored.clear();
         Self {
             tables,
             scan: Scanner::new(text),
@@ -156,7 +157,10 @@ impl<'a, 'o> FromText<'a, 'o> {
             Some((place, field)) => self
                 .known_field(message, place, field, &before)
                 .map_err(|fault| fault.within(self.step(message, field))),
-            None if self.options.ignore_unknown => self.skip_value(),
+            None if self.options.ignore_unknown => {
+                self.scratch.ignored.add(before.until(&self.scan).as_bytes());
+                self.skip_value()
+            }
             None => {
                 let text = before.until(&self.scan);
                 self.scan = before;

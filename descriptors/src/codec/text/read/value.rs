@@ -78,6 +78,7 @@ impl FromText<'_, '_> {
         match number {
             Some(number) => self.writer.varint(i64::from(number).cast_unsigned()),
             None if self.options.ignore_unknown => {
+                self.scratch.ignored.add(before.until(&self.scan).as_bytes());
                 // The tag stands before it.
                 let tag = super::super::super::wire::varint_length(u64::from(field.tag()));
                 self.writer.out.truncate(start - tag);
