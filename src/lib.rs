@@ -59,6 +59,7 @@ pub use self::{
     cors::{Cors, OriginError},
     error::Error,
     gateway::{Gateway, GatewayBuilder},
+    protocol::RestOptions,
     server::{Server, ServerBuilder},
     transport::{Draining, Keepalive, Limits, Rate, Tls, TlsBuilder},
 };

@@ -73,7 +73,7 @@ pub use finding::{Finding, Severity};
 pub use gzip::GzipMembers;
 pub use http::{
     Allow, BindError, BindErrorKind, BindOptions, BindRequest, Binder, Binding, BodyRule, Bound, Captures, Considered,
-    Found, Origin, RequestBody, Routes, UnknownParameters, Variable, Verdict,
+    Found, HttpBody, HttpBodyError, Origin, RequestBody, Routes, UnknownParameters, Variable, Verdict,
 };
 pub use schema::{
     Builtin, FieldPath, FieldPathError, File, Idempotency, LoadLimits, MessageType, Method, Schema, SchemaBuilder,

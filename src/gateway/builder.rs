@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cors::Cors,
     error::{Error, ErrorKind},
-    protocol::Settings,
+    protocol::{RestOptions, Settings},
 };
 
 /// Which services are the gateway's own, whichever schema describes them.
@@ -104,6 +104,12 @@ impl GatewayBuilder {
     /// taken for one. Default no: `curl` need not know of it.
     pub fn require_connect_version(mut self, required: bool) -> Self {
         self.plan.settings.connect_version = required;
+        self
+    }
+
+    /// How HTTP and JSON are spoken, along the HTTP rules of the schema.
+    pub fn rest(mut self, options: RestOptions) -> Self {
+        self.plan.settings.rest = Arc::new(options);
         self
     }
 

@@ -1,11 +1,17 @@
 //! From what a handler answered to a response, whichever protocol the call came by.
 
-use std::{future::poll_fn, mem, time::Instant};
+use std::{
+    future::poll_fn,
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use descant_handlers::{Message, Messages, Metadata, Reply, Status};
 use http::Response;
+use tokio::time::timeout;
 
-use super::{caught, connect, framed};
+use super::{caught, connect, framed, rest};
 use crate::{gateway::Deadline, transport::Outbound};
 
 /// What of a request is needed to answer it.
@@ -24,6 +30,8 @@ pub(super) enum Speech {
     Framed(framed::Answer),
     /// One message, bare: Connect's unary calls.
     Unary(Box<connect::Unary>),
+    /// As HTTP and JSON have it.
+    Rest(Arc<rest::Answer>),
 }
 
 impl Exchange {
@@ -36,22 +44,44 @@ impl Exchange {
         };
         match messages.try_one() {
             Ok((message, trailers)) => Ok(self.speech.whole(metadata, message, trailers)),
-            Err(messages) if self.server_streaming => {
-                Ok(self.speech.stream(metadata, messages, Deadline::at(self.deadline)))
+            Err(messages) => {
+                let waits_for = self.waits_for();
+                let unfinished = Unfinished {
+                    metadata,
+                    messages,
+                    waits_for,
+                };
+                match unfinished.waits_for {
+                    WaitsFor::Nothing => Ok(self.stream(None, unfinished)),
+                    _ => Err(Box::new(unfinished)),
+                }
             }
-            Err(messages) => Err(Box::new(Unfinished { metadata, messages })),
         }
     }
 
     /// As [`respond`](Self::respond), once the one message was collected.
     pub(crate) fn finish(&self, collected: Result<Collected, Status>) -> Response<Outbound> {
         match collected {
-            Ok(Collected {
+            Ok(Collected::Whole {
                 metadata,
                 message,
                 trailers,
             }) => self.speech.whole(metadata, message, trailers),
+            Ok(Collected::Begun { first, rest }) => self.stream(first, rest),
             Err(status) => self.speech.refuse(status),
+        }
+    }
+
+    fn stream(&self, first: Option<Message>, rest: Unfinished) -> Response<Outbound> {
+        let deadline = Deadline::at(self.deadline);
+        self.speech.stream(rest.metadata, first, rest.messages, deadline)
+    }
+
+    fn waits_for(&self) -> WaitsFor {
+        match &self.speech {
+            _ if !self.server_streaming => WaitsFor::All,
+            Speech::Rest(answer) => WaitsFor::First(answer.patience()),
+            Speech::Framed(_) | Speech::Unary(_) => WaitsFor::Nothing,
         }
     }
 }
@@ -62,6 +92,7 @@ impl Speech {
         match self {
             Self::Framed(answer) => answer.refuse(status),
             Self::Unary(answer) => answer.refuse(status),
+            Self::Rest(answer) => answer.refuse(status),
         }
     }
 
@@ -70,41 +101,91 @@ impl Speech {
         match self {
             Self::Framed(answer) => answer.whole(metadata, message, trailers),
             Self::Unary(answer) => answer.whole(metadata, message, trailers),
+            Self::Rest(answer) => answer.whole(metadata, message, trailers),
         }
     }
 
     /// A stream of messages, which may fail on the way.
-    fn stream(&self, metadata: Metadata, messages: Messages, deadline: Deadline) -> Response<Outbound> {
+    /// `first` stands before the messages, where it was waited for.
+    fn stream(
+        &self,
+        metadata: Metadata,
+        first: Option<Message>,
+        messages: Messages,
+        deadline: Deadline,
+    ) -> Response<Outbound> {
         match self {
             Self::Framed(answer) => answer.stream(metadata, messages, deadline),
             // Such a call is accepted for methods only that give one message.
             Self::Unary(answer) => answer.refuse(Status::internal("a stream where one message is due")),
+            Self::Rest(answer) => answer.stream(metadata, first, messages, deadline),
         }
     }
 }
 
-/// A reply of which the one message is not there yet.
+/// A reply of which too little is there to answer.
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     metadata: Metadata,
     messages: Messages,
+    waits_for: WaitsFor,
 }
 
-/// A reply with its one message.
+/// What has to be there before an answer can begin.
+#[derive(Clone, Copy, Debug)]
+enum WaitsFor {
+    Nothing,
+    /// The first message: if that is an error, it is the answer. No longer than this, if a time is given.
+    First(Option<Duration>),
+    /// The one message, and that it is the only one.
+    All,
+}
+
+/// A reply of which enough is there.
 #[derive(Debug)]
-pub(crate) struct Collected {
-    metadata: Metadata,
-    message: Message,
-    trailers: Metadata,
+pub(crate) enum Collected {
+    /// The one message.
+    Whole {
+        metadata: Metadata,
+        message: Message,
+        trailers: Metadata,
+    },
+    /// The first of many, unless it takes too long or there is none.
+    Begun { first: Option<Message>, rest: Unfinished },
 }
 
 impl Unfinished {
-    /// Waits for the one message, and for its trailers.
+    /// Waits for what has to be there.
     pub(crate) async fn collect(&mut self) -> Result<Collected, Status> {
+        match self.waits_for {
+            WaitsFor::All => self.whole().await,
+            WaitsFor::First(None) => {
+                let first = self.next().await.transpose()?;
+                Ok(self.begun(first))
+            }
+            WaitsFor::First(Some(patience)) => {
+                let first = timeout(patience, self.next()).await.unwrap_or(None).transpose()?;
+                Ok(self.begun(first))
+            }
+            WaitsFor::Nothing => Ok(self.begun(None)),
+        }
+    }
+
+    fn begun(&mut self, first: Option<Message>) -> Collected {
+        let rest = Self {
+            metadata: mem::take(&mut self.metadata),
+            messages: mem::replace(&mut self.messages, Messages::empty()),
+            waits_for: WaitsFor::Nothing,
+        };
+        Collected::Begun { first, rest }
+    }
+
+    /// Waits for the one message, and for its trailers.
+    async fn whole(&mut self) -> Result<Collected, Status> {
         let cardinality = |count| Status::internal(format!("the handler of a method with one reply gave {count}"));
         let message = self.next().await.unwrap_or_else(|| Err(cardinality("none")))?;
         match self.next().await {
-            None => Ok(Collected {
+            None => Ok(Collected::Whole {
                 metadata: mem::take(&mut self.metadata),
                 message,
                 trailers: self.messages.take_trailers(),

@@ -3,54 +3,92 @@
 use std::time::{Duration, Instant};
 
 use descant_handlers::{Metadata, Status};
-use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 
-use super::{Encoding, encoding::Encodings, refusal::Fault, target, timeout};
+use super::{
+    Encoding,
+    encoding::{self, Encodings},
+    refusal::Fault,
+    target, timeout,
+};
 
 /// The headers in which a protocol says how a call is to go.
 #[derive(Debug)]
 pub(super) struct Names {
-    pub(super) timeout: &'static str,
-    pub(super) read_timeout: fn(&[u8]) -> Option<Duration>,
-    /// What a timeout has to be, for who sent another one.
-    pub(super) timeout_form: &'static str,
+    /// Where the client says how long it waits. The shortest counts.
+    pub(super) timeouts: &'static [Timeout],
     /// How the messages of one side are compressed.
     pub(super) encoding: HeaderName,
     /// How those of the other side may be.
     pub(super) accept: HeaderName,
+    /// Whether bodies, and what is said of them, are HTTP's own: codings are as RFC 9110 has them, and whatever begins with
+    /// `content-` is about the body.
+    pub(super) http: bool,
 }
+
+/// A header that says how long the client waits.
+#[derive(Debug)]
+pub(super) struct Timeout {
+    name: &'static str,
+    read: fn(&[u8]) -> Option<Duration>,
+    /// What it has to be, for who sent something else.
+    form: &'static str,
+}
+
+const GRPC_TIMEOUT: Timeout = Timeout {
+    name: "grpc-timeout",
+    read: timeout::grpc,
+    form: "one to eight digits and a unit of H, M, S, m, u or n",
+};
+const CONNECT_TIMEOUT: Timeout = Timeout {
+    name: "connect-timeout-ms",
+    read: timeout::connect,
+    form: "one to ten digits, milliseconds",
+};
+const SERVER_TIMEOUT: Timeout = Timeout {
+    name: "x-server-timeout",
+    read: timeout::seconds,
+    form: "a number of seconds such as 2.5",
+};
 
 /// gRPC's, and gRPC-Web's. gRPC-over-HTTP/2, "Requests".
 pub(super) static GRPC: Names = Names {
-    timeout: "grpc-timeout",
-    read_timeout: timeout::grpc,
-    timeout_form: "one to eight digits and a unit of H, M, S, m, u or n",
+    timeouts: &[GRPC_TIMEOUT],
     encoding: HeaderName::from_static("grpc-encoding"),
     accept: HeaderName::from_static("grpc-accept-encoding"),
+    http: false,
 };
 
 /// Connect's, of calls whose messages stand in envelopes. Connect, "Streaming-Request".
 pub(super) static CONNECT: Names = Names {
-    timeout: "connect-timeout-ms",
-    read_timeout: timeout::connect,
-    timeout_form: "one to ten digits, milliseconds",
+    timeouts: &[CONNECT_TIMEOUT],
     encoding: HeaderName::from_static("connect-content-encoding"),
     accept: HeaderName::from_static("connect-accept-encoding"),
+    http: false,
 };
 
 /// Connect's, of calls whose bodies are the messages. Connect, "Unary-Request".
 pub(super) static CONNECT_UNARY: Names = Names {
-    timeout: "connect-timeout-ms",
-    read_timeout: timeout::connect,
-    timeout_form: "one to ten digits, milliseconds",
     encoding: header::CONTENT_ENCODING,
     accept: header::ACCEPT_ENCODING,
+    timeouts: &[CONNECT_TIMEOUT],
+    http: false,
+};
+
+/// Of plain HTTP: whichever protocol's timeout the client has at hand, and the one of Google's servers.
+pub(super) static REST: Names = Names {
+    timeouts: &[CONNECT_TIMEOUT, GRPC_TIMEOUT, SERVER_TIMEOUT],
+    encoding: header::CONTENT_ENCODING,
+    accept: header::ACCEPT_ENCODING,
+    http: true,
 };
 
 /// What the headers of a request say.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     timeout: Option<Duration>,
+    /// Which headers gave one, a bit for each of [`Names::timeouts`].
+    timeouts: u8,
     /// How the messages of the request are compressed.
     pub(super) received: Option<Encoding>,
     /// How those of the reply may be.
@@ -78,7 +116,12 @@ impl Head {
 
     fn header(&mut self, name: &HeaderName, value: &HeaderValue, names: &Names) -> Result<(), Fault> {
         let text = name.as_str();
-        let Some(own) = own(text) else {
+        let timeout = names.timeouts.iter().position(|timeout| timeout.name == text);
+        let known = own(text).or_else(|| {
+            let other = timeout.is_some() || names.http && text.starts_with(ABOUT_BODIES);
+            other.then_some(OTHER)
+        });
+        let Some(own) = known else {
             self.binary |= text.ends_with("-bin");
             return Ok(());
         };
@@ -88,9 +131,12 @@ impl Head {
             _ => {}
         }
         self.own |= 1 << own;
-        if text == names.timeout {
-            self.timeout = Some(self.timeout(value, names)?);
+        if let Some(timeout) = timeout {
+            self.timeout(value, timeout, names)?;
         } else if *name == names.encoding {
+            if names.http && self.received.is_some() {
+                return Err(unsupported_coding());
+            }
             self.received = received(value, names)?;
         } else if *name == names.accept {
             self.accepted.add(value.as_bytes());
@@ -98,15 +144,19 @@ impl Head {
         Ok(())
     }
 
-    fn timeout(&self, value: &HeaderValue, names: &Names) -> Result<Duration, Fault> {
-        let name = names.timeout;
-        if self.timeout.is_some() {
-            return Err(Fault::bad_request(&format_args!(
-                "the request has more than one {name}"
-            )));
+    fn timeout(&mut self, value: &HeaderValue, place: usize, names: &Names) -> Result<(), Fault> {
+        let Some(Timeout { name, read, form }) = names.timeouts.get(place) else {
+            return Ok(());
+        };
+        if self.timeouts >> place & 1 == 1 {
+            let what = format_args!("the request has more than one {name}");
+            return Err(Fault::bad_request(&what));
         }
-        let form = names.timeout_form;
-        (names.read_timeout)(value.as_bytes()).ok_or_else(|| Fault::bad_request(&format_args!("{name} is not {form}")))
+        self.timeouts |= 1 << place;
+        let timeout = read(value.as_bytes());
+        let timeout = timeout.ok_or_else(|| Fault::bad_request(&format_args!("{name} is not {form}")))?;
+        self.timeout = Some(self.timeout.map_or(timeout, |other| other.min(timeout)));
+        Ok(())
     }
 
     /// When the call must be over, by the clock of the timers; `None`: not in this age of the world.
@@ -144,11 +194,41 @@ impl Head {
 
 /// How the messages are compressed; an unknown coding is refused, with those that are known.
 fn received(value: &HeaderValue, names: &Names) -> Result<Option<Encoding>, Fault> {
-    if value == "identity" {
+    let text = value.to_str().unwrap_or("?");
+    if names.http {
+        return http_coding(text).map_err(|Unknown| unsupported_coding());
+    }
+    if text == "identity" {
         return Ok(None);
     }
-    let coding = value.to_str().ok().and_then(Encoding::named);
-    coding.map(Some).ok_or_else(|| Fault::unknown_encoding(names))
+    Encoding::named(text)
+        .map(Some)
+        .ok_or_else(|| Fault::unknown_encoding(names))
+}
+
+/// RFC 9110, section 15.5.16: with the codings that would do.
+fn unsupported_coding() -> Fault {
+    let known = encoding::accepted();
+    let what = format!("the content-encoding is not one of those that are known: {known}");
+    Fault {
+        http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        status: Status::invalid_argument(what),
+        header: Some((header::ACCEPT_ENCODING, encoding::accepted_header())),
+    }
+}
+
+/// A coding that is not known, or more than one.
+struct Unknown;
+
+/// The one coding of a list, at most, whatever the case of its name. RFC 9110, section 8.4.
+fn http_coding(list: &str) -> Result<Option<Encoding>, Unknown> {
+    let names = list.split(',').map(str::trim_ascii);
+    let mut names = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"));
+    match (names.next(), names.next()) {
+        (None, _) => Ok(None),
+        (Some(name), None) => Encoding::of_http(name).map(Some).ok_or(Unknown),
+        (Some(_), Some(_)) => Err(Unknown),
+    }
 }
 
 /// The headers that a connection keeps to itself: RFC 9110, section 7.6.1.
@@ -187,6 +267,14 @@ const HOST: u32 = 3;
 const CONNECTION: u32 = 13;
 /// Past the last: a name that begins as those of the protocols do.
 const OTHER: u32 = 31;
+
+/// What begins so is about bodies.
+const ABOUT_BODIES: &str = "content-";
+
+/// Whether a header is HTTP's or a protocol's own, and so none that a handler may set or see in plain HTTP.
+pub(super) fn is_own(name: &str) -> bool {
+    own(name).is_some() || name.starts_with(ABOUT_BODIES)
+}
 
 /// The place of a name in [`OWN`].
 fn own(name: &str) -> Option<u32> {

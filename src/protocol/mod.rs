@@ -31,6 +31,7 @@ mod head;
 mod panics;
 mod query;
 mod refusal;
+mod rest;
 mod target;
 mod timeout;
 
@@ -49,8 +50,9 @@ use crate::{
     transport::{Connection, Inbound},
 };
 
+pub use self::rest::RestOptions;
 pub(crate) use self::{
-    encoding::Encoding,
+    encoding::{Encoding, InflateError},
     exchange::Exchange,
     panics::{caught, guarded},
     refusal::Refusal,
@@ -73,6 +75,7 @@ pub(crate) struct Accepted {
 pub(crate) enum Only {
     Envelope(RequestMessages),
     Body(Box<connect::Body>),
+    Rest(Box<rest::Body>),
 }
 
 impl Only {
@@ -82,6 +85,7 @@ impl Only {
             Self::Envelope(messages) => messages.message().await,
             // In a box of its own: the futures of all calls are as large as the largest of these.
             Self::Body(body) => Box::pin(body.message()).await,
+            Self::Rest(body) => Box::pin(body.message()).await,
         }
     }
 }
@@ -101,6 +105,7 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Settings {
     /// Connect's requests have to name their version.
     pub(crate) connect_version: bool,
+    pub(crate) rest: Arc<RestOptions>,
 }
 
 impl Context<'_> {
@@ -117,7 +122,14 @@ impl Context<'_> {
 
 /// Makes a call of a request.
 pub(crate) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
-    let opening = match detect(&parts, |path| context.snapshot.method(path).is_some()) {
+    let names = |path: &str| context.snapshot.method(path).is_some();
+    let opening = match detect(&parts, names) {
+        // Whatever else it has in common with them: its path is a rule's.
+        Protocol::Connect(Connect::Unary(_) | Connect::Get)
+            if !names(parts.uri.path()) && rest::binds(&parts, context) =>
+        {
+            return rest::accept(parts, body, context);
+        }
         Protocol::Grpc(_) if parts.version < Version::HTTP_2 => {
             let response = refusal::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, grpc::NEEDS_HTTP2);
             let body = Some(body);
@@ -138,7 +150,7 @@ pub(crate) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Resu
         },
         Protocol::Connect(Connect::Unary(media)) => return connect::accept(media, parts, body, context),
         Protocol::Connect(Connect::Get) => return connect::accept_get(parts, body, context),
-        Protocol::Rest => return Err(Box::new(refusal::unknown(&parts, body, context))),
+        Protocol::Rest => return rest::accept(parts, body, context),
     };
     opening.accept(parts, body, context)
 }

@@ -7,7 +7,7 @@ use descant_descriptors::{Idempotency, Shape};
 use descant_handlers::{Code, Status};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
-use super::{Context, connect, encoding, head::Names};
+use super::{connect, encoding, head::Names};
 use crate::transport::{Inbound, Outbound, Payload};
 
 /// A request that is answered without a call.
@@ -81,25 +81,14 @@ impl Fault {
     }
 }
 
-/// What a peer is told that asks for nothing we know.
-const UNKNOWN: &str = "\
-Nothing is here. This port serves gRPC (application/grpc), gRPC-Web (application/grpc-web, application/grpc-web-text) and
-Connect (application/json, application/proto), by POST to /package.Service/Method.
-Try a gRPC client, `grpcurl -plaintext HOST:PORT list` for instance.
-";
-
-/// Nobody knows what this is. If its path names a method that is 405 or 415, as gRPC-over-HTTP/2, "Requests", asks for, so that
+/// The path names a method, but nothing else fits: 405 or 415, as gRPC-over-HTTP/2, "Requests", asks for, so that
 /// others do not take a gRPC error for success.
-pub(super) fn unknown(parts: &Parts, body: Inbound, context: &Context<'_>) -> Refusal {
-    let mut response = match context.snapshot.method(parts.uri.path()) {
-        Some(method) => unsupported(parts, &method).respond(),
-        None => text(StatusCode::NOT_FOUND, UNKNOWN),
-    };
+pub(super) fn unknown_call(parts: &Parts, method: &descant_descriptors::Method) -> Response<Outbound> {
+    let mut response = unsupported(parts, method).respond();
     if parts.method == Method::HEAD {
         *response.body_mut() = Outbound::Empty;
     }
-    let body = Some(body);
-    Refusal { response, body }
+    response
 }
 
 fn unsupported(parts: &Parts, method: &descant_descriptors::Method) -> Fault {

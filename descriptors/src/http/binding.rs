@@ -7,6 +7,7 @@ use crate::schema::{FieldPath, Method, Schema};
 #[derive(Debug, Clone)]
 pub struct Binding {
     pub(super) method: u32,
+    pub(super) index: usize,
     pub(super) http_method: Box<str>,
     pub(super) template: Box<str>,
     pub(super) parsed: Template,
@@ -35,6 +36,26 @@ pub struct Variable {
 }
 
 impl Binding {
+    /// A binding without a rule: `POST` to the method's own path, with the whole message as body.
+    pub fn of_method(method: &Method) -> Self {
+        Self {
+            method: u32::try_from(method.index()).unwrap_or(u32::MAX),
+            index: usize::MAX,
+            http_method: "POST".into(),
+            template: method.path().into(),
+            parsed: Template::default(),
+            body: BodyRule::All,
+            response_body: None,
+            variables: Box::default(),
+            additional: false,
+        }
+    }
+
+    /// Its place among [`Routes::bindings`](super::Routes::bindings).
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
     /// The method that is called, of the schema that this binding belongs to.
     pub fn method(&self, schema: &Schema) -> Method {
         schema.method_at(self.method as usize)

@@ -124,6 +124,7 @@ impl Compiler<'_> {
         if let (Ok(variables), Ok(body), Ok(response_body)) = (variables, body, response_body) {
             self.bindings.push(Binding {
                 method: of.index,
+                index: self.bindings.len(),
                 http_method: pattern.method.as_str().into(),
                 template: pattern.template.as_str().into(),
                 parsed: template,

@@ -9,6 +9,7 @@
 
 mod bind;
 mod binding;
+mod body;
 mod captures;
 mod compile;
 mod find;
@@ -26,6 +27,7 @@ pub use bind::{
     BindError, BindErrorKind, BindOptions, BindRequest, Binder, Bound, Origin, RequestBody, UnknownParameters,
 };
 pub use binding::{Binding, BodyRule, Variable};
+pub use body::{HttpBody, HttpBodyError};
 pub use captures::Captures;
 pub(crate) use compile::compile;
 pub use find::Found;

@@ -14,7 +14,7 @@ use super::{
     methods::{MethodId, Methods},
     template::{Segment, Template},
 };
-use crate::schema::tables::Piece;
+use crate::schema::{Method, tables::Piece};
 
 /// The root is nobody's child.
 pub(super) const NONE: u32 = 0;
@@ -88,6 +88,18 @@ impl Routes {
     /// All bindings: method by method, each in the order of its rule.
     pub fn bindings(&self) -> &[Binding] {
         &self.bindings
+    }
+
+    /// The bindings of a method.
+    pub fn of_method(&self, method: &Method) -> &[Binding] {
+        // They stand method by method.
+        let start = self
+            .bindings
+            .partition_point(|binding| (binding.method as usize) < method.index());
+        let end = self
+            .bindings
+            .partition_point(|binding| (binding.method as usize) <= method.index());
+        self.bindings.get(start..end).unwrap_or_default()
     }
 
     /// Builds the trie, and calls `twice` with each binding whose method and template another one before it has.

@@ -31,6 +31,8 @@ pub enum Builtin {
     Reflection,
     /// `grpc.health.v1`.
     Health,
+    /// `google/rpc/error_details.proto`: what errors are detailed with.
+    ErrorDetails,
 }
 
 /// How much is loaded at most.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{File, Schema, tables::MessageRecord};
-use crate::{Error, pool};
+use crate::{Error, pool, table::Known};
 
 /// A handle to one message type.
 #[derive(Clone)]
@@ -23,6 +23,14 @@ impl MessageType {
     /// Its index among all messages of its schema.
     pub(crate) fn index(&self) -> usize {
         self.index
+    }
+
+    /// Whether JSON writes it in a form of its own, as `google.protobuf.Timestamp`.
+    ///
+    /// Source: ProtoJSON, "Field type mapping".
+    pub fn is_well_known(&self) -> bool {
+        let table = self.schema.0.table(u32::try_from(self.index).unwrap_or(u32::MAX));
+        table.known != Known::No
     }
 
     fn record(&self) -> Option<&MessageRecord> {

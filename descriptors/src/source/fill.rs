@@ -29,6 +29,9 @@ impl Sources {
                 report_import(number, file, name, findings);
             }
         }
+        if builtins.contains(&Builtin::ErrorDetails) {
+            fill.add("google/rpc/error_details.proto");
+        }
         for (service, name) in builtins.iter().flat_map(|builtin| services(*builtin)) {
             if files.iter().any(|file| defines(file, service)) {
                 continue;
@@ -57,6 +60,7 @@ fn services(builtin: Builtin) -> &'static [(&'static str, &'static str)] {
             ),
         ],
         Builtin::Health => &[("grpc.health.v1.Health", "grpc/health/v1/health.proto")],
+        Builtin::ErrorDetails => &[],
     }
 }
 

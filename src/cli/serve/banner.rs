@@ -18,6 +18,8 @@ const MOST_SERVICES: usize = 10;
 /// The demo's call, and a request for it.
 const DEMO_METHOD: &str = "/bookshop.v1.Catalog/GetBook";
 const DEMO_REQUEST: &str = r#"{"id":"emma"}"#;
+/// The same by its HTTP rule.
+const DEMO_PATH: &str = "/v1/books/emma";
 
 /// The start banner.
 pub(super) struct Banner<'s> {
@@ -109,6 +111,9 @@ impl Banner<'_> {
         };
         let path = method.path().trim_start_matches('/');
         writeln!(f, "  grpcurl -plaintext -d '{request}' {address} {path}")?;
+        if self.backend == Backend::Demo {
+            writeln!(f, "  curl http://{address}{DEMO_PATH}")?;
+        }
         writeln!(
             f,
             "  buf curl --http2-prior-knowledge --protocol grpc -d '{request}' http://{address}/{path}"
@@ -187,6 +192,7 @@ answered by the demo's handlers, written in Rust
 Try it:
   grpcurl -plaintext localhost:50051 list
   grpcurl -plaintext -d '{{\"id\":\"emma\"}}' localhost:50051 bookshop.v1.Catalog/GetBook
+  curl http://localhost:50051/v1/books/emma
   buf curl --http2-prior-knowledge --protocol grpc -d '{{\"id\":\"emma\"}}' http://localhost:50051/bookshop.v1.Catalog/GetBook
 
 Admin: http://127.0.0.1:9901 (/healthz /readyz /schema, POST /reload)

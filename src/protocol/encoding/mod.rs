@@ -125,6 +125,17 @@ impl Encoding {
         ALL.iter().find(|coding| coding.name == name).map(Self)
     }
 
+    /// The coding of that name in a header of HTTP, whatever its case. RFC 9110, section 8.4.1.3: `x-gzip` is gzip.
+    pub(crate) fn of_http(name: &str) -> Option<Self> {
+        let name = if name.eq_ignore_ascii_case("x-gzip") {
+            "gzip"
+        } else {
+            name
+        };
+        let found = ALL.iter().find(|coding| coding.name.eq_ignore_ascii_case(name));
+        found.map(Self)
+    }
+
     /// Its name in headers.
     pub(crate) fn name(self) -> &'static str {
         self.0.name
@@ -183,7 +194,9 @@ impl Encodings {
                 None => (item, &[][..]),
             };
             let name = name.trim_ascii();
-            if let Some(coding) = ALL.iter().find(|coding| coding.name.as_bytes() == name)
+            if let Some(coding) = ALL
+                .iter()
+                .find(|coding| coding.name.as_bytes().eq_ignore_ascii_case(name))
                 && !is_zero(weight)
             {
                 self.0 |= coding.bit;

@@ -37,6 +37,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Text<T> {
         String::from_utf8_lossy(&said).into_owned()
     }
 
+    /// The next bytes, so many.
+    pub(crate) async fn exactly(&mut self, length: usize) -> Vec<u8> {
+        let mut said = vec![0; length];
+        soon(self.0.read_exact(&mut said)).await.unwrap();
+        said
+    }
+
     /// What comes up to the end of the connection.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut said = Vec::new();

@@ -32,7 +32,7 @@ pub(super) fn is_json(content_type: &str) -> bool {
 }
 
 /// Whether this is the message that takes a body as it is. Source: `google/api/httpbody.proto`.
-pub(super) fn is_http_body(message: &MessageType) -> bool {
+pub(in crate::http) fn is_http_body(message: &MessageType) -> bool {
     message.full_name() == "google.api.HttpBody" && has_its_fields(message.schema(), message)
 }
 
@@ -49,8 +49,8 @@ fn has_its_fields(schema: &Schema, message: &MessageType) -> bool {
 }
 
 // Fields of `HttpBody`.
-pub(super) const CONTENT_TYPE: u32 = 1;
-pub(super) const DATA: u32 = 2;
+pub(in crate::http) const CONTENT_TYPE: u32 = 1;
+pub(in crate::http) const DATA: u32 = 2;
 
 #[cfg(test)]
 mod tests {

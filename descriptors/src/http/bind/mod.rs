@@ -19,6 +19,7 @@ mod trace;
 
 use std::{fmt, ops::Range};
 
+pub(super) use self::body::{CONTENT_TYPE, DATA, is_http_body};
 pub use self::{
     body::RequestBody,
     error::{BindError, BindErrorKind},
@@ -26,7 +27,6 @@ pub use self::{
     trace::{Bound, Origin},
 };
 use self::{
-    body::{CONTENT_TYPE, DATA, is_http_body},
     decode::{Form, decode},
     error::Part,
 };

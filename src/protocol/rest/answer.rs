@@ -1,0 +1,250 @@
+//! From what a handler answered to a response.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use descant_descriptors::{HttpBody, JsonOptions};
+use descant_handlers::{Message, Messages, Metadata, Status};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use super::{
+    accept::Format,
+    asked::Asked,
+    desk, error,
+    replies::{Replies, of_one},
+};
+use crate::{
+    gateway::Deadline,
+    protocol::{Encoding, head, refusal::http_status},
+    transport::{Outbound, Payload},
+};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const TRAILER: &str = "trailer-";
+const TWO_WAY_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How an answer goes out.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(super) asked: Arc<Asked>,
+    /// How a stream of messages is told apart; `None`: there is one.
+    pub(super) stream: Option<Format>,
+    /// Whether the answer is a `google.api.HttpBody`.
+    pub(super) bytes: bool,
+    pub(super) encoding: Option<Encoding>,
+    /// The client asks for nothing but headers.
+    pub(super) head_only: bool,
+    /// The client reads trailers.
+    pub(super) trailers: bool,
+}
+
+impl Answer {
+    pub(crate) fn refuse(&self, status: Status) -> Response<Outbound> {
+        let http = self.asked.faulted(status.code());
+        failed(http, status, &self.asked, self.head_only)
+    }
+
+    pub(crate) fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata) -> Response<Outbound> {
+        let (content_type, body) = match self.content(message) {
+            Ok(content) => content,
+            Err(status) => return self.refuse(status),
+        };
+        let mut headers = own_removed(metadata);
+        let mut at_the_end = HeaderMap::new();
+        let mut body = body;
+        match self.stream {
+            Some(_) => at_the_end = self.stream_trailers(trailers),
+            None => add_trailers(&mut headers, trailers),
+        }
+        if self.format().is_some() {
+            body = of_one(self.format(), body);
+        } else if !self.bytes
+            && let Some(coding) = self.encoding
+        {
+            headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+            if let Some(smaller) = coding.deflate(&body) {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+                body = smaller;
+            }
+        }
+        headers.insert(header::CONTENT_TYPE, content_type);
+        if at_the_end.is_empty() {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        response(StatusCode::OK, headers, body, at_the_end, self.head_only)
+    }
+
+    /// A stream of which the first message is there, or has had its time.
+    pub(crate) fn stream(
+        self: &Arc<Self>,
+        metadata: Metadata,
+        first: Option<Message>,
+        messages: Messages,
+        deadline: Deadline,
+    ) -> Response<Outbound> {
+        // Once something went out nothing can be taken back.
+        let (content_type, first) = match first.map(|first| self.content(first)) {
+            Some(Ok((content_type, first))) => (content_type, Some(first)),
+            Some(Err(status)) => return self.refuse(status),
+            None => (self.format().map_or(BYTES, Format::content_type), None),
+        };
+        let mut headers = own_removed(metadata);
+        headers.insert(header::CONTENT_TYPE, content_type);
+        if self.stream == Some(Format::Events) {
+            headers
+                .entry(header::CACHE_CONTROL)
+                .or_insert(HeaderValue::from_static("no-cache"));
+        }
+        let body = if self.head_only {
+            Outbound::Empty
+        } else {
+            Outbound::Stream(Box::pin(Replies {
+                answer: self.clone(),
+                messages,
+                first,
+                deadline,
+                begun: false,
+                last: None,
+            }))
+        };
+        let mut response = Response::new(body);
+        *response.headers_mut() = headers;
+        response
+    }
+
+    /// How long the answer may wait for its first message. A client that talks both ways may wait for the answer before it
+    /// says anything.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.asked.method.client_streaming().then_some(TWO_WAY_PATIENCE)
+    }
+
+    /// How messages of a stream are told apart; `None`: they are one body.
+    pub(super) fn format(&self) -> Option<Format> {
+        self.stream.filter(|_| !self.bytes)
+    }
+
+    /// A message of a stream.
+    pub(super) fn element(&self, message: Message) -> Result<Bytes, Status> {
+        if self.bytes {
+            return self.http_body(message).map(|body| body.data);
+        }
+        self.json(message)
+    }
+
+    /// An error as JSON.
+    pub(super) fn error(&self, status: &Status) -> Vec<u8> {
+        error::json(status, self.asked.method.schema(), &self.asked.options.json)
+    }
+
+    /// The trailers of a stream, if the client reads them.
+    pub(super) fn stream_trailers(&self, trailers: Metadata) -> HeaderMap {
+        if self.trailers {
+            own_removed(trailers)
+        } else {
+            HeaderMap::new()
+        }
+    }
+
+    fn content(&self, message: Message) -> Result<(HeaderValue, Bytes), Status> {
+        if !self.bytes {
+            return Ok((self.format().map_or(JSON, Format::content_type), self.json(message)?));
+        }
+        let HttpBody { content_type, data } = self.http_body(message)?;
+        if content_type.is_empty() {
+            return Ok((BYTES, data));
+        }
+        // What is no legal value could end the header, and begin others.
+        let legal = HeaderValue::from_maybe_shared(content_type);
+        let legal = legal.ok().filter(|value| value.to_str().is_ok());
+        let content_type = legal.ok_or_else(|| {
+            Status::internal("the reply is a google.api.HttpBody whose content_type is no value of a header")
+        })?;
+        Ok((content_type, data))
+    }
+
+    fn http_body(&self, message: Message) -> Result<HttpBody, Status> {
+        let field = self.asked.binding()?.response_body();
+        HttpBody::read(&message.into_wire(), field).map_err(|error| Status::internal(format!("the reply is {error}")))
+    }
+
+    fn json(&self, message: Message) -> Result<Bytes, Status> {
+        let binding = self.asked.binding()?;
+        desk::json(&self.asked, binding, &message.into_wire())
+            .map_err(|error| Status::internal(format!("the reply has no JSON form: {error}")))
+    }
+}
+
+/// An error. `http`: what HTTP calls it, where the code says less.
+fn failed(http: Option<StatusCode>, mut status: Status, asked: &Asked, head_only: bool) -> Response<Outbound> {
+    let json = error::json(&status, asked.method.schema(), &asked.options.json);
+    let mut headers = HeaderMap::new();
+    if let Some(seconds) = error::retry_after(&status) {
+        headers.insert(header::RETRY_AFTER, seconds);
+    }
+    add_trailers(&mut headers, std::mem::take(status.metadata_mut()));
+    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(json.len()));
+    let http = http.unwrap_or_else(|| http_status(status.code()));
+    response(http, headers, json.into(), HeaderMap::new(), head_only)
+}
+
+/// An error of a request that became no call.
+pub(super) fn refused(
+    http: StatusCode,
+    status: &Status,
+    schema: &descant_descriptors::Schema,
+    head_only: bool,
+) -> Response<Outbound> {
+    let json = error::json(status, schema, &JsonOptions::default());
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(json.len()));
+    response(http, headers, json.into(), HeaderMap::new(), head_only)
+}
+
+fn response(
+    http: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    trailers: HeaderMap,
+    head_only: bool,
+) -> Response<Outbound> {
+    let mut response = Response::new(if head_only {
+        Outbound::Empty
+    } else {
+        let payload = Payload::from(body);
+        Outbound::Whole { payload, trailers }
+    });
+    *response.status_mut() = http;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Metadata without what is HTTP's or a protocol's own, which a server behind this one may have sent.
+fn own_removed(metadata: Metadata) -> HeaderMap {
+    let mut headers = metadata.into_headers();
+    let own: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| head::is_own(name.as_str()))
+        .cloned()
+        .collect();
+    for name in own {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// Trailers are headers whose names begin with `trailer-`: an answer of one message has no other place that all read.
+fn add_trailers(headers: &mut HeaderMap, trailers: Metadata) {
+    let mut last = None;
+    for (name, value) in own_removed(trailers) {
+        // The map names each name once, with its first value.
+        last = name
+            .and_then(|name| HeaderName::try_from(format!("{TRAILER}{name}")).ok())
+            .or(last);
+        if let Some(name) = &last {
+            headers.append(name.clone(), value);
+        }
+    }
+}

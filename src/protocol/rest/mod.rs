@@ -1,0 +1,146 @@
+//! HTTP and JSON, along the HTTP rules of the schema. Source: `google/api/http.proto`, ProtoJSON, AIP-127.
+//!
+//! ```text
+//! raw path -> check -> routes -> Asked -> body, messages (bind) -> Call
+//!                                  |
+//!                                  +----> answer, replies, error -> Response
+//! ```
+
+mod accept;
+mod answer;
+mod asked;
+mod body;
+mod desk;
+mod elements;
+mod error;
+mod messages;
+mod open;
+mod options;
+mod path;
+mod replies;
+mod weight;
+
+use descant_descriptors::{Allow, Captures, Found};
+use descant_handlers::Status;
+use http::{HeaderValue, Method as HttpMethod, Response, StatusCode, header, request::Parts};
+
+use self::{answer::refused, asked::Rule, open::Opened};
+use super::{
+    Accepted, Context,
+    refusal::{self, Fault, Refusal, http_status},
+};
+use crate::transport::{Inbound, Outbound};
+
+pub use self::options::RestOptions;
+pub(crate) use self::{answer::Answer, body::Body};
+
+/// What a request leads to.
+enum Routed<'s> {
+    Call(Opened<'s>),
+    /// Its path leads to methods, but by other methods of HTTP.
+    Others(Allow),
+    Nothing,
+}
+
+/// Whether the path of a request leads to a method by an HTTP rule.
+pub(super) fn binds(parts: &Parts, context: &Context<'_>) -> bool {
+    let routes = context.snapshot.schema().routes();
+    let mut captures = Captures::default();
+    let found = routes.find(parts.method.as_str(), parts.uri.path(), &mut captures);
+    matches!(found, Found::Binding(_))
+}
+
+/// Makes a call of a request.
+pub(super) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
+    let head_only = is_head(&parts);
+    let faulty = |fault| refuse(fault, head_only, context);
+    let response = match route(&parts, context) {
+        Ok(Routed::Call(opened)) => match opened.read(parts, context) {
+            Ok(ready) => return Ok(ready.accepted(body, context)),
+            Err(fault) => faulty(fault),
+        },
+        Ok(Routed::Others(allow)) => others(&parts, &allow, context),
+        Ok(Routed::Nothing) => match context.snapshot.method(parts.uri.path()) {
+            Some(method) => refusal::unknown_call(&parts, &method),
+            None => faulty(nothing(&parts)),
+        },
+        Err(fault) => faulty(fault),
+    };
+    let body = Some(body);
+    Err(Box::new(Refusal { response, body }))
+}
+
+fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> {
+    let path = parts.uri.path();
+    path::check(path).map_err(|error| Fault::bad_request(&error))?;
+    let schema = context.snapshot.schema();
+    let mut captures = Captures::default();
+    match schema.routes().find(parts.method.as_str(), path, &mut captures) {
+        Found::Binding(binding) => {
+            let method = binding.method(schema);
+            let handler = context.snapshot.handler(&method)?;
+            let rule = Rule::Bound(binding.index());
+            Ok(Routed::Call(Opened {
+                method,
+                handler,
+                rule,
+                captures,
+            }))
+        }
+        Found::OtherMethods(allow) => Ok(Routed::Others(allow)),
+        Found::Nothing if context.settings.rest.unbound_methods && parts.method == HttpMethod::POST => {
+            Ok(Opened::unbound(path, context).map_or(Routed::Nothing, Routed::Call))
+        }
+        Found::Nothing => Ok(Routed::Nothing),
+    }
+}
+
+/// The path is there, the method of HTTP is not. RFC 9110, sections 9.3.7 and 15.5.6.
+fn others(parts: &Parts, allow: &Allow, context: &Context<'_>) -> Response<Outbound> {
+    let mut response = if parts.method == HttpMethod::OPTIONS {
+        let mut response = Response::new(Outbound::Empty);
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response
+    } else {
+        let status = Status::unimplemented(format!(
+            "{} is not among the methods of this path: {allow}",
+            parts.method
+        ));
+        let http = StatusCode::METHOD_NOT_ALLOWED;
+        refused(http, &status, context.snapshot.schema(), is_head(parts))
+    };
+    // What templates name are tokens.
+    if let Ok(allow) = HeaderValue::try_from(allow.as_str()) {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+    response
+}
+
+/// Longer paths are not repeated to whoever sent them.
+const LONGEST_ECHO: usize = 256;
+
+fn nothing(parts: &Parts) -> Fault {
+    let path = Some(parts.uri.path()).filter(|path| path.len() <= LONGEST_ECHO);
+    let path = path.unwrap_or("this path");
+    Fault::of(Status::not_found(format!(
+        "no HTTP rule leads {} {path} to a method",
+        parts.method
+    )))
+}
+
+fn refuse(fault: Fault, head_only: bool, context: &Context<'_>) -> Response<Outbound> {
+    let Fault { http, status, header } = fault;
+    let http = match http {
+        StatusCode::OK => http_status(status.code()),
+        http => http,
+    };
+    let mut response = refused(http, &status, context.snapshot.schema(), head_only);
+    if let Some((name, value)) = header {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+fn is_head(parts: &Parts) -> bool {
+    parts.method == HttpMethod::HEAD
+}

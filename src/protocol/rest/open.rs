@@ -1,0 +1,207 @@
+//! From a request whose binding is found to a call.
+
+use std::sync::{Arc, atomic::AtomicU16};
+
+use descant_descriptors::{Binding, BodyRule, Captures, HttpBody, Method};
+use descant_handlers::{Handler, Messages, Metadata, Status};
+use http::{StatusCode, header, request::Parts};
+
+use super::{
+    accept::Format,
+    answer::Answer,
+    asked::{Asked, Rule},
+    body::Body,
+    messages::{Framing, RequestMessages},
+    options::RestOptions,
+    replies::reads_trailers,
+};
+use crate::{
+    protocol::{
+        Accepted, Context, Encoding, Exchange, Only,
+        exchange::Speech,
+        head::{Head, REST},
+        refusal::Fault,
+    },
+    transport::Inbound,
+};
+
+/// How two-way calls answer a client that has not said what it likes.
+const TWO_WAY: Format = Format::Lines("application/x-ndjson");
+
+/// A request whose binding is found.
+pub(super) struct Opened<'s> {
+    pub(super) method: Method,
+    pub(super) handler: &'s Arc<dyn Handler>,
+    pub(super) rule: Rule,
+    pub(super) captures: Captures,
+}
+
+/// A request whose head is understood.
+pub(super) struct Ready<'s> {
+    handler: &'s Arc<dyn Handler>,
+    answer: Answer,
+    metadata: Metadata,
+    deadline: Option<std::time::Instant>,
+    /// How the body is compressed.
+    received: Option<Encoding>,
+    /// How the body holds the messages of a call that takes many.
+    framing: Option<Framing>,
+}
+
+impl<'s> Opened<'s> {
+    /// A method that no rule leads to, by its own path.
+    pub(super) fn unbound(path: &str, context: &Context<'s>) -> Option<Self> {
+        let (method, handler) = context.snapshot.find(path).ok()?;
+        let bound = method.schema().routes().of_method(&method);
+        bound.is_empty().then(|| Self {
+            handler,
+            rule: Rule::Unbound(Box::new(Binding::of_method(&method))),
+            captures: Captures::default(),
+            method,
+        })
+    }
+
+    /// Reads the head of the request.
+    pub(super) fn read(self, parts: Parts, context: &Context<'_>) -> Result<Ready<'s>, Fault> {
+        let Self {
+            method,
+            handler,
+            rule,
+            captures,
+        } = self;
+        let head = Head::read(&parts, &REST)?;
+        let accepted = Format::accepted(&parts.headers);
+        let default = if method.client_streaming() {
+            TWO_WAY
+        } else {
+            Format::Array
+        };
+        let stream = method.server_streaming().then(|| accepted.unwrap_or(default));
+        let trailers = reads_trailers(&parts.headers);
+        let content_type = parts.headers.get(header::CONTENT_TYPE);
+        let content_type = content_type.map(|value| value.to_str().map(str::to_owned));
+        let mut asked = Asked {
+            content_type: content_type.transpose().map_err(|_| unsupported())?,
+            method,
+            rule,
+            captures,
+            http_method: parts.method,
+            uri: parts.uri,
+            options: options(context, stream),
+            limit: context.connection.limits().message_bytes,
+            fault: AtomicU16::new(0),
+        };
+        let framing = if asked.method.client_streaming() {
+            Some(framing(&mut asked)?)
+        } else {
+            None
+        };
+        let response_body = asked.binding()?.response_body();
+        let bytes = HttpBody::is(&asked.method.output(), response_body);
+        Ok(Ready {
+            handler,
+            metadata: head.metadata(parts.headers)?,
+            deadline: head.deadline(),
+            received: head.received,
+            framing,
+            answer: Answer {
+                head_only: asked.http_method == http::Method::HEAD,
+                asked: Arc::new(asked),
+                stream,
+                bytes,
+                encoding: head.accepted.first(),
+                trailers,
+            },
+        })
+    }
+}
+
+impl Ready<'_> {
+    pub(super) fn accepted(self, inbound: Inbound, context: &Context<'_>) -> Accepted {
+        let Self {
+            answer,
+            received: encoding,
+            ..
+        } = self;
+        let asked = answer.asked.clone();
+        let method = asked.method.clone();
+        let time = context.connection.limits().message;
+        let exchange = Exchange {
+            deadline: self.deadline,
+            server_streaming: method.server_streaming(),
+            speech: Speech::Rest(Arc::new(answer)),
+        };
+        let (messages, only) = if let Some(framing) = self.framing {
+            let messages = RequestMessages::new(asked, inbound, encoding, framing, time);
+            (Messages::stream(messages), None)
+        } else {
+            let body = Body {
+                asked,
+                inbound,
+                encoding,
+                time,
+            };
+            (Messages::empty(), Some(Only::Rest(Box::new(body))))
+        };
+        Accepted {
+            handler: self.handler.clone(),
+            call: context.call(method, messages, self.metadata, self.deadline),
+            only,
+            exchange,
+        }
+    }
+}
+
+/// The gateway's options. A line, and an event, is one line.
+fn options(context: &Context<'_>, stream: Option<Format>) -> Arc<RestOptions> {
+    let options = &context.settings.rest;
+    if !options.json.pretty || !matches!(stream, Some(Format::Lines(_) | Format::Events)) {
+        return options.clone();
+    }
+    let mut one_line = RestOptions::clone(options);
+    one_line.json.pretty = false;
+    Arc::new(one_line)
+}
+
+/// How a body holds many messages.
+fn framing(asked: &mut Asked) -> Result<Framing, Fault> {
+    let input = asked.method.input();
+    let field = match asked.binding()?.body() {
+        BodyRule::None => return Ok(Framing::None),
+        BodyRule::All => None,
+        BodyRule::Field(field) => Some(field),
+    };
+    if HttpBody::is(&input, field) {
+        return Ok(Framing::Pieces);
+    }
+    // It is the body's. What is bound are elements of it, which have none.
+    let content_type = asked.content_type.take();
+    let content_type = content_type
+        .as_deref()
+        .map(str::trim_ascii)
+        .filter(|name| !name.is_empty());
+    match content_type.map(|name| (name, Format::named(name))) {
+        Some((_, Some(Format::Lines(_)))) => Ok(Framing::Lines),
+        Some((name, _)) if !is_json(name) => Err(unsupported()),
+        _ => Ok(Framing::Json),
+    }
+}
+
+/// `application/json`, or a type that is written in JSON (RFC 6839, section 3.1), whatever its parameters.
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii()
+        .to_ascii_lowercase();
+    essence == "application/json" || essence.contains('/') && essence.ends_with("+json")
+}
+
+fn unsupported() -> Fault {
+    let what = "the content-type of the body is not JSON: this method takes application/json or application/x-ndjson";
+    Fault {
+        http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ..Fault::of(Status::invalid_argument(what))
+    }
+}
