@@ -39,7 +39,13 @@ pub(super) struct Hold {
     connection: Arc<Connection>,
     tally: fn(&Connection) -> &Tally,
     bytes: usize,
+    /// What knows of the bytes of one stream.
+    unsent: Option<Unsent>,
 }
+
+/// Shared by everything that a stream has handed over to be sent and that is still held.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unsent(Arc<()>);
 
 /// For each byte that may be held for a connection, so many may be pulled before its streams pull no more. Some, since a
 /// stream whose reader pauses must not stop its neighbours.
@@ -96,6 +102,7 @@ impl Connection {
             connection: self.clone(),
             tally: |connection| &connection.held,
             bytes,
+            unsent: None,
         })
     }
 
@@ -113,7 +120,13 @@ impl Connection {
             connection: self.clone(),
             tally: |connection| &connection.pulled,
             bytes,
+            unsent: None,
         }
+    }
+
+    /// Waits until nothing of a stream is held any more.
+    pub(super) fn poll_sent(&self, unsent: &Unsent, cx: &mut Context<'_>) -> Poll<()> {
+        self.held.poll(cx, |_| Arc::strong_count(&unsent.0) == 1)
     }
 }
 
@@ -147,8 +160,19 @@ impl Tally {
     }
 }
 
+impl Hold {
+    /// The same, of this stream.
+    pub(super) fn of(self, unsent: &Unsent) -> Self {
+        let mut hold = self;
+        hold.unsent = Some(unsent.clone());
+        hold
+    }
+}
+
 impl Drop for Hold {
     fn drop(&mut self) {
+        // Before whoever waits is woken.
+        self.unsent = None;
         let tally = (self.tally)(&self.connection);
         tally.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
         let woken = std::mem::take(&mut *tally.waiting());

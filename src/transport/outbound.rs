@@ -44,10 +44,6 @@ pub(crate) enum Frame {
     Trailers(HeaderMap),
     /// The end of a reply that must not look whole: `RST_STREAM` with `INTERNAL_ERROR`, or a connection that is closed
     /// within the body.
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "for replies that say how they ended within their body")
-    )]
     Cut,
 }
 

@@ -21,7 +21,6 @@ thread_local! {
 }
 
 /// Bytes to send: perhaps an envelope's header, then a body that is not copied to stand behind it.
-#[derive(Default)]
 pub(crate) struct Payload {
     head: [u8; HEAD],
     /// How much of `head` is gone, or was never there.
@@ -36,8 +35,9 @@ impl Payload {
     pub(crate) fn framed(head: [u8; HEAD], body: Bytes) -> Self {
         Self {
             head,
+            taken: 0,
             body,
-            ..Self::default()
+            hold: None,
         }
     }
 
@@ -88,10 +88,18 @@ pub(super) fn shared_part(shown: &Bytes, slice: &[u8]) -> Option<Bytes> {
 impl From<Bytes> for Payload {
     fn from(body: Bytes) -> Self {
         Self {
+            head: [0; HEAD],
             taken: GONE,
             body,
-            ..Self::default()
+            hold: None,
         }
+    }
+}
+
+/// Nothing.
+impl Default for Payload {
+    fn default() -> Self {
+        Self::from(Bytes::new())
     }
 }
 

@@ -11,13 +11,16 @@ use std::{
 use bytes::Buf;
 use h2::{RecvStream, SendStream, server::SendResponse};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header::CONTENT_LENGTH};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    task::yield_now,
+    time::{Instant, timeout},
+};
 
 use super::{
     super::{
         Connection, Inbound, Outbound, Payload, Serve,
         clock::SLOWEST,
-        connection::Hold,
+        connection::{Hold, Unsent},
         pump::{Batch, End, Pump},
     },
     Shared,
@@ -72,6 +75,7 @@ async fn send(
         out,
         connection,
         counts: true,
+        unsent: Unsent::default(),
         waited: Duration::ZERO,
         taken: 0,
     };
@@ -105,6 +109,7 @@ struct Sender<'a> {
     connection: &'a Arc<Connection>,
     /// Whether what is sent counts as held for the connection.
     counts: bool,
+    unsent: Unsent,
     /// How long the peer was waited for, and what it took in that time.
     waited: Duration,
     taken: u64,
@@ -138,6 +143,7 @@ impl Sender<'_> {
                 Some(End::Data) => return Ok(()),
                 Some(End::Trailers(trailers)) => return Ok(self.out.send_trailers(trailers)?),
                 Some(End::Cut) => {
+                    self.sent().await?;
                     self.out.send_reset(h2::Reason::INTERNAL_ERROR);
                     return Ok(());
                 }
@@ -173,13 +179,24 @@ impl Sender<'_> {
                 payload.split_to(room)
             };
             if self.counts {
-                part.hold(self.hold(part.remaining()).await?);
+                part.hold(self.hold(part.remaining()).await?.of(&self.unsent));
             }
             self.now(part, ends && last)?;
             if last {
                 return Ok(());
             }
         }
+    }
+
+    /// Waits until h2 has sent what it was given: a reset takes back what it has not.
+    async fn sent(&mut self) -> Result<(), Gone> {
+        // The head has no hold. It leaves as soon as the connection has its turn.
+        yield_now().await;
+        poll_fn(|cx| match self.connection.poll_sent(&self.unsent, cx) {
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Pending => self.out.poll_reset(cx).map(|_| Err(Gone)),
+        })
+        .await
     }
 
     /// Waits until the connection may hold so many bytes more.
