@@ -21,6 +21,7 @@ mod http1;
 mod lifetimes;
 mod paths;
 mod replies;
+mod rest;
 mod support;
 mod tls;
 mod wrong_port;

@@ -33,10 +33,13 @@ impl Answer {
                 Err(error) => answer.reset = error.reason(),
             }
             if answer.reset.is_some() {
-                return answer;
+                break;
             }
         }
         answer.body = body.freeze();
+        if answer.reset.is_some() {
+            return answer;
+        }
         answer.trailers = stream.trailers().await.unwrap_or_default();
         answer
     }
