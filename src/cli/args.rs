@@ -51,6 +51,9 @@ pub(crate) struct Serve {
     #[arg(short, long, value_name = "ADDR", value_parser = listen_address)]
     pub(crate) listen: Vec<String>,
 
+    #[command(flatten)]
+    pub(crate) tls: TlsFiles,
+
     /// Answer every method whose request and reply have the same type with its own request
     #[arg(long)]
     pub(crate) echo: bool,
@@ -74,7 +77,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N", value_parser = workers)]
     pub(crate) workers: Option<NonZeroUsize>,
 
-    /// Reload when a descriptor changes; SIGHUP and POST /reload always do
+    /// Reload when a descriptor or a certificate changes; SIGHUP and POST /reload always do
     #[arg(long)]
     pub(crate) watch: bool,
 
@@ -116,6 +119,26 @@ pub(crate) struct Cors {
     pub(crate) max_age: Duration,
 }
 
+/// What listeners show over TLS, and ask of clients.
+#[derive(Args, Debug)]
+pub(crate) struct TlsFiles {
+    /// Speak TLS with this certificate (PEM, its chain behind it); of several, with the one that a client asks for
+    #[arg(long = "tls-cert", value_name = "FILE")]
+    pub(crate) certificates: Vec<PathBuf>,
+
+    /// The key of the certificate (PEM); one for each --tls-cert, in the same order
+    #[arg(long = "tls-key", value_name = "FILE")]
+    pub(crate) keys: Vec<PathBuf>,
+
+    /// Let only clients in whose certificate one of these has signed (PEM)
+    #[arg(long = "tls-client-ca", value_name = "FILE", requires = "certificates")]
+    pub(crate) client_ca: Option<PathBuf>,
+
+    /// Let clients in that show no certificate
+    #[arg(long = "tls-client-optional", requires = "client_ca")]
+    pub(crate) client_optional: bool,
+}
+
 /// Options of `check`.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
@@ -135,9 +158,8 @@ pub(crate) struct List {
     #[arg(value_name = "PATH|SERVICE")]
     pub(crate) words: Vec<PathBuf>,
 
-    /// Ask a live server, by reflection over plain text, instead of files
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) from: Option<String>,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
 }
 
 /// Options of `describe`.
@@ -148,9 +170,8 @@ pub(crate) struct Describe {
     #[arg(value_name = "PATH|SYMBOL")]
     pub(crate) words: Vec<PathBuf>,
 
-    /// Ask a live server, by reflection over plain text, instead of files
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) from: Option<String>,
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
 }
 
 /// Options of `convert`.
@@ -224,6 +245,22 @@ pub(crate) enum MessageFormat {
     /// The text format
     #[value(alias = "textproto")]
     Txtpb,
+}
+
+/// A live server in the place of files.
+#[derive(Args, Debug)]
+pub(crate) struct LiveArgs {
+    /// Ask a live server, by reflection, instead of files: HOST:PORT, or https://HOST:PORT over TLS
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) from: Option<String>,
+
+    /// Trust servers whose certificate one of these has signed (PEM), instead of those that the system trusts
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Trust whoever answers
+    #[arg(long, requires = "from", conflicts_with = "ca")]
+    pub(crate) insecure: bool,
 }
 
 /// Where the admin pages are.

@@ -14,13 +14,12 @@ use super::{
 
 /// Prints one symbol or file, or every service.
 pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
-    let words = Words::tell_apart(&args.words, args.from.is_some())?;
-    let pages = match (&args.from, &words.name) {
-        (Some(address), Some(name)) => vec![live(&Live::at(address)?, name, words.file.as_deref())?],
-        (Some(address), None) => {
-            let live = Live::at(address)?;
-            let names = live.services()?;
-            services(&live.schema(&names)?, &names)
+    let words = Words::tell_apart(&args.words, args.live.from.is_some())?;
+    let pages = match (&Live::at(&args.live)?, &words.name) {
+        (Some(server), Some(name)) => vec![live(server, name, words.file.as_deref())?],
+        (Some(server), None) => {
+            let names = server.services()?;
+            services(&server.schema(&names)?, &names)
         }
         (None, Some(name)) => vec![find(&stored(&words)?, name, words.file.as_deref())?],
         (None, None) => {

@@ -24,7 +24,7 @@ pub(crate) enum Kind {
     Configuration = 3,
     /// Descriptors cannot be read, or are wrong, or lack what was asked for.
     Descriptors = 4,
-    /// An address cannot be listened on.
+    /// An address cannot be listened on, or a certificate or its key is not what it should be.
     Bind = 5,
     /// Data is no message of the type that it should have.
     Data = 6,

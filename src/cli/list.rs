@@ -14,9 +14,9 @@ use super::{
 
 /// Prints one name a line, sorted.
 pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
-    let words = Words::tell_apart(&args.words, args.from.is_some())?;
-    let mut names = match &args.from {
-        Some(address) => live(address, words.name.as_deref())?,
+    let words = Words::tell_apart(&args.words, args.live.from.is_some())?;
+    let mut names = match &Live::at(&args.live)? {
+        Some(server) => live(server, words.name.as_deref())?,
         None => stored(&words)?,
     };
     names.sort_unstable();
@@ -36,11 +36,10 @@ fn stored(words: &Words) -> Result<Vec<String>, Failure> {
     }
 }
 
-fn live(address: &str, name: Option<&str>) -> Result<Vec<String>, Failure> {
-    let live = Live::at(address)?;
+fn live(server: &Live, name: Option<&str>) -> Result<Vec<String>, Failure> {
     match name {
-        None => live.services(),
-        Some(name) => methods(&live.schema_of(name)?, name),
+        None => server.services(),
+        Some(name) => methods(&server.schema_of(name)?, name),
     }
 }
 

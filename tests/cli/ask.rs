@@ -30,11 +30,7 @@ fn other_protocols_are_recognised() {
             "speaks HTTP/1, and gRPC needs HTTP/2",
             "is it the port of the gRPC server?",
         ),
-        (
-            &[21, 3, 3, 0, 2, 2, 40],
-            "speaks TLS",
-            "--from speaks plain text only: give it a plain-text port, or name a descriptor set",
-        ),
+        (&[21, 3, 3, 0, 2, 2, 40], "speaks TLS", "say --from https://HOST:PORT"),
     ] {
         let address = parrot(answer);
         let ran = descant(["list", "--from", &address]);

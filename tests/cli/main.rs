@@ -8,3 +8,4 @@ mod messages;
 mod process;
 mod readme;
 mod serve;
+mod tls;

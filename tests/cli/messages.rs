@@ -81,10 +81,10 @@ fn errors_say_what_where_and_how_to_mend_it() {
         "error: --from localhost: a host and a port are needed\nhint: for instance --from localhost:50051\n",
     );
     fails(
-        &["list", "--from", "https://localhost:1"],
+        &["list", "--from", "ftp://localhost:1"],
         2,
-        "error: --from speaks plain-text HTTP/2, not https\n\
-         hint: give it the host and the port of a plain-text listener\n",
+        "error: --from speaks http and https, not ftp\n\
+         hint: for instance --from localhost:50051, or --from https://localhost:50051\n",
     );
     fails(
         &["man", "dance"],

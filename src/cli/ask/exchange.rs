@@ -6,12 +6,16 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h2::{RecvStream, SendStream, client};
 use http::{HeaderMap, Request as HttpRequest, StatusCode};
 use prost::Message;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 use super::{
     MOST_BYTES,
     message::{Question, Reply, Request, Response},
     tap::{Spoken, Start, Tap},
+    tls::{self, Trust},
 };
 use crate::cli::{
     failure::{Failure, Kind},
@@ -30,6 +34,7 @@ const UNIMPLEMENTED: &str = "12";
 /// A connection, and the reflection call on it.
 pub(super) struct Exchange {
     address: String,
+    scheme: &'static str,
     connection: client::SendRequest<Bytes>,
     start: Start,
     call: Option<OpenCall>,
@@ -43,10 +48,20 @@ struct OpenCall {
 }
 
 impl Exchange {
-    /// Connects to `host:port`.
-    pub(super) async fn open(address: &str) -> Result<Self, Failure> {
+    /// Connects to `host:port`, over TLS if it is said whom to trust.
+    pub(super) async fn open(address: &str, trust: Option<&Trust>) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await;
         let stream = stream.map_err(|error| unreachable_at(address, &error))?;
+        match trust {
+            None => Self::over(stream, address, "http").await,
+            Some(trust) => Self::over(tls::connect(stream, address, trust).await?, address, "https").await,
+        }
+    }
+
+    async fn over<T>(stream: T, address: &str, scheme: &'static str) -> Result<Self, Failure>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (tap, start) = Tap::on(stream);
         let mut settings = client::Builder::new();
         settings
@@ -57,6 +72,7 @@ impl Exchange {
         tokio::spawn(driver);
         Ok(Self {
             address: address.to_owned(),
+            scheme,
             connection,
             start,
             call: None,
@@ -98,7 +114,7 @@ impl Exchange {
     async fn call_with(&mut self, method: &str, question: Bytes) -> Result<Ended, Failure> {
         let ready = self.connection.clone().ready().await;
         self.connection = ready.map_err(|error| self.lost(&error))?;
-        let request = HttpRequest::post(format!("http://{}{method}", self.address))
+        let request = HttpRequest::post(format!("{}://{}{method}", self.scheme, self.address))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .header("user-agent", concat!("descant/", env!("CARGO_PKG_VERSION")))
@@ -271,17 +287,14 @@ fn unreachable_at(address: &str, error: &std::io::Error) -> Failure {
 fn no_http2(address: &str, start: &Start, error: &h2::Error) -> Failure {
     let address = screen::escape(address);
     let (what, mend) = match start.spoken() {
-        Spoken::Tls => (
-            format!("{address} speaks TLS"),
-            "--from speaks plain text only: give it a plain-text port, or name a descriptor set",
-        ),
+        Spoken::Tls => (format!("{address} speaks TLS"), "say --from https://HOST:PORT"),
         Spoken::Http1 => (
             format!("{address} speaks HTTP/1, and gRPC needs HTTP/2"),
             "is it the port of the gRPC server?",
         ),
         Spoken::Nothing => (
             format!("{address} hung up without a word: {error}"),
-            "does it speak TLS? --from speaks plain text only",
+            "does it speak TLS? then say --from https://HOST:PORT",
         ),
         Spoken::Other => (format!("the connection to {address} broke: {error}"), ""),
     };

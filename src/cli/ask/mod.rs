@@ -1,8 +1,9 @@
-//! Asking a live server what it serves, by reflection over plain-text HTTP/2.
+//! Asking a live server what it serves, by reflection over HTTP/2, in plain text or TLS.
 
 mod exchange;
 mod message;
 mod tap;
+mod tls;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -13,8 +14,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use descant_descriptors::Schema;
 use prost::Message;
 
-use self::message::{FileDescriptors, Question, Reply};
+use self::{
+    message::{FileDescriptors, Question, Reply},
+    tls::Trust,
+};
 use super::{
+    args::LiveArgs,
     failure::{Failure, Kind},
     screen, sources,
 };
@@ -28,16 +33,34 @@ const MOST_BYTES: usize = 128 << 20;
 #[derive(Debug)]
 pub(crate) struct Live {
     address: String,
+    /// Whom to trust, over TLS.
+    trust: Option<Trust>,
 }
 
 impl Live {
-    /// The server at `host:port`.
-    pub(crate) fn at(address: &str) -> Result<Self, Failure> {
-        let address = match address.split_once("://") {
-            None => address,
-            Some(("http", rest)) => rest.trim_end_matches('/'),
+    /// The server at `host:port`, `http://host:port` or `https://host:port`.
+    pub(crate) fn at(args: &LiveArgs) -> Result<Option<Self>, Failure> {
+        let Some(address) = &args.from else {
+            return Ok(None);
+        };
+        let (address, tls) = match address.split_once("://") {
+            None => (address.as_str(), false),
+            Some(("http", rest)) => (rest.trim_end_matches('/'), false),
+            Some(("https", rest)) => (rest.trim_end_matches('/'), true),
             Some((scheme, _)) => return Err(not_spoken(scheme)),
         };
+        let trust = match (&args.ca, args.insecure) {
+            (_, true) => Trust::Anybody,
+            (Some(file), false) => Trust::File(file.clone()),
+            (None, false) => Trust::System,
+        };
+        if !tls && trust != Trust::System {
+            return Err(Failure::new(
+                Kind::Usage,
+                "--ca and --insecure are about TLS, and --from asks in plain text",
+                "say --from https://HOST:PORT",
+            ));
+        }
         if address
             .rsplit_once(':')
             .is_none_or(|(_, port)| port.parse::<u16>().is_err())
@@ -48,9 +71,10 @@ impl Live {
                 "for instance --from localhost:50051",
             ));
         }
-        Ok(Self {
+        Ok(Some(Self {
             address: address.to_owned(),
-        })
+            trust: tls.then_some(trust),
+        }))
     }
 
     /// The names of its services.
@@ -170,7 +194,7 @@ impl Live {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
         let talk = async {
-            let mut exchange = exchange::Exchange::open(&self.address).await?;
+            let mut exchange = exchange::Exchange::open(&self.address, self.trust.as_ref()).await?;
             talk(&mut exchange).await
         };
         let talked = runtime.block_on(async { tokio::time::timeout(PATIENCE, talk).await });
@@ -202,8 +226,8 @@ impl Live {
 fn not_spoken(scheme: &str) -> Failure {
     Failure::new(
         Kind::Usage,
-        format!("--from speaks plain-text HTTP/2, not {}", screen::escape(scheme)),
-        "give it the host and the port of a plain-text listener",
+        format!("--from speaks http and https, not {}", screen::escape(scheme)),
+        "for instance --from localhost:50051, or --from https://localhost:50051",
     )
 }
 

@@ -7,18 +7,15 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// As many bytes as it takes to tell protocols apart.
 const ENOUGH: usize = 8;
 
 /// A connection whose first bytes are kept.
 #[derive(Debug)]
-pub(super) struct Tap {
-    stream: TcpStream,
+pub(super) struct Tap<T> {
+    stream: T,
     start: Start,
 }
 
@@ -35,9 +32,9 @@ pub(super) enum Spoken {
     Other,
 }
 
-impl Tap {
+impl<T> Tap<T> {
     /// A tap on `stream`, and what it will have recorded.
-    pub(super) fn on(stream: TcpStream) -> (Self, Start) {
+    pub(super) fn on(stream: T) -> (Self, Start) {
         let start = Start::default();
         let tap = Self {
             stream,
@@ -67,7 +64,7 @@ impl Start {
     }
 }
 
-impl AsyncRead for Tap {
+impl<T: AsyncRead + Unpin> AsyncRead for Tap<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
@@ -76,7 +73,7 @@ impl AsyncRead for Tap {
     }
 }
 
-impl AsyncWrite for Tap {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Tap<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

@@ -24,6 +24,7 @@ const DEMO_PATH: &str = "/v1/books/emma";
 /// The start banner.
 pub(super) struct Banner<'s> {
     pub(super) addresses: &'s [SocketAddr],
+    pub(super) tls: bool,
     pub(super) admin: Option<SocketAddr>,
     pub(super) schema: &'s Schema,
     pub(super) backend: Backend,
@@ -38,12 +39,18 @@ impl fmt::Display for Banner<'_> {
             env!("CARGO_PKG_VERSION")
         )?;
         for address in self.addresses {
-            let more = if address.ip().is_unspecified() {
-                format!("{address}, every interface, plain text")
+            let (scheme, how) = if self.tls {
+                ("https://", "TLS")
             } else {
-                "plain text".to_owned()
+                ("", "plain text")
             };
-            writeln!(f, "  {STRONG}{}{STRONG:#} {FAINT}({more}){FAINT:#}", near(*address))?;
+            let more = if address.ip().is_unspecified() {
+                format!("{address}, every interface, {how}")
+            } else {
+                how.to_owned()
+            };
+            let near = near(*address);
+            writeln!(f, "  {STRONG}{scheme}{near}{STRONG:#} {FAINT}({more}){FAINT:#}")?;
         }
         self.services(f)?;
         self.answers(f)?;
@@ -98,26 +105,29 @@ impl Banner<'_> {
         let Some(address) = self.addresses.first().map(|address| near(*address)) else {
             return Ok(());
         };
+        // Whether a client can check the certificate is for its owner to know.
+        let (grpcurl, curl, buf, scheme) = if self.tls {
+            ("grpcurl -insecure", "curl -k", "buf curl -k", "https")
+        } else {
+            ("grpcurl -plaintext", "curl", "buf curl --http2-prior-knowledge", "http")
+        };
         writeln!(f, "\nTry it:")?;
-        writeln!(f, "  grpcurl -plaintext {address} list")?;
+        writeln!(f, "  {grpcurl} {address} list")?;
         let Some((method, request)) = self.example() else {
             return match self.schema.services().next() {
                 None => Ok(()),
                 Some(service) => {
                     let name = screen::escape(service.full_name()).into_owned();
-                    writeln!(f, "  grpcurl -plaintext {address} describe {name}")
+                    writeln!(f, "  {grpcurl} {address} describe {name}")
                 }
             };
         };
         let path = method.path().trim_start_matches('/');
-        writeln!(f, "  grpcurl -plaintext -d '{request}' {address} {path}")?;
+        writeln!(f, "  {grpcurl} -d '{request}' {address} {path}")?;
         if self.backend == Backend::Demo {
-            writeln!(f, "  curl http://{address}{DEMO_PATH}")?;
+            writeln!(f, "  {curl} {scheme}://{address}{DEMO_PATH}")?;
         }
-        writeln!(
-            f,
-            "  buf curl --http2-prior-knowledge --protocol grpc -d '{request}' http://{address}/{path}"
-        )
+        writeln!(f, "  {buf} --protocol grpc -d '{request}' {scheme}://{address}/{path}")
     }
 
     /// A method that answers, and a request for it.
@@ -168,8 +178,13 @@ mod tests {
     use super::*;
 
     fn banner(schema: &Schema, backend: Backend) -> String {
+        banner_with(schema, backend, false)
+    }
+
+    fn banner_with(schema: &Schema, backend: Backend, tls: bool) -> String {
         let banner = Banner {
             addresses: &["[::]:50051".parse().unwrap()],
+            tls,
             admin: Some("127.0.0.1:9901".parse().unwrap()),
             schema,
             backend,
@@ -218,5 +233,17 @@ Ctrl-C stops.
             banner.contains("-d '{}' localhost:50051 bookshop.v1.Desk/Chat"),
             "{banner}"
         );
+    }
+
+    #[test]
+    fn tls_is_shown_and_tried() {
+        let banner = banner_with(&demo::schema().unwrap(), Backend::Demo, true);
+        for line in [
+            "  https://localhost:50051 ([::]:50051, every interface, TLS)\n",
+            "  grpcurl -insecure localhost:50051 list\n",
+            "  buf curl -k --protocol grpc -d '{\"id\":\"emma\"}' https://localhost:50051/",
+        ] {
+            assert!(banner.contains(line), "{banner}");
+        }
     }
 }

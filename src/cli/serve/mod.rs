@@ -6,11 +6,12 @@ mod pages;
 mod ready;
 mod reload;
 mod signals;
+mod tls;
 mod watch;
 
 use std::{net::SocketAddr, num::NonZeroUsize, process::ExitCode, sync::Arc, thread};
 
-use descant::{Cors, Error, Gateway, Limits, Schema, Server, ServerBuilder, demo, handlers::Echo};
+use descant::{Cors, Error, Gateway, Limits, Schema, Server, Tls, demo, handlers::Echo};
 use descant_descriptors::Severity;
 use tracing::level_filters::LevelFilter;
 
@@ -69,13 +70,17 @@ fn gateway(schema: Schema, backend: Backend, cors: Option<Cors>) -> Result<Gatew
 }
 
 async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Failure> {
-    let server = bind(&args, &gateway).await.map_err(|error| refused(&error))?;
+    let tls = tls::read(&args.tls)?;
+    let server = bind(&args, &gateway, tls.as_ref()).await;
+    let server = server.map_err(|error| refused(&error))?;
     let admin = bind_admin(&args).await?;
     // From here on a signal is a wish, not an end.
     let signals = signals::Signals::listen().map_err(|error| Failure::new(Kind::Other, error, ""))?;
-    let reloader = Arc::new(Reloader::new(args.paths.clone(), gateway.clone()));
+    let speaks_tls = tls.is_some();
+    let reloader = Arc::new(Reloader::new(args.paths.clone(), gateway.clone(), tls));
     let _watch = if args.watch {
-        Some(watch::start(&args.paths, &reloader)?)
+        let files = args.paths.iter().chain(tls::files(&args.tls));
+        Some(watch::start(&files.cloned().collect::<Vec<_>>(), &reloader)?)
     } else {
         None
     };
@@ -87,6 +92,7 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
         &args,
         &Banner {
             addresses: server.addresses(),
+            tls: speaks_tls,
             admin: admin_address,
             schema: &gateway.schema(),
             backend,
@@ -116,12 +122,12 @@ fn introduce(args: &Serve, banner: &Banner<'_>) {
         (_, LogFormat::Json) => {
             let addresses: Vec<_> = banner.addresses.iter().map(ToString::to_string).collect();
             let contents = check::contents(banner.schema);
-            tracing::info!(addresses = addresses.join(" "), "serving {contents}");
+            tracing::info!(addresses = addresses.join(" "), tls = banner.tls, "serving {contents}");
         }
     }
 }
 
-async fn bind(args: &Serve, gateway: &Gateway) -> Result<Server, Error> {
+async fn bind(args: &Serve, gateway: &Gateway, tls: Option<&Tls>) -> Result<Server, Error> {
     let mut limits = Limits::default();
     limits.grace = args.grace;
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -129,7 +135,14 @@ async fn bind(args: &Serve, gateway: &Gateway) -> Result<Server, Error> {
         .limits(limits)
         .reuse_port(args.reuse_port)
         .workers(args.workers.map_or_else(cores, NonZeroUsize::get));
-    let listening = args.listen.iter().fold(builder, ServerBuilder::listen);
+    let addresses = match args.listen.as_slice() {
+        [] => &[Server::DEFAULT_ADDRESS.to_owned()],
+        addresses => addresses,
+    };
+    let listening = addresses.iter().fold(builder, |builder, address| match tls {
+        None => builder.listen(address),
+        Some(tls) => builder.listen_tls(address, tls),
+    });
     listening.bind().await
 }
 
@@ -165,7 +178,7 @@ fn warn(schema: &Schema) {
 /// Why the server does not run, with the exit code that says so.
 fn refused(error: &Error) -> Failure {
     let kind = match () {
-        () if error.is_bind() => Kind::Bind,
+        () if error.is_bind() || error.is_tls() => Kind::Bind,
         () if !error.findings().is_empty() => Kind::Descriptors,
         () => Kind::Configuration,
     };

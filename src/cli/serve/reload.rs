@@ -1,20 +1,21 @@
-//! Loading anew: the whole schema aside, then one swap. What fails changes nothing.
+//! Loading anew: the whole schema aside, then one swap; and likewise the certificates. What fails changes nothing.
 
 use std::{
     path::PathBuf,
     sync::{Mutex, PoisonError},
 };
 
-use descant::Gateway;
+use descant::{Gateway, Tls};
 use descant_descriptors::{Finding, Severity};
 
 use crate::cli::{check, sources};
 
-/// Reloads the schema of a gateway from where it came.
+/// Reloads the schema of a gateway, and the certificates of its listeners, from where they came.
 #[derive(Debug)]
 pub(super) struct Reloader {
     paths: Vec<PathBuf>,
     gateway: Gateway,
+    tls: Option<Tls>,
     /// One reload at a time: of two that overlap, the one that read first might win last.
     turn: Mutex<()>,
 }
@@ -27,10 +28,11 @@ pub(super) struct Unchanged {
 }
 
 impl Reloader {
-    pub(super) fn new(paths: Vec<PathBuf>, gateway: Gateway) -> Self {
+    pub(super) fn new(paths: Vec<PathBuf>, gateway: Gateway, tls: Option<Tls>) -> Self {
         Self {
             paths,
             gateway,
+            tls,
             turn: Mutex::new(()),
         }
     }
@@ -42,6 +44,32 @@ impl Reloader {
     /// Reloads and logs how it went; says what is served now. Takes as long as loading takes: not for a thread that serves.
     pub(super) fn reload(&self) -> Result<String, Unchanged> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = self.reload_schema();
+        let certificates = self.reload_certificates();
+        outcome.and_then(|contents| certificates.map(|()| contents))
+    }
+
+    /// Certificates run out: they are renewed though the descriptors may be broken just now.
+    fn reload_certificates(&self) -> Result<(), Unchanged> {
+        let Some(tls) = &self.tls else {
+            return Ok(());
+        };
+        match tls.reload() {
+            Ok(()) => {
+                tracing::info!("reloaded the certificates");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!("certificates not reloaded, those that were shown stay: {error}");
+                Err(Unchanged {
+                    why: error.to_string(),
+                    findings: Vec::new(),
+                })
+            }
+        }
+    }
+
+    fn reload_schema(&self) -> Result<String, Unchanged> {
         let outcome = self.try_reload();
         match &outcome {
             Ok(contents) => tracing::info!("reloaded: {contents}"),

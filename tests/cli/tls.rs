@@ -1,0 +1,126 @@
+//! `--tls-cert` and its kin.
+
+use std::{fs, path::Path};
+
+use rcgen::generate_simple_self_signed;
+use tempfile::TempDir;
+
+use crate::process::{Server, descant};
+
+/// A folder with `NAME.crt` and `NAME.key`.
+fn certificates(names: &[&str]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in names {
+        issue(folder.path(), name);
+    }
+    folder
+}
+
+fn issue(folder: &Path, name: &str) {
+    let pair = generate_simple_self_signed(["localhost".to_owned(), format!("{name}.test")]).unwrap();
+    fs::write(folder.join(format!("{name}.crt")), pair.cert.pem()).unwrap();
+    fs::write(folder.join(format!("{name}.key")), pair.signing_key.serialize_pem()).unwrap();
+}
+
+fn path(folder: &TempDir, name: &str) -> String {
+    folder.path().join(name).display().to_string()
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let folder = certificates(&["a", "b"]);
+    let (crt, key, other) = (path(&folder, "a.crt"), path(&folder, "a.key"), path(&folder, "b.key"));
+    for (args, code, says) in [
+        (
+            &["--tls-cert", &crt][..],
+            2,
+            "--tls-cert is given once, but --tls-key not at all",
+        ),
+        (
+            &["--tls-cert", &crt, "--tls-cert", &crt, "--tls-key", &key],
+            2,
+            "given 2 times, but --tls-key once",
+        ),
+        (&["--tls-client-ca", &crt], 2, "--tls-cert"),
+        (&["--tls-cert", &crt, "--tls-key", "gone.key"], 5, "gone.key"),
+        (
+            &["--tls-cert", &crt, "--tls-key", &other],
+            5,
+            "b.key: the key does not belong to the certificate in",
+        ),
+        (&["--tls-cert", &key, "--tls-key", &crt], 5, "swapped"),
+    ] {
+        let ran = descant(
+            ["serve", "--listen", "127.0.0.1:0", "--admin", "off"]
+                .iter()
+                .chain(args),
+        );
+        assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_server_is_asked_over_tls() {
+    let folder = certificates(&["a"]);
+    let (crt, key) = (path(&folder, "a.crt"), path(&folder, "a.key"));
+    let server = Server::start(&["--tls-cert", &crt, "--tls-key", &key]);
+    assert!(server.out().contains("(TLS)"), "{}", server.out());
+    let port = server.address().rsplit_once(':').unwrap().1;
+    let address = format!("https://localhost:{port}");
+    let trusting = descant(["list", "--from", &address, "--ca", &crt]);
+    assert!(trusting.out.contains("bookshop.v1.Catalog"), "{}", trusting.err);
+    let careless = descant(["describe", "--from", &address, "--insecure", "bookshop.v1.Desk"]);
+    assert!(careless.out.contains("service Desk"), "{}", careless.err);
+    let careful = descant(["list", "--from", &address]);
+    assert_eq!(careful.code, Some(1));
+    assert!(
+        careful.err.contains("certificate") && careful.err.contains("--ca"),
+        "{}",
+        careful.err
+    );
+    let plain = descant(["list", "--from", server.address()]);
+    assert_eq!(plain.code, Some(1));
+    assert!(
+        plain.err.contains("speaks TLS") && plain.err.contains("https://"),
+        "{}",
+        plain.err
+    );
+}
+
+#[test]
+fn tls_is_not_looked_for_where_there_is_none() {
+    let server = Server::start(&[]);
+    let ran = descant(["list", "--insecure", "--from", &format!("https://{}", server.address())]);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.err.contains("speaks no TLS") && ran.err.contains("http://"),
+        "{}",
+        ran.err
+    );
+    let usage = descant(["list", "--insecure", "--from", server.address()]);
+    assert_eq!(usage.code, Some(2), "{}", usage.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_renewed_certificate_is_shown_after_a_reload() {
+    let folder = certificates(&["a", "b"]);
+    let (crt, key) = (path(&folder, "a.crt"), path(&folder, "a.key"));
+    let mut server = Server::start(&["--tls-cert", &crt, "--tls-key", &key]);
+    let port = server.address().rsplit_once(':').unwrap().1.to_owned();
+    let asked = |ca: &str| descant(["list", "--from", &format!("https://localhost:{port}"), "--ca", ca]).code;
+    let new = path(&folder, "b.crt");
+    assert_eq!((asked(&crt), asked(&new)), (Some(0), Some(1)));
+    fs::copy(&new, &crt).unwrap();
+    server.signal("HUP");
+    server.until("it says that the certificate is not the key's", |server| {
+        server
+            .err()
+            .contains("certificates not reloaded, those that were shown stay")
+    });
+    assert_eq!(asked(&new), Some(1));
+    fs::copy(path(&folder, "b.key"), &key).unwrap();
+    server.signal("HUP");
+    server.until("it shows the new one", |_| asked(&new) == Some(0));
+}
