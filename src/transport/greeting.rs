@@ -105,13 +105,13 @@ impl Mistake {
     }
 }
 
-/// SETTINGS, with which a server begins, and GOAWAY(`INADEQUATE_SECURITY`). RFC 9113, sections 3.4, 6.8 and 7.
+/// GOAWAY(`INADEQUATE_SECURITY`). RFC 9113, sections 6.8 and 7. Without the SETTINGS that should come first: grpc-go takes
+/// those for a sound connection, and then comes back without a pause for as long as it is told to go.
 fn goaway(reason: &str) -> Vec<u8> {
     let length = u8::try_from(8 + reason.len()).unwrap_or(u8::MAX);
-    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     let head = [0, 0, length, 7, 0, 0, 0, 0, 0];
     let last_and_code = [0, 0, 0, 0, 0, 0, 0, 0xc];
-    [&settings[..], &head, &last_and_code, reason.as_bytes()].concat()
+    [&head[..], &last_and_code, reason.as_bytes()].concat()
 }
 
 /// Says a last word, and reads on for a moment: closing on unread bytes would destroy what the peer has not read yet.
