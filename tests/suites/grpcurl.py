@@ -1,16 +1,17 @@
-"""grpcurl against `descant serve SET --echo`, by reflection alone, over the sets of six real APIs."""
+"""grpcurl against `descant serve SET --echo`, by reflection alone, over the sets of six real APIs; and over TLS."""
 
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
 import filling
 import harness
+import over_tls
 import sets
 import symbols
 from harness import Failure, documents, equal, expect
 
 GRPCURL = harness.CACHE / "bin" / "grpcurl"
 SWEEP = harness.CACHE / "bin" / "sweep"
-TOTAL = 347
+TOTAL = 347 + over_tls.TOTAL
 BUILT_IN = {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}
 
 
@@ -137,12 +138,14 @@ OWN_PACKAGES = {"grpc.health.v1", "grpc.reflection.v1", "grpc.reflection.v1alpha
 
 def main():
     suite = harness.Suite("grpcurl", TOTAL)
-    for api in sets.build():
+    apis = sets.build()
+    for api in apis:
         try:
             with harness.descant(api.path, "--echo") as server:
                 Api(suite, api, server).run()
         except Failure as error:
             suite.case(f"{api.name}: serve", lambda error=error: expect(False, str(error)))
+    over_tls.run(suite, grpcurl, apis[0])
     suite.end()
 
 
