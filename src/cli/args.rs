@@ -19,7 +19,7 @@ pub(crate) struct Line {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the API of descriptor sets; without a PATH, the embedded demo API
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Load descriptor sets and report everything that is wrong with them
     Check(Check),
     /// List services, or the methods of one
@@ -46,6 +46,11 @@ pub(crate) struct Serve {
     /// Descriptor sets (.binpb .pb .desc .protoset .bin .json .txtpb), .proto files, or folders of them
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+
+    /// HTTP rules for methods whose descriptors have none, or others: the section `http` of a google.api.Service, in YAML;
+    /// may be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) http_rules: Vec<PathBuf>,
 
     /// Where to listen; may be given more than once; port 0 picks a free one [default: [::]:50051]
     #[arg(short, long, value_name = "ADDR", value_parser = listen_address)]
@@ -145,6 +150,11 @@ pub(crate) struct Check {
     /// Descriptor sets, .proto files, or folders of them; without one, the embedded demo API
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+
+    /// HTTP rules for methods whose descriptors have none, or others: the section `http` of a google.api.Service, in YAML;
+    /// may be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) http_rules: Vec<PathBuf>,
 
     /// How the report looks
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]

@@ -14,7 +14,7 @@ use super::{
 
 /// Loads, reports, and exits with 4 if there are errors.
 pub(crate) fn run(args: &Check) -> Result<ExitCode, Failure> {
-    let outcome = sources::load(&args.paths);
+    let outcome = sources::load(&args.paths, &args.http_rules);
     let report = match args.format {
         ReportFormat::Text => text(&outcome),
         ReportFormat::Json => format!("{:#}\n", json(&outcome)),

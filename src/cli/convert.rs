@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
             "redirect it, give --output FILE, or ask for --to json or --to txtpb",
         ));
     }
-    let schema = sources::load(&args.paths).map_err(|error| sources::refused(&error))?;
+    let schema = sources::load(&args.paths, &[]).map_err(|error| sources::refused(&error))?;
     let message = message(&schema, &args.message)?;
     let input = read(args.input.as_deref())?;
     let mut codec = Codec::new(options(args));

@@ -44,7 +44,7 @@ fn live(live: &Live, name: &str, file: Option<&str>) -> Result<String, Failure> 
 }
 
 fn stored(words: &Words) -> Result<Schema, Failure> {
-    sources::load(&words.paths).map_err(|error| sources::refused(&error))
+    sources::load(&words.paths, &[]).map_err(|error| sources::refused(&error))
 }
 
 /// The page of a file, if `file` is one, or else of a symbol.

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
 }
 
 fn stored(words: &Words) -> Result<Vec<String>, Failure> {
-    let schema = sources::load(&words.paths).map_err(|error| sources::refused(&error))?;
+    let schema = sources::load(&words.paths, &[]).map_err(|error| sources::refused(&error))?;
     match &words.name {
         None => Ok(schema
             .services()

@@ -56,13 +56,13 @@ impl Words {
     }
 }
 
-/// The descriptors at `paths`; without any, those of the demo API.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<Schema, Error> {
-    if paths.is_empty() {
-        return demo::schema();
-    }
-    let builder = paths.iter().fold(Schema::builder(), SchemaBuilder::path);
-    builder.build()
+/// The descriptors at `paths`; without any, those of the demo API. HTTP rules that stand apart are added.
+pub(crate) fn load(paths: &[PathBuf], http_rules: &[PathBuf]) -> Result<Schema, Error> {
+    let builder = match paths {
+        [] => demo::sources(),
+        paths => paths.iter().fold(Schema::builder(), SchemaBuilder::path),
+    };
+    http_rules.iter().fold(builder, SchemaBuilder::http_rules_path).build()
 }
 
 /// A path as it is shown.

@@ -15,7 +15,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use descant_descriptors::Schema;
+use descant_descriptors::{Schema, SchemaBuilder};
 
 use self::shop::Shop;
 use crate::{Cors, Gateway, GatewayBuilder};
@@ -25,7 +25,12 @@ static SET: &[u8] = include_bytes!("bookshop.binpb");
 
 /// The descriptors of the shop.
 pub fn schema() -> Result<Schema, descant_descriptors::Error> {
-    Schema::builder().bytes("the demo API", SET).build()
+    sources().build()
+}
+
+/// The same before they are loaded, so that something can be added.
+pub fn sources() -> SchemaBuilder {
+    Schema::builder().bytes("the demo API", SET)
 }
 
 /// A shop that is open: a gateway for [`schema`], with a handler for each of its methods. Pages that are served on this

@@ -15,6 +15,7 @@ pub struct Binding {
     pub(super) response_body: Option<FieldPath>,
     pub(super) variables: Box<[Variable]>,
     pub(super) additional: bool,
+    pub(super) place: Option<Box<str>>,
 }
 
 /// What the body of a request is.
@@ -48,6 +49,7 @@ impl Binding {
             response_body: None,
             variables: Box::default(),
             additional: false,
+            place: None,
         }
     }
 
@@ -84,6 +86,11 @@ impl Binding {
     /// What the path binds, in the order of [`Captures`](super::Captures).
     pub fn variables(&self) -> &[Variable] {
         &self.variables
+    }
+
+    /// Where its rule stands, if not in the options of its method: `rules.yaml:3:5`.
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 
     /// Whether it is one of the `additional_bindings` of its rule.

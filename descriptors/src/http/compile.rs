@@ -8,6 +8,7 @@ use super::{
     binding::{Binding, BodyRule, Variable},
     routes::Routes,
     rule::{ANY, Pattern, Rule},
+    service::{self, Source},
     template::Template,
 };
 use crate::{
@@ -25,7 +26,8 @@ use crate::{
 const MOST_SEGMENTS: usize = 4_000_000;
 
 /// Reads and checks the rules of all methods. The routes may be used if there is no finding of severity error.
-pub(crate) fn compile(tables: &Tables, findings: &mut Findings) -> Routes {
+pub(crate) fn compile(tables: &Tables, rules: &[Source], findings: &mut Findings) -> Routes {
+    let overrides = service::read(rules, tables, findings);
     let mut compiler = Compiler {
         tables,
         findings,
@@ -34,12 +36,21 @@ pub(crate) fn compile(tables: &Tables, findings: &mut Findings) -> Routes {
         steps: Vec::new(),
     };
     for (index, record) in (0u32..).zip(&tables.methods) {
+        let of = Of {
+            index,
+            record,
+            place: None,
+        };
+        if let Some(rule) = overrides.get(&index) {
+            compiler.rule(of, rule);
+            continue;
+        }
         match Rule::of_options(&record.options) {
             Ok(None) => {}
-            Ok(Some(rule)) => compiler.rule(Of { index, record }, &rule),
+            Ok(Some(rule)) => compiler.rule(of, &rule),
             Err(error) => {
                 let what = || format!("its option `google.api.http` can't be read: {error}");
-                compiler.error(record, what, "compile the file again: these bytes are damaged");
+                compiler.error(of, what, "compile the file again: these bytes are damaged");
             }
         }
     }
@@ -63,6 +74,24 @@ struct Compiler<'t> {
 struct Of<'t> {
     index: u32,
     record: &'t MethodRecord,
+    /// Where the rule stands, if not in the method's options.
+    place: Option<&'t str>,
+}
+
+impl<'t> Of<'t> {
+    /// The same, for this rule.
+    fn at(self, rule: &'t Rule) -> Self {
+        let place = rule.place.as_deref().or(self.place);
+        Self { place, ..self }
+    }
+
+    fn binding(tables: &'t Tables, binding: &'t Binding) -> Option<Self> {
+        Some(Self {
+            index: binding.method,
+            record: tables.methods.get(binding.method as usize)?,
+            place: binding.place(),
+        })
+    }
 }
 
 /// What was wrong is among the findings.
@@ -70,13 +99,14 @@ struct Refused;
 
 impl Compiler<'_> {
     fn rule(&mut self, of: Of<'_>, rule: &Rule) {
+        let of = of.at(rule);
         match &rule.pattern {
             Some(pattern) => self.binding(of, rule, pattern, false),
             None if rule.additional.is_empty() => {
                 let what =
                     || "its HTTP rule names neither a method nor a template, so that it binds nothing".to_owned();
                 self.warn(
-                    of.record,
+                    of,
                     what,
                     "set one of `get`, `put`, `post`, `delete`, `patch` and `custom`",
                 );
@@ -84,16 +114,17 @@ impl Compiler<'_> {
             None => {}
         }
         for more in &rule.additional {
+            let of = of.at(more);
             if !more.additional.is_empty() {
                 let what = || "one of its `additional_bindings` has `additional_bindings` itself".to_owned();
-                self.error(of.record, what, "list them side by side");
+                self.error(of, what, "list them side by side");
             }
             if let Some(pattern) = &more.pattern {
                 self.binding(of, more, pattern, true);
             } else {
                 let what = || "one of its `additional_bindings` names neither a method nor a template".to_owned();
                 self.error(
-                    of.record,
+                    of,
                     what,
                     "set one of `get`, `put`, `post`, `delete`, `patch` and `custom`",
                 );
@@ -115,11 +146,7 @@ impl Compiler<'_> {
                     named(pattern)
                 )
             };
-            self.warn(
-                of.record,
-                what,
-                "use POST, or leave out `body` and bind the fields by query",
-            );
+            self.warn(of, what, "use POST, or leave out `body` and bind the fields by query");
         }
         if let (Ok(variables), Ok(body), Ok(response_body)) = (variables, body, response_body) {
             self.bindings.push(Binding {
@@ -132,6 +159,7 @@ impl Compiler<'_> {
                 response_body,
                 variables: variables.into(),
                 additional,
+                place: rule.place.clone(),
             });
         }
     }
@@ -139,7 +167,7 @@ impl Compiler<'_> {
     fn template(&mut self, of: Of<'_>, pattern: &Pattern) -> Result<Template, Refused> {
         if pattern.method != ANY && !is_token(&pattern.method) {
             let what = || format!("\"{}\" is no HTTP method", Shown(&pattern.method));
-            return self.refuse(of.record, what, "name a method in capital letters, or `*` for any");
+            return self.refuse(of, what, "name a method in capital letters, or `*` for any");
         }
         let template = match Template::parse(&pattern.template) {
             Ok(template) => template,
@@ -148,13 +176,13 @@ impl Compiler<'_> {
                     let template = Shown(&pattern.template);
                     format!("its HTTP template \"{template}\" is outside the grammar of http.proto: {error}")
                 };
-                return self.refuse(of.record, what, "write it like `/v1/{name=shelves/*}:verb`");
+                return self.refuse(of, what, "write it like `/v1/{name=shelves/*}:verb`");
             }
         };
         self.segments += template.segments.len();
         if self.segments > MOST_SEGMENTS {
             let what = || format!("with it, all HTTP templates have more than {MOST_SEGMENTS} segments");
-            return self.refuse(of.record, what, "load less");
+            return self.refuse(of, what, "load less");
         }
         Ok(template)
     }
@@ -169,7 +197,7 @@ impl Compiler<'_> {
             };
             if let Some(other) = found.iter().find(|other| overlap(&other.field, &path)) {
                 let what = || format!("its HTTP template binds \"{path}\" besides \"{}\"", other.field);
-                refused |= self.refuse::<()>(of.record, what, "bind each field once").is_err();
+                refused |= self.refuse::<()>(of, what, "bind each field once").is_err();
             }
             found.push(Variable {
                 field: path,
@@ -181,7 +209,7 @@ impl Compiler<'_> {
 
     /// A field that takes its value from the path: one value that has a text form.
     fn variable(&mut self, of: Of<'_>, pattern: &Pattern, name: &str) -> Result<FieldPath, Refused> {
-        let path = self.resolve(of.record, of.record.input, name, || {
+        let path = self.resolve(of, of.record.input, name, || {
             format!("its HTTP template {}", named(pattern))
         })?;
         let kind = match self.steps.last().map(|step| step.field) {
@@ -191,11 +219,7 @@ impl Compiler<'_> {
             _ => return Ok(path),
         };
         let what = || format!("its HTTP template binds \"{path}\", which is {kind}");
-        self.refuse(
-            of.record,
-            what,
-            "bind a field inside it, or one that has a single value",
-        )
+        self.refuse(of, what, "bind a field inside it, or one that has a single value")
     }
 
     fn body(&mut self, of: Of<'_>, rule: &Rule, variables: &[Variable]) -> Result<BodyRule, Refused> {
@@ -203,10 +227,10 @@ impl Compiler<'_> {
             "" => Ok(BodyRule::None),
             "*" => Ok(BodyRule::All),
             name => {
-                let path = self.top_level(of.record, of.record.input, name, "body")?;
+                let path = self.top_level(of, of.record.input, name, "body")?;
                 if variables.iter().any(|variable| variable.field == path) {
                     let what = || format!("its HTTP rule binds \"{path}\" by path and by body");
-                    return self.refuse(of.record, what, "bind each field once");
+                    return self.refuse(of, what, "bind each field once");
                 }
                 Ok(BodyRule::Field(path))
             }
@@ -216,25 +240,23 @@ impl Compiler<'_> {
     fn response_body(&mut self, of: Of<'_>, name: &str) -> Result<Option<FieldPath>, Refused> {
         match name {
             "" => Ok(None),
-            name => self
-                .top_level(of.record, of.record.output, name, "response_body")
-                .map(Some),
+            name => self.top_level(of, of.record.output, name, "response_body").map(Some),
         }
     }
 
     /// "The referred field must be present at the top-level of the message type", says http.proto.
-    fn top_level(&mut self, record: &MethodRecord, message: u32, name: &str, role: &str) -> Result<FieldPath, Refused> {
-        let path = self.resolve(record, message, name, || format!("`{role}` of its HTTP rule"))?;
+    fn top_level(&mut self, of: Of<'_>, message: u32, name: &str, role: &str) -> Result<FieldPath, Refused> {
+        let path = self.resolve(of, message, name, || format!("`{role}` of its HTTP rule"))?;
         if path.numbers().len() == 1 {
             return Ok(path);
         }
         let what = || format!("`{role}` of its HTTP rule names \"{path}\", which stands inside another field");
-        self.refuse(record, what, "name a field of the message itself")
+        self.refuse(of, what, "name a field of the message itself")
     }
 
     fn resolve(
         &mut self,
-        record: &MethodRecord,
+        of: Of<'_>,
         message: u32,
         name: &str,
         place: impl FnOnce() -> String,
@@ -243,46 +265,43 @@ impl Compiler<'_> {
             Ok(()) => Ok(FieldPath::new(self.tables, message, &self.steps)),
             Err(error) => {
                 let what = || format!("{} names a field that is not there: {error}", place());
-                self.refuse(record, what, "correct the name")
+                self.refuse(of, what, "correct the name")
             }
         }
     }
 
-    fn refuse<T>(&mut self, record: &MethodRecord, what: impl FnOnce() -> String, mend: &str) -> Result<T, Refused> {
-        self.error(record, what, mend);
+    fn refuse<T>(&mut self, of: Of<'_>, what: impl FnOnce() -> String, mend: &str) -> Result<T, Refused> {
+        self.error(of, what, mend);
         Err(Refused)
     }
 
-    fn error(&mut self, record: &MethodRecord, what: impl FnOnce() -> String, mend: &str) {
-        if host(self.tables, record).is_empty() {
-            report(self.tables, self.findings, Severity::Error, record, what, mend);
+    fn error(&mut self, of: Of<'_>, what: impl FnOnce() -> String, mend: &str) {
+        if host(self.tables, of.record).is_empty() {
+            report(self.tables, self.findings, Severity::Error, of, what, mend);
         } else {
-            self.warn(record, || what() + "; the binding is left out", mend);
+            self.warn(of, || what() + "; the binding is left out", mend);
         }
     }
 
-    fn warn(&mut self, record: &MethodRecord, what: impl FnOnce() -> String, mend: &str) {
-        report(self.tables, self.findings, Severity::Warning, record, what, mend);
+    fn warn(&mut self, of: Of<'_>, what: impl FnOnce() -> String, mend: &str) {
+        report(self.tables, self.findings, Severity::Warning, of, what, mend);
     }
 }
 
 /// Two bindings for the same requests.
 fn report_twice(tables: &Tables, findings: &mut Findings, first: &Binding, second: &Binding) {
-    let (Some(one), Some(other)) = (
-        tables.methods.get(first.method as usize),
-        tables.methods.get(second.method as usize),
-    ) else {
+    let (Some(one), Some(other)) = (Of::binding(tables, first), Of::binding(tables, second)) else {
         return;
     };
     let taken = || {
-        let (one, template) = (Shown(tables.text(one.name)), Shown(&first.template));
+        let (one, template) = (Shown(tables.text(one.record.name)), Shown(&first.template));
         format!(
             "its binding \"{} {}\" is the same as \"{template}\" of \"{one}\"",
             Shown(&second.http_method),
             Shown(&second.template)
         )
     };
-    if host(tables, one).is_empty() && host(tables, other).is_empty() {
+    if host(tables, one.record).is_empty() && host(tables, other.record).is_empty() {
         report(tables, findings, Severity::Error, other, taken, "change one of the two");
     } else {
         let what = || taken() + ", which gets the requests";
@@ -309,8 +328,8 @@ fn report_overlaps(tables: &Tables, findings: &mut Findings, routes: &Routes) {
     };
     let mut tell = |severity, own: u32, what: &dyn Fn(&Binding) -> Option<String>, mend: &str| {
         let own = routes.binding(own);
-        if let Some((method, what)) = own.and_then(|own| Some((method(own)?, what(own)?))) {
-            report(tables, findings, severity, method, || what, mend);
+        if let Some((of, what)) = own.and_then(|own| Some((Of::binding(tables, own)?, what(own)?))) {
+            report(tables, findings, severity, of, || what, mend);
         }
     };
     for (first, second) in &overlaps.crossing {
@@ -370,15 +389,15 @@ fn report(
     tables: &Tables,
     findings: &mut Findings,
     severity: Severity,
-    method: &MethodRecord,
+    of: Of<'_>,
     what: impl FnOnce() -> String,
     mend: &str,
 ) {
-    let name = tables.text(method.name);
+    let name = tables.text(of.record.name);
     let symbol = tables.symbol(name).and_then(|id| tables.symbols.get(id));
     let position = symbol.map_or_else(Position::default, |symbol| symbol.position());
     findings.add(severity, position, || Report {
-        file: tables.file_name(position.file).to_owned(),
+        file: of.place.unwrap_or_else(|| tables.file_name(position.file)).to_owned(),
         symbol: name.to_owned(),
         what: what(),
         mend: mend.to_owned(),

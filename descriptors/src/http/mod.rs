@@ -18,10 +18,12 @@ mod methods;
 mod overlap;
 mod routes;
 mod rule;
+mod service;
 mod template;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod yaml;
 
 pub use bind::{
     BindError, BindErrorKind, BindOptions, BindRequest, Binder, Bound, Origin, RequestBody, UnknownParameters,
@@ -33,4 +35,5 @@ pub(crate) use compile::compile;
 pub use find::Found;
 pub use methods::Allow;
 pub use routes::Routes;
+pub(crate) use service::Source as RulesSource;
 pub use trace::{Considered, Verdict};

@@ -15,6 +15,8 @@ pub(crate) struct Rule {
     pub(crate) body: String,
     pub(crate) response_body: String,
     pub(crate) additional: Vec<Rule>,
+    /// Where it stands, if not in the options of its method: `rules.yaml:3:5`.
+    pub(crate) place: Option<Box<str>>,
 }
 
 /// An HTTP method and the template of its path.

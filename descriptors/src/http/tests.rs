@@ -7,7 +7,11 @@ use crate::{
 };
 
 /// A schema with a method for each binding: `GET /v1/{a}`, called `M0` and so on. Variables are `a` to `d`.
-pub(super) fn schema(bindings: &[&str]) -> Schema {
+fn schema(bindings: &[&str]) -> Schema {
+    Schema::from_bytes(set(&files(bindings))).unwrap()
+}
+
+fn files(bindings: &[&str]) -> [Wire; 1] {
     let mut service = named("S");
     for (number, binding) in bindings.iter().enumerate() {
         let (kind, template) = binding.split_once(' ').unwrap();
@@ -19,7 +23,7 @@ pub(super) fn schema(bindings: &[&str]) -> Schema {
     let whole = (1..).zip(names).fold(message("M"), |whole, (number, name)| {
         whole.field(field(name, number, STRING))
     });
-    Schema::from_bytes(set(&[proto3("a.proto").message(whole).service(service)])).unwrap()
+    [proto3("a.proto").message(whole).service(service)]
 }
 
 /// What a request finds: the template and its values, `405` with the methods, or `404`.
@@ -322,4 +326,118 @@ fn overlaps_are_told() {
             "warning: its binding \"GET /v1/a/**\" and \"GET /v1/{a}/b\" of \"S.M0\" match the same paths, and neither is the narrower one"
         ]
     );
+}
+
+/// The findings of rules in YAML for the methods of `schema(&["GET /old/{a}", "GET /other"])`: where, and what.
+fn with_rules(yaml: &str) -> Result<Schema, Vec<String>> {
+    let set = set(&files(&["GET /old/{a}", "GET /other"]));
+    let built = Schema::builder()
+        .bytes("set", set)
+        .http_rules("rules.yaml", yaml)
+        .build();
+    built.map_err(|error| {
+        let findings = error.findings().iter();
+        findings
+            .map(|finding| format!("{}: {}; {}", finding.file, finding.what, finding.mend))
+            .collect()
+    })
+}
+
+#[test]
+fn rules_may_stand_apart() {
+    let schema = with_rules(
+        r"
+type: google.api.Service
+name: library.example
+authentication: {rules: [{selector: '*'}]}
+http:
+  rules:
+  - {selector: S.M0, get: /earlier}
+  - selector: S.M0
+    post: /v1/{a=x/*}:do
+    body: '*'
+    response_body: b
+    additional_bindings:
+    - get: /v2/{a}
+    - custom: {kind: PURGE, path: '/v2/{a}'}
+",
+    )
+    .unwrap();
+    for (request, wanted) in [
+        ("GET /old/1", "404"),
+        ("GET /earlier", "404"),
+        ("GET /other", "GET /other"),
+        ("POST /v1/x/1:do", "POST /v1/{a=x/*}:do a=x/1"),
+        ("GET /v2/1", "GET /v2/{a} a=1"),
+        ("PURGE /v2/1", "PURGE /v2/{a} a=1"),
+    ] {
+        assert_eq!(find(&schema, request), wanted, "{request}");
+    }
+    let bindings = schema.routes().of_method(&schema.method("/S/M0").unwrap());
+    let places: Vec<_> = bindings.iter().map(|binding| binding.place().unwrap()).collect();
+    assert_eq!(places, ["rules.yaml:8:5", "rules.yaml:13:7", "rules.yaml:14:7"]);
+    assert!(bindings[1].is_additional());
+}
+
+#[test]
+fn json_is_yaml_too() {
+    let json = r#"{"http": {"rules": [{"selector": "S.M0", "get": "/v1", "responseBody": "b", "additionalBindings": [{"get": "/v2"}]}]}}"#;
+    let schema = with_rules(json).unwrap();
+    assert_eq!(find(&schema, "GET /v2"), "GET /v2");
+}
+
+#[test]
+fn what_is_wrong_with_rules_has_its_place() {
+    let rule = |rule: &str| format!("http:\n  rules:\n  - {rule}\n");
+    for (yaml, wanted) in [
+        (String::new(), "rules.yaml: it is empty"),
+        ("a: [".to_owned(), "it is no YAML"),
+        ("htp: {}".to_owned(), "rules.yaml:1:1: it has no section `http`"),
+        (
+            "http: []".to_owned(),
+            "rules.yaml:1:7: a list stands where a map is due, in \"http: []\"",
+        ),
+        (
+            "http: {rulez: []}".to_owned(),
+            "rules.yaml:1:8: there is no key `rulez` here, in \"http: {rulez: []}\"; did you mean `rules`?",
+        ),
+        (
+            "http: {rules: {}}".to_owned(),
+            "rules.yaml:1:15: a map stands where a list of rules is due",
+        ),
+        (rule("{get: /v1}"), "rules.yaml:3:5: a rule has no `selector`"),
+        (
+            rule("{selector: S.M2, get: /v1}"),
+            "rules.yaml:3:16: there is no method \"S.M2\", in \"- {selector: S.M2, get: /v1}\"; did you mean `S.M0`?",
+        ),
+        (
+            rule("{selector: S.M0, gett: /v1}"),
+            "rules.yaml:3:22: there is no key `gett` here, in",
+        ),
+        (rule("{selector: S.M0, get: /v1, get: /v2}"), "`get` is there twice"),
+        (
+            rule("{selector: S.M0, get: /v1, put: /v1}"),
+            "more than one HTTP method",
+        ),
+        (
+            rule("{selector: S.M0, get: [a]}"),
+            "rules.yaml:3:27: a list stands where a template is due",
+        ),
+        (
+            rule("{selector: S.M0, get: '/v1/{x}'}"),
+            "rules.yaml:3:5: its HTTP template \"GET /v1/{x}\" names a field that is not there",
+        ),
+        (rule("{selector: S.M0, get: /other}"), "is the same as"),
+        (
+            rule("{selector: S.M0, get: /v1, additional_bindings: [{get: v2}]}"),
+            "rules.yaml:3:54: its HTTP template \"v2\" is outside",
+        ),
+        (
+            rule("{selector: S.M0, get: /v1, additional_bindings: [{get: /v2, additional_bindings: [{get: /v3}]}]}"),
+            "has `additional_bindings` itself",
+        ),
+    ] {
+        let told = with_rules(&yaml).unwrap_err();
+        assert!(told.iter().any(|told| told.contains(wanted)), "{yaml}\n{told:#?}");
+    }
 }

@@ -12,7 +12,8 @@ use super::{
 use crate::{
     Error, Severity, check,
     findings::{Findings, Position, Report},
-    http, raw,
+    http::{self, RulesSource},
+    raw,
     source::{self, Source},
 };
 
@@ -21,6 +22,7 @@ use crate::{
 pub struct SchemaBuilder {
     sources: Vec<Source>,
     builtins: Vec<Builtin>,
+    http_rules: Vec<RulesSource>,
     limits: LoadLimits,
 }
 
@@ -85,6 +87,27 @@ impl SchemaBuilder {
         self
     }
 
+    /// Adds HTTP rules from a file: the section `http` of a `google.api.Service`, in YAML. Read by
+    /// [`SchemaBuilder::build`].
+    ///
+    /// The rule of a method stands in the place of what its options say; of several for one method the last counts. One for
+    /// a method that is not loaded is an error.
+    #[must_use]
+    pub fn http_rules_path(mut self, path: impl AsRef<Path>) -> Self {
+        self.http_rules.push(RulesSource::Path(PathBuf::from(path.as_ref())));
+        self
+    }
+
+    /// The same from memory. `origin` names it in findings.
+    #[must_use]
+    pub fn http_rules(mut self, origin: impl Into<String>, yaml: impl Into<String>) -> Self {
+        self.http_rules.push(RulesSource::Text {
+            origin: origin.into(),
+            text: yaml.into(),
+        });
+        self
+    }
+
     /// Sets how much is loaded at most.
     #[must_use]
     pub fn limits(mut self, limits: LoadLimits) -> Self {
@@ -128,7 +151,7 @@ impl SchemaBuilder {
         let bytes = sources.files.iter().chain(&missing).cloned().collect();
         let tables = compile::compile(&files, bytes, linked);
         let mut tables = tables.map_err(|error| report_text(error, findings)).ok()?;
-        tables.routes = http::compile(&tables, findings);
+        tables.routes = http::compile(&tables, &self.http_rules, findings);
         Some(tables)
     }
 

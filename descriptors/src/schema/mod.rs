@@ -7,7 +7,7 @@ mod file;
 mod home;
 mod message;
 mod method;
-mod nearest;
+pub(crate) mod nearest;
 mod service;
 mod symbol;
 pub(crate) mod tables;

@@ -35,7 +35,7 @@ pub(super) fn services(tables: &Tables, name: &str) -> Vec<String> {
 }
 
 /// Of a service that exists, its methods; else any.
-pub(super) fn methods(tables: &Tables, path: &str) -> Vec<String> {
+pub(crate) fn methods(tables: &Tables, path: &str) -> Vec<String> {
     let path = path.strip_prefix('/').unwrap_or(path);
     let service = path.split_once('/').and_then(|(service, _)| tables.service(service));
     let service = service.and_then(|service| tables.services.get(service));

@@ -170,7 +170,7 @@ impl Tables {
             .ok()
     }
 
-    pub(super) fn method(&self, path: &str) -> Option<usize> {
+    pub(crate) fn method(&self, path: &str) -> Option<usize> {
         let hash = self.index.hasher.hash_one(path);
         let found = self.index.paths.find(hash, |method| self.path(*method) == path)?;
         Some(*found as usize)

@@ -41,7 +41,7 @@ enum Backend {
 /// Serves until it is told to stop.
 pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
     observe::start(log_format(args.log_format), level(args.log_level));
-    let schema = sources::load(&args.paths).map_err(|error| sources::refused(&error))?;
+    let schema = sources::load(&args.paths, &args.http_rules).map_err(|error| sources::refused(&error))?;
     warn(&schema);
     let backend = match (args.echo, args.paths.is_empty()) {
         (true, _) => Backend::Echo,
@@ -77,9 +77,14 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
     // From here on a signal is a wish, not an end.
     let signals = signals::Signals::listen().map_err(|error| Failure::new(Kind::Other, error, ""))?;
     let speaks_tls = tls.is_some();
-    let reloader = Arc::new(Reloader::new(args.paths.clone(), gateway.clone(), tls));
+    let reloader = Arc::new(Reloader::new(
+        args.paths.clone(),
+        args.http_rules.clone(),
+        gateway.clone(),
+        tls,
+    ));
     let _watch = if args.watch {
-        let files = args.paths.iter().chain(tls::files(&args.tls));
+        let files = args.paths.iter().chain(&args.http_rules).chain(tls::files(&args.tls));
         Some(watch::start(&files.cloned().collect::<Vec<_>>(), &reloader)?)
     } else {
         None

@@ -14,6 +14,7 @@ use crate::cli::{check, sources};
 #[derive(Debug)]
 pub(super) struct Reloader {
     paths: Vec<PathBuf>,
+    http_rules: Vec<PathBuf>,
     gateway: Gateway,
     tls: Option<Tls>,
     /// One reload at a time: of two that overlap, the one that read first might win last.
@@ -28,9 +29,10 @@ pub(super) struct Unchanged {
 }
 
 impl Reloader {
-    pub(super) fn new(paths: Vec<PathBuf>, gateway: Gateway, tls: Option<Tls>) -> Self {
+    pub(super) fn new(paths: Vec<PathBuf>, http_rules: Vec<PathBuf>, gateway: Gateway, tls: Option<Tls>) -> Self {
         Self {
             paths,
+            http_rules,
             gateway,
             tls,
             turn: Mutex::new(()),
@@ -93,7 +95,7 @@ impl Reloader {
     }
 
     fn try_reload(&self) -> Result<String, Unchanged> {
-        let schema = sources::load(&self.paths).map_err(|error| Unchanged {
+        let schema = sources::load(&self.paths, &self.http_rules).map_err(|error| Unchanged {
             why: error.to_string(),
             findings: error.findings().to_vec(),
         })?;
