@@ -47,11 +47,6 @@ pub(crate) struct Serve {
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// HTTP rules for methods whose descriptors have none, or others: the section `http` of a google.api.Service, in YAML;
-    /// may be given more than once
-    #[arg(long, value_name = "FILE")]
-    pub(crate) http_rules: Vec<PathBuf>,
-
     /// Where to listen; may be given more than once; port 0 picks a free one [default: [::]:50051]
     #[arg(short, long, value_name = "ADDR", value_parser = listen_address)]
     pub(crate) listen: Vec<String>,
@@ -62,6 +57,11 @@ pub(crate) struct Serve {
     /// Answer every method whose request and reply have the same type with its own request
     #[arg(long)]
     pub(crate) echo: bool,
+
+    /// HTTP rules for methods whose descriptors have none, or others: the section `http` of a google.api.Service, in YAML;
+    /// may be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) http_rules: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) cors: Cors,

@@ -245,3 +245,26 @@ fn a_set_without_handlers_says_so() {
     );
     assert!(server.services().contains("bookshop.v1.Catalog\n"));
 }
+
+#[test]
+fn http_rules_may_stand_apart_and_are_reloaded() {
+    let rules = |path: &str| format!("http:\n  rules:\n  - selector: bookshop.v1.Catalog.GetBook\n    get: {path}\n");
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("rules.yaml");
+    fs::write(&file, rules("/v9/{id}")).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    let mut server = Server::start_in(folder, &["--http-rules", &file]);
+    let get = |server: &Server, path: &str| http(server.address(), &format!("GET {path}")).0;
+    assert!(get(&server, "/v9/emma").contains(" 200 "));
+    assert!(
+        get(&server, "/v1/books/emma").contains(" 405 "),
+        "DELETE is still there"
+    );
+    replace(Path::new(&file), &rules("/v10/{id}"));
+    server.signal("HUP");
+    server.until("the new rule", |server| get(server, "/v10/emma").contains(" 200 "));
+    replace(Path::new(&file), &rules("/v11/{nothing}"));
+    server.signal("HUP");
+    server.until("the findings", |server| server.err().contains("rules.yaml:3:5"));
+    assert!(get(&server, "/v10/emma").contains(" 200 "));
+}
