@@ -47,6 +47,7 @@ mod cors;
 #[cfg(feature = "demo")]
 pub mod demo;
 mod error;
+mod explain;
 mod gateway;
 mod protocol;
 mod server;
@@ -58,6 +59,7 @@ pub use descant_handlers as handlers;
 pub use self::{
     cors::{Cors, OriginError},
     error::Error,
+    explain::{ExplainedField, ExplainedRefusal, ExplainedTemplate, Explanation},
     gateway::{Gateway, GatewayBuilder},
     protocol::RestOptions,
     server::{Server, ServerBuilder},

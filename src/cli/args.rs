@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Describe(Describe),
     /// Convert a message between JSON, the binary wire format and the text format
     Convert(Convert),
+    /// Tell what would become of an HTTP request: the rule that takes it, its fields, the message
+    Explain(Explain),
     /// Print a completion script for a shell
     Completions {
         /// The shell that is to complete
@@ -271,6 +273,31 @@ pub(crate) struct LiveArgs {
     /// Trust whoever answers
     #[arg(long, requires = "from", conflicts_with = "ca")]
     pub(crate) insecure: bool,
+}
+
+/// Options of `explain`.
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// Descriptor sets, .proto files or folders, without one the demo API; then the request as one word: 'GET /v1/books'
+    #[arg(value_name = "PATH|REQUEST", required = true)]
+    pub(crate) words: Vec<PathBuf>,
+
+    /// HTTP rules for methods whose descriptors have none, or others: the section `http` of a google.api.Service, in YAML;
+    /// may be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) http_rules: Vec<PathBuf>,
+
+    /// The body of the request; `@FILE` takes it from a file, `@-` from standard input
+    #[arg(short, long, value_name = "BODY")]
+    pub(crate) data: Option<String>,
+
+    /// A header of the request, `name: value`; may be given more than once
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+
+    /// How the explanation looks
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) format: ReportFormat,
 }
 
 /// Where the admin pages are.

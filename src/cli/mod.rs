@@ -6,6 +6,7 @@ mod ask;
 mod check;
 mod convert;
 mod describe;
+mod explain;
 mod failure;
 mod list;
 mod pages;
@@ -38,6 +39,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::List(args) => list::run(&args),
         Command::Describe(args) => describe::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { command } => pages::man(command.as_deref()),
     }

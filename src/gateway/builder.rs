@@ -7,7 +7,7 @@ use descant_handlers::{Extensions, Handler, Health, Layer, Reflection, ServingSt
 
 use super::{
     Gateway,
-    pattern::Pattern,
+    pattern::{Fit, Pattern},
     snapshot::{Served, Snapshot},
 };
 use crate::{
@@ -28,18 +28,25 @@ const HEALTH: &str = "grpc.health.v1.Health";
 pub struct GatewayBuilder {
     schema: Schema,
     plan: Plan,
-    routes: Vec<(String, Arc<dyn Handler>)>,
+    routes: Vec<(String, Answering)>,
 }
 
 /// What every generation of a gateway has in common.
 pub(super) struct Plan {
-    routes: Vec<(Pattern, Arc<dyn Handler>)>,
+    routes: Vec<(Pattern, Answering)>,
     layers: Vec<Box<dyn Layer>>,
     reflection: Exposure,
     pub(super) health: Option<Health>,
     pub(super) state: Arc<Extensions>,
     pub(super) cors: Option<Arc<Cors>>,
     pub(super) settings: Settings,
+}
+
+/// A handler, and what people call it.
+struct Answering {
+    handler: Arc<dyn Handler>,
+    /// The name of its type.
+    kind: &'static str,
 }
 
 /// Which services reflection tells of.
@@ -68,8 +75,12 @@ impl GatewayBuilder {
 
     /// Answers the methods of a pattern: `pkg.Service/Method`, `pkg.Service`, `pkg.*` (the package and those below it) or
     /// `*`. The most specific pattern wins, in whichever order they are given. One that matches nothing is an error.
-    pub fn route(mut self, pattern: impl Into<String>, handler: impl Handler) -> Self {
-        self.routes.push((pattern.into(), Arc::new(handler)));
+    pub fn route<H: Handler>(mut self, pattern: impl Into<String>, handler: H) -> Self {
+        let answering = Answering {
+            handler: Arc::new(handler),
+            kind: std::any::type_name::<H>(),
+        };
+        self.routes.push((pattern.into(), answering));
         self
     }
 
@@ -131,12 +142,12 @@ impl GatewayBuilder {
             return Err(ErrorKind::RecklessCors.into());
         }
         let mut seen = HashSet::new();
-        for (text, handler) in self.routes {
+        for (text, answering) in self.routes {
             let pattern: Pattern = text.parse().map_err(ErrorKind::from)?;
             if !seen.insert(pattern.clone()) {
                 return Err(ErrorKind::RouteTwice(text).into());
             }
-            self.plan.routes.push((pattern, handler));
+            self.plan.routes.push((pattern, answering));
         }
         Gateway::start(self.schema, self.plan)
     }
@@ -172,16 +183,30 @@ impl Plan {
 
     /// The handler of a loaded method, layers around it.
     fn handler(&self, method: &Method, builtins: &Builtins) -> Option<Arc<dyn Handler>> {
-        let fitting = self
-            .routes
-            .iter()
-            .filter_map(|(pattern, handler)| Some((pattern.fits(method)?, handler)));
-        let best = fitting.max_by_key(|(fit, _)| *fit);
-        let handler = match (best, builtins.of(method)) {
-            (Some((fit, handler)), builtin) if builtin.is_none() || Pattern::names_service(fit) => handler.clone(),
+        let handler = match (self.best(method), builtins.of(method)) {
+            (Some((fit, _, answering)), builtin) if builtin.is_none() || Pattern::names_service(fit) => {
+                answering.handler.clone()
+            }
             (_, builtin) => builtin?,
         };
         Some(self.wrap(handler))
+    }
+
+    /// The route that fits a method best.
+    fn best(&self, method: &Method) -> Option<(Fit, &Pattern, &Answering)> {
+        let fitting = self
+            .routes
+            .iter()
+            .filter_map(|(pattern, answering)| Some((pattern.fits(method)?, pattern, answering)));
+        fitting.max_by_key(|(fit, ..)| *fit)
+    }
+
+    /// What people call that which answers a method, and why it does.
+    pub(super) fn describe_handler(&self, method: &Method) -> String {
+        match self.best(method) {
+            Some((_, pattern, answering)) => format!("{}, by route `{pattern}`", short(answering.kind)),
+            None => "the gateway itself".to_owned(),
+        }
     }
 
     fn wrap(&self, handler: Arc<dyn Handler>) -> Arc<dyn Handler> {
@@ -233,6 +258,12 @@ impl Plan {
             .into()),
         }
     }
+}
+
+/// The name of a type without the modules around it, and without what it is made of.
+fn short(kind: &str) -> &str {
+    let kind = kind.split('<').next().unwrap_or(kind);
+    kind.rsplit("::").next().unwrap_or(kind)
 }
 
 /// What answers the gateway's own services.

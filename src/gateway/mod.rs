@@ -11,7 +11,7 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
-use descant_descriptors::Schema;
+use descant_descriptors::{Method, Schema};
 use descant_handlers::Health;
 
 use self::builder::Plan;
@@ -63,6 +63,10 @@ impl Gateway {
     /// The handle of `grpc.health.v1`, if that is served: to say how services are, and that they are about to go.
     pub fn health(&self) -> Option<&Health> {
         self.0.plan.health.as_ref()
+    }
+
+    pub(crate) fn describe_handler(&self, method: &Method) -> String {
+        self.0.plan.describe_handler(method)
     }
 
     /// What is served now.

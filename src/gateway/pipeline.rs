@@ -50,26 +50,31 @@ impl Serve for Gateway {
 impl Gateway {
     fn open(&self, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refusal>> {
         let (parts, body) = request.into_parts();
-        // One generation for the whole call.
-        let snapshot = self.0.snapshot.load();
-        let context = Context {
-            snapshot: &snapshot,
-            connection,
-            state: &self.0.plan.state,
-            settings: &self.0.plan.settings,
-        };
         let Accepted {
             handler,
             call,
             only,
             exchange,
-        } = protocol::accept(parts, body, &context)?;
+        } = self.within(connection, |context| protocol::accept(parts, body, context))?;
         Ok(Visit {
             handler,
             call: Some(call),
             only,
             deadline: Deadline::at(exchange.deadline),
             exchange,
+        })
+    }
+}
+
+impl Gateway {
+    /// Runs what needs to know one generation, which is the same for the whole call.
+    pub(crate) fn within<T>(&self, connection: &Connection, run: impl FnOnce(&Context<'_>) -> T) -> T {
+        let snapshot = self.0.snapshot.load();
+        run(&Context {
+            snapshot: &snapshot,
+            connection,
+            state: &self.0.plan.state,
+            settings: &self.0.plan.settings,
         })
     }
 }

@@ -112,6 +112,16 @@ fn by_query(uri: &Uri, names: impl FnOnce(&str) -> bool) -> Protocol {
 }
 
 impl Protocol {
+    /// For people.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Grpc(_) => "gRPC",
+            Self::GrpcWeb { .. } => "gRPC-Web",
+            Self::Connect(_) => "Connect",
+            Self::Rest => "REST",
+        }
+    }
+
     fn media(&self) -> Option<Media> {
         match *self {
             Self::Grpc(media)

@@ -120,16 +120,27 @@ impl Context<'_> {
     }
 }
 
-/// Makes a call of a request.
-pub(crate) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
+/// What a request speaks, for people.
+pub(crate) fn name(parts: &Parts, context: &Context<'_>) -> &'static str {
+    speaks(parts, context).name()
+}
+
+fn speaks(parts: &Parts, context: &Context<'_>) -> Protocol {
     let names = |path: &str| context.snapshot.method(path).is_some();
-    let opening = match detect(&parts, names) {
+    match detect(parts, names) {
         // Whatever else it has in common with them: its path is a rule's.
         Protocol::Connect(Connect::Unary(_) | Connect::Get)
-            if !names(parts.uri.path()) && rest::binds(&parts, context) =>
+            if !names(parts.uri.path()) && rest::binds(parts, context) =>
         {
-            return rest::accept(parts, body, context);
+            Protocol::Rest
         }
+        protocol => protocol,
+    }
+}
+
+/// Makes a call of a request.
+pub(crate) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
+    let opening = match speaks(&parts, context) {
         Protocol::Grpc(_) if parts.version < Version::HTTP_2 => {
             let response = refusal::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, grpc::NEEDS_HTTP2);
             let body = Some(body);

@@ -1,8 +1,7 @@
 //! The body of a request.
 
-#[cfg(test)]
-use std::collections::VecDeque;
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -33,7 +32,7 @@ pub(crate) struct Inbound(Source);
 enum Source {
     Http2(h2::RecvStream),
     Http1(Incoming),
-    #[cfg(test)]
+    /// Chunks that are there.
     Memory(VecDeque<Result<Bytes, InboundError>>),
 }
 
@@ -49,6 +48,12 @@ pub(crate) enum InboundError {
 }
 
 impl Inbound {
+    /// A body that is there.
+    pub(crate) fn whole(body: Bytes) -> Self {
+        let chunks = Some(body).filter(|body| !body.is_empty());
+        Self(Source::Memory(chunks.into_iter().map(Ok).collect()))
+    }
+
     /// A body of these chunks.
     #[cfg(test)]
     pub(crate) fn from_chunks<C>(chunks: C) -> Self
@@ -70,7 +75,6 @@ impl Inbound {
                 })
             }),
             Source::Http1(body) => poll_http1(body, cx),
-            #[cfg(test)]
             Source::Memory(chunks) => Poll::Ready(chunks.pop_front()),
         }
     }

@@ -14,6 +14,7 @@ fn help_is_as_it_was_agreed() {
         "list",
         "describe",
         "convert",
+        "explain",
         "completions",
         "man",
     ] {
@@ -90,7 +91,7 @@ fn errors_say_what_where_and_how_to_mend_it() {
         &["man", "dance"],
         2,
         "error: descant has no command `dance`\n\
-         hint: the commands are serve, check, list, describe, convert, completions, man\n",
+         hint: the commands are serve, check, list, describe, convert, explain, completions, man\n",
     );
     fails(
         &["serve", "--watch"],

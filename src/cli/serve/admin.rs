@@ -5,6 +5,7 @@
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 while calls are welcome, 503 once the server drains |
 //! | `GET /schema` | services and methods as JSON, and what was found in the descriptors |
+//! | `GET /explain?request=...` | what would become of a request: `request=GET /v1/books`, `header=name: value` (repeatable), `body=...`; as JSON, or as text to who accepts that |
 //! | `POST /reload` | loads the descriptors anew; 422 with every finding if they do not load |
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -24,17 +25,18 @@ use tokio::{
 };
 
 use super::reload::{Reloader, Unchanged};
-use crate::cli::check;
+use crate::cli::{check, explain};
 
 /// Requests at a time. More wait in the listener's queue.
 const MOST_CONNECTIONS: usize = 32;
 /// From a connection to the end of its one answer; a reload of a large API takes a few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 const HEADERS: Duration = Duration::from_secs(10);
-const PAGES: [(&str, Verb); 4] = [
+const PAGES: [(&str, Verb); 5] = [
     ("/healthz", Verb::GET),
     ("/readyz", Verb::GET),
     ("/schema", Verb::GET),
+    ("/explain", Verb::GET),
     ("/reload", Verb::POST),
 ];
 
@@ -98,8 +100,23 @@ impl Pages {
             "/readyz" if self.draining.has_begun() => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
             "/readyz" => text(StatusCode::OK, "ready\n"),
             "/schema" => page(StatusCode::OK, &describe(&self.reloader.gateway().schema())),
+            "/explain" => self.explain(request).await,
             _ if is_cross_site(request) => text(StatusCode::FORBIDDEN, "not for pages of other sites\n"),
             _ => self.reload().await,
+        }
+    }
+
+    async fn explain(&self, request: &Request<Incoming>) -> Page {
+        let asked = match explain::asked(request.uri().query().unwrap_or_default()) {
+            Ok(asked) => asked,
+            Err(what) => return text(StatusCode::BAD_REQUEST, &format!("{what}\n")),
+        };
+        let explanation = self.reloader.gateway().explain(asked).await;
+        let accept = request.headers().get(header::ACCEPT);
+        if accept.is_some_and(|accept| accept.as_bytes().starts_with(b"text/plain")) {
+            text(StatusCode::OK, &explanation.to_string())
+        } else {
+            page(StatusCode::OK, &explain::to_json(&explanation))
         }
     }
 
