@@ -175,7 +175,7 @@ async fn content_types_that_do_not_fit_are_refused_with_those_that_do() {
             .unwrap()
             .contains("application/json")
     );
-    let method = ask(post(UNARY, JSON, ["{}"]).method(Method::DELETE)).await;
+    let method = ask(post(WAIT, JSON, ["{}"]).method(Method::DELETE)).await;
     assert_eq!(
         (method.status, &method.headers["allow"]),
         (StatusCode::METHOD_NOT_ALLOWED, &"POST".parse().unwrap())
@@ -268,7 +268,7 @@ async fn what_changes_nothing_may_be_got() {
     ] {
         refused(&ask(get(&format!("{PEEK}?{query}"))).await, status, code, says);
     }
-    let answer = ask(get(&format!("{UNARY}?connect=v1&encoding=json&message=%7B%7D"))).await;
+    let answer = ask(get(&format!("{WAIT}?connect=v1&encoding=json&message=%7B%7D"))).await;
     refused(&answer, 405, "unknown", "NO_SIDE_EFFECTS");
     assert_eq!(answer.headers["allow"], "POST");
 }
