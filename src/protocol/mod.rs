@@ -127,13 +127,10 @@ pub(crate) fn name(parts: &Parts, context: &Context<'_>) -> &'static str {
 
 fn speaks(parts: &Parts, context: &Context<'_>) -> Protocol {
     let names = |path: &str| context.snapshot.method(path).is_some();
+    let path = parts.uri.path();
     match detect(parts, names) {
-        // Whatever else it has in common with them: its path is a rule's.
-        Protocol::Connect(Connect::Unary(_) | Connect::Get)
-            if !names(parts.uri.path()) && rest::binds(parts, context) =>
-        {
-            Protocol::Rest
-        }
+        // Whatever it has in common with other protocols: no method has this path, but a rule.
+        other if !matches!(other, Protocol::Rest) && !names(path) && rest::binds(parts, context) => Protocol::Rest,
         protocol => protocol,
     }
 }

@@ -173,7 +173,7 @@ impl Meter {
         }
         self.check_size(line.len())?;
         match self.place {
-            Place::Line => self.first_line(line),
+            Place::Line => self.first_line(line)?,
             Place::Field if line.is_empty() => self.end_head(),
             Place::Field => self.field(line)?,
             Place::ChunkLine => self.chunk_line(line)?,
@@ -186,16 +186,22 @@ impl Meter {
         Ok(())
     }
 
-    fn first_line(&mut self, line: &[u8]) {
+    fn first_line(&mut self, line: &[u8]) -> Result<(), Violation> {
         // RFC 9112, section 2.2: an empty line may stand before a request.
         if line.is_empty() {
-            return;
+            return Ok(());
+        }
+        // hyper would cut it off, and nobody behind it could tell.
+        let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        if target.contains(&b'#') {
+            return Err(Violation::Head("its target has a fragment, which is the client's own"));
         }
         self.begin();
         self.place = Place::Field;
         self.framing = Framing::Unsaid;
         self.bytes = line.len();
         self.fields = 0;
+        Ok(())
     }
 
     fn field(&mut self, line: &[u8]) -> Result<(), Violation> {

@@ -111,6 +111,10 @@ async fn paths_that_can_be_read_in_two_ways_are_400() {
         let (status, error) = lab.json(get(path)).await;
         assert_eq!((status, &error["code"]), (400, &json!(3)), "{path}");
     }
+    // h2 cuts fragments off before anyone can look.
+    for fragment in ["/v1/items/a#b", "/v1/items/a?size=1#b"] {
+        assert_eq!(lab.one(&get(fragment)).await.status, 400, "{fragment}");
+    }
     for query in ["name=%zz", "size=%ff", "tags=a%00", "%zz=1"] {
         let (status, error) = lab.json(get(&format!("/v1/items/a?{query}"))).await;
         assert_eq!((status, &error["code"]), (400, &json!(3)), "{query}");
@@ -135,6 +139,10 @@ async fn calls_of_other_protocols_are_theirs() {
     // The same on a rule's path is REST, whatever its headers and query have in common with Connect.
     let rest = post("/v1/items", "{").header("connect-protocol-version", "1");
     assert_eq!(lab.json(rest).await.1["code"], 3);
+    let grpc = request("POST", "/v1/items")
+        .header("content-type", "application/grpc")
+        .body([0; 5]);
+    assert_eq!(lab.json(grpc).await.0, 415);
     let (status, error) = lab.json(get("/v1/items/a?connect=v1")).await;
     assert_eq!((status, &error["code"]), (400, &json!(3)));
 }
