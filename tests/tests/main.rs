@@ -24,4 +24,5 @@ mod replies;
 mod rest;
 mod support;
 mod tls;
+mod transcode;
 mod wrong_port;

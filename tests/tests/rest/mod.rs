@@ -2,7 +2,7 @@
 
 mod answers;
 mod bodies;
-mod client;
+pub(crate) mod client;
 mod lab;
 mod metadata;
 mod routing;
