@@ -1,13 +1,17 @@
 //! What the fuzz targets, and the tests of their saved corpus, run: a function or a type a target.
 
+mod bind;
 mod codec;
 mod requests;
+mod routes;
 
 use descant::Schema;
 
 pub use self::{
+    bind::bind,
     codec::{json_to_wire, wire_to_json},
     requests::Requests,
+    routes::routes,
 };
 
 /// Loads a descriptor set and, if it loads, asks it everything.

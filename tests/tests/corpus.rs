@@ -38,6 +38,16 @@ fn saved_sets_neither_panic_nor_stall() {
 }
 
 #[test]
+fn saved_templates_are_matched_as_they_should_be() {
+    each("routes", fuzz::routes);
+}
+
+#[test]
+fn saved_requests_become_messages() {
+    each("bind", fuzz::bind);
+}
+
+#[test]
 fn saved_wire_bytes_come_back_from_json() {
     each("wire_to_json", fuzz::wire_to_json);
 }

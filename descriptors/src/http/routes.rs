@@ -4,7 +4,7 @@
 //! whole trie, so that a step costs the same however many templates there are; `*` and `**` have a place in the node.
 //! A verb is a child as well, in a space of its own.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher as _, Hasher as _};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -241,5 +241,8 @@ impl Edge {
 
 #[inline]
 fn hash(hasher: &RandomState, from: u32, kind: Kind, name: &[u8]) -> u64 {
-    hasher.hash_one((from, kind, name))
+    let mut state = hasher.build_hasher();
+    state.write_u64(u64::from(from) << 1 | kind as u64);
+    state.write(name);
+    state.finish()
 }
