@@ -162,9 +162,9 @@ impl Tally {
 
 impl Hold {
     /// The same, of this stream.
-    pub(super) fn of(self, unsent: &Unsent) -> Self {
+    pub(super) fn of(self, unsent: Option<&Unsent>) -> Self {
         let mut hold = self;
-        hold.unsent = Some(unsent.clone());
+        hold.unsent = unsent.cloned();
         hold
     }
 }

@@ -75,7 +75,7 @@ async fn send(
         out,
         connection,
         counts: true,
-        unsent: Unsent::default(),
+        unsent: matches!(body, Outbound::Stream(_)).then(Unsent::default),
         waited: Duration::ZERO,
         taken: 0,
     };
@@ -109,7 +109,8 @@ struct Sender<'a> {
     connection: &'a Arc<Connection>,
     /// Whether what is sent counts as held for the connection.
     counts: bool,
-    unsent: Unsent,
+    /// Of a body that may be cut off, and so has to be sent before.
+    unsent: Option<Unsent>,
     /// How long the peer was waited for, and what it took in that time.
     waited: Duration,
     taken: u64,
@@ -179,7 +180,7 @@ impl Sender<'_> {
                 payload.split_to(room)
             };
             if self.counts {
-                part.hold(self.hold(part.remaining()).await?.of(&self.unsent));
+                part.hold(self.hold(part.remaining()).await?.of(self.unsent.as_ref()));
             }
             self.now(part, ends && last)?;
             if last {
@@ -192,7 +193,8 @@ impl Sender<'_> {
     async fn sent(&mut self) -> Result<(), Gone> {
         // The head has no hold. It leaves as soon as the connection has its turn.
         yield_now().await;
-        poll_fn(|cx| match self.connection.poll_sent(&self.unsent, cx) {
+        let Some(unsent) = &self.unsent else { return Ok(()) };
+        poll_fn(|cx| match self.connection.poll_sent(unsent, cx) {
             Poll::Ready(()) => Poll::Ready(Ok(())),
             Poll::Pending => self.out.poll_reset(cx).map(|_| Err(Gone)),
         })
