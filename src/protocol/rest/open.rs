@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicU16};
 
-use descant_descriptors::{Binding, BodyRule, Captures, HttpBody, Method};
+use descant_descriptors::{Binding, BodyRule, Captures, HttpBody, Method, RequestBody};
 use descant_handlers::{Handler, Messages, Metadata, Status};
 use http::{StatusCode, header, request::Parts};
 
@@ -182,20 +182,9 @@ fn framing(asked: &mut Asked) -> Result<Framing, Fault> {
         .filter(|name| !name.is_empty());
     match content_type.map(|name| (name, Format::named(name))) {
         Some((_, Some(Format::Lines(_)))) => Ok(Framing::Lines),
-        Some((name, _)) if !is_json(name) => Err(unsupported()),
+        Some((name, _)) if !RequestBody::is_json(name) => Err(unsupported()),
         _ => Ok(Framing::Json),
     }
-}
-
-/// `application/json`, or a type that is written in JSON (RFC 6839, section 3.1), whatever its parameters.
-fn is_json(content_type: &str) -> bool {
-    let essence = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim_ascii()
-        .to_ascii_lowercase();
-    essence == "application/json" || essence.contains('/') && essence.ends_with("+json")
 }
 
 fn unsupported() -> Fault {

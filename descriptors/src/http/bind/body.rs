@@ -18,17 +18,18 @@ impl RequestBody<'_> {
             None | Some("") => true,
             // RFC 9110, section 8.3: a type without content says nothing.
             Some(_) if self.bytes.is_empty() => true,
-            Some(content_type) => is_json(content_type),
+            Some(content_type) => Self::is_json(content_type),
         }
     }
-}
 
-/// `application/json`, or a type that is written in JSON (RFC 6839, section 3.1), whatever its parameters.
-pub(super) fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim_ascii();
-    let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..));
-    essence.eq_ignore_ascii_case("application/json")
-        || essence.contains('/') && suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
+    /// Whether a content type names JSON: `application/json`, or a type that is written in JSON (RFC 6839, section 3.1),
+    /// whatever its parameters.
+    pub fn is_json(content_type: &str) -> bool {
+        let essence = content_type.split(';').next().unwrap_or_default().trim_ascii();
+        let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..));
+        essence.eq_ignore_ascii_case("application/json")
+            || essence.contains('/') && suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
+    }
 }
 
 /// Whether this is the message that takes a body as it is. Source: `google/api/httpbody.proto`.
@@ -54,7 +55,7 @@ pub(in crate::http) const DATA: u32 = 2;
 
 #[cfg(test)]
 mod tests {
-    use super::is_json;
+    use super::RequestBody;
 
     #[test]
     fn json_has_several_names() {
@@ -64,7 +65,7 @@ mod tests {
             "application/problem+json",
             "application/vnd.api+JSON ;v=1",
         ] {
-            assert!(is_json(json), "{json}");
+            assert!(RequestBody::is_json(json), "{json}");
         }
         for other in [
             "text/plain",
@@ -75,7 +76,7 @@ mod tests {
             "application/x-ndjson",
             "text/json",
         ] {
-            assert!(!is_json(other), "{other}");
+            assert!(!RequestBody::is_json(other), "{other}");
         }
     }
 }
