@@ -16,9 +16,17 @@ const PER_FIELD: usize = 32;
 /// Bytes of the line before a chunk: 16 digits, and extensions, which nobody sends.
 const CHUNK_LINE: usize = 256;
 
+/// The methods that HTTP itself brings along. RFC 9110, section 9.3, and RFC 5789.
+const METHODS: [&[u8]; 9] = [
+    b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH",
+];
+
 /// Why a peer's bytes are not read on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Violation {
+    /// The line that should begin a request is of no HTTP.
+    #[error("the peer does not speak HTTP")]
+    Stranger,
     /// The head of a request can be read in two ways, or not at all.
     #[error("the head of the request is not sound: {0}")]
     Head(&'static str),
@@ -191,6 +199,9 @@ impl Meter {
         if line.is_empty() {
             return Ok(());
         }
+        if is_strange(line) {
+            return Err(Violation::Stranger);
+        }
         // hyper would cut it off, and nobody behind it could tell.
         let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         if target.contains(&b'#') {
@@ -288,6 +299,14 @@ impl Meter {
             _ => Violation::Body(what),
         }
     }
+}
+
+/// Whether whoever sends this line would not know an answer of HTTP either: it names neither a version of it nor one of
+/// its methods. A preface of HTTP/2 that went wrong is such a line, and is answered by closing. RFC 9113, section 3.4.
+fn is_strange(line: &[u8]) -> bool {
+    let mut words = line.split(|byte| *byte == b' ');
+    let known = words.next().is_some_and(|method| METHODS.contains(&method));
+    !known && !words.next_back().is_some_and(|version| version.starts_with(b"HTTP/"))
 }
 
 /// Digits alone: no sign, no list.

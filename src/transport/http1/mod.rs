@@ -43,7 +43,7 @@ use self::{
 use super::{
     Connection, Draining, Ended, Inbound, Limits, Serve,
     clock::{Clock, Order, Phase},
-    greeting::farewell,
+    greeting::{Mistake, farewell},
     socket::Socket,
 };
 
@@ -183,8 +183,7 @@ where
             let mut state = self.wire.lock();
             // A request is refused in its turn.
             if let Some(violation) = state.refusal().filter(|_| !busy) {
-                let words = Refusal::of(violation).to_string();
-                return Poll::Ready((Err(Ended::Refused(violation)), Last::Words(words)));
+                return Poll::Ready(refuse(violation));
             }
             let facts = state.facts(now, busy);
             drop(state);
@@ -226,6 +225,14 @@ where
             Err(error) if error.is_parse() => (Err(Ended::Http1(error)), Last::Words(String::new())),
             Err(error) => (Err(Ended::Http1(error)), Last::Nothing),
         }
+    }
+}
+
+/// Ends the connection because of what the peer sent.
+fn refuse(violation: Violation) -> End {
+    match Refusal::of(violation) {
+        Some(refusal) => (Err(Ended::Refused(violation)), Last::Words(refusal.to_string())),
+        None => (Err(Ended::Stranger(Mistake::Unknown)), Last::Words(String::new())),
     }
 }
 

@@ -41,17 +41,19 @@ pub(super) fn check(request: &Parts) -> Result<(), Refusal> {
 }
 
 impl Refusal {
-    pub(super) fn of(violation: Violation) -> Self {
+    /// `None`: to whom it may concern would not understand it.
+    pub(super) fn of(violation: Violation) -> Option<Self> {
         let status = match violation {
+            Violation::Stranger => return None,
             Violation::Head(_) | Violation::Body(_) => StatusCode::BAD_REQUEST,
             Violation::Target => StatusCode::URI_TOO_LONG,
             Violation::Fields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Violation::Coding => StatusCode::NOT_IMPLEMENTED,
         };
-        Self {
+        Some(Self {
             status,
             reason: violation.to_string(),
-        }
+        })
     }
 
     pub(super) fn late() -> Self {

@@ -10,7 +10,8 @@ use tokio::{
 };
 
 use crate::transport::{
-    Connection, Drain, Ended, Limits, clock::Phase, converse, http1::Violation, script::MEBIBYTE, script::Script,
+    Connection, Drain, Ended, Limits, clock::Phase, converse, greeting::Mistake, http1::Violation, script::MEBIBYTE,
+    script::Script,
 };
 
 /// The other end of a connection.
@@ -201,6 +202,18 @@ async fn an_upgrade_is_left_aside() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_no_http_is_closed_without_a_word() {
+    for line in ["INVALID CONNECTION PREFACE", "Lorem", "EHLO example.com", "HELP"] {
+        let (said, ended) = answer(&format!("{line}\r\n\r\n")).await;
+        assert_eq!(said, "", "{line}");
+        assert!(
+            matches!(ended, Err(Ended::Stranger(Mistake::Unknown))),
+            "{line}: {ended:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_sound_is_refused() {
     for (request, status) in [
         (
@@ -225,7 +238,8 @@ async fn what_is_not_sound_is_refused() {
         ("GET /plain HTTP/2.0\r\nhost: test\r\n\r\n".into(), "400 Bad Request"),
         ("GET test:80 HTTP/1.1\r\nhost: test\r\n\r\n".into(), "400 Bad Request"),
         ("PRI * HTTP/1.1\r\n\r\n".into(), "400 Bad Request"),
-        ("Lorem ipsum\r\n\r\n".into(), "400 Bad Request"),
+        ("GET ipsum\r\n\r\n".into(), "400 Bad Request"),
+        ("LOREM ipsum HTTP/X\r\n\r\n".into(), "400 Bad Request"),
         (
             "CONNECT test:80 HTTP/1.1\r\nhost: test\r\n\r\n".into(),
             "501 Not Implemented",
