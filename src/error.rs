@@ -10,8 +10,12 @@ pub struct Error(Box<ErrorKind>);
 pub(crate) enum ErrorKind {
     #[error(transparent)]
     Pattern(#[from] crate::gateway::PatternError),
-    #[error("route `{pattern}` matches no method of the schema{}", hint(.nearest))]
-    NothingMatched { pattern: String, nearest: Vec<String> },
+    #[error("{what} `{pattern}` matches no method of the schema{}", hint(.nearest))]
+    NothingMatched {
+        what: &'static str,
+        pattern: String,
+        nearest: Vec<String>,
+    },
     #[error("route `{0}` is given twice: a method has one handler")]
     RouteTwice(String),
     #[error("pages of every origin may not have credentials: name the origins that may, or turn credentials off")]

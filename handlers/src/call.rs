@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use descant_descriptors::Method;
 
-use crate::{Extensions, Messages, Metadata, Peer, RequestId};
+use crate::{Extensions, Messages, Metadata, Peer, RequestId, Status};
 
 /// One call, on its way in.
 #[derive(Debug)]
@@ -38,5 +38,11 @@ impl Call {
             request_id: RequestId::random(),
             extensions: Extensions::new(),
         }
+    }
+
+    /// State of the application, by its type. That there is none is INTERNAL, so that a handler can
+    /// pass the error on; [`Extensions::get`] gives an `Option`.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T, Status> {
+        self.extensions.state()
     }
 }

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use crate::Status;
+
 /// Values by their type: what a layer found out about a call, such as the principal, and the state
 /// that the application shares with all calls, such as a pool of connections.
 ///
@@ -59,6 +61,17 @@ impl Extensions {
             (None, Some(shared)) => shared.get(),
             (None, None) => None,
         }
+    }
+
+    /// The value of this type, where the application is bound to have lent one. That there is none is INTERNAL, so that a
+    /// handler can pass the error on.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T, Status> {
+        self.get().ok_or_else(|| {
+            let wanted = type_name::<T>();
+            Status::internal(format!(
+                "the application lends no state of type {wanted} to its handlers"
+            ))
+        })
     }
 
     /// Adds a value, in the place of an own one of the same type.

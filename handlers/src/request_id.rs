@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, str::FromStr};
 
+use http::HeaderValue;
+
 /// A name for one call, to find it again in logs: 128 random bits, written as 32 hexadecimal digits.
 ///
 /// It tells calls apart and is no secret: the generator is fast and can be foretold.
@@ -17,6 +19,9 @@ use std::{error::Error, fmt, str::FromStr};
 pub struct RequestId([u8; 16]);
 
 impl RequestId {
+    /// The name of the metadata in which it travels.
+    pub const KEY: &str = "x-request-id";
+
     /// A new name, from a generator of this thread.
     pub fn random() -> Self {
         Self(fastrand::u128(..).to_ne_bytes())
@@ -31,11 +36,38 @@ impl RequestId {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// In lower case.
+    fn digits(&self) -> [u8; 32] {
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        digits
+    }
+}
+
+/// A hexadecimal digit.
+const fn digit(number: u8) -> u8 {
+    match number {
+        0..=9 => b'0' + number,
+        _ => b'a' + number - 10,
+    }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        f.write_str(str::from_utf8(&self.digits()).unwrap_or_default())
+    }
+}
+
+/// For headers. HTTP/2 is not to remember it (RFC 7541, section 6.2.3): it never comes again.
+impl From<RequestId> for HeaderValue {
+    fn from(id: RequestId) -> Self {
+        // Digits are legal in every value.
+        let mut value = Self::from_bytes(&id.digits()).unwrap_or(Self::from_static(""));
+        value.set_sensitive(true);
+        value
     }
 }
 
@@ -80,6 +112,7 @@ mod tests {
         assert_eq!(id.to_string().len(), 32);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(RequestId::from_bytes([0; 16]).to_string(), "0".repeat(32));
+        assert_eq!(HeaderValue::from(id).to_str().unwrap(), id.to_string());
         assert_eq!(
             "ABCDEF00000000000000000000000001"
                 .parse::<RequestId>()

@@ -31,6 +31,7 @@ pub(super) const RESPONSE: &[&str] = &[
     "grpc-accept-encoding",
     "allow",
     "retry-after",
+    "x-request-id",
 ];
 
 /// All these names in one value. What is no name is left out: no header could have it.

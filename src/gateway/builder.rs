@@ -1,9 +1,12 @@
 //! From routes to snapshots.
 
-use std::{collections::HashSet, fmt, sync::Arc};
+use std::{collections::HashSet, fmt, future::Future, sync::Arc};
 
 use descant_descriptors::{Builtin, Method, Schema};
-use descant_handlers::{Extensions, Handler, Health, Layer, Reflection, ServingStatus};
+use descant_handlers::{
+    Call, Extensions, Handler, Health, Layer, Reflection, Reply, ServingStatus, Status,
+    layer::{self, Next},
+};
 
 use super::{
     Gateway,
@@ -29,17 +32,20 @@ pub struct GatewayBuilder {
     schema: Schema,
     plan: Plan,
     routes: Vec<(String, Answering)>,
+    layers: Vec<(String, Arc<dyn Layer>)>,
 }
 
 /// What every generation of a gateway has in common.
 pub(super) struct Plan {
     routes: Vec<(Pattern, Answering)>,
-    layers: Vec<Box<dyn Layer>>,
+    /// Each around the methods that its pattern fits.
+    layers: Vec<(Pattern, Arc<dyn Layer>)>,
     reflection: Exposure,
     pub(super) health: Option<Health>,
     pub(super) state: Arc<Extensions>,
     pub(super) cors: Option<Arc<Cors>>,
     pub(super) settings: Settings,
+    pub(super) send_request_ids: bool,
 }
 
 /// A handler, and what people call it.
@@ -61,6 +67,7 @@ impl GatewayBuilder {
         Self {
             schema,
             routes: Vec::new(),
+            layers: Vec::new(),
             plan: Plan {
                 routes: Vec::new(),
                 layers: Vec::new(),
@@ -69,6 +76,7 @@ impl GatewayBuilder {
                 state: Arc::default(),
                 cors: None,
                 settings: Settings::default(),
+                send_request_ids: true,
             },
         }
     }
@@ -85,9 +93,25 @@ impl GatewayBuilder {
     }
 
     /// Wraps every handler, those of reflection and health too. The layer that was added first sees a call first.
-    pub fn layer(mut self, layer: impl Layer + 'static) -> Self {
-        self.plan.layers.push(Box::new(layer));
+    pub fn layer(self, layer: impl Layer + 'static) -> Self {
+        self.layer_on(Pattern::All.to_string(), layer)
+    }
+
+    /// Wraps the handlers of those methods only that a pattern fits, as [`route`](Self::route) has patterns. Among all layers
+    /// it is the order in which they were added that counts. A pattern that fits nothing is an error.
+    pub fn layer_on(mut self, pattern: impl Into<String>, layer: impl Layer + 'static) -> Self {
+        self.layers.push((pattern.into(), Arc::new(layer)));
         self
+    }
+
+    /// Adds a layer that is an async function: it answers the call itself or gives it to the next handler. See
+    /// [`layer::from_fn`](descant_handlers::layer::from_fn).
+    pub fn intercept<F, Fut>(self, interceptor: F) -> Self
+    where
+        F: Fn(Call, Next) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Reply, Status>> + Send + 'static,
+    {
+        self.layer(layer::from_fn(interceptor))
     }
 
     /// Turns reflection (`grpc.reflection.v1` and `v1alpha`) on or off. Default: on, for all services.
@@ -124,7 +148,20 @@ impl GatewayBuilder {
         self
     }
 
-    /// Shares a value with every handler, as `call.extensions.get::<T>()`.
+    /// Whether a call keeps the `x-request-id` that its caller gave it, if that is 32 hexadecimal digits. Default no: each
+    /// call gets an id of its own, since whoever may choose ids can make logs say what they like.
+    pub fn keep_request_ids(mut self, keep: bool) -> Self {
+        self.plan.settings.keep_request_ids = keep;
+        self
+    }
+
+    /// Whether replies and errors carry the call's id, as the metadata `x-request-id`. Default yes.
+    pub fn send_request_ids(mut self, send: bool) -> Self {
+        self.plan.send_request_ids = send;
+        self
+    }
+
+    /// Shares a value with every handler, as `call.state::<T>()`. There is one of each type.
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         Arc::make_mut(&mut self.plan.state).insert(value);
         self
@@ -149,6 +186,10 @@ impl GatewayBuilder {
             }
             self.plan.routes.push((pattern, answering));
         }
+        for (text, layer) in self.layers {
+            let pattern: Pattern = text.parse().map_err(ErrorKind::from)?;
+            self.plan.layers.push((pattern, layer));
+        }
         Gateway::start(self.schema, self.plan)
     }
 }
@@ -156,12 +197,12 @@ impl GatewayBuilder {
 impl Plan {
     /// A snapshot that serves `schema`.
     pub(super) fn snapshot(&self, schema: Schema) -> Result<Snapshot, Error> {
-        self.check_routes(&schema)?;
         let own = Schema::builder()
             .builtin(Builtin::Reflection)
             .builtin(Builtin::Health)
             .build();
         let own = own.map_err(ErrorKind::from)?;
+        self.check_patterns(&schema, &own)?;
         let builtins = self.builtins(&schema, &own)?;
         let loaded = Served {
             handlers: schema
@@ -174,7 +215,7 @@ impl Plan {
             // No route is about these: `*` means what was loaded.
             handlers: own
                 .methods()
-                .map(|method| Some(self.wrap(builtins.of(&method)?)))
+                .map(|method| Some(self.wrap(&method, builtins.of(&method)?)))
                 .collect(),
             schema: own,
         };
@@ -189,7 +230,7 @@ impl Plan {
             }
             (_, builtin) => builtin?,
         };
-        Some(self.wrap(handler))
+        Some(self.wrap(method, handler))
     }
 
     /// The route that fits a method best.
@@ -209,9 +250,10 @@ impl Plan {
         }
     }
 
-    fn wrap(&self, handler: Arc<dyn Handler>) -> Arc<dyn Handler> {
+    fn wrap(&self, method: &Method, handler: Arc<dyn Handler>) -> Arc<dyn Handler> {
         let layers = self.layers.iter().rev();
-        layers.fold(handler, |inner, layer| layer.wrap(inner))
+        let fitting = layers.filter(|(pattern, _)| pattern.fits(method).is_some());
+        fitting.fold(handler, |inner, (_, layer)| layer.wrap(inner))
     }
 
     fn builtins(&self, loaded: &Schema, own: &Schema) -> Result<Builtins, Error> {
@@ -244,19 +286,25 @@ impl Plan {
         }
     }
 
-    fn check_routes(&self, schema: &Schema) -> Result<(), Error> {
-        let idle = |pattern: &Pattern| {
-            // An empty schema has nothing to match, and is not what a user of `*` is to be told of.
-            *pattern != Pattern::All && !schema.methods().any(|method| pattern.fits(&method).is_some())
+    /// A pattern that fits nothing is misspelt. Layers may stand before the gateway's own services as well.
+    fn check_patterns(&self, schema: &Schema, own: &Schema) -> Result<(), Error> {
+        let fits = |pattern: &Pattern, schema: &Schema| schema.methods().any(|method| pattern.fits(&method).is_some());
+        // An empty schema has nothing to match, and is not what a user of `*` is to be told of.
+        let idle = |pattern: &Pattern| *pattern != Pattern::All && !fits(pattern, schema);
+        let route = self.routes.iter().map(|(pattern, _)| pattern).find(|route| idle(route));
+        let layers = self.layers.iter().map(|(pattern, _)| pattern);
+        let layer = || layers.clone().find(|layer| idle(layer) && !fits(layer, own));
+        let (what, pattern) = match (route, layer()) {
+            (Some(route), _) => ("route", route),
+            (None, Some(layer)) => ("layer on", layer),
+            (None, None) => return Ok(()),
         };
-        match self.routes.iter().find(|(pattern, _)| idle(pattern)) {
-            None => Ok(()),
-            Some((pattern, _)) => Err(ErrorKind::NothingMatched {
-                pattern: pattern.to_string(),
-                nearest: pattern.nearest(schema),
-            }
-            .into()),
+        Err(ErrorKind::NothingMatched {
+            what,
+            pattern: pattern.to_string(),
+            nearest: pattern.nearest(schema),
         }
+        .into())
     }
 }
 

@@ -10,14 +10,16 @@ use std::{
     sync::Arc,
 };
 
-use descant_handlers::{Answer, Call, Handler, Messages, Reply, Status};
-use http::{Request, Response};
+use descant_handlers::{Answer, Call, Handler, Messages, Reply, RequestId, Status};
+use http::{HeaderName, Request, Response};
 
 use super::{Deadline, Gateway};
 use crate::{
     protocol::{self, Accepted, Context, Exchange, Only, Refusal, caught, guarded},
     transport::{Connection, Inbound, Outbound, Serve},
 };
+
+const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 
 impl Serve for Gateway {
     fn serve(
@@ -57,6 +59,7 @@ impl Gateway {
             exchange,
         } = self.within(connection, |context| protocol::accept(parts, body, context))?;
         Ok(Visit {
+            request_id: self.0.plan.send_request_ids.then_some(call.request_id),
             handler,
             call: Some(call),
             only,
@@ -81,6 +84,8 @@ impl Gateway {
 
 /// A call on its way through the gateway.
 struct Visit {
+    /// What the response says of the call's id.
+    request_id: Option<RequestId>,
     handler: Arc<dyn Handler>,
     /// Until the handler has it.
     call: Option<Call>,
@@ -92,12 +97,21 @@ struct Visit {
 
 impl Visit {
     async fn run(&mut self) -> Response<Outbound> {
+        let mut response = self.answer().await;
+        if let Some(id) = self.request_id {
+            response.headers_mut().insert(REQUEST_ID, id.into());
+        }
+        response
+    }
+
+    async fn answer(&mut self) -> Response<Outbound> {
         let Self {
             handler,
             call,
             only,
             exchange,
             deadline,
+            ..
         } = self;
         let answer = {
             let answering = pin!(async {

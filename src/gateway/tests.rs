@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
-use descant_handlers::{Call, Echo, Handler, Message, Messages, Reply, Status, async_trait, from_fn};
+use descant_handlers::{
+    Call, Echo, Handler, Layer, Message, Messages, Reply, Status, async_trait, from_fn,
+    layer::{self, Next},
+};
 use http::{Request, Response, StatusCode, request::Builder};
 use prost::Message as _;
 use prost_types::{
@@ -354,6 +357,69 @@ async fn handlers_find_the_state_of_the_application() {
     let gateway = builder.state(0_u8).state(Shelf(b"\x0a\x01s")).build().unwrap();
     let seen = ask(&gateway, post("/t.Shapes/Unary"), &enveloped(&[b""])).await;
     assert_eq!((seen.status(), seen.body), (0, enveloped(&[b"\x0a\x01s"])));
+}
+
+#[tokio::test]
+async fn layers_on_a_pattern_wrap_its_methods_only_and_in_order() {
+    fn marks(letter: char) -> impl Layer {
+        layer::from_fn(move |mut call: Call, next: Next| async move {
+            let mut trail = call.extensions.get::<String>().cloned().unwrap_or_default();
+            trail.push(letter);
+            call.extensions.insert(trail);
+            next.call(call).await
+        })
+    }
+    let tells = With(|call: Call| Err(Status::aborted(call.state::<String>()?.as_str())));
+    let gateway = Gateway::builder(schema())
+        .route("*", tells)
+        .layer_on("t.Shapes/Unary", marks('a'))
+        .layer(marks('b'))
+        .layer_on("t.Shapes", marks('c'))
+        .layer_on("t.Shapes/Chat", marks('d'))
+        .build()
+        .unwrap();
+    for (path, trail) in [("/t.Shapes/Unary", "abc"), ("/t.Shapes/Chat", "bcd")] {
+        assert_eq!(ask(&gateway, post(path), &enveloped(&[b""])).await.message(), trail);
+    }
+    let builder = || Gateway::builder(schema()).layer_on("grpc.health.v1.Health", marks('a'));
+    builder().build().unwrap();
+    let error = builder().layer_on("t.Shapess", marks('b')).build().unwrap_err();
+    assert!(
+        error.to_string().starts_with("layer on `t.Shapess` matches no method"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn every_call_has_an_id_and_the_caller_learns_it() {
+    const GIVEN: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let tells = || With(|call: Call| Err(Status::aborted(call.request_id.to_string())));
+    let gateway = |keep, send| {
+        let builder = Gateway::builder(schema()).route("*", tells());
+        builder.keep_request_ids(keep).send_request_ids(send).build().unwrap()
+    };
+    let asks = async |gateway: &Gateway, given: &[&str]| {
+        let request = given.iter().fold(post("/t.Shapes/Unary"), |request, id| {
+            request.header("x-request-id", *id)
+        });
+        let seen = ask(gateway, request, &enveloped(&[b""])).await;
+        let sent = seen.head.headers.get("x-request-id");
+        let sent = sent.map(|id| id.to_str().unwrap().to_owned());
+        (seen.message().to_owned(), sent)
+    };
+    let (known, sent) = asks(&gateway(true, true), &[GIVEN]).await;
+    assert_eq!((known.as_str(), sent.as_deref()), (GIVEN, Some(GIVEN)));
+    for (keep, given) in [
+        (false, &[GIVEN][..]),
+        (true, &["4bf9"]),
+        (true, &[GIVEN, GIVEN]),
+        (true, &[]),
+    ] {
+        let (known, sent) = asks(&gateway(keep, true), given).await;
+        assert_eq!(Some(&known), sent.as_ref());
+        assert!(known != GIVEN && known.len() == 32, "{known}");
+    }
+    assert_eq!(asks(&gateway(true, false), &[GIVEN]).await, (GIVEN.to_owned(), None));
 }
 
 #[tokio::test]

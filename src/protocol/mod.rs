@@ -38,7 +38,7 @@ mod timeout;
 use std::{sync::Arc, time::Instant};
 
 use descant_descriptors::Method;
-use descant_handlers::{Call, Extensions, Handler, Message, Messages, Metadata, Status};
+use descant_handlers::{Call, Extensions, Handler, Message, Messages, Metadata, RequestId, Status};
 use http::{StatusCode, Version, request::Parts};
 
 use self::{
@@ -105,6 +105,8 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Settings {
     /// Connect's requests have to name their version.
     pub(crate) connect_version: bool,
+    /// A call keeps the request id that its caller gave it.
+    pub(crate) keep_request_ids: bool,
     pub(crate) rest: Arc<RestOptions>,
 }
 
@@ -112,12 +114,22 @@ impl Context<'_> {
     /// A call that came by this connection.
     fn call(&self, method: Method, messages: Messages, metadata: Metadata, deadline: Option<Instant>) -> Call {
         let mut call = Call::new(method, messages);
+        if self.settings.keep_request_ids {
+            call.request_id = given_id(&metadata).unwrap_or(call.request_id);
+        }
         call.metadata = metadata;
         call.deadline = deadline;
         call.peer = self.connection.peer().clone();
         call.extensions = Extensions::with_shared(self.state.clone());
         call
     }
+}
+
+/// The request id that the caller gave, if it is one.
+fn given_id(metadata: &Metadata) -> Option<RequestId> {
+    let mut given = metadata.get_all(RequestId::KEY);
+    // Of two nobody knows which one the caller's own logs have.
+    given.next().filter(|_| given.next().is_none())?.parse().ok()
 }
 
 /// What a request speaks, for people.

@@ -1,6 +1,6 @@
 //! What a typed handler knows of its call.
 
-use std::{any::type_name, time::Instant};
+use std::time::Instant;
 
 use descant_descriptors::Method;
 use prost_reflect::DynamicMessage;
@@ -52,12 +52,7 @@ impl Context {
     /// State of the application, by its type. That there is none is INTERNAL, so that a handler can
     /// pass the error on; [`Extensions::get`] gives an `Option`.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T, Status> {
-        self.extensions.get().ok_or_else(|| {
-            let wanted = type_name::<T>();
-            Status::internal(format!(
-                "the application lends no state of type {wanted} to its handlers"
-            ))
-        })
+        self.extensions.state()
     }
 
     /// An empty message of the type that the method gives, for a dynamic handler to fill.
