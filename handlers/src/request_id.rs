@@ -1,7 +1,8 @@
 //! A name for each call.
 
-use std::{error::Error, fmt, str::FromStr};
+use std::{cell::RefCell, error::Error, fmt, str::FromStr};
 
+use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 
 /// A name for one call, to find it again in logs: 128 random bits, written as 32 hexadecimal digits.
@@ -61,11 +62,26 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// Bytes of which headers are made that live for a moment each: of one page after the other, since every call has one.
+fn on_page(bytes: &[u8]) -> Bytes {
+    const PAGE: usize = 4 << 10;
+    thread_local! {
+        static CURRENT: RefCell<BytesMut> = RefCell::default();
+    }
+    CURRENT.with_borrow_mut(|page| {
+        if page.capacity() < bytes.len() {
+            *page = BytesMut::with_capacity(PAGE);
+        }
+        page.extend_from_slice(bytes);
+        page.split().freeze()
+    })
+}
+
 /// For headers. HTTP/2 is not to remember it (RFC 7541, section 6.2.3): it never comes again.
 impl From<RequestId> for HeaderValue {
     fn from(id: RequestId) -> Self {
         // Digits are legal in every value.
-        let mut value = Self::from_bytes(&id.digits()).unwrap_or(Self::from_static(""));
+        let mut value = Self::from_maybe_shared(on_page(&id.digits())).unwrap_or(Self::from_static(""));
         value.set_sensitive(true);
         value
     }
