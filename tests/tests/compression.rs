@@ -132,8 +132,8 @@ async fn what_does_not_inflate_is_an_internal_error() {
         let sound = deflate(coding, &words().encode_to_vec());
         let cut = Bytes::copy_from_slice(&sound[..sound.len() / 2]);
         for broken in [Bytes::from_static(b"nonsense"), Bytes::from_static(b""), cut] {
-            if coding == "snappy" && broken.is_empty() {
-                // No frame at all is how snappy writes nothing.
+            if ["snappy", "zstd"].contains(&coding) && broken.is_empty() {
+                // No frame at all is how snappy writes nothing, and Go's library for zstd.
                 continue;
             }
             let answer = ask(Ask::bytes(UNARY, [envelope(1, &broken)]).header("grpc-encoding", coding)).await;

@@ -19,6 +19,10 @@ pub(super) fn deflate(message: &[u8], out: Out) -> io::Result<Bytes> {
 }
 
 pub(super) fn inflate(message: &[u8]) -> io::Result<Box<dyn Read + '_>> {
+    // No frame at all is how Go's library writes nothing.
+    if message.is_empty() {
+        return Ok(Box::new(io::empty()));
+    }
     let mut decoder = Decoder::with_buffer(message)?;
     decoder.window_log_max(WINDOW_LOG)?;
     Ok(Box::new(decoder))
