@@ -14,6 +14,7 @@
 mod decimal;
 mod error;
 mod ignored;
+mod item;
 mod lanes;
 mod mask;
 mod normal;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     schema::tables::Tables,
-    table::{Field, Kind, Shape, WireType},
+    table::{Field, Kind, Shape},
 };
 
 /// Appends the message in canonical form. What it leaves in `out` after an error means nothing. It may go `depth` deep.
@@ -107,16 +107,9 @@ impl<'a> Normal<'a, '_> {
     }
 
     fn nested(&mut self, field: &'a Field, body: Body<'a>) -> Walk {
-        self.writer.varint(u64::from(field.tag()));
-        if field.kind == Kind::Group {
-            self.message(field.child, body)?;
-            self.writer
-                .varint(u64::from(field.number << 3 | WireType::EndGroup as u32));
-            return Ok(());
-        }
-        let part = self.writer.begin(self.walk.scratch);
+        let part = self.writer.open(field, self.walk.scratch);
         self.message(field.child, body)?;
-        self.writer.finish(&part, self.walk.scratch);
+        self.writer.shut(field, part, self.walk.scratch);
         Ok(())
     }
 

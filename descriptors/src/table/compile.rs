@@ -21,11 +21,20 @@ pub(super) fn message(tables: &Tables, message: u32) -> MessageTable {
     };
     let bytes = tables.bytes(record.file);
     let file = raw::File::parse_message(bytes.get(record.body.range()).unwrap_or_default());
+    let message_set = file.messages.first().is_some_and(raw::Message::is_message_set);
     let mut drafts = own_fields(tables, record, &file, message);
     extensions(tables, tables.text(record.name), &mut drafts);
+    if message_set {
+        for draft in &mut drafts {
+            draft.field.kind = Kind::Item;
+            let alias = tables.item_name(&draft.field, &draft.proto);
+            draft.alias = alias.map(|alias| format!("[{alias}]"));
+        }
+    }
     drafts.sort_by_key(|draft| draft.field.number);
     drafts.dedup_by_key(|draft| draft.field.number);
     MessageTable {
+        message_set,
         reserved: reserved(&file),
         ..build(tables.text(record.name), drafts)
     }
@@ -36,6 +45,8 @@ struct Draft {
     field: Field,
     json: String,
     proto: String,
+    /// Another name that is read: see [`Tables::item_name`].
+    alias: Option<String>,
 }
 
 /// Where a field stands.
@@ -152,6 +163,7 @@ impl Place<'_> {
             },
             json,
             proto: name.to_owned(),
+            alias: None,
         })
     }
 
@@ -274,6 +286,9 @@ fn build(full_name: &str, mut drafts: Vec<Draft>) -> MessageTable {
     for (place, name) in by_json.chain(drafts.iter().map(|draft| &draft.proto).enumerate()) {
         names.add(name, place);
     }
+    for (place, draft) in drafts.iter().enumerate() {
+        draft.alias.iter().for_each(|alias| names.add(alias, place));
+    }
     let names = names.build();
     let shadowed = (0u32..).zip(&drafts);
     let shadowed = shadowed.filter(|(place, draft)| names.find(draft.proto.as_bytes()) != Some(*place as usize));
@@ -283,6 +298,7 @@ fn build(full_name: &str, mut drafts: Vec<Draft>) -> MessageTable {
         dense: dense(&fields),
         tags: tags(&fields),
         shadowed: shadowed.map(|(place, _)| place).collect(),
+        message_set: false,
         reserved: None,
         names,
         oneofs: fields

@@ -50,6 +50,8 @@ pub(crate) struct MessageTable {
     pub(crate) oneofs: u16,
     /// Places of fields whose proto name is the JSON name of another.
     shadowed: Box<[u32]>,
+    /// Its extensions stand in items on the wire.
+    pub(crate) message_set: bool,
     /// Names that no field may have, if there are any.
     reserved: Option<Box<Names>>,
 }
@@ -110,6 +112,8 @@ pub(crate) enum Kind {
     String,
     Group,
     Message,
+    /// A message that is an extension of a `MessageSet`: it is written as an item.
+    Item,
     Bytes,
     Uint32,
     /// An enum that takes any number.
@@ -141,7 +145,7 @@ impl Kind {
         match self {
             Self::Double | Self::Fixed64 | Self::Sfixed64 => WireType::Fixed64,
             Self::Float | Self::Fixed32 | Self::Sfixed32 => WireType::Fixed32,
-            Self::String | Self::Bytes | Self::Message => WireType::Bytes,
+            Self::String | Self::Bytes | Self::Message | Self::Item => WireType::Bytes,
             Self::Group => WireType::StartGroup,
             _ => WireType::Varint,
         }
@@ -153,7 +157,7 @@ impl Kind {
     }
 
     pub(crate) const fn is_message(self) -> bool {
-        matches!(self, Self::Message | Self::Group)
+        matches!(self, Self::Message | Self::Group | Self::Item)
     }
 }
 
@@ -254,6 +258,18 @@ impl Tables {
         let slots = self.compiled.messages.get();
         let known = slots.and_then(|slots| slots.get(message as usize)?.get());
         known.map_or_else(|| self.compile(message), Box::as_ref)
+    }
+
+    /// The name of its type, by which the text format calls an extension of a `MessageSet` that is declared in that type.
+    ///
+    /// Source: `FieldDescriptor::PrintableNameForExtension` of protobuf's C++ implementation; Python's JSON takes it too.
+    pub(crate) fn item_name(&self, field: &Field, proto_name: &str) -> Option<&str> {
+        let record = self
+            .messages
+            .get(field.child as usize)
+            .filter(|_| field.kind == Kind::Item)?;
+        let (scope, _) = proto_name.strip_prefix('[')?.rsplit_once('.')?;
+        Some(self.text(record.name)).filter(|name| *name == scope)
     }
 
     #[cold]

@@ -7,6 +7,7 @@ mod fixed_point;
 mod hostile;
 mod json_to_wire;
 mod known;
+mod message_set;
 mod options;
 mod paths;
 mod pieces;

@@ -1,6 +1,6 @@
 //! Fields around content that is wire bytes already.
 
-use super::super::wire::put_varint;
+use super::super::{item, wire::put_varint};
 use crate::table::{Field, Kind, WireType};
 
 /// Appends tag and length of a field whose bytes come next.
@@ -17,14 +17,12 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
 
 /// Appends a field that is a message with these parts as its content.
 pub(crate) fn put_message(out: &mut Vec<u8>, field: &Field, parts: &[&[u8]]) {
-    put_varint(out, u64::from(field.tag()));
+    item::put_start(out, field);
     if field.kind != Kind::Group {
         put_varint(out, parts.iter().map(|part| part.len() as u64).sum());
     }
     for part in parts {
         out.extend_from_slice(part);
     }
-    if field.kind == Kind::Group {
-        put_varint(out, u64::from(field.number << 3 | WireType::EndGroup as u32));
-    }
+    item::put_end(out, field);
 }

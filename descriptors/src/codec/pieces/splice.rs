@@ -15,7 +15,7 @@ use super::{
     super::{
         Codec, CodecError, check_length,
         error::{Fault, unreadable},
-        index,
+        index, item,
         to_json::DEPTH,
         to_wire::FromJson,
         wire,
@@ -26,7 +26,7 @@ use crate::{
     FieldPath, MessageType,
     raw::WireError,
     schema::tables::Tables,
-    table::{Field, MessageTable, NO_ONEOF, Shape, WireType},
+    table::{Field, Kind, MessageTable, NO_ONEOF, Shape, WireType},
 };
 
 /// Values for fields of one message, each with the path of its field.
@@ -234,7 +234,10 @@ impl<'a> Splice<'a, '_> {
             let before = rest;
             let (number, wire) = self.read(before, wire::tag(&mut rest))?;
             let value = self.value(number, wire, &mut rest)?;
-            let Some(field) = table.field(number).filter(|field| field.wire == wire) else {
+            let own = || Some((table.place(number)?, value));
+            let found = item::item(table, (number, wire), value).or_else(own);
+            let found = found.and_then(|(place, value)| Some((table.fields.get(place)?, value)));
+            let Some((field, value)) = found.filter(|(field, _)| field.kind == Kind::Item || field.wire == wire) else {
                 continue;
             };
             let group = self.pieces.find(&list, level, key(field));

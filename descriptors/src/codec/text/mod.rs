@@ -11,6 +11,8 @@
 mod print;
 mod read;
 
+use std::borrow::Cow;
+
 pub(super) use self::{print::Print, read::FromText};
 use crate::{
     schema::tables::Tables,
@@ -21,16 +23,27 @@ use crate::{
 ///
 /// Groups go by the name of their type. Source: the specification, "Field names"; under editions protobuf keeps that for
 /// fields that look as groups did: the type is declared beside them and has their name in upper case.
-fn name<'a>(tables: &'a Tables, message: u32, table: &'a MessageTable, field: &Field) -> &'a str {
+fn name<'a>(tables: &'a Tables, message: u32, table: &'a MessageTable, field: &Field) -> Cow<'a, str> {
     let name = table.proto_name(field);
-    if field.kind != Kind::Group {
-        return name;
+    match field.kind {
+        Kind::Item => tables
+            .item_name(field, name)
+            .map_or(name.into(), |name| format!("[{name}]").into()),
+        Kind::Group => group_name(tables, message, field)
+            .filter(|group| group.eq_ignore_ascii_case(name))
+            .unwrap_or(name)
+            .into(),
+        _ => name.into(),
     }
+}
+
+/// The name of the type of a group that is declared in its message.
+fn group_name<'a>(tables: &'a Tables, message: u32, field: &Field) -> Option<&'a str> {
     let full_name = |message: u32| {
         let record = tables.messages.get(message as usize);
         record.map_or("", |record| tables.text(record.name))
     };
-    let beside = full_name(field.child).strip_prefix(full_name(message));
-    let group = beside.and_then(|rest| rest.strip_prefix('.'));
-    group.filter(|group| group.eq_ignore_ascii_case(name)).unwrap_or(name)
+    full_name(field.child)
+        .strip_prefix(full_name(message))?
+        .strip_prefix('.')
 }

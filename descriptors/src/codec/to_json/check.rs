@@ -1,7 +1,10 @@
 //! Checks what is not rendered because something later replaced it: it must be well-formed all the same.
 
 use super::{
-    super::wire::{self, Raw},
+    super::{
+        item,
+        wire::{self, Raw},
+    },
     Field, MessageTable, Shape, ToJson, Walk, WireType, field_step,
 };
 use crate::table::Kind;
@@ -18,7 +21,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// A value that was noted.
     pub(super) fn check_value(&mut self, field: &'a Field, piece: &'a [u8]) -> Walk {
         match field.kind {
-            Kind::Message | Kind::Group => self.check_message(self.tables.table(field.child), piece),
+            Kind::Message | Kind::Group | Kind::Item => self.check_message(self.tables.table(field.child), piece),
             Kind::String if field.verify_utf8 && std::str::from_utf8(piece).is_err() => {
                 Err(self.fault(piece, "a string is not UTF-8"))
             }
@@ -33,7 +36,11 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
             let before = rest;
             let (number, wire) = wire::tag(&mut rest).map_err(|error| self.unreadable(before, error))?;
             let value = self.extent(number, wire, &mut rest)?;
-            if let Some(field) = table.field(number).filter(|field| field.fits(wire)) {
+            let item = item::item(table, (number, wire), value);
+            if let Some((field, value)) = item.and_then(|(place, value)| Some((table.fields.get(place)?, value))) {
+                self.check_value(field, value)
+                    .map_err(|stop| stop.within(|| field_step(table, field)))?;
+            } else if let Some(field) = table.field(number).filter(|field| field.fits(wire)) {
                 self.check_field(field, wire, value)
                     .map_err(|stop| stop.within(|| field_step(table, field)))?;
             }

@@ -6,6 +6,7 @@
 use super::{
     super::{
         error::Step,
+        item,
         page::Prefix,
         scratch::{MapKey, Occurrence},
         wire::{self, Raw},
@@ -127,8 +128,10 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
             let place = table.place(number);
             let field = place.and_then(|place| table.fields.get(place));
             let Some((place, field)) = place.zip(field).filter(|(_, field)| field.fits(wire)) else {
-                self.pass(number, wire, &mut rest)?;
-                self.keep(before, rest);
+                if !self.note_item(table, (number, wire), &mut rest)? {
+                    self.pass(number, wire, &mut rest)?;
+                    self.keep(before, rest);
+                }
                 continue;
             };
             let value = self
@@ -145,6 +148,21 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
             self.push(place, packed, value);
         }
         Ok(())
+    }
+
+    /// Notes the extension that an item holds. `false`: it is none, and was not read.
+    fn note_item(&mut self, table: &MessageTable, tag: (u32, WireType), rest: &mut &'a [u8]) -> Walk<bool> {
+        if !table.message_set || tag.1 != WireType::StartGroup {
+            return Ok(false);
+        }
+        let mut after = *rest;
+        let group = self.extent(tag.0, tag.1, &mut after)?;
+        let Some((place, message)) = item::item(table, tag, group) else {
+            return Ok(false);
+        };
+        self.push(place, false, message);
+        *rest = after;
+        Ok(true)
     }
 
     /// Notes an unknown field, if they are kept: from its tag to where the next field begins.

@@ -113,6 +113,8 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
             let field = place.and_then(|place| table.fields.get(place).map(|field| (place, field)));
             match field.filter(|(_, field)| field.fits(wire)) {
                 Some((place, field)) => return Ok(Some((place, field, Layout::of_tag(wire as u32)))),
+                // What is unknown may be an item.
+                None if table.message_set => return Err(Stop::Detour),
                 None => self.pass(number, wire, rest)?,
             }
         }

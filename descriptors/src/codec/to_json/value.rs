@@ -78,7 +78,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
             // Numbers that it does not have are those of an open enum, and come back.
             Kind::Null if value.int32() != 0 => Whole::signed(i64::from(value.int32()), false),
             Kind::Null => return print::word(self.out, prefix, *b"null\0", 4),
-            Kind::String | Kind::Group | Kind::Message => return,
+            Kind::String | Kind::Group | Kind::Message | Kind::Item => return,
         };
         print::whole(self.out, prefix, whole);
     }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     schema::{field_path::Step, tables::Tables},
-    table::{Field, Kind, Known, MessageTable, Shape, WireType},
+    table::{Field, Kind, Known, MessageTable, Shape},
 };
 
 type Walk<T = ()> = Result<T, Box<Fault>>;
@@ -123,20 +123,12 @@ impl<'a, 'o> FromJson<'a, 'o> {
 
     /// Begins a field: its tag, and room for the length of a message.
     pub(super) fn opened(&mut self, field: &Field) -> Option<Part> {
-        self.writer.varint(u64::from(field.tag()));
-        (field.kind == Kind::Message).then(|| self.begin())
+        self.writer.open(field, self.scratch)
     }
 
     /// Ends a field that was begun.
     pub(super) fn closed(&mut self, field: &Field, part: Option<Part>) {
-        match part {
-            Some(part) => self.finish(&part),
-            None if field.kind == Kind::Group => {
-                let end = field.number << 3 | WireType::EndGroup as u32;
-                self.writer.varint(u64::from(end));
-            }
-            None => {}
-        }
+        self.writer.shut(field, part, self.scratch);
     }
 
     #[inline]

@@ -31,7 +31,7 @@ impl<'a> FromJson<'a, '_> {
             Kind::Bool => self.bool(),
             Kind::OpenEnum | Kind::ClosedEnum | Kind::Null => self.enum_value(field),
             Kind::Double | Kind::Float => self.floating(field.kind),
-            Kind::Group | Kind::Message => Ok(Written::Nothing),
+            Kind::Group | Kind::Message | Kind::Item => Ok(Written::Nothing),
             _ => {
                 let before = self.reader.rest;
                 let token = self.token("an integer")?;

@@ -108,7 +108,7 @@ impl FromJson<'_, '_> {
             },
             Kind::OpenEnum | Kind::ClosedEnum | Kind::Null => return self.enum_text(field, text),
             Kind::Double | Kind::Float => self.float_text(field.kind, bytes),
-            Kind::Group | Kind::Message => None,
+            Kind::Group | Kind::Message | Kind::Item => None,
             _ => self.writer_whole(field.kind, number::whole(bytes)),
         };
         written.ok_or_else(|| refused(text, due(field.kind)))

@@ -5,10 +5,11 @@
 //! moves more than once, however deep messages nest.
 
 use super::super::{
+    item,
     scratch::{Gap, Scratch},
     wire::{put_varint, varint_length, zigzag},
 };
-use crate::table::Kind;
+use crate::table::{Field, Kind};
 
 /// A part that was begun.
 pub(in crate::codec) struct Part {
@@ -61,6 +62,20 @@ impl<'o> Writer<'o> {
         if let Some(gap) = scratch.gaps.get_mut(part.gap) {
             gap.length = length;
         }
+    }
+
+    /// Begins a field: its tag, and room for the length of a message that has one.
+    pub(in crate::codec) fn open(&mut self, field: &Field, scratch: &mut Scratch) -> Option<Part> {
+        item::put_start(self.out, field);
+        matches!(field.kind, Kind::Message | Kind::Item).then(|| self.begin(scratch))
+    }
+
+    /// Ends a field that was begun.
+    pub(in crate::codec) fn shut(&mut self, field: &Field, part: Option<Part>, scratch: &mut Scratch) {
+        if let Some(part) = part {
+            self.finish(&part, scratch);
+        }
+        item::put_end(self.out, field);
     }
 
     #[inline]

@@ -8,6 +8,7 @@ use super::{
         JsonOptions,
         error::Fault,
         error::unreadable,
+        item,
         page::{Page, Prefix},
         print::{self, Whole},
         scratch::Scratch,
@@ -24,6 +25,9 @@ use crate::{
 };
 
 type Walk<T = ()> = Result<T, Box<Fault>>;
+
+/// What is not for the reader's eyes.
+const REDACTED: &str = "[REDACTED]";
 
 /// One conversion.
 pub(in crate::codec) struct Print<'a, 'o> {
@@ -87,15 +91,16 @@ impl<'a, 'o> Print<'a, 'o> {
                     self.defaults(message, table, next..place);
                     let again = std::mem::replace(&mut next, place + 1) > place;
                     let name = name(self.tables, message, table, field);
-                    if self.options.redact && field.redact {
+                    if self.hides(table, field) {
                         wire::skip(&mut rest, number, wire, self.depth + 1).map_err(read)?;
                         if !again {
-                            self.line(name, "[REDACTED]");
+                            self.line(&name, REDACTED);
                         }
                     } else {
-                        self.field(field, name, wire, &mut rest)?;
+                        self.field(field, &name, wire, &mut rest)?;
                     }
                 }
+                None if table.message_set => self.item(message, table, (number, wire), &mut rest)?,
                 None => self.unknown_field(number, wire, &mut rest)?,
             }
             if self.out.len() > self.options.limit {
@@ -107,6 +112,34 @@ impl<'a, 'o> Print<'a, 'o> {
         Ok(())
     }
 
+    /// Whether a field is not for the reader's eyes. Nobody knows what stands in the bytes of an `Any`.
+    fn hides(&self, table: &MessageTable, field: &Field) -> bool {
+        let is_opaque = table.known == Known::Any && field.kind == Kind::Bytes;
+        self.options.redact && (field.redact || is_opaque)
+    }
+
+    /// A field of a `MessageSet`, whose tag was read: an item, or unknown.
+    fn item(&mut self, message: u32, table: &'a MessageTable, tag: (u32, WireType), rest: &mut &[u8]) -> Walk {
+        let mut after = *rest;
+        let item = match tag {
+            (number, WireType::StartGroup) => {
+                let group = wire::group(&mut after, number, self.depth + 1).map_err(read)?;
+                item::item(table, tag, group)
+            }
+            _ => None,
+        };
+        let Some((field, bytes)) = item.and_then(|(place, bytes)| Some((table.fields.get(place)?, bytes))) else {
+            return self.unknown_field(tag.0, tag.1, rest);
+        };
+        *rest = after;
+        let name = name(self.tables, message, table, field);
+        if self.hides(table, field) {
+            self.line(&name, REDACTED);
+            return Ok(());
+        }
+        self.block(&name, |print| print.message(field.child, bytes))
+    }
+
     /// Fields that are not set, where that is the same as zero.
     fn defaults(&mut self, message: u32, table: &'a MessageTable, places: std::ops::Range<usize>) {
         let fields = table.fields.get(places).unwrap_or_default();
@@ -115,7 +148,7 @@ impl<'a, 'o> Print<'a, 'o> {
             .filter(|field| self.options.emit_defaults && field.implicit)
         {
             let name = name(self.tables, message, table, field);
-            self.scalar(field, name, Raw::zero(field.kind));
+            self.scalar(field, &name, Raw::zero(field.kind));
         }
     }
 
@@ -134,7 +167,7 @@ impl<'a, 'o> Print<'a, 'o> {
             Kind::Message if field.shape == Shape::Map && !self.is_entry(field, bytes)? => {
                 self.unknown_bytes(field.number, bytes)
             }
-            Kind::Message => self.block(name, |print| print.message(field.child, bytes)),
+            Kind::Message | Kind::Item => self.block(name, |print| print.message(field.child, bytes)),
             _ => {
                 let mut packed = bytes;
                 while !packed.is_empty() {

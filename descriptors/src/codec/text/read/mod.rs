@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     schema::tables::Tables,
-    table::{Field, Kind, Known, MessageTable, NO_ONEOF, Shape, WireType},
+    table::{Field, Known, MessageTable, NO_ONEOF, Shape},
 };
 
 type Walk<T = ()> = Result<T, Box<Fault>>;
@@ -143,7 +143,7 @@ impl<'a, 'o> FromText<'a, 'o> {
             if message.table.known == Known::Any && bracketed.contains('/') {
                 return self.any(message, &bracketed, &before);
             }
-            message.table.declared(&format!("[{bracketed}]"))
+            message.table.named(format!("[{bracketed}]").as_bytes())
         } else {
             let word = self.scan.word("the name of a field")?;
             let found = self.named(message, word);
@@ -190,13 +190,13 @@ impl<'a, 'o> FromText<'a, 'o> {
         let nearest = nearest.and_then(|nearest| table.fields.get(table.named(nearest.as_bytes())?));
         if let Some(nearest) = nearest {
             let nearest = name(self.tables, message.index, table, nearest);
-            what.extend(["; did you mean \"", nearest, "\"?"]);
+            what.extend(["; did you mean \"", &nearest, "\"?"]);
         }
         self.scan.fault(what)
     }
 
     fn step(&self, message: &Message<'a>, field: &Field) -> Step {
-        Step::Field(name(self.tables, message.index, message.table, field).to_owned())
+        Step::Field(name(self.tables, message.index, message.table, field).into_owned())
     }
 
     /// Notes that a field or a oneof was there. `false`: it was before.
@@ -256,20 +256,12 @@ impl<'a, 'o> FromText<'a, 'o> {
 
     /// One value with its tag.
     fn value(&mut self, field: &'a Field) -> Walk {
-        self.writer.varint(u64::from(field.tag()));
-        match field.kind {
-            Kind::Group => {
-                self.message(field.child)?;
-                self.writer
-                    .varint(u64::from(field.number << 3 | WireType::EndGroup as u32));
-            }
-            Kind::Message => {
-                let part = self.writer.begin(self.scratch);
-                self.message(field.child)?;
-                self.writer.finish(&part, self.scratch);
-            }
-            _ => return self.scalar(field),
+        let part = self.writer.open(field, self.scratch);
+        if !field.kind.is_message() {
+            return self.scalar(field);
         }
+        self.message(field.child)?;
+        self.writer.shut(field, part, self.scratch);
         Ok(())
     }
 }

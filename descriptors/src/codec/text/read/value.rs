@@ -4,9 +4,10 @@
 
 use super::{
     super::super::{error::Fault, to_wire::due},
-    Field, FromText, Kind, Walk,
+    Field, FromText, Walk,
     scanner::Number,
 };
+use crate::table::Kind;
 
 impl FromText<'_, '_> {
     /// A scalar, behind its tag.
