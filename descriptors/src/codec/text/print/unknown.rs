@@ -2,7 +2,7 @@
 //!
 //! Source: protobuf's C++ implementation, `TextFormat::Printer::PrintUnknownFields`.
 
-use super::{Print, Walk, WireType, quote, read, wire};
+use super::{Print, REDACTED, Walk, WireType, quote, read, wire};
 
 /// How deep bytes that read as a message are printed as one.
 const GUESSED: u32 = 10;
@@ -10,26 +10,30 @@ const GUESSED: u32 = 10;
 impl Print<'_, '_> {
     /// A field that the message does not have. Its tag was read.
     pub(super) fn unknown_field(&mut self, number: u32, wire: WireType, rest: &mut &[u8]) -> Walk {
-        if !self.options.print_unknown {
-            self.unknown += 1;
-            return wire::skip(rest, number, wire, self.depth + 1).map_err(read);
+        match (self.options.print_unknown, self.options.redact) {
+            (true, false) => return self.by_number(number, wire, rest, GUESSED),
+            // Whoever knows the field may know that it is not for logs.
+            (true, true) => self.line(&number.to_string(), REDACTED),
+            (false, _) => self.unknown += 1,
         }
-        self.by_number(number, wire, rest, GUESSED)
+        wire::skip(rest, number, wire, self.depth + 1).map_err(read)
     }
 
     pub(super) fn unknown_varint(&mut self, number: u32, value: u64) {
         if self.options.print_unknown {
-            self.line(&number.to_string(), &value.to_string());
+            let value = value.to_string();
+            self.line(&number.to_string(), if self.options.redact { REDACTED } else { &value });
         } else {
             self.unknown += 1;
         }
     }
 
     pub(super) fn unknown_bytes(&mut self, number: u32, bytes: &[u8]) -> Walk {
-        if self.options.print_unknown {
-            return self.bytes_by_number(number, bytes, GUESSED);
+        match (self.options.print_unknown, self.options.redact) {
+            (true, false) => return self.bytes_by_number(number, bytes, GUESSED),
+            (true, true) => self.line(&number.to_string(), REDACTED),
+            (false, _) => self.unknown += 1,
         }
-        self.unknown += 1;
         Ok(())
     }
 
