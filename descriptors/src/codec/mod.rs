@@ -33,6 +33,7 @@ use std::fmt;
 
 use self::{
     error::Fault,
+    normal::Entries,
     page::Page,
     scratch::Scratch,
     text::{FromText, Print},
@@ -167,14 +168,23 @@ impl Codec {
     /// Fields stand in the order of their numbers, each once, lists packed as the schema says; unknown fields follow.
     pub fn normalize(&mut self, message: &MessageType, wire: &[u8], out: &mut Vec<u8>) -> Result<(), CodecError> {
         let start = out.len();
-        let result = check_length(wire).and_then(|()| {
-            let tables = &message.schema().0;
-            normal::normalize(tables, index(message), wire, DEPTH, &mut self.scratch, out)
-        });
-        result.map_err(|fault| {
-            out.truncate(start);
-            fault.on_wire()
-        })
+        self.canonical(message, wire, Entries::AsTheyCame, out)
+            .map_err(|fault| {
+                out.truncate(start);
+                fault.on_wire()
+            })
+    }
+
+    fn canonical(
+        &mut self,
+        message: &MessageType,
+        wire: &[u8],
+        entries: Entries,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Box<Fault>> {
+        check_length(wire)?;
+        let tables = &message.schema().0;
+        normal::normalize(tables, index(message), wire, (DEPTH, entries), &mut self.scratch, out)
     }
 
     /// Appends the wire form of a message to `wire`. After an error `wire` is as it was.
@@ -190,7 +200,7 @@ impl Codec {
         })
     }
 
-    /// Appends a message in the text format to `text`, one field a line. After an error `text` is as it was.
+    /// Appends a message in the text format to `text`, one field a line, the entries of maps by their keys. After an error `text` is as it was.
     ///
     /// Source: <https://protobuf.dev/reference/protobuf/textformat-spec/>.
     pub fn wire_to_textproto(
@@ -201,15 +211,19 @@ impl Codec {
     ) -> Result<(), CodecError> {
         let mut canonical = std::mem::take(&mut self.wire);
         canonical.clear();
-        let result = self.normalize(message, wire, &mut canonical).and_then(|()| {
-            let tables = &message.schema().0;
-            let mut print = Print::new(tables, &mut self.page, &mut self.scratch, &self.options);
-            let result = print.message(index(message), &canonical);
-            self.unknown = print.unknown;
-            result.map_err(Fault::on_wire)
-        });
+        let result = self
+            .canonical(message, wire, Entries::ByKey, &mut canonical)
+            .and_then(|()| {
+                let tables = &message.schema().0;
+                let mut print = Print::new(tables, &mut self.page, &mut self.scratch, &self.options);
+                let result = print.message(index(message), &canonical);
+                self.unknown = print.unknown;
+                result
+            });
         self.wire = canonical;
-        result.map(|()| text.extend_from_slice(self.page.text()))
+        result.map_err(Fault::on_wire)?;
+        text.extend_from_slice(self.page.text());
+        Ok(())
     }
 
     /// Appends the wire form of a message in the text format to `wire`, in canonical order. After an error `wire` is as it
@@ -225,7 +239,8 @@ impl Codec {
         let (tables, index) = (&message.schema().0, index(message));
         let result = check_length(text).and_then(|()| {
             FromText::new(tables, text, &mut self.wire, &mut self.scratch, &self.options).run(index)?;
-            normal::normalize(tables, index, &self.wire, DEPTH, &mut self.scratch, wire)
+            let how = (DEPTH, Entries::AsTheyCame);
+            normal::normalize(tables, index, &self.wire, how, &mut self.scratch, wire)
         });
         result.map_err(|fault| {
             wire.truncate(start);

@@ -10,19 +10,28 @@ use super::{
     scratch::{Occurrence, Scratch},
     to_json::{Body, Entry, ToJson, Walk, field_step},
     to_wire::Writer,
-    wire::Raw,
+    wire::{Raw, unzigzag},
 };
 use crate::{
     schema::tables::Tables,
     table::{Field, Kind, Shape},
 };
 
+/// How the entries of a map stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entries {
+    /// As they came, which is what a peer may have chosen.
+    AsTheyCame,
+    /// By their keys, as people look for them, and as protobuf's implementations print them.
+    ByKey,
+}
+
 /// Appends the message in canonical form. What it leaves in `out` after an error means nothing. It may go `depth` deep.
 pub(super) fn normalize(
     tables: &Tables,
     message: u32,
     wire: &[u8],
-    depth: u32,
+    (depth, entries): (u32, Entries),
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<(), Box<Fault>> {
@@ -41,7 +50,7 @@ pub(super) fn normalize(
         keeps_unknown: true,
     };
     let writer = Writer::new(out);
-    Normal { walk, writer }.run(message)
+    Normal { walk, writer, entries }.run(message)
 }
 
 /// One conversion.
@@ -49,6 +58,29 @@ struct Normal<'a, 'o> {
     /// Finds the fields; what it would write is not asked for.
     walk: ToJson<'a, 'o>,
     writer: Writer<'o>,
+    entries: Entries,
+}
+
+/// A key of a map, to be compared.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Key<'a> {
+    Number(i128),
+    Text(&'a [u8]),
+}
+
+impl<'a> Key<'a> {
+    fn new(kind: Kind, key: Raw<'a>) -> Self {
+        match (kind, key) {
+            (_, Raw::Bytes(text)) => Self::Text(text),
+            (Kind::Int32 | Kind::Sfixed32, _) => Self::Number(key.int32().into()),
+            (Kind::Sint32, _) => Self::Number(key.sint32().into()),
+            (Kind::Int64 | Kind::Sfixed64, _) => Self::Number(key.int64().into()),
+            (Kind::Sint64, _) => Self::Number(unzigzag(key.bits()).into()),
+            (Kind::Bool, _) => Self::Number((key.bits() != 0).into()),
+            (Kind::Uint32 | Kind::Fixed32, _) => Self::Number(key.uint32().into()),
+            _ => Self::Number(key.bits().into()),
+        }
+    }
 }
 
 impl<'a> Normal<'a, '_> {
@@ -157,6 +189,9 @@ impl<'a> Normal<'a, '_> {
     fn map(&mut self, field: &'a Field, from: usize, to: usize) -> Walk {
         let entry = self.walk.entry(field)?;
         self.walk.drop_replaced(field, &entry, from, to)?;
+        if self.entries == Entries::ByKey {
+            self.sort(&entry, from, to)?;
+        }
         for at in from..to {
             let place = self.walk.scratch.occurrences.get(at).map(|note| note.place);
             match place {
@@ -167,6 +202,23 @@ impl<'a> Normal<'a, '_> {
                 }
                 _ => self.entry(field, &entry, at)?,
             }
+        }
+        Ok(())
+    }
+
+    /// Sorts the notes of entries by their keys.
+    fn sort(&mut self, entry: &Entry<'a>, from: usize, to: usize) -> Walk {
+        let mut keyed = Vec::with_capacity(to - from);
+        for at in from..to {
+            let [key, _] = self.walk.pair(entry.table, Body::One(self.walk.piece(at)))?;
+            let key = key.unwrap_or_else(|| Raw::zero(entry.key.kind));
+            let note = self.walk.scratch.occurrences.get(at).copied();
+            keyed.push((Key::new(entry.key.kind, key), note));
+        }
+        keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let notes = self.walk.scratch.occurrences.get_mut(from..to).unwrap_or_default();
+        for (place, note) in notes.iter_mut().zip(keyed.into_iter().filter_map(|(_, note)| note)) {
+            *place = note;
         }
         Ok(())
     }

@@ -318,6 +318,54 @@ fn options_of_printing() {
 }
 
 #[test]
+fn what_is_hidden_is_hidden_in_what_is_not_taken_apart() {
+    let mut options = JsonOptions::default();
+    options.redact = true;
+    options.print_unknown = true;
+    let any = bytes(1, &[&bytes(1, &[b"a/plain.Nobody"]), &bytes(2, &[b"secret"])]);
+    assert_eq!(
+        text_with(&options, "sample.Known", &any),
+        "any {\n  type_url: \"a/plain.Nobody\"\n  value: [REDACTED]\n}\n"
+    );
+    let unknown = [number(4, 9), bytes(300, &[b"secret"]), vec![0xe3, 0x13, 0xe4, 0x13]].concat();
+    assert_eq!(
+        text_with(&options, "sample.Old", &unknown),
+        "4: [REDACTED]\n300: [REDACTED]\n316: [REDACTED]\n"
+    );
+    let entry = bytes(6, &[&bytes(1, &[b"a"]), &number(2, 9)]);
+    assert_eq!(text_with(&options, "sample.Old", &entry), "6: [REDACTED]\n");
+}
+
+#[test]
+fn maps_are_printed_by_key() {
+    let entry = |number_of: u32, key: Vec<u8>| bytes(number_of, &[&key, &[]]);
+    let keys = |name: &str, wire: &[u8]| {
+        let text = text_with(&JsonOptions::default(), name, wire);
+        let keys = text.lines().filter_map(|line| line.trim().strip_prefix("key: "));
+        keys.collect::<Vec<_>>().join(" ")
+    };
+    let words = ["b", "", "a", "é", "ab", "a"].map(|key| entry(10, bytes(1, &[key.as_bytes()])));
+    assert_eq!(keys("plain.Item", &words.concat()), r#""" "a" "ab" "b" "é""#);
+    let minus = 5u64.wrapping_neg();
+    let numbers = [3, minus, 0, 20].map(|key| entry(11, number(1, key)));
+    assert_eq!(keys("plain.Item", &numbers.concat()), "-5 0 3 20");
+    let truths = [1, 0].map(|key| entry(21, number(1, key)));
+    assert_eq!(keys("plain.Item", &truths.concat()), "false true");
+    // -2, 1, -1 in zigzag.
+    let zigzag = [3, 2, 1].map(|key| entry(4, number(1, key)));
+    assert_eq!(keys("sample.Odd", &zigzag.concat()), "-2 -1 1");
+    // In what an Any holds as well.
+    let any = [bytes(1, &[b"a/plain.Item"]), bytes(2, &[&numbers.concat()])].concat();
+    assert_eq!(keys("sample.Known", &bytes(1, &[&any])), "-5 0 3 20");
+    // The canonical form is not the text's: there they stay as they came.
+    let mut normal = Vec::new();
+    Codec::default()
+        .normalize(&message("plain.Item"), &truths.concat(), &mut normal)
+        .unwrap();
+    assert_eq!(normal[3..5], [8, 1]);
+}
+
+#[test]
 fn numbers_that_a_closed_enum_lacks_are_unknown_fields() {
     let wire = [
         number(4, 1),

@@ -2,7 +2,10 @@
 
 use super::{
     super::{
-        super::{normal, to_json::type_name},
+        super::{
+            normal::{self, Entries},
+            to_json::type_name,
+        },
         read::is_url,
     },
     Print, Walk, wire,
@@ -29,7 +32,8 @@ impl Print<'_, '_> {
         };
         self.left = left;
         let mut payload = Vec::new();
-        if normal::normalize(self.tables, index, value, self.depth, self.scratch, &mut payload).is_err() {
+        let how = (self.depth, Entries::ByKey);
+        if normal::normalize(self.tables, index, value, how, self.scratch, &mut payload).is_err() {
             return Ok(false);
         }
         self.block(&format!("[{url}]"), |print| print.message(index, &payload))?;

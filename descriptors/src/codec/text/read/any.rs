@@ -1,7 +1,11 @@
 //! Names in brackets: extensions, and the type of what stands in a `google.protobuf.Any`.
 
 use super::{
-    super::super::{error::shown, normal, to_wire::Writer},
+    super::super::{
+        error::shown,
+        normal::{self, Entries},
+        to_wire::Writer,
+    },
     FromText, Message, Scanner, Walk,
 };
 
@@ -68,7 +72,8 @@ impl<'a> FromText<'a, '_> {
         };
         inner.message(index)?;
         let scan = inner.close();
-        normal::normalize(self.tables, index, &wire, self.depth, self.scratch, &mut payload)
+        let how = (self.depth, Entries::AsTheyCame);
+        normal::normalize(self.tables, index, &wire, how, self.scratch, &mut payload)
             .map_err(|fault| self.scan.fault(fault.what()))?;
         self.scan = scan;
         self.scratch.gaps = gaps;
