@@ -20,6 +20,8 @@ pub(crate) struct Connection {
     limits: Arc<Limits>,
     /// DATA frames of ours: what a peer may answer with control frames.
     sent_frames: AtomicU64,
+    /// How many bodies of requests were left before their end.
+    abandoned: AtomicUsize,
     /// Bytes of replies that the peer has window for, on their way to it.
     held: Tally,
     /// Bytes of streamed replies that were pulled and wait for window.
@@ -58,6 +60,7 @@ impl Connection {
             peer: address.map_or_else(Peer::default, Peer::at),
             limits,
             sent_frames: AtomicU64::new(0),
+            abandoned: AtomicUsize::new(0),
             held: Tally::default(),
             pulled: Tally::default(),
         }
@@ -81,6 +84,16 @@ impl Connection {
 
     pub(super) fn sent_frames(&self) -> &AtomicU64 {
         &self.sent_frames
+    }
+
+    /// Takes note of a body of a request that nobody reads to its end.
+    pub(super) fn abandon(&self) {
+        self.abandoned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many of them there were.
+    pub(super) fn abandoned(&self) -> usize {
+        self.abandoned.load(Ordering::Relaxed)
     }
 
     /// How many bytes are held.

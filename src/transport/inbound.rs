@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -11,6 +12,8 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
+
+use super::Connection;
 
 /// How much of a request that is refused is read, and for how long.
 const DISCARDED: usize = 64 << 10;
@@ -30,10 +33,25 @@ pub(crate) struct Inbound(Source);
 
 #[derive(Debug)]
 enum Source {
-    Http2(h2::RecvStream),
+    Http2(RequestStream),
     Http1(Incoming),
     /// Chunks that are there.
     Memory(VecDeque<Result<Bytes, InboundError>>),
+}
+
+/// A body that comes over HTTP/2. Dropped before its end it is noted: its stream is not done with.
+#[derive(Debug)]
+struct RequestStream {
+    stream: h2::RecvStream,
+    connection: Arc<Connection>,
+}
+
+impl Drop for RequestStream {
+    fn drop(&mut self) {
+        if !self.stream.is_end_stream() {
+            self.connection.abandon();
+        }
+    }
 }
 
 /// Why a request's body ended early. No reply reaches the peer any more.
@@ -54,6 +72,11 @@ impl Inbound {
         Self(Source::Memory(chunks.into_iter().map(Ok).collect()))
     }
 
+    /// A body that comes over HTTP/2, on a stream of this connection.
+    pub(super) fn http2(stream: h2::RecvStream, connection: Arc<Connection>) -> Self {
+        Self(Source::Http2(RequestStream { stream, connection }))
+    }
+
     /// A body of these chunks.
     #[cfg(test)]
     pub(crate) fn from_chunks<C>(chunks: C) -> Self
@@ -66,7 +89,7 @@ impl Inbound {
     /// The next bytes: never empty unless the peer sent an empty DATA frame; `None` at the end.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, InboundError>>> {
         match &mut self.0 {
-            Source::Http2(stream) => stream.poll_data(cx).map(|next| {
+            Source::Http2(RequestStream { stream, .. }) => stream.poll_data(cx).map(|next| {
                 next.map(|data| {
                     let data = data.map_err(|error| InboundError::from(&error))?;
                     // Fails only if more is released than was received.
@@ -113,12 +136,6 @@ fn poll_http1(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<B
 impl From<Incoming> for Inbound {
     fn from(body: Incoming) -> Self {
         Self(Source::Http1(body))
-    }
-}
-
-impl From<h2::RecvStream> for Inbound {
-    fn from(stream: h2::RecvStream) -> Self {
-        Self(Source::Http2(stream))
     }
 }
 

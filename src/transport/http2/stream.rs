@@ -28,6 +28,9 @@ use super::{
 
 /// A whole reply of up to so many bytes is not counted as held: `limits.streams` bounds how many there are.
 const SMALL: usize = 4 << 10;
+/// How long a peer has to read the last of a reply before its stream is reset: to cut the reply off, or because the request
+/// has not ended. A reset that comes in together with it makes some clients forget it, curl 7 among them.
+const LAST_READ: Duration = Duration::from_millis(50);
 
 /// The peer wants no more, or the connection is gone.
 #[derive(Debug)]
@@ -47,8 +50,9 @@ pub(super) async fn answer<S: Serve>(
 ) {
     let mut respond = ResetOnPanic(respond);
     let head_only = request.method() == Method::HEAD;
+    let abandoned = shared.connection.abandoned();
     let reply = {
-        let request = request.map(Inbound::from);
+        let request = request.map(|body| Inbound::http2(body, shared.connection.clone()));
         let mut serving = pin!(shared.serve.serve(request, &shared.connection));
         poll_fn(|cx| match serving.as_mut().poll(cx) {
             Poll::Ready(reply) => Poll::Ready(Some(reply)),
@@ -59,14 +63,17 @@ pub(super) async fn answer<S: Serve>(
     if let Some(reply) = reply {
         // Whoever cancelled does not wait for an error either.
         let reply = if head_only { withhold(reply) } else { reply };
-        let _ = send(reply, &mut respond.0, &shared.connection).await;
+        let _ = send(reply, &mut respond.0, &shared.connection, abandoned).await;
     }
 }
 
+/// `abandoned`: how many requests of the connection were not read to their end before this one. If another is added
+/// meanwhile it is taken for this one, which costs nobody anything.
 async fn send(
     reply: Response<Outbound>,
     respond: &mut SendResponse<Payload>,
     connection: &Arc<Connection>,
+    abandoned: usize,
 ) -> Result<(), Gone> {
     let (head, body) = reply.into_parts();
     let ends = matches!(body, Outbound::Empty);
@@ -80,10 +87,15 @@ async fn send(
         taken: 0,
     };
     match body {
-        Outbound::Empty => Ok(()),
-        Outbound::Whole { payload, trailers } => sender.whole(payload, trailers).await,
-        Outbound::Stream(body) => sender.stream(Pump::new(body)).await,
+        Outbound::Empty => {}
+        Outbound::Whole { payload, trailers } => sender.whole(payload, trailers).await?,
+        Outbound::Stream(body) => sender.stream(Pump::new(body)).await?,
     }
+    // h2 resets the stream of such a request as soon as nothing holds on to it.
+    if connection.abandoned() != abandoned {
+        sender.read().await?;
+    }
+    Ok(())
 }
 
 /// A reply to HEAD: what there would be is said, not sent. RFC 9110, section 9.3.2.
@@ -145,6 +157,7 @@ impl Sender<'_> {
                 Some(End::Trailers(trailers)) => return Ok(self.out.send_trailers(trailers)?),
                 Some(End::Cut) => {
                     self.sent().await?;
+                    self.read().await?;
                     self.out.send_reset(h2::Reason::INTERNAL_ERROR);
                     return Ok(());
                 }
@@ -199,6 +212,12 @@ impl Sender<'_> {
             Poll::Pending => self.out.poll_reset(cx).map(|_| Err(Gone)),
         })
         .await
+    }
+
+    /// Gives the peer time to read what it was sent.
+    async fn read(&mut self) -> Result<(), Gone> {
+        let reset = poll_fn(|cx| self.out.poll_reset(cx));
+        timeout(LAST_READ, reset).await.map_or(Ok(()), |_| Err(Gone))
     }
 
     /// Waits until the connection may hold so many bytes more.

@@ -1,6 +1,9 @@
 //! Requests that are answered.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::peer::*;
 use crate::transport::Limits;
@@ -30,6 +33,36 @@ async fn headers_alone_may_be_the_reply() {
     peer.send(&request(1, "/empty", END_STREAM)).await;
     let only = peer.until(|frame| frame.stream == 1).await;
     assert_eq!((only.kind, only.ends()), (HEADERS, true));
+}
+
+/// curl 7 forgets what it has not read when a reset comes in with it.
+#[tokio::test(start_paused = true)]
+async fn the_last_of_a_reply_can_be_read_before_its_stream_is_reset() {
+    const NO_ERROR: u32 = 0;
+    const INTERNAL_ERROR: u32 = 2;
+    // A reply that is cut off, and one to a request that nobody has read to its end.
+    for (path, flags, last, code) in [
+        ("/cut", END_STREAM, DATA, INTERNAL_ERROR),
+        ("/hello", 0, HEADERS, NO_ERROR),
+    ] {
+        let mut peer = Peer::greeted(Limits::default(), &[]).await;
+        peer.send(&request(1, path, flags)).await;
+        let mut before = peer.until(|frame| frame.stream == 1).await;
+        let mut read = Instant::now();
+        let reset = loop {
+            let frame = peer.until(|frame| frame.stream == 1).await;
+            if frame.kind == RST_STREAM {
+                break frame;
+            }
+            (before, read) = (frame, Instant::now());
+        };
+        assert_eq!((before.kind, reset.code()), (last, code), "{path}");
+        assert!(
+            read.elapsed() >= Duration::from_millis(50),
+            "{path}: {:?}",
+            read.elapsed()
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
