@@ -111,13 +111,23 @@ install_h2spec() {
   go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 }
 
-# For .ci/run: it counts instructions. A package of the system, so it takes root, or `sudo` without a password.
-install_valgrind() {
-  command -v valgrind >/dev/null && return
+install_curl() {
+  install_python
+  system_package curl
+}
+
+# system_package NAME: a command, by the system's package of its name; so it takes root, or `sudo` without a password.
+system_package() {
+  command -v "$1" >/dev/null && return
   local as=()
   [ "$(id -u)" = 0 ] || as=(sudo -n)
   "${as[@]}" apt-get -q update
-  "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends valgrind
+  "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$1"
+}
+
+# For .ci/run: it counts instructions.
+install_valgrind() {
+  system_package valgrind
 }
 
 # For .ci/run: prebuilt, since compiling them takes longer than all their work here.
