@@ -1,13 +1,14 @@
-"""The real curl against `descant serve`: REST, streams, the protocols by hand, and what lies below them."""
+"""The real curl against `descant serve`: REST, streams, the protocols by hand, what lies below them, and what the docs show."""
 
 import curl_rest
 import curl_rpc
 import curl_streams
 import curl_wire
 import harness
+import pages
 
-PARTS = [curl_rest, curl_streams, curl_rpc, curl_wire]
-TOTAL = 184 + 52 + 58 + 49
+PARTS = [curl_rest, curl_streams, curl_rpc, curl_wire, pages]
+TOTAL = 184 + 52 + 58 + 49 + 49
 
 
 def main():

