@@ -2,11 +2,12 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, BufMut, BytesMut};
 use http::HeaderMap;
+use tokio::task::coop;
 
 use super::{Frame, OutboundStream, Payload, payload::LARGE};
 
@@ -18,6 +19,7 @@ const FIRST: usize = 1 << 10;
 /// The body of a reply on its way out.
 pub(super) struct Pump {
     body: Pin<Box<dyn OutboundStream>>,
+    gathering: Gathering,
     /// Pulled, but too large to be gathered.
     next: Option<Payload>,
 }
@@ -41,12 +43,18 @@ pub(super) enum End {
 
 impl Pump {
     pub(super) fn new(body: Pin<Box<dyn OutboundStream>>) -> Self {
-        Self { body, next: None }
+        Self {
+            body,
+            gathering: Gathering::default(),
+            next: None,
+        }
     }
 
     /// Everything that is ready, up to [`GATHER`] bytes or one large payload.
+    ///
+    /// Each frame costs the task some of its turn: a body that always has one at hand, and that shrinks so much on the wire
+    /// that the peer's window never stops it, would else keep a thread from all its other connections.
     pub(super) fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Batch> {
-        let mut gathering = Gathering::default();
         if let Some(large) = self.next.take() {
             return Poll::Ready(Batch {
                 data: Some(large),
@@ -54,31 +62,37 @@ impl Pump {
             });
         }
         let end = loop {
-            match self.body.as_mut().poll_frame(cx) {
-                Poll::Pending if gathering.is_empty() => return Poll::Pending,
+            // What is gathered stays for the task's next turn, which comes at once.
+            let turn = ready!(coop::poll_proceed(cx));
+            let frame = match self.body.as_mut().poll_frame(cx) {
+                Poll::Pending if self.gathering.is_empty() => return Poll::Pending,
                 Poll::Pending => break None,
-                Poll::Ready(Some(Frame::Data(data))) if data.remaining() == 0 => {}
-                Poll::Ready(Some(Frame::Data(data))) if data.remaining() < LARGE => {
-                    gathering.add(data);
-                    if gathering.len() >= GATHER {
+                Poll::Ready(frame) => frame,
+            };
+            turn.made_progress();
+            match frame {
+                Some(Frame::Data(data)) if data.remaining() == 0 => {}
+                Some(Frame::Data(data)) if data.remaining() < LARGE => {
+                    self.gathering.add(data);
+                    if self.gathering.len() >= GATHER {
                         break None;
                     }
                 }
-                Poll::Ready(Some(Frame::Data(data))) if gathering.is_empty() => {
-                    gathering.add(data);
+                Some(Frame::Data(data)) if self.gathering.is_empty() => {
+                    self.gathering.add(data);
                     break None;
                 }
-                Poll::Ready(Some(Frame::Data(data))) => {
+                Some(Frame::Data(data)) => {
                     self.next = Some(data);
                     break None;
                 }
-                Poll::Ready(Some(Frame::Trailers(trailers))) => break Some(End::Trailers(trailers)),
-                Poll::Ready(Some(Frame::Cut)) => break Some(End::Cut),
-                Poll::Ready(None) => break Some(End::Data),
+                Some(Frame::Trailers(trailers)) => break Some(End::Trailers(trailers)),
+                Some(Frame::Cut) => break Some(End::Cut),
+                None => break Some(End::Data),
             }
         };
         Poll::Ready(Batch {
-            data: gathering.finish(),
+            data: std::mem::take(&mut self.gathering).finish(),
             end,
         })
     }
@@ -117,6 +131,49 @@ impl Gathering {
             None if self.more.is_empty() => None,
             None => Some(Payload::from(self.more.freeze())),
             first => first,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// A byte, as often as one asks.
+    struct Endless;
+
+    impl OutboundStream for Endless {
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Frame>> {
+            Poll::Ready(Some(Frame::Data(Payload::from(Bytes::from_static(b"x")))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_without_end_lets_others_have_their_turn() {
+        let mut pump = Pump::new(Box::pin(Endless));
+        let mut pulled = 0;
+        for turns in 1.. {
+            let mut batches = Vec::new();
+            poll_fn(|cx| {
+                while let Poll::Ready(batch) = pump.poll_batch(cx) {
+                    batches.extend(batch.data);
+                    assert!(batches.len() < 10, "it does not end its turn");
+                }
+                Poll::Ready(())
+            })
+            .await;
+            tokio::task::yield_now().await;
+            // A turn that ends within a batch costs nothing of its size.
+            assert!(batches.iter().all(|batch| batch.remaining() == GATHER));
+            pulled += batches.len();
+            if pulled == 3 {
+                assert!(turns > 3, "only {turns} turns");
+                return;
+            }
         }
     }
 }
