@@ -149,6 +149,8 @@ pub struct Failure {
 pub struct Count {
     #[prost(int32, tag = "1")]
     pub number: i32,
+    #[prost(int32, tag = "2")]
+    pub waiting: i32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -20,8 +20,8 @@ use crate::messages::{Answer, Ask, Count, Empty, Failure, Serving};
 
 pub(crate) fn service(health: &Health) -> Methods {
     let health = health.clone();
-    let waits = Arc::new(AtomicI32::new(0));
-    let given_up = Arc::clone(&waits);
+    let waits = Arc::new(Waits::default());
+    let counted = Arc::clone(&waits);
     Methods::new()
         .on("Unary", unary(one))
         .on("Peek", unary(one))
@@ -37,8 +37,8 @@ pub(crate) fn service(health: &Health) -> Methods {
         .on(
             "GivenUp",
             unary(move |_: Empty, _| {
-                let number = given_up.load(Ordering::SeqCst);
-                async move { Ok(Count { number }) }
+                let count = counted.count();
+                async move { Ok(count) }
             }),
         )
         .on(
@@ -104,15 +104,33 @@ async fn fail_late(asked: Failure, _: Context) -> Result<impl Stream<Item = Resu
     }))
 }
 
-async fn wait(given_up: Arc<AtomicI32>) -> Result<Empty, Status> {
-    /// Counts a call that nobody waits for any more: its future is dropped.
-    struct Waiting(Arc<AtomicI32>);
-    impl Drop for Waiting {
-        fn drop(&mut self) {
-            self.0.fetch_add(1, Ordering::SeqCst);
+/// What became of the calls of `Wait`.
+#[derive(Default)]
+struct Waits {
+    waiting: AtomicI32,
+    given_up: AtomicI32,
+}
+
+impl Waits {
+    fn count(&self) -> Count {
+        Count {
+            number: self.given_up.load(Ordering::SeqCst),
+            waiting: self.waiting.load(Ordering::SeqCst),
         }
     }
-    let _waiting = Waiting(given_up);
+}
+
+async fn wait(waits: Arc<Waits>) -> Result<Empty, Status> {
+    /// Counts a call that nobody waits for any more: its future is dropped.
+    struct Waiting(Arc<Waits>);
+    impl Drop for Waiting {
+        fn drop(&mut self) {
+            self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+            self.0.given_up.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    waits.waiting.fetch_add(1, Ordering::SeqCst);
+    let _waiting = Waiting(waits);
     std::future::pending().await
 }
 

@@ -64,6 +64,18 @@ install_grpcio() {
   install_modules
 }
 
+# Clients in JavaScript. The versions are the last for Node 20.
+install_javascript() {
+  once javascript npm install --prefix "$DESCANT_SUITES_CACHE/javascript" --no-audit --no-fund --ignore-scripts \
+    @connectrpc/connect@2.1.2 @connectrpc/connect-node@2.1.2 @bufbuild/protobuf@2.17.0
+}
+
+install_connect-node() {
+  install_python
+  install_npm
+  install_javascript
+}
+
 install_interop() {
   install_python
   go_tool interop google.golang.org/grpc/interop/client@v1.76.0
