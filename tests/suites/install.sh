@@ -135,6 +135,12 @@ install_curl() {
   system_package curl
 }
 
+install_requests() {
+  install_python
+  once requests "$DESCANT_SUITES_CACHE/venv/bin/pip" install --quiet \
+    requests==2.34.2 urllib3==2.8.0 httpx==0.28.1 httpcore==1.0.9 h2==4.4.1
+}
+
 # system_package NAME: a command, by the system's package of its name; so it takes root, or `sudo` without a password.
 system_package() {
   command -v "$1" >/dev/null && return
