@@ -2,7 +2,9 @@
 
 use std::{
     collections::VecDeque,
+    error::Error as _,
     future::poll_fn,
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -10,10 +12,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use descant_handlers::Status;
 use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
-use super::Connection;
+use super::{Connection, http1::Violation};
 
 /// How much of a request that is refused is read, and for how long.
 const DISCARDED: usize = 64 << 10;
@@ -54,9 +57,12 @@ impl Drop for RequestStream {
     }
 }
 
-/// Why a request's body ended early. No reply reaches the peer any more.
+/// Why a request's body ended early. Mostly no reply reaches the peer any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InboundError {
+    /// The body is not what HTTP/1.1 has as one, or not whole.
+    #[error("{0}")]
+    Unsound(String),
     /// The peer reset the stream.
     #[error("the peer cancelled the request (HTTP/2 error code {0})")]
     Reset(u32),
@@ -133,6 +139,16 @@ fn poll_http1(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<B
     }
 }
 
+impl InboundError {
+    /// How a call ends whose request ended so.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Unsound(_) => Status::invalid_argument(self.to_string()),
+            Self::Reset(_) | Self::Lost(_) => Status::cancelled(self.to_string()),
+        }
+    }
+}
+
 impl From<Incoming> for Inbound {
     fn from(body: Incoming) -> Self {
         Self(Source::Http1(body))
@@ -141,8 +157,17 @@ impl From<Incoming> for Inbound {
 
 impl From<&hyper::Error> for InboundError {
     fn from(error: &hyper::Error) -> Self {
-        let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-        Self::Lost(reason)
+        let source = error.source();
+        let io = source.and_then(|source| source.downcast_ref::<io::Error>());
+        if io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof) {
+            return Self::Unsound("the body of the request ended before it was whole".to_owned());
+        }
+        let violation = io.and_then(io::Error::get_ref).filter(|inner| inner.is::<Violation>());
+        match (violation, source) {
+            (Some(violation), _) => Self::Unsound(violation.to_string()),
+            (None, Some(source)) => Self::Lost(source.to_string()),
+            (None, None) => Self::Lost(error.to_string()),
+        }
     }
 }
 

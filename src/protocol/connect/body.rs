@@ -74,7 +74,7 @@ async fn all(body: &mut Inbound, most: usize) -> Result<Bytes, Status> {
     let mut whole = Bytes::new();
     let mut gathered = BytesMut::new();
     while let Some(data) = poll_fn(|cx| body.poll_data(cx)).await {
-        let data = data.map_err(|error| Status::cancelled(error.to_string()))?;
+        let data = data.map_err(|error| error.status())?;
         if gathered.len() + whole.len() + data.len() > most {
             return Err(Status::resource_exhausted(format!(
                 "the message is larger than the limit of {most} bytes"

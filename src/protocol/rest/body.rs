@@ -33,7 +33,7 @@ pub(super) async fn whole(inbound: &mut Inbound, asked: &Asked, time: Duration) 
     let gather = async {
         let (mut first, mut gathered) = (Bytes::new(), BytesMut::new());
         while let Some(data) = poll_fn(|cx| inbound.poll_data(cx)).await {
-            let data = data.map_err(|error| Status::cancelled(error.to_string()))?;
+            let data = data.map_err(|error| error.status())?;
             if first.len() + gathered.len() + data.len() > asked.limit {
                 return Err(asked.too_large());
             }

@@ -88,7 +88,7 @@ impl RequestMessages {
         let data = match &mut self.source {
             Source::Inbound(inbound) => {
                 let data = ready!(inbound.poll_data(cx));
-                return Poll::Ready(data.map(|data| data.map_err(|error| Status::cancelled(error.to_string()))));
+                return Poll::Ready(data.map(|data| data.map_err(|error| error.status())));
             }
             Source::Whole(body) => ready!(body.as_mut().poll(cx)),
             Source::Nothing => return Poll::Ready(None),

@@ -7,6 +7,7 @@
 //! limit of ours. The meter finds where requests begin and end, refuses what can be read in two ways (section 11.2), and
 //! notes since when a head is unfinished.
 
+use http::Uri;
 use tokio::time::Instant;
 
 use super::super::{greeting::is_token, limits::Limits};
@@ -82,6 +83,10 @@ pub(super) struct Meter {
     fields: usize,
     /// Since when a head is unfinished.
     since: Option<Instant>,
+    /// The request asks for nothing but a head.
+    head_only: bool,
+    /// Its version of HTTP knows chunks.
+    chunks: bool,
     most_bytes: usize,
     most_fields: usize,
 }
@@ -95,6 +100,8 @@ impl Meter {
             bytes: 0,
             fields: 0,
             since: None,
+            head_only: false,
+            chunks: true,
             most_bytes: limits.header_bytes as usize,
             most_fields: limits.header_fields,
         }
@@ -115,6 +122,11 @@ impl Meter {
     /// Whether all of a request has come, and nothing of the next.
     pub(super) fn is_between(&self) -> bool {
         self.place == Place::Line && self.since.is_none()
+    }
+
+    /// Whether the request that comes, or came last, is HEAD.
+    pub(super) fn is_head_only(&self) -> bool {
+        self.head_only
     }
 
     /// Whether more of a request's body is to come.
@@ -202,11 +214,21 @@ impl Meter {
         if is_strange(line) {
             return Err(Violation::Stranger);
         }
-        // hyper would cut it off, and nobody behind it could tell.
-        let target = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
-        if target.contains(&b'#') {
-            return Err(Violation::Head("its target has a fragment, which is the client's own"));
+        let mut parts = line.split(|byte| *byte == b' ');
+        let (Some(method), Some(target), Some(version), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Violation::Head("its first line is not `METHOD target HTTP/1.1`"));
+        };
+        if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
+            return Err(Violation::Head("its method has a character that no method may have"));
         }
+        check_target(target)?;
+        if !matches!(version, b"HTTP/1.1" | b"HTTP/1.0") {
+            return Err(Violation::Head("its version is neither HTTP/1.1 nor HTTP/1.0"));
+        }
+        self.head_only = method == b"HEAD";
+        self.chunks = version == b"HTTP/1.1";
         self.begin();
         self.place = Place::Field;
         self.framing = Framing::Unsaid;
@@ -226,9 +248,15 @@ impl Meter {
                 "a name of a field has a character that no name may have",
             ));
         }
+        if value.iter().any(|byte| *byte != b'\t' && byte.is_ascii_control()) {
+            return Err(Violation::Head("a value of a field has a control character"));
+        }
         let framing = if name.eq_ignore_ascii_case(b"content-length") {
             Framing::Length(length(value).ok_or(Violation::Head("content-length is no number"))?)
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            if !self.chunks {
+                return Err(Violation::Head("HTTP/1.0 knows no transfer-encoding"));
+            }
             if !value.eq_ignore_ascii_case(b"chunked") {
                 return Err(Violation::Coding);
             }
@@ -307,6 +335,18 @@ fn is_strange(line: &[u8]) -> bool {
     let mut words = line.split(|byte| *byte == b' ');
     let known = words.next().is_some_and(|method| METHODS.contains(&method));
     !known && !words.next_back().is_some_and(|version| version.starts_with(b"HTTP/"))
+}
+
+/// What hyper would refuse, or cut off so that nobody behind it could tell.
+fn check_target(target: &[u8]) -> Result<(), Violation> {
+    if target.contains(&b'#') {
+        return Err(Violation::Head("its target has a fragment, which is the client's own"));
+    }
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%/?".contains(byte);
+    let sound = target.first() == Some(&b'/') && target.iter().all(plain) || Uri::try_from(target).is_ok();
+    sound.then_some(()).ok_or(Violation::Head(
+        "its target has a character that none may have, or is none",
+    ))
 }
 
 /// Digits alone: no sign, no list.
@@ -404,6 +444,8 @@ mod tests {
             "a: b\n",
             "a: b\rc: d\r\n",
             "a: b\0\r\n",
+            "a: b\x01\r\n",
+            "a: b\x7f\r\n",
             "no colon\r\n",
             ": nothing\r\n",
         ] {
@@ -424,6 +466,39 @@ mod tests {
             let head = format!("transfer-encoding: {head}\r\n");
             assert_eq!(of_head(&head), Err(Violation::Coding), "{head}");
         }
+    }
+
+    #[test]
+    fn first_lines_that_hyper_would_refuse_are_refused() {
+        for line in [
+            "GET / HTTP/2.0",
+            "GET / HTTP/1.2",
+            "GET / http/1.1",
+            "GET /",
+            "GET",
+            "GET  / HTTP/1.1",
+            "GET / HTTP/1.1 ",
+            " GET / HTTP/1.1",
+            "G@T / HTTP/1.1",
+            "GET /a#b HTTP/1.1",
+            "GET /a<b HTTP/1.1",
+            "GET /a\tb HTTP/1.1",
+            "GET a/b HTTP/1.1",
+            "GET /?\x7f HTTP/1.1",
+        ] {
+            let request = format!("{line}\r\n\r\n");
+            assert!(matches!(outcome(request.as_bytes()), Err(Violation::Head(_))), "{line}");
+        }
+        for line in [
+            "GET * HTTP/1.1",
+            "GET http://a:1/b?c HTTP/1.0",
+            "CONNECT a:1 HTTP/1.1",
+            "BREW /{a}?\u{e9} HTTP/1.1",
+        ] {
+            assert_eq!(outcome(format!("{line}\r\n\r\n").as_bytes()), Ok(true), "{line}");
+        }
+        let not_utf8 = [&b"GET /\xff HTTP/1.1\r\n"[..], b"\r\n"].concat();
+        assert!(matches!(outcome(&not_utf8), Err(Violation::Head(_))));
     }
 
     #[test]

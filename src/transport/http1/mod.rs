@@ -183,7 +183,7 @@ where
             let mut state = self.wire.lock();
             // A request is refused in its turn.
             if let Some(violation) = state.refusal().filter(|_| !busy) {
-                return Poll::Ready(refuse(violation));
+                return Poll::Ready(refuse(violation, state.meter.is_head_only()));
             }
             let facts = state.facts(now, busy);
             drop(state);
@@ -229,9 +229,9 @@ where
 }
 
 /// Ends the connection because of what the peer sent.
-fn refuse(violation: Violation) -> End {
+fn refuse(violation: Violation, head_only: bool) -> End {
     match Refusal::of(violation) {
-        Some(refusal) => (Err(Ended::Refused(violation)), Last::Words(refusal.to_string())),
+        Some(refusal) => (Err(Ended::Refused(violation)), Last::Words(refusal.text(head_only))),
         None => (Err(Ended::Stranger(Mistake::Unknown)), Last::Words(String::new())),
     }
 }
@@ -240,7 +240,7 @@ fn refuse(violation: Violation) -> End {
 fn close(phase: Phase) -> End {
     match phase {
         Phase::Farewell => (Ok(()), Last::End),
-        Phase::Frame => (Err(Ended::Late(phase)), Last::Words(Refusal::late().to_string())),
+        Phase::Frame => (Err(Ended::Late(phase)), Last::Words(Refusal::late().text(false))),
         late => (Err(Ended::Late(late)), Last::Nothing),
     }
 }

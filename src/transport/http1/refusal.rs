@@ -1,16 +1,17 @@
 //! Requests that are refused before anybody is asked.
 
-use std::fmt;
-
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
+use descant_handlers::Code;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts, uri::Authority};
+
+use serde_json::json;
 
 use super::{
     super::{Outbound, Payload},
     Violation,
 };
 
-/// The answer to a request that is refused. Displayed it is a reply of HTTP/1.1, the last of its connection.
+/// The answer to a request that is refused: `google.rpc.Status` as JSON, for whoever can read that, and people can.
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -33,11 +34,21 @@ pub(super) fn check(request: &Parts) -> Result<(), Refusal> {
     if request.uri.path_and_query().is_none() {
         return Err(bad("the target of the request has no path"));
     }
-    let hosts = request.headers.get_all(header::HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version == Version::HTTP_11) {
-        return Err(bad("a request of HTTP/1.1 has exactly one `host`"));
+    let mut hosts = request.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version == Version::HTTP_11 => {}
+        (Some(_), Some(_)) => {}
+        (Some(host), None) if !is_authority(host) => return Err(bad("its `host` is none")),
+        _ => return Ok(()),
     }
-    Ok(())
+    Err(bad("a request of HTTP/1.1 has exactly one `host`"))
+}
+
+/// Whether it may be the value of `host`: it is empty where a target has no authority. RFC 9110, section 7.2.
+fn is_authority(host: &HeaderValue) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'_');
+    host.as_bytes().iter().all(plain)
+        || Authority::try_from(host.as_bytes()).is_ok_and(|host| !host.as_str().contains('@'))
 }
 
 impl Refusal {
@@ -65,24 +76,32 @@ impl Refusal {
 
     pub(super) fn respond(self) -> Response<Outbound> {
         let mut response = Response::new(Outbound::Whole {
-            payload: Payload::from(Bytes::from(self.reason + "\n")),
+            payload: Payload::from(Bytes::from(self.json())),
             trailers: HeaderMap::new(),
         });
         *response.status_mut() = self.status;
-        let text = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(header::CONTENT_TYPE, text);
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
         response
     }
-}
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, reason } = self;
-        write!(
-            f,
-            "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: {}\r\n\
-             \r\n{reason}\n",
-            reason.len() + 1
+    /// A reply of HTTP/1.1, the last of its connection.
+    pub(super) fn text(&self, head_only: bool) -> String {
+        let (status, json) = (self.status, self.json());
+        let length = json.len();
+        let body = if head_only { "" } else { &json };
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
         )
+    }
+
+    fn json(&self) -> String {
+        let code = match self.status {
+            StatusCode::URI_TOO_LONG | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Code::ResourceExhausted,
+            StatusCode::NOT_IMPLEMENTED => Code::Unimplemented,
+            StatusCode::REQUEST_TIMEOUT => Code::DeadlineExceeded,
+            _ => Code::InvalidArgument,
+        };
+        json!({"code": code.number(), "message": self.reason, "details": []}).to_string()
     }
 }

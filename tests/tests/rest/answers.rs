@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::client::{get, lab};
+use super::client::{get, lab, read};
+use crate::support::text::Text;
 
 #[tokio::test]
 async fn parts_of_answers() {
@@ -126,4 +127,36 @@ async fn answers_are_compressed_for_who_accepts_it() {
         .ask(get(&format!("/v1/fail/5?message={}", "a".repeat(1000))).header("accept-encoding", "gzip"))
         .await;
     assert_eq!(error.header("content-encoding"), "");
+}
+
+/// What HTTP/1.1 itself refuses is an error like any other.
+#[tokio::test]
+async fn requests_that_are_no_http_get_json_too() {
+    let lab = lab().await;
+    let post = "POST /v1/items HTTP/1.1\r\nhost: a\r\n";
+    for (request, status, code) in [
+        ("G@T / HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(), 400, 3),
+        ("GET /a#b HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(), 400, 3),
+        (
+            "GET / HTTP/1.1\r\nconnection: close\r\nhost: a b\r\n\r\n".to_owned(),
+            400,
+            3,
+        ),
+        ("GET / HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(), 400, 3),
+        (format!("GET /{} HTTP/1.1\r\n", "a".repeat(20_000)), 414, 8),
+        (format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(101)), 431, 8),
+        (format!("GET / HTTP/1.1\r\na: {}\r\n\r\n", "b".repeat(20_000)), 431, 8),
+        (format!("{post}transfer-encoding: gzip\r\n\r\n"), 501, 12),
+        (format!("{post}transfer-encoding: chunked\r\n\r\nx\r\n"), 400, 3),
+    ] {
+        let mut text = Text::connect(lab.0.address).await;
+        text.send(&request).await;
+        let answer = read(&text.rest().await);
+        assert_eq!(
+            (answer.status, &answer.json()["code"]),
+            (status, &json!(code)),
+            "{request:?}"
+        );
+        assert_eq!(answer.header("content-type"), "application/json");
+    }
 }

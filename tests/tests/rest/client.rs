@@ -155,7 +155,7 @@ impl Answer {
 }
 
 /// An answer of HTTP/1.1, up to the end of its connection.
-fn read(said: &[u8]) -> Answer {
+pub(super) fn read(said: &[u8]) -> Answer {
     let end = said.windows(4).position(|four| four == b"\r\n\r\n");
     let Some(end) = end else {
         panic!("no head: {}", said.escape_ascii())
