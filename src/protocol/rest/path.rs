@@ -1,7 +1,7 @@
 //! Which raw paths are refused before anything looks at them.
 //!
 //! Whatever two parties could read differently: RFC 3986, section 6, names the forms. An escaped slash stays what it is
-//! until the path is matched, and so is no danger.
+//! until the path is matched, but becomes a slash in the value of a variable, where dots beside it would be segments again.
 
 use memchr::memchr;
 
@@ -58,8 +58,9 @@ fn check_segment(segment: &str) -> Result<(), PathError> {
         };
         decoded.push(byte);
     }
+    let dots = |part: &[u8]| matches!(part, b"." | b"..");
     match &decoded[..] {
-        b"." | b".." => Err(PathError::DotSegment),
+        decoded if decoded.split(|byte| *byte == b'/').any(dots) => Err(PathError::DotSegment),
         decoded if memchr(0, decoded).is_some() => Err(PathError::Nul),
         decoded => std::str::from_utf8(decoded).map(drop).map_err(|_| PathError::Utf8),
     }
@@ -75,6 +76,7 @@ mod tests {
             "/",
             "/v1/a-b~c/d:e",
             "/v1/a%2Fb/%C3%A9/%25",
+            "/v1/a%2F..b%2F...",
             "/v1/...",
             "/v1/.a/a.",
             "//a//",
@@ -92,6 +94,9 @@ mod tests {
             ("/v1/.", PathError::DotSegment),
             ("/v1/%2e%2E/a", PathError::DotSegment),
             ("/v1/.%2e", PathError::DotSegment),
+            ("/v1/..%2Fa", PathError::DotSegment),
+            ("/v1/a%2f%2e%2E%2fb", PathError::DotSegment),
+            ("/v1/a%2F.", PathError::DotSegment),
             ("/v1/..:sell", PathError::DotSegment),
             ("/v1/%2e:sell", PathError::DotSegment),
             ("/v1\\a", PathError::Character),
