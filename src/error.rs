@@ -18,6 +18,8 @@ pub(crate) enum ErrorKind {
     },
     #[error("route `{0}` is given twice: a method has one handler")]
     RouteTwice(String),
+    #[error("REST options of `{0}` are given twice")]
+    RestTwice(String),
     #[error("pages of every origin may not have credentials: name the origins that may, or turn credentials off")]
     RecklessCors,
     #[error(transparent)]

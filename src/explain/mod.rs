@@ -12,7 +12,7 @@ use descant_handlers::{Call, Message, Status};
 use http::{Request, Response, header, request::Parts};
 
 use crate::{
-    Gateway, Limits, RestOptions,
+    Gateway, Limits,
     protocol::{self, Accepted, Exchange, Only, caught},
     transport::{Connection, Inbound, Outbound},
 };
@@ -97,15 +97,14 @@ impl Gateway {
         };
         let connection = Connection::new(None, Arc::new(Limits::default()));
         let inbound = Inbound::whole(body.clone());
-        let (accepted, rest) = self.within(&connection, |context| {
+        let accepted = self.within(&connection, |context| {
             explanation.protocol = protocol::name(&parts, context);
-            let accepted = protocol::accept(parts.clone(), inbound, context);
-            (accepted, context.settings.rest.clone())
+            protocol::accept(parts.clone(), inbound, context)
         });
         let schema = self.schema();
         if explanation.protocol == "REST" {
             explanation.templates(&schema, &parts);
-            explanation.fields(&schema, &parts, &body, &rest);
+            explanation.fields(&schema, &parts, &body, self);
         }
         match accepted {
             Err(refusal) => explanation.refused(refusal.response),
@@ -147,13 +146,14 @@ impl Explanation {
     }
 
     /// Binds once more, for what that tells. What goes wrong was told by the real one.
-    fn fields(&mut self, schema: &Schema, parts: &Parts, body: &[u8], rest: &RestOptions) {
+    fn fields(&mut self, schema: &Schema, parts: &Parts, body: &[u8], gateway: &Gateway) {
         let mut captures = Captures::default();
         let path = parts.uri.path();
         let Found::Binding(binding) = schema.routes().find(parts.method.as_str(), path, &mut captures) else {
             return;
         };
         let method = binding.method(schema);
+        let rest = gateway.rest(&method);
         self.method = Some(named(&method));
         let content_type = parts.headers.get(header::CONTENT_TYPE);
         let request = BindRequest {

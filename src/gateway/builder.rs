@@ -10,7 +10,7 @@ use descant_handlers::{
 
 use super::{
     Gateway,
-    pattern::{Fit, Pattern},
+    pattern::{Pattern, best},
     snapshot::{Served, Snapshot},
 };
 use crate::{
@@ -33,6 +33,7 @@ pub struct GatewayBuilder {
     plan: Plan,
     routes: Vec<(String, Answering)>,
     layers: Vec<(String, Arc<dyn Layer>)>,
+    rest: Vec<(String, RestOptions)>,
 }
 
 /// What every generation of a gateway has in common.
@@ -40,6 +41,8 @@ pub(super) struct Plan {
     routes: Vec<(Pattern, Answering)>,
     /// Each around the methods that its pattern fits.
     layers: Vec<(Pattern, Arc<dyn Layer>)>,
+    /// How REST is spoken where that differs from the settings.
+    rest: Vec<(Pattern, Arc<RestOptions>)>,
     reflection: Exposure,
     pub(super) health: Option<Health>,
     pub(super) state: Arc<Extensions>,
@@ -68,8 +71,10 @@ impl GatewayBuilder {
             schema,
             routes: Vec::new(),
             layers: Vec::new(),
+            rest: Vec::new(),
             plan: Plan {
                 routes: Vec::new(),
+                rest: Vec::new(),
                 layers: Vec::new(),
                 reflection: Exposure::All,
                 health: Some(Health::new()),
@@ -148,6 +153,13 @@ impl GatewayBuilder {
         self
     }
 
+    /// The same for the methods of a pattern alone, as [`route`](Self::route) has them: all of these options take the place
+    /// of those that [`rest`](Self::rest) gives.
+    pub fn rest_for(mut self, pattern: impl Into<String>, options: RestOptions) -> Self {
+        self.rest.push((pattern.into(), options));
+        self
+    }
+
     /// Whether a call keeps the `x-request-id` that its caller gave it, if that is 32 hexadecimal digits. Default no: each
     /// call gets an id of its own, since whoever may choose ids can make logs say what they like.
     pub fn keep_request_ids(mut self, keep: bool) -> Self {
@@ -178,20 +190,29 @@ impl GatewayBuilder {
         if self.plan.cors.as_ref().is_some_and(|cors| cors.is_reckless()) {
             return Err(ErrorKind::RecklessCors.into());
         }
-        let mut seen = HashSet::new();
-        for (text, answering) in self.routes {
-            let pattern: Pattern = text.parse().map_err(ErrorKind::from)?;
-            if !seen.insert(pattern.clone()) {
-                return Err(ErrorKind::RouteTwice(text).into());
-            }
-            self.plan.routes.push((pattern, answering));
-        }
+        self.plan.routes = parsed(self.routes, ErrorKind::RouteTwice)?;
         for (text, layer) in self.layers {
             let pattern: Pattern = text.parse().map_err(ErrorKind::from)?;
             self.plan.layers.push((pattern, layer));
         }
+        let rest = self.rest.into_iter().map(|(text, options)| (text, Arc::new(options)));
+        self.plan.rest = parsed(rest, ErrorKind::RestTwice)?;
         Gateway::start(self.schema, self.plan)
     }
+}
+
+/// What is said of patterns, each of which may be there once.
+fn parsed<T>(
+    said: impl IntoIterator<Item = (String, T)>,
+    twice: fn(String) -> ErrorKind,
+) -> Result<Vec<(Pattern, T)>, Error> {
+    let mut seen = HashSet::new();
+    let parse = |(text, what): (String, T)| {
+        let pattern: Pattern = text.parse().map_err(ErrorKind::from)?;
+        let first = seen.insert(pattern.clone());
+        first.then_some((pattern, what)).ok_or_else(|| twice(text).into())
+    };
+    said.into_iter().map(parse).collect()
 }
 
 impl Plan {
@@ -204,6 +225,7 @@ impl Plan {
         let own = own.map_err(ErrorKind::from)?;
         self.check_patterns(&schema, &own)?;
         let builtins = self.builtins(&schema, &own)?;
+        let rest = self.rest(&schema);
         let loaded = Served {
             handlers: schema
                 .methods()
@@ -219,12 +241,21 @@ impl Plan {
                 .collect(),
             schema: own,
         };
-        Ok(Snapshot::new(loaded, own))
+        Ok(Snapshot::new(loaded, own, rest))
+    }
+
+    /// How REST is spoken to each method of a schema; empty: as the settings say.
+    fn rest(&self, schema: &Schema) -> Vec<Option<Arc<RestOptions>>> {
+        if self.rest.is_empty() {
+            return Vec::new();
+        }
+        let of = |method| best(&self.rest, &method).map(|(.., options)| options.clone());
+        schema.methods().map(of).collect()
     }
 
     /// The handler of a loaded method, layers around it.
     fn handler(&self, method: &Method, builtins: &Builtins) -> Option<Arc<dyn Handler>> {
-        let handler = match (self.best(method), builtins.of(method)) {
+        let handler = match (best(&self.routes, method), builtins.of(method)) {
             (Some((fit, _, answering)), builtin) if builtin.is_none() || Pattern::names_service(fit) => {
                 answering.handler.clone()
             }
@@ -233,18 +264,9 @@ impl Plan {
         Some(self.wrap(method, handler))
     }
 
-    /// The route that fits a method best.
-    fn best(&self, method: &Method) -> Option<(Fit, &Pattern, &Answering)> {
-        let fitting = self
-            .routes
-            .iter()
-            .filter_map(|(pattern, answering)| Some((pattern.fits(method)?, pattern, answering)));
-        fitting.max_by_key(|(fit, ..)| *fit)
-    }
-
     /// What people call that which answers a method, and why it does.
     pub(super) fn describe_handler(&self, method: &Method) -> String {
-        match self.best(method) {
+        match best(&self.routes, method) {
             Some((_, pattern, answering)) => format!("{}, by route `{pattern}`", short(answering.kind)),
             None => "the gateway itself".to_owned(),
         }
@@ -294,10 +316,12 @@ impl Plan {
         let route = self.routes.iter().map(|(pattern, _)| pattern).find(|route| idle(route));
         let layers = self.layers.iter().map(|(pattern, _)| pattern);
         let layer = || layers.clone().find(|layer| idle(layer) && !fits(layer, own));
-        let (what, pattern) = match (route, layer()) {
-            (Some(route), _) => ("route", route),
-            (None, Some(layer)) => ("layer on", layer),
-            (None, None) => return Ok(()),
+        let rest = || self.rest.iter().map(|(pattern, _)| pattern).find(|rest| idle(rest));
+        let (what, pattern) = match (route, layer(), rest()) {
+            (Some(route), ..) => ("route", route),
+            (None, Some(layer), _) => ("layer on", layer),
+            (None, None, Some(rest)) => ("REST options of", rest),
+            (None, None, None) => return Ok(()),
         };
         Err(ErrorKind::NothingMatched {
             what,

@@ -15,7 +15,7 @@ use descant_descriptors::{Method, Schema};
 use descant_handlers::Health;
 
 use self::builder::Plan;
-use crate::error::Error;
+use crate::{error::Error, protocol::RestOptions};
 
 pub use self::builder::GatewayBuilder;
 pub(crate) use self::{deadline::Deadline, pattern::PatternError, snapshot::Snapshot};
@@ -67,6 +67,12 @@ impl Gateway {
 
     pub(crate) fn describe_handler(&self, method: &Method) -> String {
         self.0.plan.describe_handler(method)
+    }
+
+    /// How REST is spoken to a method.
+    pub(crate) fn rest(&self, method: &Method) -> Arc<RestOptions> {
+        let snapshot = self.0.snapshot.load();
+        snapshot.rest(method).unwrap_or(&self.0.plan.settings.rest).clone()
     }
 
     /// What is served now.

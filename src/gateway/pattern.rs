@@ -63,6 +63,14 @@ impl Pattern {
     }
 }
 
+/// The pattern that fits a method best, and what is said of it.
+pub(super) fn best<'p, T>(said: &'p [(Pattern, T)], method: &Method) -> Option<(Fit, &'p Pattern, &'p T)> {
+    let fitting = said
+        .iter()
+        .filter_map(|(pattern, what)| Some((pattern.fits(method)?, pattern, what)));
+    fitting.max_by_key(|(fit, ..)| *fit)
+}
+
 impl FromStr for Pattern {
     type Err = PatternError;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use descant_descriptors::{Method, Schema};
 use descant_handlers::{Handler, Status};
 
-use crate::error::hint;
+use crate::{error::hint, protocol::RestOptions};
 
 /// Names longer than this are not repeated to whoever sent them.
 const LONGEST_ECHO: usize = 256;
@@ -16,6 +16,8 @@ pub(crate) struct Snapshot {
     loaded: Served,
     /// The gateway's own services, reflection and health, where the loaded schema does not describe them.
     own: Served,
+    /// How REST is spoken to what was loaded, by the methods' indices, where that differs from the settings.
+    rest: Vec<Option<Arc<RestOptions>>>,
 }
 
 /// A schema, and the handlers of its methods by their index.
@@ -31,8 +33,18 @@ impl Served {
 }
 
 impl Snapshot {
-    pub(super) fn new(loaded: Served, own: Served) -> Self {
-        Self { loaded, own }
+    pub(super) fn new(loaded: Served, own: Served, rest: Vec<Option<Arc<RestOptions>>>) -> Self {
+        Self { loaded, own, rest }
+    }
+
+    /// How REST is spoken to a method; `None`: as the settings say.
+    pub(crate) fn rest(&self, method: &Method) -> Option<&Arc<RestOptions>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        // Its index may be that of another schema.
+        let method = self.loaded.schema.method(method.path())?;
+        self.rest.get(method.index())?.as_ref()
     }
 
     /// What was loaded.

@@ -111,6 +111,11 @@ pub(crate) struct Settings {
 }
 
 impl Context<'_> {
+    /// How REST is spoken to a method.
+    fn rest(&self, method: &Method) -> &Arc<RestOptions> {
+        self.snapshot.rest(method).unwrap_or(&self.settings.rest)
+    }
+
     /// A call that came by this connection.
     fn call(&self, method: Method, messages: Messages, metadata: Metadata, deadline: Option<Instant>) -> Call {
         let mut call = Call::new(method, messages);

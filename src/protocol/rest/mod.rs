@@ -88,7 +88,7 @@ fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> 
             }))
         }
         Found::OtherMethods(allow) => Ok(Routed::Others(allow)),
-        Found::Nothing if context.settings.rest.unbound_methods && parts.method == HttpMethod::POST => {
+        Found::Nothing if parts.method == HttpMethod::POST => {
             Ok(Opened::unbound(path, context).map_or(Routed::Nothing, Routed::Call))
         }
         Found::Nothing => Ok(Routed::Nothing),

@@ -51,9 +51,13 @@ pub(super) struct Ready<'s> {
 impl<'s> Opened<'s> {
     /// A method that no rule leads to, by its own path.
     pub(super) fn unbound(path: &str, context: &Context<'s>) -> Option<Self> {
-        let (method, handler) = context.snapshot.find(path).ok()?;
+        let method = context.snapshot.method(path)?;
         let bound = method.schema().routes().of_method(&method);
-        bound.is_empty().then(|| Self {
+        if !bound.is_empty() || !context.rest(&method).unbound_methods {
+            return None;
+        }
+        let (method, handler) = context.snapshot.find(path).ok()?;
+        Some(Self {
             handler,
             rule: Rule::Unbound(Box::new(Binding::of_method(&method))),
             captures: Captures::default(),
@@ -82,12 +86,12 @@ impl<'s> Opened<'s> {
         let content_type = content_type.map(|value| value.to_str().map(str::to_owned));
         let mut asked = Asked {
             content_type: content_type.transpose().map_err(|_| unsupported())?,
+            options: options(context.rest(&method), stream),
             method,
             rule,
             captures,
             http_method: parts.method,
             uri: parts.uri,
-            options: options(context, stream),
             limit: context.connection.limits().message_bytes,
             fault: AtomicU16::new(0),
         };
@@ -152,9 +156,8 @@ impl Ready<'_> {
     }
 }
 
-/// The gateway's options. A line, and an event, is one line.
-fn options(context: &Context<'_>, stream: Option<Format>) -> Arc<RestOptions> {
-    let options = &context.settings.rest;
+/// A line, and an event, is one line, whatever the options.
+fn options(options: &Arc<RestOptions>, stream: Option<Format>) -> Arc<RestOptions> {
     if !options.json.pretty || !matches!(stream, Some(Format::Lines(_) | Format::Events)) {
         return options.clone();
     }

@@ -163,3 +163,41 @@ async fn methods_without_rules_are_served_if_asked_for() {
     let bound = request("POST", "/lab.v1.Lab/Get").header("content-type", "application/vnd.lab+json");
     assert_eq!(lab.ask(bound.body("{}")).await.status, 415);
 }
+
+#[tokio::test]
+async fn each_route_may_have_its_own_json() {
+    let written = |change: fn(&mut descant::JsonOptions)| {
+        let mut options = descant::RestOptions::default();
+        change(&mut options.json);
+        options
+    };
+    let builder = || {
+        let all = written(|json| json.integers_as_numbers = true);
+        super::lab::builder().rest(all)
+    };
+    let defaults = written(|json| json.emit_defaults = true);
+    let pretty = written(|json| json.pretty = true);
+    let gateway = builder()
+        .rest_for("lab.v1.Lab/Get", pretty.clone())
+        .rest_for("lab.v1.*", defaults);
+    let lab = super::client::Lab(crate::support::serve_gateway(gateway.build().unwrap(), |_| {}).await);
+    assert_eq!(
+        lab.ask(get("/v1/items/a?big=5")).await.text(),
+        "{\n  \"name\": \"a\",\n  \"big\": \"5\"\n}"
+    );
+    let deleted = lab.json(request("DELETE", "/v1/items/a")).await.1;
+    assert_eq!((&deleted["size"], &deleted["big"]), (&json!(0), &json!("0")));
+    let gateway = builder().rest_for("lab.v1.Lab/Get", pretty.clone()).build().unwrap();
+    let lab = super::client::Lab(crate::support::serve_gateway(gateway, |_| {}).await);
+    let deleted = lab.ask(request("DELETE", "/v1/items/a?big=5")).await;
+    assert_eq!(deleted.text(), r#"{"name":"a","big":5}"#);
+    for (pattern, wanted) in [
+        ("lab.v1.Lab/Gett", "lab.v1.Lab/Get"),
+        ("lab v1", "is no pattern"),
+        ("lab.v1.Lab", "twice"),
+    ] {
+        let gateway = super::lab::builder().rest_for(pattern, pretty.clone());
+        let error = gateway.rest_for("lab.v1.Lab", pretty.clone()).build().unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error}");
+    }
+}
