@@ -60,10 +60,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) echo: bool,
 
-    /// HTTP rules for methods whose descriptors have none, or others: the section `http` of a google.api.Service, in YAML;
-    /// may be given more than once
-    #[arg(long, value_name = "FILE")]
-    pub(crate) http_rules: Vec<PathBuf>,
+    #[command(flatten, next_help_heading = "REST")]
+    pub(crate) rest: Rest,
 
     #[command(flatten)]
     pub(crate) cors: Cors,
@@ -187,7 +185,6 @@ pub(crate) struct Describe {
 }
 
 /// Options of `convert`.
-#[allow(clippy::struct_excessive_bools)] // Each is a flag of its own.
 #[derive(Args, Debug)]
 pub(crate) struct Convert {
     /// Descriptor sets, .proto files, or folders of them; without one, the embedded demo API
@@ -214,7 +211,23 @@ pub(crate) struct Convert {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Indent JSON; the text format always is
+    #[command(flatten)]
+    pub(crate) json: Json,
+
+    /// Write unknown fields by number, in the text format
+    #[arg(long)]
+    pub(crate) print_unknown: bool,
+
+    /// Mask fields that have the option `debug_redact`
+    #[arg(long)]
+    pub(crate) redact: bool,
+}
+
+/// How JSON is written and read.
+#[allow(clippy::struct_excessive_bools)] // Each is a flag of its own.
+#[derive(Args, Debug)]
+pub(crate) struct Json {
+    /// Indent JSON
     #[arg(long)]
     pub(crate) pretty: bool,
 
@@ -237,14 +250,30 @@ pub(crate) struct Convert {
     /// Skip unknown fields and unknown names of enum values instead of refusing them
     #[arg(long)]
     pub(crate) ignore_unknown: bool,
+}
 
-    /// Write unknown fields by number, in the text format
-    #[arg(long)]
-    pub(crate) print_unknown: bool,
+/// How HTTP and JSON are spoken, along HTTP rules.
+#[derive(Args, Debug)]
+pub(crate) struct Rest {
+    /// HTTP rules for methods whose descriptors have none, or others: the section `http` of a google.api.Service, in YAML;
+    /// may be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) http_rules: Vec<PathBuf>,
 
-    /// Mask fields that have the option `debug_redact`
+    /// Pass over query parameters of this name where no field has it, or * for any; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ignore_parameter: Vec<String>,
+
+    /// Leave a PATCH without `update_mask` as it is, instead of naming there what its body has
     #[arg(long)]
-    pub(crate) redact: bool,
+    pub(crate) no_update_mask: bool,
+
+    /// Serve methods without an HTTP rule too: POST /package.Service/Method with the message as JSON
+    #[arg(long)]
+    pub(crate) unbound_methods: bool,
+
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 /// What a message may look like.
@@ -282,10 +311,8 @@ pub(crate) struct Explain {
     #[arg(value_name = "PATH|REQUEST", required = true)]
     pub(crate) words: Vec<PathBuf>,
 
-    /// HTTP rules for methods whose descriptors have none, or others: the section `http` of a google.api.Service, in YAML;
-    /// may be given more than once
-    #[arg(long, value_name = "FILE")]
-    pub(crate) http_rules: Vec<PathBuf>,
+    #[command(flatten, next_help_heading = "REST")]
+    pub(crate) rest: Rest,
 
     /// The body of the request; `@FILE` takes it from a file, `@-` from standard input
     #[arg(short, long, value_name = "BODY")]

@@ -11,6 +11,7 @@ use descant_descriptors::{Codec, CodecError, JsonOptions, MessageType, Schema};
 use super::{
     args::{Convert, MessageFormat},
     failure::{Failure, Kind},
+    rest,
     screen::{self, Tone},
     sources,
 };
@@ -59,13 +60,7 @@ fn format(asked: Option<MessageFormat>, path: Option<&Path>, flag: &str) -> Resu
 }
 
 fn options(args: &Convert) -> JsonOptions {
-    let mut options = JsonOptions::default();
-    options.pretty = args.pretty;
-    options.emit_defaults = args.emit_defaults;
-    options.proto_names = args.proto_names;
-    options.enums_as_numbers = args.enums_as_numbers;
-    options.integers_as_numbers = args.integers_as_numbers;
-    options.ignore_unknown = args.ignore_unknown;
+    let mut options = rest::json(&args.json);
     options.print_unknown = args.print_unknown;
     options.redact = args.redact;
     // Who converts has the data, and room for it.

@@ -11,17 +11,18 @@ use serde_json::{Value, json};
 use super::{
     args::{Explain, ReportFormat},
     failure::{Failure, Kind},
-    screen, sources,
+    rest, screen, sources,
 };
 
 /// Prints what would become of the request.
 pub(crate) fn run(args: &Explain) -> Result<ExitCode, Failure> {
     let (line, paths) = split(&args.words)?;
-    let schema = sources::load(paths, &args.http_rules).map_err(|error| sources::refused(&error))?;
+    let schema = sources::load(paths, &args.rest.http_rules).map_err(|error| sources::refused(&error))?;
     let body = args.data.as_deref().map(body).transpose()?.unwrap_or_default();
     let request = request(&line, &args.headers, body).map_err(|what| Failure::new(Kind::Usage, what, ""))?;
     // Who answers is the server's to say: here something has to.
-    let gateway = Gateway::builder(schema).route("*", Echo).build();
+    let builder = Gateway::builder(schema).route("*", Echo);
+    let gateway = builder.rest(rest::options(&args.rest)).build();
     let gateway = gateway.map_err(|error| Failure::new(Kind::Descriptors, error, ""))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;

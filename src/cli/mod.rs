@@ -10,6 +10,7 @@ mod explain;
 mod failure;
 mod list;
 mod pages;
+mod rest;
 mod screen;
 mod serve;
 mod sources;

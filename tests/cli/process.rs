@@ -159,11 +159,20 @@ pub(crate) fn pause() {
 
 /// An HTTP/1.1 exchange: the status line and the body.
 pub(crate) fn http(address: &str, request: &str) -> (String, String) {
+    http_with(address, request, "")
+}
+
+/// The same with a body.
+pub(crate) fn http_with(address: &str, request: &str, body: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let length = match body.len() {
+        0 => String::new(),
+        length => format!("content-length: {length}\r\n"),
+    };
     write!(
         stream,
-        "{request} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+        "{request} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{length}\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();

@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Instant};
 use bytes::Bytes;
 use tempfile::tempdir;
 
-use crate::process::{PATIENCE, Server, demo_set, http, pause};
+use crate::process::{PATIENCE, Server, demo_set, http, http_with, pause};
 
 const FIRST: &str = "syntax = \"proto3\"; package first; message M {} service First { rpc Do(M) returns (M); }";
 const SECOND: &str = "syntax = \"proto3\"; package second; message M {} service Second { rpc Do(M) returns (M); }";
@@ -40,6 +40,91 @@ fn every_listener_is_ready() {
         let ran = crate::process::descant(["list", "--from", address]);
         assert_eq!(ran.code, Some(0), "{address}: {ran:?}");
     }
+}
+
+const LIBRARY: &str = r#"
+syntax = "proto3";
+package library;
+import "google/api/annotations.proto";
+import "google/protobuf/field_mask.proto";
+enum Kind { NONE = 0; NOVEL = 1; }
+message Book { string name = 1; int64 copies = 2; Kind kind = 3; int32 page_count = 4; }
+message Change { Book book = 1; google.protobuf.FieldMask update_mask = 2; }
+service Library {
+  rpc Get(Book) returns (Book) { option (google.api.http) = { get: "/v1/books/{name}" }; }
+  rpc Update(Change) returns (Change) { option (google.api.http) = { patch: "/v1/books/{book.name}" body: "book" }; }
+  rpc Plain(Book) returns (Book);
+}
+"#;
+
+/// What REST answers to each request, body and all, with these options of `serve`.
+fn rest<const N: usize>(options: &[&str], requests: [(&str, &str); N]) -> [String; N] {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("library.proto");
+    fs::write(&file, LIBRARY).unwrap();
+    let server = Server::start(&[&[file.to_str().unwrap(), "--echo"], options].concat());
+    requests.map(|(request, body)| {
+        let (status, answer) = http_with(server.address(), request, body);
+        format!("{} {answer}", status.split(' ').nth(1).unwrap())
+    })
+}
+
+#[test]
+fn rest_can_be_spoken_otherwise() {
+    let query = ("GET /v1/books/a?key=b", "");
+    let patch = ("PATCH /v1/books/a", r#"{"copies":0}"#);
+    let plain = ("POST /library.Library/Plain", r#"{"name":"a"}"#);
+    let unknown = ("PATCH /v1/books/a", r#"{"nonsense":1}"#);
+    let [refused, filled, no_such, wrong] = rest(&[], [query, patch, plain, unknown]);
+    assert!(
+        refused.starts_with("400 ") && wrong.starts_with("400 "),
+        "{refused} {wrong}"
+    );
+    assert_eq!(filled, r#"200 {"book":{"name":"a"},"updateMask":"copies"}"#);
+    assert!(no_such.starts_with("415 "), "{no_such}");
+    let options = ["--no-update-mask", "--unbound-methods", "--ignore-unknown"];
+    assert_eq!(
+        rest(&options, [patch, plain, unknown]),
+        [
+            r#"200 {"book":{"name":"a"}}"#,
+            r#"200 {"name":"a"}"#,
+            r#"200 {"book":{"name":"a"}}"#
+        ]
+    );
+    for (ignored, status) in [("key", "200"), ("*", "200"), ("other", "400")] {
+        let [answer] = rest(&["--ignore-parameter", ignored], [query]);
+        assert!(answer.starts_with(status), "{ignored}: {answer}");
+    }
+}
+
+#[test]
+fn rest_can_be_written_otherwise() {
+    let full = ("GET /v1/books/a?copies=5&kind=NOVEL&page_count=7", "");
+    let empty = ("GET /v1/books/a", "");
+    for (option, wanted) in [
+        (
+            "--proto-names",
+            r#"{"name":"a","copies":"5","kind":"NOVEL","page_count":7}"#,
+        ),
+        (
+            "--enums-as-numbers",
+            r#"{"name":"a","copies":"5","kind":1,"pageCount":7}"#,
+        ),
+        (
+            "--integers-as-numbers",
+            r#"{"name":"a","copies":5,"kind":"NOVEL","pageCount":7}"#,
+        ),
+    ] {
+        let [answer, without] = rest(&[option], [full, empty]);
+        assert_eq!(answer, format!("200 {wanted}"), "{option}");
+        assert_eq!(without, r#"200 {"name":"a"}"#, "{option}");
+    }
+    let [defaults, pretty] = rest(&["--emit-defaults", "--pretty"], [empty, empty]);
+    assert_eq!(defaults, pretty);
+    assert!(
+        pretty.contains("\n  \"copies\": \"0\",\n  \"kind\": \"NONE\""),
+        "{pretty}"
+    );
 }
 
 #[test]

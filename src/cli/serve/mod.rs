@@ -11,7 +11,7 @@ mod watch;
 
 use std::{net::SocketAddr, num::NonZeroUsize, process::ExitCode, sync::Arc, thread};
 
-use descant::{Cors, Error, Gateway, Limits, Schema, Server, Tls, demo, handlers::Echo};
+use descant::{Error, Gateway, GatewayBuilder, Limits, Schema, Server, Tls, demo, handlers::Echo};
 use descant_descriptors::Severity;
 use tracing::level_filters::LevelFilter;
 
@@ -20,7 +20,7 @@ use super::{
     args::{AdminArg, LogFormat, LogLevel, Serve},
     check,
     failure::{Failure, Kind},
-    screen, sources,
+    rest, screen, sources,
 };
 use crate::observe;
 
@@ -41,14 +41,19 @@ enum Backend {
 /// Serves until it is told to stop.
 pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
     observe::start(log_format(args.log_format), level(args.log_level));
-    let schema = sources::load(&args.paths, &args.http_rules).map_err(|error| sources::refused(&error))?;
+    let schema = sources::load(&args.paths, &args.rest.http_rules).map_err(|error| sources::refused(&error))?;
     warn(&schema);
     let backend = match (args.echo, args.paths.is_empty()) {
         (true, _) => Backend::Echo,
         (false, true) => Backend::Demo,
         (false, false) => Backend::Nothing,
     };
-    let gateway = gateway(schema, backend, pages::cors(&args.cors)?).map_err(|error| refused(&error))?;
+    let builder = builder(schema, backend).rest(rest::options(&args.rest));
+    let gateway = match pages::cors(&args.cors)? {
+        Some(cors) => builder.cors(cors).build(),
+        None => builder.build(),
+    };
+    let gateway = gateway.map_err(|error| refused(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
     let outcome = runtime.block_on(serve(args, gateway, backend));
@@ -57,15 +62,11 @@ pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-fn gateway(schema: Schema, backend: Backend, cors: Option<Cors>) -> Result<Gateway, Error> {
-    let builder = match backend {
+fn builder(schema: Schema, backend: Backend) -> GatewayBuilder {
+    match backend {
         Backend::Demo => demo::gateway(schema),
         Backend::Echo => Gateway::builder(schema).route("*", Echo),
         Backend::Nothing => Gateway::builder(schema),
-    };
-    match cors {
-        Some(cors) => builder.cors(cors).build(),
-        None => builder.build(),
     }
 }
 
@@ -79,12 +80,16 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
     let speaks_tls = tls.is_some();
     let reloader = Arc::new(Reloader::new(
         args.paths.clone(),
-        args.http_rules.clone(),
+        args.rest.http_rules.clone(),
         gateway.clone(),
         tls,
     ));
     let _watch = if args.watch {
-        let files = args.paths.iter().chain(&args.http_rules).chain(tls::files(&args.tls));
+        let files = args
+            .paths
+            .iter()
+            .chain(&args.rest.http_rules)
+            .chain(tls::files(&args.tls));
         Some(watch::start(&files.cloned().collect::<Vec<_>>(), &reloader)?)
     } else {
         None
