@@ -77,7 +77,16 @@ impl Methods {
 
     pub(super) fn allow(&self, ids: impl IntoIterator<Item = MethodId>) -> Allow {
         let names = ids.into_iter().filter_map(|id| self.names.get(id as usize));
-        let mut names: Vec<&str> = names.map(Box::as_ref).collect();
+        Self::list(names.map(Box::as_ref).collect())
+    }
+
+    /// The methods that any path knows: POST is that of calls by name.
+    pub(super) fn allow_all(&self) -> Allow {
+        let names = self.names.iter().map(Box::as_ref).filter(|name| *name != ANY);
+        Self::list(names.chain(["GET", "POST"]).collect())
+    }
+
+    fn list(mut names: Vec<&str>) -> Allow {
         if names.contains(&"GET") {
             names.push("HEAD");
         }

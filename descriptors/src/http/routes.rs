@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 
 use super::{
     binding::Binding,
-    methods::{MethodId, Methods},
+    methods::{Allow, MethodId, Methods},
     template::{Segment, Template},
 };
 use crate::schema::{Method, tables::Piece};
@@ -100,6 +100,11 @@ impl Routes {
             .bindings
             .partition_point(|binding| (binding.method as usize) <= method.index());
         self.bindings.get(start..end).unwrap_or_default()
+    }
+
+    /// The methods of HTTP that some path knows: what `OPTIONS *` is answered with (RFC 9110, section 9.3.7).
+    pub fn all_methods(&self) -> Allow {
+        self.methods.allow_all()
     }
 
     /// Builds the trie, and calls `twice` with each binding whose method and template another one before it has.

@@ -74,6 +74,9 @@ fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> 
     let path = parts.uri.path();
     path::check(path).map_err(|error| Fault::bad_request(&error))?;
     let schema = context.snapshot.schema();
+    if path == "*" && parts.method == HttpMethod::OPTIONS {
+        return Ok(Routed::Others(schema.routes().all_methods()));
+    }
     let mut captures = Captures::default();
     match schema.routes().find(parts.method.as_str(), path, &mut captures) {
         Found::Binding(binding) => {
