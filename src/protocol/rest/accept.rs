@@ -28,24 +28,28 @@ const KNOWN: [(&str, Format); 6] = [
 impl Format {
     /// The format that a content type names, without its parameters and whatever its case.
     pub(super) fn named(content_type: &str) -> Option<Self> {
-        let essence = content_type.split(';').next().unwrap_or_default().trim_ascii();
+        let essence = essence(content_type);
         let known = KNOWN.iter().find(|(name, _)| name.eq_ignore_ascii_case(essence));
         known.map(|(_, format)| *format)
     }
 
-    /// The one that a client likes best, and of those that it likes equally the first; `None`: it names none.
+    /// The one that a client likes best, and of those that it likes equally the first; `None`: it names none, or likes
+    /// anything at all better. RFC 9110, section 12.5.1.
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let lists = headers
             .get_all(header::ACCEPT)
             .iter()
             .filter_map(|value| value.to_str().ok());
-        let mut best = None;
+        let (mut best, mut anything) = (None, 0);
         for range in lists.flat_map(|list| list.split(',')) {
             let weight = weight(range);
+            if matches!(essence(range), "*/*" | "application/*") {
+                anything = weight.max(anything);
+            }
             let format = Self::named(range).filter(|_| weight > best.map_or(0, |(weight, _)| weight));
             best = format.map(|format| (weight, format)).or(best);
         }
-        best.map(|(_, format)| format)
+        best.filter(|(weight, _)| *weight >= anything).map(|(_, format)| format)
     }
 
     pub(super) fn content_type(self) -> HeaderValue {
@@ -55,6 +59,11 @@ impl Format {
             Self::Events => "text/event-stream",
         })
     }
+}
+
+/// A type, or a range of them, without its parameters.
+fn essence(range: &str) -> &str {
+    range.split(';').next().unwrap_or_default().trim_ascii()
 }
 
 #[cfg(test)]
@@ -78,6 +87,10 @@ mod tests {
             ("text/event-stream;q=0, application/json", Some(Format::Array)),
             ("text/event-stream;q=0", None),
             ("*/*", None),
+            ("text/event-stream, */*", Some(Format::Events)),
+            ("text/event-stream;q=0.5, */*;q=0.1", Some(Format::Events)),
+            ("*/*, text/event-stream;q=0.5", None),
+            ("text/event-stream;q=0.2, application/*", None),
             ("text/html", None),
             ("", None),
         ] {
