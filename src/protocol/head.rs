@@ -232,14 +232,14 @@ fn http_coding(list: &str) -> Result<Option<Encoding>, Unknown> {
 }
 
 /// The headers that a connection keeps to itself: RFC 9110, section 7.6.1.
-fn listed(value: &HeaderValue) -> impl Iterator<Item = HeaderName> {
+pub(super) fn listed(value: &HeaderValue) -> impl Iterator<Item = HeaderName> {
     let names = value.as_bytes().split(|byte| *byte == b',');
     names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
 }
 
 /// Headers that are HTTP's or a protocol's own, whichever protocol the request speaks. What is left is the client's
 /// metadata.
-static OWN: [HeaderName; 21] = [
+static OWN: [HeaderName; 24] = [
     header::CONTENT_TYPE,
     header::TE,
     header::CONTENT_LENGTH,
@@ -261,6 +261,9 @@ static OWN: [HeaderName; 21] = [
     header::TRAILER,
     HeaderName::from_static("x-grpc-web"),
     header::EXPECT,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("http2-settings"),
 ];
 /// The places of some of them.
 const HOST: u32 = 3;
@@ -300,6 +303,9 @@ fn own(name: &str) -> Option<u32> {
         "trailer" => 18,
         "x-grpc-web" => 19,
         "expect" => 20,
+        "proxy-authenticate" => 21,
+        "proxy-authorization" => 22,
+        "http2-settings" => 23,
         other if other.starts_with("grpc-") || other.starts_with("connect-") => OTHER,
         _ => return None,
     })

@@ -221,14 +221,12 @@ fn response(
     response
 }
 
-/// Metadata without what is HTTP's or a protocol's own, which a server behind this one may have sent.
+/// Metadata without what is HTTP's, a connection's or a protocol's own, which a server behind this one may have sent.
 fn own_removed(metadata: Metadata) -> HeaderMap {
     let mut headers = metadata.into_headers();
-    let own: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| head::is_own(name.as_str()))
-        .cloned()
-        .collect();
+    let connection = headers.get_all(header::CONNECTION).iter().flat_map(head::listed);
+    let own = headers.keys().filter(|name| head::is_own(name.as_str())).cloned();
+    let own: Vec<HeaderName> = connection.chain(own).collect();
     for name in own {
         headers.remove(name);
     }
