@@ -127,10 +127,22 @@ impl Reader<'_> {
     }
 
     fn decoding(&mut self, key: &Node, value: &Node) {
-        if value.value == Value::Text("true".to_owned()) {
-            let what =
-                "`fully_decode_reserved_expansion` is not followed: an escaped slash in several segments stays one";
-            self.add(Severity::Warning, Some(key.place), "", what.to_owned(), "leave it out");
+        match text(value) {
+            // That is what is done: all is decoded but `%2F` in several segments.
+            Some("true") => {}
+            Some("false") => {
+                let what =
+                    "`fully_decode_reserved_expansion` is not followed: in several segments all is decoded but `%2F`";
+                self.add(
+                    Severity::Warning,
+                    Some(key.place),
+                    "",
+                    what.to_owned(),
+                    "set it to true",
+                );
+            }
+            _ if value.value == Value::Null => {}
+            _ => self.wrong_type(value, "true or false", ""),
         }
     }
 

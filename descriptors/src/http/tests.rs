@@ -387,6 +387,20 @@ fn json_is_yaml_too() {
 }
 
 #[test]
+fn reserved_characters_are_decoded_as_the_file_may_ask() {
+    for (asked, warned) in [("true", false), ("false", true)] {
+        let schema = with_rules(&format!("http: {{fully_decode_reserved_expansion: {asked}}}")).unwrap();
+        let mut findings = schema.findings().iter();
+        let found = findings.any(|finding| {
+            finding
+                .what
+                .contains("`fully_decode_reserved_expansion` is not followed")
+        });
+        assert_eq!(found, warned, "{asked}");
+    }
+}
+
+#[test]
 fn what_is_wrong_with_rules_has_its_place() {
     let rule = |rule: &str| format!("http:\n  rules:\n  - {rule}\n");
     for (yaml, wanted) in [
@@ -404,6 +418,10 @@ fn what_is_wrong_with_rules_has_its_place() {
         (
             "http: {rules: {}}".to_owned(),
             "rules.yaml:1:15: a map stands where a list of rules is due",
+        ),
+        (
+            "http: {fully_decode_reserved_expansion: 1}".to_owned(),
+            "rules.yaml:1:41: a text stands where true or false is due",
         ),
         (rule("{get: /v1}"), "rules.yaml:3:5: a rule has no `selector`"),
         (
