@@ -123,7 +123,14 @@ impl Lab {
         );
         assert_eq!(one.body, two.body, "{request:?}");
         let names = |answer: &Answer| -> BTreeMap<String, Vec<u8>> {
-            let own = ["date", "connection", "transfer-encoding", "trailer", "content-length"];
+            let own = [
+                "date",
+                "connection",
+                "transfer-encoding",
+                "trailer",
+                "content-length",
+                "x-request-id",
+            ];
             let headers = answer.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
             headers
                 .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
