@@ -118,6 +118,21 @@ fn any_is_taken_apart_where_its_type_is_known() {
     );
     let damaged = "any {\n  type_url: \"example.com/plain.Item\"\n  value: \"\\020\"\n}\n";
     prints("sample.Known", &[any("example.com/plain.Item", &[16])], damaged);
+    // Unknown fields beside its own are left out as everywhere, or printed, and then it stays as it is.
+    let odd = bytes(1, &[&bytes(1, &[b"a/plain.Item"]), &number(2, 5), &number(9, 1)]);
+    let mut codec = Codec::default();
+    let mut text = Vec::new();
+    codec
+        .wire_to_textproto(&message("sample.Known"), &odd, &mut text)
+        .unwrap();
+    assert_eq!(text, b"any {\n  [a/plain.Item] {\n  }\n}\n");
+    assert_eq!(codec.unknown_fields(), 2);
+    let mut options = JsonOptions::default();
+    options.print_unknown = true;
+    assert_eq!(
+        text_with(&options, "sample.Known", &odd),
+        "any {\n  type_url: \"a/plain.Item\"\n  2: 5\n  9: 1\n}\n"
+    );
     // What stands in it is in canonical order too.
     reads(
         "sample.Known",

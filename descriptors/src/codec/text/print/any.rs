@@ -8,7 +8,7 @@ use super::{
         },
         read::is_url,
     },
-    Print, Walk, wire,
+    Print, Walk, read, wire,
 };
 
 const TYPE_URL: u32 = 1 << 3 | 2;
@@ -20,9 +20,13 @@ impl Print<'_, '_> {
     /// That is so where the type is not loaded or the bytes are none of it, where the URL can't stand in brackets,
     /// and beyond what is taken apart at most.
     pub(super) fn any(&mut self, any: &[u8]) -> Walk<bool> {
-        let Some((url, value)) = parts(any) else {
+        let Some((url, value, mut others)) = parts(any) else {
             return Ok(false);
         };
+        // There is no place for them among the fields of its message.
+        if self.options.print_unknown && !others.is_empty() {
+            return Ok(false);
+        }
         let found = type_name(url.as_bytes()).and_then(|name| self.tables.message(name));
         let (Some((index, _)), true) = (found, is_url(url)) else {
             return Ok(false);
@@ -36,13 +40,17 @@ impl Print<'_, '_> {
         if normal::normalize(self.tables, index, value, how, self.scratch, &mut payload).is_err() {
             return Ok(false);
         }
+        while !others.is_empty() {
+            let (number, wire) = wire::tag(&mut others).map_err(read)?;
+            self.unknown_field(number, wire, &mut others)?;
+        }
         self.block(&format!("[{url}]"), |print| print.message(index, &payload))?;
         Ok(true)
     }
 }
 
-/// The fields `type_url` and `value`, if there are no others.
-fn parts(any: &[u8]) -> Option<(&str, &[u8])> {
+/// The fields `type_url` and `value`, and the unknown ones behind them.
+fn parts(any: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     let mut rest = any;
     let mut field = |tag: u32| {
         let mut after = rest;
@@ -53,5 +61,5 @@ fn parts(any: &[u8]) -> Option<(&str, &[u8])> {
     };
     let url = std::str::from_utf8(field(TYPE_URL)?).ok()?;
     let value = field(VALUE).unwrap_or_default();
-    rest.is_empty().then_some((url, value))
+    Some((url, value, rest))
 }
