@@ -31,7 +31,11 @@ pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
     let message = message(&schema, &args.message)?;
     let input = read(args.input.as_deref())?;
     let mut codec = Codec::new(options(args));
-    let out = convert(&mut codec, &message, &input, (from, to)).map_err(|error| refused(args, from, &error))?;
+    let wire = to_wire(&mut codec, &message, input, from).map_err(|error| refused(args, from, &error))?;
+    let out = from_wire(&mut codec, &message, &wire, to).map_err(|error| match from {
+        MessageFormat::Binpb => refused(args, from, &error),
+        _ => inexpressible(args, to, &error),
+    })?;
     write(args.output.as_deref(), &out)?;
     tell_lost(codec.unknown_fields(), to);
     Ok(ExitCode::SUCCESS)
@@ -98,39 +102,61 @@ fn source(path: Option<&Path>) -> String {
     path.map_or_else(|| "standard input".to_owned(), sources::shown)
 }
 
-/// By way of the wire, in canonical order.
-fn convert(
+/// Whatever it is, by way of the wire.
+fn to_wire(
     codec: &mut Codec,
     message: &MessageType,
-    input: &[u8],
-    (from, to): (MessageFormat, MessageFormat),
+    input: Vec<u8>,
+    from: MessageFormat,
 ) -> Result<Vec<u8>, CodecError> {
-    let (mut wire, mut out) = (Vec::new(), Vec::new());
+    let mut wire = Vec::new();
     match from {
-        MessageFormat::Json => codec.json_to_wire(message, input, &mut wire)?,
-        MessageFormat::Binpb => wire.extend_from_slice(input),
-        MessageFormat::Txtpb => codec.textproto_to_wire(message, input, &mut wire)?,
+        MessageFormat::Json => codec.json_to_wire(message, &input, &mut wire)?,
+        MessageFormat::Binpb => return Ok(input),
+        MessageFormat::Txtpb => codec.textproto_to_wire(message, &input, &mut wire)?,
     }
+    Ok(wire)
+}
+
+/// Binary form is canonical.
+fn from_wire(codec: &mut Codec, message: &MessageType, wire: &[u8], to: MessageFormat) -> Result<Vec<u8>, CodecError> {
+    let mut out = Vec::new();
     match to {
         MessageFormat::Json => {
-            codec.wire_to_json(message, &wire, &mut out)?;
+            codec.wire_to_json(message, wire, &mut out)?;
             out.push(b'\n');
         }
-        MessageFormat::Binpb => codec.normalize(message, &wire, &mut out)?,
-        MessageFormat::Txtpb => codec.wire_to_textproto(message, &wire, &mut out)?,
+        MessageFormat::Binpb => codec.normalize(message, wire, &mut out)?,
+        MessageFormat::Txtpb => codec.wire_to_textproto(message, wire, &mut out)?,
     }
     Ok(out)
 }
 
 fn refused(args: &Convert, from: MessageFormat, error: &CodecError) -> Failure {
-    let name = args.message.trim_start_matches('.');
-    let form = match from {
+    let (name, form) = (args.message.trim_start_matches('.'), form(from));
+    let source = source(args.input.as_deref());
+    Failure::new(Kind::Data, format!("{source} is no {name} in {form} form\n{error}"), "")
+}
+
+/// It is such a message, but the other form can't say all of it. Where that stands on the wire tells nobody anything.
+fn inexpressible(args: &Convert, to: MessageFormat, error: &CodecError) -> Failure {
+    let (source, form) = (source(args.input.as_deref()), form(to));
+    let (told, place) = (error.to_string(), format!(" ({})", error.place()));
+    let what = told.strip_suffix(&place).unwrap_or(&told);
+    Failure::new(
+        Kind::Data,
+        format!("the message in {source} has no {form} form\n{what}"),
+        "",
+    )
+}
+
+/// A format, for people.
+fn form(format: MessageFormat) -> &'static str {
+    match format {
         MessageFormat::Json => "JSON",
         MessageFormat::Binpb => "binary",
         MessageFormat::Txtpb => "text",
-    };
-    let source = source(args.input.as_deref());
-    Failure::new(Kind::Data, format!("{source} is no {name} in {form} form\n{error}"), "")
+    }
 }
 
 fn write(path: Option<&Path>, out: &[u8]) -> Result<(), Failure> {

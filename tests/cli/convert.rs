@@ -122,6 +122,13 @@ fn errors_say_what_where_and_how_to_mend_it() {
          currency: the message can't be read: the bytes end in the middle of a field (at byte 1)\n",
     );
     refuses(
+        &[BOOK, "--from=txtpb", "--to=json"],
+        b"published { seconds: 253402300800 }",
+        6,
+        "error: the message in standard input has no JSON form\n\
+         published: 253402300800 s and 0 ns are out of the range of google.protobuf.Timestamp\n",
+    );
+    refuses(
         &["--type=bookshop.v1.Monye", "--from=json", "--to=binpb"],
         b"",
         4,
