@@ -1,7 +1,8 @@
 //! Tables that the codec walks along: one a message, one an enum, compiled when it is first met.
 //!
 //! A schema of a hundred thousand messages serves calls of a few. So a table is made on first use, from the bytes
-//! of its own message alone, and kept as long as the schema.
+//! of its own message alone, and kept as long as the schema. It takes less than 200 bytes a field, names and all:
+//! `tests/tables.rs`.
 
 mod compile;
 mod enums;
