@@ -1,9 +1,12 @@
 //! What the fuzz targets, and the tests of their saved corpus, run: a function or a type a target.
 
+mod answer;
 mod bind;
 mod codec;
 mod requests;
 mod routes;
+mod text;
+mod web;
 
 use descant::Schema;
 
@@ -12,6 +15,8 @@ pub use self::{
     codec::{json_to_wire, wire_to_json},
     requests::Requests,
     routes::routes,
+    text::text,
+    web::Web,
 };
 
 /// Loads a descriptor set and, if it loads, asks it everything.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use descant_tests::fuzz::{self, Requests};
+use descant_tests::fuzz::{self, Requests, Web};
 
 /// No input may take longer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -55,4 +55,21 @@ fn saved_wire_bytes_come_back_from_json() {
 #[test]
 fn saved_json_comes_back_from_wire_bytes() {
     each("json_to_wire", fuzz::json_to_wire);
+}
+
+#[test]
+fn saved_text_comes_back_from_wire_bytes() {
+    each("text", fuzz::text);
+}
+
+#[test]
+fn saved_calls_of_grpc_web_get_whole_answers() {
+    let web = Web::default();
+    each("grpc_web", |input| web.grpc_web(input));
+}
+
+#[test]
+fn saved_calls_of_connect_get_whole_answers() {
+    let web = Web::default();
+    each("connect", |input| web.connect(input));
 }

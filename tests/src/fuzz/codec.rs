@@ -14,6 +14,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 /// A limit that inputs of a few bytes reach.
 const TIGHT: usize = 200;
 
+const TYPES: [&str; 4] = ["plain.Item", "sample.Old", "sample.Known", "sample.Known"];
+
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../descriptors/tests/codec");
     Schema::load(folder).expect("the schema of the codec's tests")
@@ -24,7 +26,7 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
 /// # Panics
 /// If what is accepted does not come back, or the two directions disagree.
 pub fn wire_to_json(input: &[u8]) {
-    let Some((message, options, wire)) = setting(input) else {
+    let Some((message, options, wire)) = setting(input, &TYPES) else {
         return;
     };
     let mut codec = Codec::new(options);
@@ -59,7 +61,7 @@ pub fn wire_to_json(input: &[u8]) {
 /// # Panics
 /// If what is accepted does not come back, or the two directions disagree.
 pub fn json_to_wire(input: &[u8]) {
-    let Some((message, mut options, json)) = setting(input) else {
+    let Some((message, mut options, json)) = setting(input, &TYPES) else {
         return;
     };
     options.redact = false;
@@ -85,9 +87,10 @@ pub fn json_to_wire(input: &[u8]) {
     }
 }
 
-fn setting(input: &[u8]) -> Option<(MessageType, JsonOptions, &[u8])> {
+/// The type of the message, the options, and the rest of the input.
+pub(super) fn setting<'i>(input: &'i [u8], types: &[&str; 4]) -> Option<(MessageType, JsonOptions, &'i [u8])> {
     let (how, rest) = input.split_first()?;
-    let name = ["plain.Item", "sample.Old", "sample.Known", "sample.Known"][usize::from(how & 3)];
+    let name = types[usize::from(how & 3)];
     let mut options = JsonOptions::default();
     options.emit_defaults = how & 4 != 0;
     options.proto_names = how & 8 != 0;
@@ -142,7 +145,7 @@ fn same_tree(tree: &DynamicMessage, normal: &[u8]) {
 
 /// For reports.
 #[derive(PartialEq)]
-struct Text<'a>(&'a [u8]);
+pub(super) struct Text<'a>(pub(super) &'a [u8]);
 
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

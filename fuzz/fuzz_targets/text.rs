@@ -1,0 +1,7 @@
+//! The text format, read and printed. See `descant_tests::fuzz`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| descant_tests::fuzz::text(input));
