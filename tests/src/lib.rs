@@ -23,7 +23,7 @@ pub mod wire;
 
 use std::path::Path;
 
-use descant::{Gateway, Schema};
+use descant::{Cors, Gateway, Schema};
 use descant_handlers::{Health, Status};
 
 /// A gateway that answers everything in `tests/suites/protos`.
@@ -40,8 +40,17 @@ pub fn gateway(health: &Health) -> Gateway {
         .route("descant.suite.v1.Shapes", shapes::service(health))
         .reflection(true)
         .health(health.clone())
+        .cors(cors())
         .build()
         .expect("the suites' gateway builds")
+}
+
+/// Pages of this machine by its number; by its name they are strangers.
+fn cors() -> Cors {
+    Cors::allow(["http://127.0.0.1:*"])
+        .expect("an origin")
+        .request_headers(["echo-note", "echo-note-bin"])
+        .response_headers(["echo-note", "echo-note-bin"])
 }
 
 /// A size that a caller asks for, within reason.

@@ -67,7 +67,14 @@ install_grpcio() {
 # Clients in JavaScript. The versions are the last for Node 20.
 install_javascript() {
   once javascript npm install --prefix "$DESCANT_SUITES_CACHE/javascript" --no-audit --no-fund --ignore-scripts \
-    @connectrpc/connect@2.1.2 @connectrpc/connect-node@2.1.2 @bufbuild/protobuf@2.17.0
+    @connectrpc/connect@2.1.2 @connectrpc/connect-node@2.1.2 @connectrpc/connect-web@2.1.2 @bufbuild/protobuf@2.17.0 \
+    grpc-web@2.1.1 esbuild@0.28.2 playwright-core@1.65.1
+}
+
+install_browser() {
+  install_python
+  install_javascript
+  system_package chromium
 }
 
 install_connect-node() {
