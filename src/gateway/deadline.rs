@@ -38,11 +38,14 @@ impl Deadline {
         (tokio::time::Instant::now().into_std() >= at).then(passed)
     }
 
-    /// Runs a part of the call, and drops it once the time is over.
+    /// Runs a part of the call, and drops it once the time is over; if that is so at once, it never begins.
     pub(crate) async fn bound<T, F>(&mut self, mut part: Pin<&mut F>) -> Result<T, Status>
     where
         F: Future<Output = Result<T, Status>>,
     {
+        if let Some(late) = self.exceeded() {
+            return Err(late);
+        }
         std::future::poll_fn(|cx| match part.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(done),
             Poll::Pending => self.poll_exceeded(cx).map(Err),
@@ -72,5 +75,7 @@ mod tests {
         let late = deadline.bound(pin!(std::future::pending::<Result<(), _>>())).await;
         assert_eq!(late.unwrap_err().code(), Code::DeadlineExceeded);
         assert!(tokio::time::Instant::now() >= at);
+        let late = deadline.bound(pin!(async { Ok(1) })).await;
+        assert_eq!(late.unwrap_err().code(), Code::DeadlineExceeded);
     }
 }
