@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::AtomicU16};
 
 use descant_descriptors::{Binding, BodyRule, Captures, HttpBody, Method, RequestBody};
 use descant_handlers::{Handler, Messages, Metadata, Status};
-use http::{StatusCode, header, request::Parts};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 
 use super::{
     accept::Format,
@@ -98,6 +98,7 @@ impl<'s> Opened<'s> {
         let framing = if asked.method.client_streaming() {
             Some(framing(&mut asked)?)
         } else {
+            check_length(&asked, parts.headers.get(header::CONTENT_LENGTH))?;
             None
         };
         let response_body = asked.binding()?.response_body();
@@ -164,6 +165,18 @@ fn options(options: &Arc<RestOptions>, stream: Option<Format>) -> Arc<RestOption
     let mut one_line = RestOptions::clone(options);
     one_line.json.pretty = false;
     Arc::new(one_line)
+}
+
+/// Refuses a body that says it is too large: whoever sends it need not wait until it is.
+fn check_length(asked: &Asked, length: Option<&HeaderValue>) -> Result<(), Fault> {
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_none_or(|length| length <= asked.limit as u64) {
+        return Ok(());
+    }
+    Err(Fault {
+        http: StatusCode::PAYLOAD_TOO_LARGE,
+        ..Fault::of(asked.too_large())
+    })
 }
 
 /// How a body holds many messages.

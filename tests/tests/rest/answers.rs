@@ -134,7 +134,9 @@ async fn answers_are_compressed_for_who_accepts_it() {
 async fn requests_that_are_no_http_get_json_too() {
     let lab = lab().await;
     let post = "POST /v1/items HTTP/1.1\r\nhost: a\r\n";
+    let close = "connection: close\r\n";
     for (request, status, code) in [
+        (format!("{post}{close}content-length: 5000000\r\n\r\n{{"), 413, 8),
         ("G@T / HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(), 400, 3),
         ("GET /a#b HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(), 400, 3),
         (
