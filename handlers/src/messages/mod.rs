@@ -145,6 +145,12 @@ impl Messages {
         }
     }
 
+    /// The trailers that are known by now: those that [`with_trailers`](Self::with_trailers) set.
+    pub fn trailers(&self) -> Option<&Metadata> {
+        let (Source::Done(trailers) | Source::One(_, trailers) | Source::Stream(_, trailers)) = &self.0;
+        trailers.as_deref()
+    }
+
     /// Takes the trailers, once the end is reached.
     pub fn take_trailers(&mut self) -> Metadata {
         let (Source::Done(trailers) | Source::One(_, trailers) | Source::Stream(_, trailers)) = &mut self.0;

@@ -91,6 +91,9 @@ impl Answer {
         };
         let mut headers = own_removed(metadata);
         headers.insert(header::CONTENT_TYPE, content_type);
+        if let Some(names) = messages.trailers().filter(|_| self.trailers).and_then(names) {
+            headers.insert(header::TRAILER, names);
+        }
         if self.stream == Some(Format::Events) {
             headers
                 .entry(header::CACHE_CONTROL)
@@ -231,6 +234,15 @@ fn own_removed(metadata: Metadata) -> HeaderMap {
         headers.remove(name);
     }
     headers
+}
+
+/// The names of trailers, which HTTP/1.1 has to tell before. RFC 9110, section 6.6.2.
+fn names(trailers: &Metadata) -> Option<HeaderValue> {
+    let mut names: Vec<_> = trailers.iter().map(|(name, _)| name).collect();
+    names.retain(|name| !head::is_own(name));
+    names.dedup();
+    let names = Some(names).filter(|names| !names.is_empty())?;
+    HeaderValue::try_from(names.join(", ")).ok()
 }
 
 /// Trailers are headers whose names begin with `trailer-`: an answer of one message has no other place that all read.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::client::{get, lab};
+use crate::support::text::Text;
 
 #[tokio::test]
 async fn headers_become_metadata_unless_they_are_somebody_elses() {
@@ -44,6 +45,12 @@ async fn metadata_becomes_headers_and_trailers_too() {
     assert_eq!((stream.header("trailer-x-late"), stream.trailers.len()), ("", 0));
     let stream = lab.two(&get("/v1/many/2").header("te", "trailers")).await;
     assert_eq!(stream.trailers["x-late"], "yes");
+    let mut text = Text::connect(lab.0.address).await;
+    text.send("GET /v1/many/2 HTTP/1.1\r\nhost: a\r\nte: trailers\r\nconnection: close, te\r\n\r\n")
+        .await;
+    let said = String::from_utf8(text.rest().await).unwrap();
+    assert!(said.contains("\r\ntrailer: x-late\r\n"), "{said}");
+    assert!(said.ends_with("\r\n0\r\nx-late: yes\r\n\r\n"), "{said}");
 }
 
 #[tokio::test]
