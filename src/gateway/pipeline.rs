@@ -28,7 +28,9 @@ impl Serve for Gateway {
         connection: &Arc<Connection>,
     ) -> impl Future<Output = Response<Outbound>> + Send {
         let visitor = self.0.plan.cors.as_ref().map(|cors| Box::new(cors.greet(&request)));
+        let sound = || protocol::check_target(request.method(), request.uri(), request.headers()).is_ok();
         let preflight = visitor.as_ref().and_then(|visitor| visitor.preflight(&request));
+        let preflight = preflight.filter(|_| sound());
         let mut opened = match preflight {
             Some(response) => Err(Box::new(Refusal {
                 response,

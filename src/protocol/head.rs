@@ -9,7 +9,7 @@ use super::{
     Encoding,
     encoding::{self, Encodings},
     refusal::Fault,
-    target, timeout,
+    timeout,
 };
 
 /// The headers in which a protocol says how a call is to go.
@@ -106,10 +106,6 @@ impl Head {
         let mut head = Self::default();
         for (name, value) in &parts.headers {
             head.header(name, value, names)?;
-        }
-        if head.own >> HOST & 1 == 1 {
-            let one = target::check_authority(parts.uri.authority(), &parts.headers);
-            one.map_err(|error| Fault::bad_request(&error))?;
         }
         Ok(head)
     }
@@ -214,6 +210,7 @@ fn unsupported_coding() -> Fault {
         http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         status: Status::invalid_argument(what),
         header: Some((header::ACCEPT_ENCODING, encoding::accepted_header())),
+        of_http: true,
     }
 }
 
@@ -266,7 +263,6 @@ static OWN: [HeaderName; 24] = [
     HeaderName::from_static("http2-settings"),
 ];
 /// The places of some of them.
-const HOST: u32 = 3;
 const CONNECTION: u32 = 13;
 /// Past the last: a name that begins as those of the protocols do.
 const OTHER: u32 = 31;
@@ -285,7 +281,7 @@ fn own(name: &str) -> Option<u32> {
         "content-type" => 0,
         "te" => 1,
         "content-length" => 2,
-        "host" => HOST,
+        "host" => 3,
         "grpc-timeout" => 4,
         "grpc-encoding" => 5,
         "grpc-accept-encoding" => 6,

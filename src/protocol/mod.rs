@@ -56,6 +56,7 @@ pub(crate) use self::{
     exchange::Exchange,
     panics::{caught, guarded},
     refusal::Refusal,
+    target::check as check_target,
 };
 
 /// A request whose head is understood.

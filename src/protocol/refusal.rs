@@ -7,7 +7,7 @@ use descant_descriptors::{Idempotency, Shape};
 use descant_handlers::{Code, Status};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
-use super::{connect, encoding, head::Names};
+use super::{connect, encoding, head::Names, target::TargetError};
 use crate::transport::{Inbound, Outbound, Payload};
 
 /// A request that is answered without a call.
@@ -26,6 +26,8 @@ pub(super) struct Fault {
     pub(super) http: StatusCode,
     pub(super) status: Status,
     pub(super) header: Option<(HeaderName, HeaderValue)>,
+    /// Whether HTTP has the first word, also where a protocol puts errors into answers that are `OK`.
+    pub(super) of_http: bool,
 }
 
 impl Fault {
@@ -35,6 +37,7 @@ impl Fault {
             http: StatusCode::OK,
             status,
             header: None,
+            of_http: false,
         }
     }
 
@@ -46,12 +49,21 @@ impl Fault {
         }
     }
 
+    /// The target can be read in more than one way, or is none: no protocol makes that sound.
+    pub(super) fn target(error: &dyn fmt::Display) -> Self {
+        Self {
+            of_http: true,
+            ..Self::bad_request(error)
+        }
+    }
+
     /// The method of HTTP is another one than those that are `allowed`.
     pub(super) fn method(method: &Method, allowed: &'static str) -> Self {
         Self {
             http: StatusCode::METHOD_NOT_ALLOWED,
             status: Status::unknown(format!("this call is a {allowed} request, not {method}")),
             header: Some((header::ALLOW, HeaderValue::from_static(allowed))),
+            of_http: true,
         }
     }
 
@@ -66,6 +78,21 @@ impl Fault {
         Self {
             header: Some((names.accept.clone(), encoding::accepted_header())),
             ..Self::of(status)
+        }
+    }
+}
+
+/// What is wrong with a target, but for its path.
+impl From<TargetError> for Fault {
+    fn from(error: TargetError) -> Self {
+        let fault = Self::target(&error);
+        match error {
+            TargetError::Connect => Self {
+                http: StatusCode::NOT_IMPLEMENTED,
+                status: Status::unimplemented(error.to_string()),
+                ..fault
+            },
+            _ => fault,
         }
     }
 }

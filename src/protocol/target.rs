@@ -3,7 +3,11 @@
 //! One canonical byte string serves routing, policy and logs, so whatever two parties could read differently is
 //! refused: RFC 3986, section 6, names the forms.
 
-use http::{HeaderMap, header::HOST, uri::Authority};
+use http::{
+    HeaderMap, Method, Uri,
+    header::HOST,
+    uri::{Authority, Scheme},
+};
 
 /// Why a request target is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +24,26 @@ pub(crate) enum TargetError {
     Authority,
     #[error("the request has more than one `host` header")]
     Hosts,
+    #[error("the `host` header or `:authority` is not a host, or a host and a port")]
+    Host,
+    #[error("the scheme of the target is neither http nor https")]
+    Scheme,
+    #[error("CONNECT asks for a proxy, and this is none")]
+    Connect,
+}
+
+/// Checks all of a target but its path: whatever the protocol, a request that names no one target is refused.
+pub(crate) fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), TargetError> {
+    if method == Method::CONNECT {
+        return Err(TargetError::Connect);
+    }
+    if uri
+        .scheme()
+        .is_some_and(|scheme| ![Scheme::HTTP, Scheme::HTTPS].contains(scheme))
+    {
+        return Err(TargetError::Scheme);
+    }
+    check_authority(uri.authority(), headers)
 }
 
 /// Checks the path of a call by name, `/package.Service/Method`.
@@ -59,8 +83,12 @@ fn suspicion(path: &str) -> Result<(), TargetError> {
     Ok(())
 }
 
-/// Checks that a request names one authority. RFC 9113, section 8.3.1: `host` must not differ from `:authority`.
-pub(super) fn check_authority(authority: Option<&Authority>, headers: &HeaderMap) -> Result<(), TargetError> {
+/// Checks that a request names one authority. RFC 9113, section 8.3.1: `host` must not differ from `:authority`; RFC 9112,
+/// section 3.2: it comes once, and is one.
+fn check_authority(authority: Option<&Authority>, headers: &HeaderMap) -> Result<(), TargetError> {
+    if !authority.is_none_or(|authority| is_authority(authority.as_str().as_bytes())) {
+        return Err(TargetError::Host);
+    }
     let mut hosts = headers.get_all(HOST).iter();
     let Some(host) = hosts.next() else {
         return Ok(());
@@ -72,8 +100,27 @@ pub(super) fn check_authority(authority: Option<&Authority>, headers: &HeaderMap
         Some(authority) if !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()) => {
             Err(TargetError::Authority)
         }
+        None if !is_authority(host.as_bytes()) => Err(TargetError::Host),
         _ => Ok(()),
     }
+}
+
+/// Whether it is `host [":" port]`: no user, and none of the characters that no host has. RFC 3986, section 3.2.2. A comma
+/// might be of two hosts that were made one.
+fn is_authority(name: &[u8]) -> bool {
+    let (host, port) = match name.iter().rposition(|byte| *byte == b':') {
+        Some(colon) if !name.ends_with(b"]") => name.split_at(colon),
+        _ => (name, &b":"[..]),
+    };
+    let named = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(byte);
+    let literal = |byte: &u8| named(byte) || *byte == b':';
+    let is_host = match host.strip_prefix(b"[") {
+        Some(address) => address
+            .strip_suffix(b"]")
+            .is_some_and(|address| address.iter().all(literal)),
+        None => host.iter().all(named),
+    };
+    is_host && port.iter().skip(1).all(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -125,5 +172,38 @@ mod tests {
             with(&["example.org:50051", "example.org:50051"]),
             Err(TargetError::Hosts)
         );
+    }
+
+    #[test]
+    fn an_authority_is_a_host_and_a_port() {
+        for sound in [
+            "a",
+            "a:80",
+            "a:",
+            "",
+            "my_host",
+            "192.0.2.1:1",
+            "[::1]",
+            "[::1]:80",
+            "%2Frun%2Fsocket",
+        ] {
+            assert!(is_authority(sound.as_bytes()), "{sound}");
+        }
+        for wrong in [
+            "a b", "a/b", "u@a", "a:b", "a:80:80", "::1", "[::1", "[::1]80", "a,b", "a, b", "a#", "\u{e4}",
+        ] {
+            assert!(!is_authority(wrong.as_bytes()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_of_http() {
+        let check = |method, uri: &str| check(&method, &uri.parse().unwrap(), &HeaderMap::new());
+        assert_eq!(check(Method::GET, "/a"), Ok(()));
+        assert_eq!(check(Method::OPTIONS, "*"), Ok(()));
+        assert_eq!(check(Method::GET, "https://a/"), Ok(()));
+        assert_eq!(check(Method::GET, "ftp://a/"), Err(TargetError::Scheme));
+        assert_eq!(check(Method::GET, "http://u@a/"), Err(TargetError::Host));
+        assert_eq!(check(Method::CONNECT, "a:443"), Err(TargetError::Connect));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Ask, UNARY, framed, serve, text, text::Text};
+use crate::support::{Ask, BIDI, UNARY, framed, serve, text, text::Text};
 
 #[tokio::test]
 async fn both_versions_share_a_port() {
@@ -82,4 +82,53 @@ async fn a_connection_is_closed_once_its_server_drains() {
     server.stop();
     assert_eq!(peer.rest().await, b"");
     server.stopped().await;
+}
+
+/// What is said to these bytes, up to the end of the connection.
+async fn said(bytes: String) -> String {
+    let server = serve(|_| {}).await;
+    let mut peer = Text::connect(server.address).await;
+    peer.send(bytes).await;
+    String::from_utf8_lossy(&peer.rest().await).into_owned()
+}
+
+#[tokio::test]
+async fn conflicting_authorities_are_refused_whatever_is_asked_for() {
+    for (target, content_type) in [
+        (UNARY, "application/json"),
+        (UNARY, "application/grpc-web"),
+        (UNARY, "application/grpc-web-text"),
+        (BIDI, "application/connect+json"),
+        ("/nothing/here", "application/json"),
+        ("/nothing.Here/Either", "application/grpc-web"),
+        ("/", "text/plain"),
+    ] {
+        let answer = said(format!(
+            "POST http://other.test{target} HTTP/1.1\r\nhost: descant.test\r\ncontent-type: {content_type}\r\n\
+             content-length: 0\r\nconnection: close\r\n\r\n"
+        ))
+        .await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{target} {content_type}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_a_host() {
+    for (host, status) in [
+        ("descant.test:80", 200),
+        ("[::1]:80", 200),
+        ("", 200),
+        ("a b", 400),
+        ("a/b", 400),
+        ("user@a", 400),
+        ("a:b", 400),
+        ("a, b", 400),
+    ] {
+        let answer = said(format!(
+            "POST {UNARY} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\
+             connection: close\r\n\r\n{{}}"
+        ))
+        .await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");
+    }
 }

@@ -127,3 +127,48 @@ async fn pseudo_headers_come_once_and_first() {
         );
     }
 }
+
+#[tokio::test]
+async fn host_and_authority_have_to_agree_in_every_protocol() {
+    let server = serve(|_| {}).await;
+    let peer = server.connect().await;
+    for (path, content_type) in [
+        (UNARY, "application/grpc"),
+        ("/no.Such/Method", "application/grpc"),
+        (UNARY, "application/grpc-web"),
+        (UNARY, "application/connect+proto"),
+        (UNARY, "application/proto"),
+        ("/nothing", "text/plain"),
+    ] {
+        let ask = Ask::empty(path)
+            .without("content-type")
+            .header("content-type", content_type)
+            .header("host", "other.test");
+        let answer = peer.send(ask).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path} {content_type}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_is_of_http_and_of_nobody() {
+    let change = |name: &'static str, value: &'static str| {
+        let mut fields = head(UNARY);
+        for field in &mut fields {
+            if field.0 == name {
+                field.1 = value;
+            }
+        }
+        fields
+    };
+    for fields in [
+        change(":authority", "user@descant.test"),
+        change(":authority", "descant.test:http"),
+        change(":scheme", "ftp"),
+    ] {
+        let server = serve(|_| {}).await;
+        let mut raw = Raw::connect(server.address).await;
+        raw.send(HEADERS, END_HEADERS | END_STREAM, 1, &block(&fields)).await;
+        let frame = raw.next_of(&[HEADERS, RST_STREAM, GOAWAY]).await.unwrap();
+        assert_eq!(status(&frame.payload), Some(400), "{fields:?}: {frame:?}");
+    }
+}

@@ -35,6 +35,7 @@ pub(super) const STREAM_TYPES: &str = "application/connect+json, application/con
 pub(super) fn accept_post(types: &'static str, why: &str) -> Fault {
     Fault {
         http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        of_http: true,
         header: Some((ACCEPT_POST, HeaderValue::from_static(types))),
         ..Fault::of(Status::unknown(format!("{why}: its content type is one of {types}")))
     }

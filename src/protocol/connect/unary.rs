@@ -90,8 +90,9 @@ pub(in super::super) fn accept_get(
 
 /// The method that the path names, and what answers it.
 fn find<'s>(parts: &Parts, context: &Context<'s>) -> Result<(Method, &'s Arc<dyn Handler>), Fault> {
+    target::check(&parts.method, &parts.uri, &parts.headers)?;
     let path = parts.uri.path();
-    target::check_path(path).map_err(|error| Fault::bad_request(&error))?;
+    target::check_path(path).map_err(|error| Fault::target(&error))?;
     context.snapshot.find(path).map_err(|status| Fault {
         http: if context.snapshot.method(path).is_some() {
             StatusCode::NOT_IMPLEMENTED

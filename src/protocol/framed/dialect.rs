@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use descant_descriptors::{Schema, Shape};
 use descant_handlers::{Metadata, Status};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 
 use super::{
     super::{
@@ -59,15 +59,12 @@ impl Dialect {
         }
     }
 
-    /// Whether a refusal has this status of HTTP, beside the one that it has in the protocol.
-    pub(super) fn says_http(&self, status: StatusCode) -> bool {
+    /// Whether a refusal has the status that HTTP has for it, beside the one that it has in the protocol.
+    pub(super) fn says_http(&self, fault: &Fault) -> bool {
         match self {
             Self::Grpc => true,
             // Clients look into no other answers than those with status 200.
-            Self::GrpcWeb { .. } | Self::Connect(_) => matches!(
-                status,
-                StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNSUPPORTED_MEDIA_TYPE
-            ),
+            Self::GrpcWeb { .. } | Self::Connect(_) => fault.of_http,
         }
     }
 

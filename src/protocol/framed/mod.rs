@@ -92,10 +92,11 @@ impl Opening {
     }
 
     fn find<'s>(&self, parts: &Parts, context: &Context<'s>) -> Result<(Method, &'s Arc<dyn Handler>), Fault> {
+        target::check(&parts.method, &parts.uri, &parts.headers)?;
         if parts.method != HttpMethod::POST {
             return Err(Fault::method(&parts.method, "POST"));
         }
-        target::check_path(parts.uri.path()).map_err(|error| Fault::bad_request(&error))?;
+        target::check_path(parts.uri.path()).map_err(|error| Fault::target(&error))?;
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let found = context.snapshot.find(target)?;
         self.dialect.check(found.0.shape(), &parts.headers, context)?;
@@ -103,9 +104,12 @@ impl Opening {
     }
 
     fn refuse(&self, fault: Fault, body: Inbound) -> Refusal {
-        let Fault { http, status, header } = fault;
+        let says_http = self.dialect.says_http(&fault);
+        let Fault {
+            http, status, header, ..
+        } = fault;
         let mut response = self.dialect.refuse(self.reply, status);
-        if self.dialect.says_http(http) {
+        if says_http {
             *response.status_mut() = http;
         }
         if let Some((name, value)) = header {

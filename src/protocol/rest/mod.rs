@@ -28,6 +28,7 @@ use self::{answer::refused, asked::Rule, open::Opened};
 use super::{
     Accepted, Context,
     refusal::{self, Fault, Refusal, http_status},
+    target,
 };
 use crate::transport::{Inbound, Outbound};
 
@@ -71,6 +72,7 @@ pub(super) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Resu
 }
 
 fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> {
+    target::check(&parts.method, &parts.uri, &parts.headers)?;
     let path = parts.uri.path();
     path::check(path).map_err(|error| Fault::bad_request(&error))?;
     let schema = context.snapshot.schema();
@@ -132,7 +134,9 @@ fn nothing(parts: &Parts) -> Fault {
 }
 
 fn refuse(fault: Fault, head_only: bool, context: &Context<'_>) -> Response<Outbound> {
-    let Fault { http, status, header } = fault;
+    let Fault {
+        http, status, header, ..
+    } = fault;
     let http = match http {
         StatusCode::OK => http_status(status.code()),
         http => http,
