@@ -132,3 +132,22 @@ async fn a_host_is_a_host() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");
     }
 }
+
+#[tokio::test]
+async fn broken_chunks_are_the_fault_of_the_request() {
+    for (target, content_type, says) in [
+        (UNARY, "application/json", "invalid_argument"),
+        (UNARY, "application/grpc-web", "grpc-status: 3"),
+        (BIDI, "application/connect+json", "invalid_argument"),
+    ] {
+        let answer = said(format!(
+            "POST {target} HTTP/1.1\r\nhost: descant.test\r\ncontent-type: {content_type}\r\n\
+             transfer-encoding: chunked\r\n\r\nx\r\n"
+        ))
+        .await;
+        assert!(
+            answer.contains(says) && answer.contains("a chunk has no size"),
+            "{content_type}: {answer}"
+        );
+    }
+}

@@ -86,6 +86,6 @@ fn status(error: &EnvelopeError) -> Status {
         EnvelopeError::TooLarge { .. } => Status::resource_exhausted(message),
         EnvelopeError::Late(_) => Status::deadline_exceeded(message),
         EnvelopeError::Text(_) => Status::invalid_argument(message),
-        EnvelopeError::Inbound(_) => Status::cancelled(message),
+        EnvelopeError::Inbound(error) => error.status(),
     }
 }
