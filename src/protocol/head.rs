@@ -21,9 +21,22 @@ pub(super) struct Names {
     pub(super) encoding: HeaderName,
     /// How those of the other side may be.
     pub(super) accept: HeaderName,
+    /// How the coding of a reply is chosen.
+    reply: Choice,
     /// Whether bodies, and what is said of them, are HTTP's own: codings are as RFC 9110 has them, and whatever begins with
     /// `content-` is about the body.
     pub(super) http: bool,
+}
+
+/// How the coding of a reply is chosen, among those that the client takes.
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    /// As that of the request, if the client takes that: gRPC's compression specification leaves it to the server.
+    Received,
+    /// What the client likes best.
+    Best,
+    /// The same, the first of a list; a client that says nothing takes what it sends itself. Connect, "Unary-Request".
+    BestOrReceived,
 }
 
 /// A header that says how long the client waits.
@@ -56,6 +69,7 @@ pub(super) static GRPC: Names = Names {
     timeouts: &[GRPC_TIMEOUT],
     encoding: HeaderName::from_static("grpc-encoding"),
     accept: HeaderName::from_static("grpc-accept-encoding"),
+    reply: Choice::Received,
     http: false,
 };
 
@@ -64,6 +78,7 @@ pub(super) static CONNECT: Names = Names {
     timeouts: &[CONNECT_TIMEOUT],
     encoding: HeaderName::from_static("connect-content-encoding"),
     accept: HeaderName::from_static("connect-accept-encoding"),
+    reply: Choice::BestOrReceived,
     http: false,
 };
 
@@ -72,6 +87,7 @@ pub(super) static CONNECT_UNARY: Names = Names {
     encoding: header::CONTENT_ENCODING,
     accept: header::ACCEPT_ENCODING,
     timeouts: &[CONNECT_TIMEOUT],
+    reply: Choice::BestOrReceived,
     http: false,
 };
 
@@ -80,6 +96,7 @@ pub(super) static REST: Names = Names {
     timeouts: &[CONNECT_TIMEOUT, GRPC_TIMEOUT, SERVER_TIMEOUT],
     encoding: header::CONTENT_ENCODING,
     accept: header::ACCEPT_ENCODING,
+    reply: Choice::Best,
     http: true,
 };
 
@@ -91,8 +108,8 @@ pub(super) struct Head {
     timeouts: u8,
     /// How the messages of the request are compressed.
     pub(super) received: Option<Encoding>,
-    /// How those of the reply may be.
-    pub(super) accepted: Encodings,
+    /// How those of the reply may be; `None`: nothing is said of that.
+    accepted: Option<Encodings>,
     /// Which of [`OWN`] are there, a bit for each.
     own: u32,
     /// What is there of HTTP's or a protocol's own beside those.
@@ -135,7 +152,8 @@ impl Head {
             }
             self.received = received(value, names)?;
         } else if *name == names.accept {
-            self.accepted.add(value.as_bytes());
+            let ordered = matches!(names.reply, Choice::BestOrReceived);
+            self.accepted.get_or_insert_default().add(value.as_bytes(), ordered);
         }
         Ok(())
     }
@@ -160,9 +178,14 @@ impl Head {
         tokio::time::Instant::now().into_std().checked_add(self.timeout?)
     }
 
-    /// How the messages of the reply are compressed: as those of the request, if the client takes that.
-    pub(super) fn reply(&self) -> Option<Encoding> {
-        self.received.filter(|coding| self.accepted.has(*coding))
+    /// How the messages of the reply are compressed, if at all.
+    pub(super) fn reply(&self, names: &Names) -> Option<Encoding> {
+        let accepted = self.accepted.unwrap_or_default();
+        match names.reply {
+            Choice::Received => self.received.filter(|coding| accepted.has(*coding)),
+            Choice::BestOrReceived if self.accepted.is_none() => self.received,
+            Choice::Best | Choice::BestOrReceived => accepted.best(),
+        }
     }
 
     /// What neither HTTP nor a protocol has a use for. Values of `-bin` names have to be base64.
@@ -197,9 +220,12 @@ fn received(value: &HeaderValue, names: &Names) -> Result<Option<Encoding>, Faul
     if text == "identity" {
         return Ok(None);
     }
-    Encoding::named(text)
-        .map(Some)
-        .ok_or_else(|| Fault::unknown_encoding(names))
+    // HTTP's own header has HTTP's own spelling.
+    let found = match names.encoding {
+        header::CONTENT_ENCODING => Encoding::of_http(text),
+        _ => Encoding::named(text),
+    };
+    found.map(Some).ok_or_else(|| Fault::unknown_encoding(names))
 }
 
 /// RFC 9110, section 15.5.16: with the codings that would do.

@@ -34,6 +34,7 @@ mod refusal;
 mod rest;
 mod target;
 mod timeout;
+mod weight;
 
 use std::{sync::Arc, time::Instant};
 

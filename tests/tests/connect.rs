@@ -1,5 +1,7 @@
 //! Connect: <https://connectrpc.com/docs/protocol>.
 
+use std::io::Write as _;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE as BASE64};
 use bytes::Bytes;
 use descant_handlers::Code;
@@ -271,4 +273,46 @@ async fn what_changes_nothing_may_be_got() {
     let answer = ask(get(&format!("{WAIT}?connect=v1&encoding=json&message=%7B%7D"))).await;
     refused(&answer, 405, "unknown", "NO_SIDE_EFFECTS");
     assert_eq!(answer.headers["allow"], "POST");
+}
+
+/// A message that is worth compressing.
+fn long() -> String {
+    json!({"text": "words ".repeat(200)}).to_string()
+}
+
+fn gzip(data: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn the_reply_has_the_coding_that_the_client_likes_best() {
+    for (accepts, coding) in [
+        (Some("br, gzip"), Some("br")),
+        (Some("gzip, br"), Some("gzip")),
+        (Some("zstd;q=0.1, br;q=0.9"), Some("br")),
+        (Some("identity"), None),
+        (Some("rot13"), None),
+        // "Servers must assume that the client accepts the Content-Encoding used for the request."
+        (None, Some("gzip")),
+    ] {
+        let with = |ask: Ask, name| match accepts {
+            Some(accepts) => ask.header(name, accepts),
+            None => ask,
+        };
+        let unary = post(UNARY, JSON, [gzip(long().as_bytes())]).header("content-encoding", "gzip");
+        let answer = ask(with(unary, "accept-encoding")).await;
+        let said = answer
+            .headers
+            .get("content-encoding")
+            .map(|value| value.to_str().unwrap());
+        assert_eq!(said, coding, "{accepts:?}");
+        let stream = post(BIDI, STREAM, [envelope(1, &gzip(long().as_bytes()))]);
+        let stream = stream.header("connect-content-encoding", "gzip");
+        let answer = ask(with(stream, "connect-accept-encoding")).await;
+        let said = answer.headers.get("connect-content-encoding");
+        assert_eq!(said.map(|value| value.to_str().unwrap()), coding, "{accepts:?}");
+        assert_eq!(answer.envelopes()[0].0 == 1, coding.is_some(), "{accepts:?}");
+    }
 }

@@ -122,7 +122,7 @@ fn open<'s>(
         method,
         handler,
         metadata: head.metadata(headers)?,
-        encoding: head.reply().or_else(|| head.accepted.first()),
+        encoding: head.reply(&CONNECT_UNARY),
         deadline: head.deadline(),
     })
 }

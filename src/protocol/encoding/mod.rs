@@ -23,13 +23,20 @@ use bytes::{BufMut, Bytes, BytesMut, buf::Writer};
 use descant_handlers::Status;
 use http::HeaderValue;
 
+use super::weight::weight;
+
 /// How a message is compressed.
 #[derive(Clone, Copy)]
 pub(crate) struct Encoding(&'static Coding);
 
-/// A set of codings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Encodings(u8);
+/// The codings that a client takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Encodings {
+    /// A bit for each.
+    among: u8,
+    /// The one that it likes best, and how much, in thousandths.
+    best: Option<(Encoding, u32)>,
+}
 
 /// Why a message cannot be inflated.
 #[derive(Debug, thiserror::Error)]
@@ -187,41 +194,40 @@ impl fmt::Debug for Encoding {
 impl Encodings {
     /// Adds the codings of a list as `accept-encoding` and its like have it; unknown ones are passed over, and those of
     /// which the client says `q=0` (RFC 9110, section 12.4.2).
-    pub(crate) fn add(&mut self, list: &[u8]) {
-        for item in list.split(|byte| *byte == b',') {
-            let (name, weight) = match item.iter().position(|byte| *byte == b';') {
-                Some(end) => item.split_at(end),
-                None => (item, &[][..]),
+    ///
+    /// Of those that the client likes equally, the one that it names first is the best if the list is `ordered`, else the one
+    /// that we like best.
+    pub(crate) fn add(&mut self, list: &[u8], ordered: bool) {
+        // What is no text names no coding.
+        let list = str::from_utf8(list).unwrap_or_default();
+        for item in list.split(',') {
+            let name = item.split(';').next().unwrap_or_default().trim_ascii();
+            let weight = weight(item);
+            let Some(coding) = Encoding::of_http(name).filter(|_| weight > 0) else {
+                continue;
             };
-            let name = name.trim_ascii();
-            if let Some(coding) = ALL
-                .iter()
-                .find(|coding| coding.name.as_bytes().eq_ignore_ascii_case(name))
-                && !is_zero(weight)
-            {
-                self.0 |= coding.bit;
+            self.among |= coding.0.bit;
+            let better = |(best, most): (Encoding, u32)| {
+                weight > most || weight == most && !ordered && coding.0.bit < best.0.bit
+            };
+            if self.best.is_none_or(better) {
+                self.best = Some((coding, weight));
             }
         }
     }
 
-    /// The one that we like best.
-    pub(crate) fn first(self) -> Option<Encoding> {
-        ALL.iter().map(Encoding).find(|coding| self.has(*coding))
+    /// The best of them.
+    pub(crate) fn best(self) -> Option<Encoding> {
+        self.best.map(|(coding, _)| coding)
     }
 
     /// Whether a coding is among them.
     pub(crate) fn has(self, coding: Encoding) -> bool {
-        self.0 & coding.0.bit != 0
+        self.among & coding.0.bit != 0
     }
 }
 
-/// Whether `;q=0.0` or its like.
-fn is_zero(weight: &[u8]) -> bool {
-    let digits = weight.trim_ascii().strip_prefix(b";").map(<[u8]>::trim_ascii);
-    let digits = digits.and_then(|weight| weight.strip_prefix(b"q=").or(weight.strip_prefix(b"Q=")));
-    digits.is_some_and(|digits| !digits.is_empty() && digits.iter().all(|digit| matches!(digit, b'0' | b'.')))
-}
-
+/// A request that is wrong is not the server's fault, except in gRPC.
 impl From<InflateError> for Status {
     fn from(error: InflateError) -> Self {
         match error {
@@ -307,11 +313,27 @@ mod tests {
     #[test]
     fn the_client_says_what_it_takes() {
         let mut taken = Encodings::default();
-        taken.add(b"br;q=1.0, rot13,deflate ; q=0.000");
-        taken.add(b"identity , zstd;q=0.1,snappy;q=0");
+        taken.add(b"br;q=1.0, rot13,deflate ; q=0.000", false);
+        taken.add(b"identity , zstd;q=0.1,snappy;q=0", false);
         let names: Vec<_> = all().filter(|coding| taken.has(*coding)).map(Encoding::name).collect();
         assert_eq!(names, ["zstd", "br"]);
-        assert_eq!(taken.first().map(Encoding::name), Some("zstd"));
+    }
+
+    #[test]
+    fn the_client_says_what_it_likes_best() {
+        for (list, ordered, best) in [
+            ("gzip, br", true, Some("gzip")),
+            ("br, gzip", true, Some("br")),
+            ("br, gzip", false, Some("gzip")),
+            ("zstd;q=0.1, br;q=0.9", false, Some("br")),
+            ("br;q=0, X-GZip;q=0.001", true, Some("gzip")),
+            ("identity, rot13, *", false, None),
+            ("", true, None),
+        ] {
+            let mut taken = Encodings::default();
+            taken.add(list.as_bytes(), ordered);
+            assert_eq!(taken.best().map(Encoding::name), best, "{list}");
+        }
     }
 
     #[test]

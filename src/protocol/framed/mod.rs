@@ -50,9 +50,10 @@ pub(super) struct Opening {
 impl Opening {
     /// Reads the head of a request.
     pub(super) fn accept(self, parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
+        let names = self.dialect.names();
         let found = self.find(&parts, context);
         let found = found.and_then(|(method, handler)| {
-            let head = Head::read(&parts, self.dialect.names())?;
+            let head = Head::read(&parts, names)?;
             let metadata = head.metadata(parts.headers)?;
             Ok((method, handler, head, metadata))
         });
@@ -73,7 +74,7 @@ impl Opening {
             speech: Speech::Framed(Answer {
                 form: Form::new(self.media.notation, || method.output()),
                 content_type: self.reply,
-                encoding: head.reply(),
+                encoding: head.reply(names),
                 dialect: self.dialect,
             }),
         };

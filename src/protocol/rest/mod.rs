@@ -18,7 +18,6 @@ mod open;
 mod options;
 mod path;
 mod replies;
-mod weight;
 
 use descant_descriptors::{Allow, Captures, Found};
 use descant_handlers::Status;

@@ -114,7 +114,7 @@ impl<'s> Opened<'s> {
                 asked: Arc::new(asked),
                 stream,
                 bytes,
-                encoding: head.accepted.first(),
+                encoding: head.reply(&REST),
                 trailers,
             },
         })
