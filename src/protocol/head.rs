@@ -100,6 +100,23 @@ pub(super) static REST: Names = Names {
     http: true,
 };
 
+impl Names {
+    /// Of a protocol that compresses message by message. To read the envelopes as if nobody had compressed the body would be
+    /// to take noise for lengths.
+    fn whole_body(&self) -> Fault {
+        let what = format!(
+            "the content-encoding is not read: messages are compressed one by one, as {} says",
+            self.encoding
+        );
+        Fault {
+            http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            status: Status::unimplemented(what),
+            header: Some((header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
+            of_http: true,
+        }
+    }
+}
+
 /// What the headers of a request say.
 #[derive(Debug, Default)]
 pub(super) struct Head {
@@ -143,6 +160,7 @@ impl Head {
             OTHER => self.others.push(name.clone()),
             _ => {}
         }
+        let again = self.own >> own & 1 == 1;
         self.own |= 1 << own;
         if let Some(timeout) = timeout {
             self.timeout(value, timeout, names)?;
@@ -150,7 +168,17 @@ impl Head {
             if names.http && self.received.is_some() {
                 return Err(unsupported_coding());
             }
+            if again && !names.http {
+                return Err(Fault::bad_request(&format_args!(
+                    "the request has more than one {name}"
+                )));
+            }
             self.received = received(value, names)?;
+        } else if own == CONTENT_TYPE && again {
+            // Which of them is meant is anyone's guess.
+            return Err(Fault::bad_request(&"the request has more than one content-type"));
+        } else if own == CONTENT_ENCODING && !value.as_bytes().eq_ignore_ascii_case(b"identity") {
+            return Err(names.whole_body());
         } else if *name == names.accept {
             let ordered = matches!(names.reply, Choice::BestOrReceived);
             self.accepted.get_or_insert_default().add(value.as_bytes(), ordered);
@@ -289,6 +317,8 @@ static OWN: [HeaderName; 24] = [
     HeaderName::from_static("http2-settings"),
 ];
 /// The places of some of them.
+const CONTENT_TYPE: u32 = 0;
+const CONTENT_ENCODING: u32 = 11;
 const CONNECTION: u32 = 13;
 /// Past the last: a name that begins as those of the protocols do.
 const OTHER: u32 = 31;
@@ -304,7 +334,7 @@ pub(super) fn is_own(name: &str) -> bool {
 /// The place of a name in [`OWN`].
 fn own(name: &str) -> Option<u32> {
     Some(match name {
-        "content-type" => 0,
+        "content-type" => CONTENT_TYPE,
         "te" => 1,
         "content-length" => 2,
         "host" => 3,
@@ -315,7 +345,7 @@ fn own(name: &str) -> Option<u32> {
         "connect-protocol-version" => 8,
         "connect-content-encoding" => 9,
         "connect-accept-encoding" => 10,
-        "content-encoding" => 11,
+        "content-encoding" => CONTENT_ENCODING,
         "accept-encoding" => 12,
         "connection" => CONNECTION,
         "transfer-encoding" => 14,

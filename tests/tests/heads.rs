@@ -4,7 +4,7 @@ use descant_handlers::Code;
 use descant_tests::messages::Answer as Reply;
 use http::{Method, StatusCode};
 
-use crate::support::{Answer, Ask, UNARY, serve, soon, text};
+use crate::support::{Answer, Ask, BIDI, UNARY, serve, soon, text};
 
 async fn ask(ask: Ask) -> Answer {
     let server = serve(|_| {}).await;
@@ -173,4 +173,31 @@ async fn the_head_is_judged_before_the_body_comes() {
     open.push(&[0; 5][..]);
     let answer = soon(open.answer()).await;
     refused(&answer, StatusCode::OK, Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn bodies_compressed_as_a_whole_are_refused() {
+    // Their bytes were taken for the lengths of messages.
+    for content_type in ["application/grpc", "application/grpc-web", "application/connect+json"] {
+        let ask_with = |coding: &str| {
+            ask(Ask::empty(BIDI)
+                .without("content-type")
+                .header("content-type", content_type)
+                .header("content-encoding", coding))
+        };
+        let answer = ask_with("gzip").await;
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
+        assert_eq!(answer.headers["accept-encoding"], "identity");
+        assert_eq!(ask_with("identity").await.status, StatusCode::OK, "{content_type}");
+    }
+}
+
+#[tokio::test]
+async fn what_decides_how_a_request_is_read_comes_once() {
+    for (name, value) in [("content-type", "application/json"), ("grpc-encoding", "gzip")] {
+        let twice = Ask::empty(UNARY)
+            .header("grpc-encoding", "identity")
+            .header(name, value);
+        refused(&ask(twice).await, StatusCode::BAD_REQUEST, Code::InvalidArgument);
+    }
 }
