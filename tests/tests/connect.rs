@@ -316,3 +316,29 @@ async fn the_reply_has_the_coding_that_the_client_likes_best() {
         assert_eq!(answer.envelopes()[0].0 == 1, coding.is_some(), "{accepts:?}");
     }
 }
+
+#[tokio::test]
+async fn what_does_not_inflate_is_the_fault_of_the_request() {
+    let unary = post(UNARY, JSON, ["nonsense"]).header("content-encoding", "gzip");
+    refused(&ask(unary).await, 400, "invalid_argument", "gzip");
+    let streamed = post(SERVER, STREAM, [envelope(1, b"nonsense")]).header("connect-content-encoding", "gzip");
+    assert_eq!(stream(&ask(streamed).await).1["error"]["code"], "invalid_argument");
+    let twice = post(UNARY, JSON, ["{}"])
+        .header("content-encoding", "identity")
+        .header("content-encoding", "gzip");
+    refused(&ask(twice).await, 400, "invalid_argument", "content-encoding");
+}
+
+#[tokio::test]
+async fn nothing_is_not_inflated() {
+    // "Servers must not attempt to decompress zero-length HTTP request content", and so in streams.
+    let proto = "application/connect+proto";
+    let streamed = post(BIDI, proto, [envelope(1, b"")]).header("connect-content-encoding", "gzip");
+    let (messages, end) = stream(&ask(streamed).await);
+    assert_eq!((messages, end), (vec![Bytes::new()], json!({})));
+    let unary = post(UNARY, "application/proto", [""]).header("content-encoding", "gzip");
+    assert_eq!(ask(unary).await.status, StatusCode::OK);
+    // The header has the spelling of HTTP.
+    let unary = post(UNARY, JSON, [gzip(b"{}")]).header("content-encoding", "GZip");
+    assert_eq!(ask(unary).await.status, StatusCode::OK);
+}

@@ -6,7 +6,10 @@ use bytes::{Bytes, BytesMut};
 use descant_handlers::{Message, Status};
 use tokio::time::timeout;
 
-use super::super::{Encoding, form::Form};
+use super::{
+    super::{Encoding, form::Form},
+    inflate,
+};
 use crate::{Limits, transport::Inbound};
 
 /// Brings the one message of a call.
@@ -57,9 +60,8 @@ impl Body {
             Source::There(message) => std::mem::take(message),
         };
         match self.encoding {
-            // What compresses everything but nothing.
-            Some(coding) if !came.is_empty() => self.form.read(coding.inflate(&came, most)?),
-            _ => self.form.read(came),
+            Some(coding) => self.form.read(inflate(coding, &came, most)?),
+            None => self.form.read(came),
         }
     }
 }

@@ -232,7 +232,7 @@ impl From<InflateError> for Status {
     fn from(error: InflateError) -> Self {
         match error {
             InflateError::TooLarge(_) => Self::resource_exhausted(error.to_string()),
-            InflateError::Broken { .. } => Self::internal(error.to_string()),
+            InflateError::Broken { .. } => Self::invalid_argument(error.to_string()),
         }
     }
 }

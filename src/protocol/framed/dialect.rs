@@ -11,7 +11,9 @@ use super::{
         head::{self, Names},
         refusal::Fault,
     },
-    envelope, text,
+    envelope,
+    request::Inflate,
+    text,
 };
 use crate::transport::{Outbound, Payload};
 
@@ -65,6 +67,14 @@ impl Dialect {
             Self::Grpc => true,
             // Clients look into no other answers than those with status 200.
             Self::GrpcWeb { .. } | Self::Connect(_) => fault.of_http,
+        }
+    }
+
+    /// What inflates the messages of a request.
+    pub(super) fn inflate(&self) -> Inflate {
+        match self {
+            Self::Grpc | Self::GrpcWeb { .. } => grpc::inflate,
+            Self::Connect(_) => connect::inflate,
         }
     }
 

@@ -67,7 +67,7 @@ impl Opening {
         };
         let envelopes = Envelopes::new(Body::new(body, self.text), limits);
         let form = Form::new(self.media.notation, || method.input());
-        let messages = RequestMessages::new(envelopes, head.received, form, limits.bytes);
+        let messages = RequestMessages::new(envelopes, head.received, form, self.dialect.inflate(), limits.bytes);
         let exchange = Exchange {
             deadline: head.deadline(),
             server_streaming: method.server_streaming(),

@@ -5,6 +5,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use descant_handlers::{Message, MessageStream, Status};
 
 use super::{
@@ -12,22 +13,33 @@ use super::{
     envelope::{COMPRESSED, Envelope, EnvelopeError, Envelopes},
 };
 
+/// Inflates a message of at most so many bytes.
+pub(super) type Inflate = fn(Encoding, &[u8], usize) -> Result<Bytes, Status>;
+
 /// Messages as they come, inflated, as wire bytes.
 #[derive(Debug)]
 pub(crate) struct RequestMessages {
     envelopes: Envelopes,
     encoding: Option<Encoding>,
     form: Form,
+    inflate: Inflate,
     limit: usize,
     ended: bool,
 }
 
 impl RequestMessages {
-    pub(super) fn new(envelopes: Envelopes, encoding: Option<Encoding>, form: Form, limit: usize) -> Self {
+    pub(super) fn new(
+        envelopes: Envelopes,
+        encoding: Option<Encoding>,
+        form: Form,
+        inflate: Inflate,
+        limit: usize,
+    ) -> Self {
         Self {
             envelopes,
             encoding,
             form,
+            inflate,
             limit,
             ended: false,
         }
@@ -56,7 +68,7 @@ impl RequestMessages {
         let Envelope { flag, message } = envelope.map_err(|error| status(&error))?;
         match (flag, self.encoding) {
             (0, _) => self.form.read(message),
-            (COMPRESSED, Some(coding)) => self.form.read(coding.inflate(&message, self.limit)?),
+            (COMPRESSED, Some(coding)) => self.form.read((self.inflate)(coding, &message, self.limit)?),
             (COMPRESSED, None) => Err(Status::internal(
                 "a message is flagged as compressed, but no header of the request says how",
             )),

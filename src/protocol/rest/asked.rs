@@ -70,7 +70,7 @@ impl Asked {
             None => Ok(body),
             Some(encoding) => encoding.inflate(&body, self.limit).map_err(|error| match error {
                 InflateError::TooLarge(_) => self.too_large(),
-                InflateError::Broken { .. } => Status::invalid_argument(error.to_string()),
+                InflateError::Broken { .. } => error.into(),
             }),
         }
     }
