@@ -67,6 +67,16 @@ impl Fault {
         }
     }
 
+    /// A call by GET is told by its query. Connect, "Unary-Get-Request".
+    fn of_get() -> Self {
+        Self {
+            of_http: true,
+            ..Self::bad_request(
+                &"the query of a call by GET has an encoding and a message, such as ?connect=v1&encoding=json&message=%7B%7D",
+            )
+        }
+    }
+
     /// `UNIMPLEMENTED`, and what would have been accepted: gRPC's compression specification, and Connect's
     /// "Content-Encoding".
     pub(super) fn unknown_encoding(names: &Names) -> Self {
@@ -123,7 +133,8 @@ fn unsupported(parts: &Parts, method: &descant_descriptors::Method) -> Fault {
     match (method.shape(), &parts.method) {
         (Shape::Unary, &Method::POST) => connect::accept_post(EVERY_UNARY_TYPE, UNSUPPORTED),
         (_, &Method::POST) => connect::accept_post(EVERY_STREAM_TYPE, UNSUPPORTED),
-        (Shape::Unary, other) if safe => Fault::method(other, "GET, POST"),
+        (Shape::Unary, &Method::GET | &Method::HEAD) if safe => Fault::of_get(),
+        (Shape::Unary, other) if safe => Fault::method(other, "GET, HEAD, POST"),
         (_, other) => Fault::method(other, "POST"),
     }
 }

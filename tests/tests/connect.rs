@@ -342,3 +342,38 @@ async fn nothing_is_not_inflated() {
     let unary = post(UNARY, JSON, [gzip(b"{}")]).header("content-encoding", "GZip");
     assert_eq!(ask(unary).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_query_is_read_as_queries_are() {
+    const PEEK: &str = "/descant.suite.v1.Shapes/Peek";
+    for query in [
+        "connect=v%31&encoding=jso%6e&message=%7B%7D",
+        // "Other values for the "base64" parameter will simply be ignored."
+        "encoding=json&message=%7B%7D&base64=0",
+        "encoding=json&message=%7B%7D&base64=true",
+        "encoding=json&message=%7B%7D&compression=identity",
+        "encoding=proto&message=&compression=gzip",
+    ] {
+        let answer = ask(get(&format!("{PEEK}?{query}"))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{query}: {answer:?}");
+    }
+    for message in ["%7B%7D%", "%7B%7D%2", "%zz"] {
+        let answer = ask(get(&format!("{PEEK}?connect=v1&encoding=json&message={message}"))).await;
+        refused(&answer, 400, "invalid_argument", "hexadecimal");
+    }
+    let head = get(&format!("{PEEK}?connect=v1&encoding=json&message=%7B%7D")).method(Method::HEAD);
+    let answer = ask(head).await;
+    assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0));
+    assert_eq!(answer.headers["content-length"], "2");
+    let answer = ask(get(PEEK)).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(
+        String::from_utf8_lossy(&answer.body).contains("?connect=v1"),
+        "{answer:?}"
+    );
+    let answer = ask(get(PEEK).method(Method::PUT)).await;
+    assert_eq!(
+        (answer.status, &answer.headers["allow"]),
+        (StatusCode::METHOD_NOT_ALLOWED, &"GET, HEAD, POST".parse().unwrap())
+    );
+}

@@ -39,14 +39,14 @@ pub(super) struct Query {
     encoding: Option<Encoding>,
 }
 
-/// The parameters of a query as they came.
+/// The parameters of a query, decoded.
 #[derive(Default)]
 struct Parameters<'q> {
-    connect: Option<&'q str>,
-    encoding: Option<&'q str>,
-    message: Option<&'q str>,
-    base64: Option<&'q str>,
-    compression: Option<&'q str>,
+    connect: Option<Cow<'q, [u8]>>,
+    encoding: Option<Cow<'q, [u8]>>,
+    message: Option<Cow<'q, [u8]>>,
+    base64: Option<Cow<'q, [u8]>>,
+    compression: Option<Cow<'q, [u8]>>,
 }
 
 /// Only what changes nothing may be called by GET.
@@ -66,8 +66,8 @@ pub(super) fn check_method(method: &Method) -> Result<(), Fault> {
 impl Query {
     pub(super) fn read(query: &str, context: &Context<'_>) -> Result<Self, Fault> {
         let parameters = Parameters::read(query)?;
-        match parameters.connect {
-            Some("v1") => {}
+        match parameters.connect.as_deref() {
+            Some(b"v1") => {}
             None if !context.settings.connect_version => {}
             None => return Err(Fault::bad_request(&"the query has to say connect=v1")),
             Some(_) => {
@@ -79,19 +79,18 @@ impl Query {
         let message = parameters
             .message
             .ok_or_else(|| Fault::bad_request(&"the query has no message"))?;
-        let message = decoded(message);
-        let message = match parameters.base64 {
-            None | Some("0") => Bytes::from(message.into_owned()),
-            Some("1") => BASE64
+        // "Other values for the "base64" parameter will simply be ignored."
+        let message = match parameters.base64.as_deref() {
+            Some(b"1") => BASE64
                 .decode(&message)
                 .map_err(|error| Fault::bad_request(&format_args!("message is not base64 of URLs: {error}")))?
                 .into(),
-            Some(_) => return Err(Fault::bad_request(&"base64 is neither 0 nor 1")),
+            _ => Bytes::from(message.into_owned()),
         };
         Ok(Self {
-            media: media(parameters.encoding)?,
+            media: media(parameters.encoding.as_deref())?,
             message,
-            encoding: compression(parameters.compression)?,
+            encoding: compression(parameters.compression.as_deref())?,
         })
     }
 
@@ -114,6 +113,11 @@ impl<'q> Parameters<'q> {
                 // Whatever caches and their users put there.
                 _ => continue,
             };
+            let value = decoded(value).ok_or_else(|| {
+                Fault::bad_request(&format_args!(
+                    "{name} has a `%` without two hexadecimal digits behind it"
+                ))
+            })?;
             if place.replace(value).is_some() {
                 return Err(Fault::bad_request(&format_args!(
                     "the query says {name} more than once"
@@ -124,8 +128,15 @@ impl<'q> Parameters<'q> {
     }
 }
 
-/// A value of a query: `+` is a blank.
-fn decoded(value: &str) -> Cow<'_, [u8]> {
+/// A value of a query: `+` is a blank. `None`: an escape is none.
+fn decoded(value: &str) -> Option<Cow<'_, [u8]>> {
+    let mut escapes = value.split('%').skip(1);
+    let digits = |escape: &str| escape.bytes().take(2).filter(u8::is_ascii_hexdigit).count();
+    let sound = escapes.all(|escape| digits(escape) == 2);
+    sound.then(|| unescaped(value))
+}
+
+fn unescaped(value: &str) -> Cow<'_, [u8]> {
     if value.contains('+') {
         let blank = value.replace('+', " ");
         return percent_decode(blank.as_bytes()).collect::<Vec<u8>>().into();
@@ -133,10 +144,10 @@ fn decoded(value: &str) -> Cow<'_, [u8]> {
     percent_decode(value.as_bytes()).into()
 }
 
-fn media(encoding: Option<&str>) -> Result<Media, Fault> {
+fn media(encoding: Option<&[u8]>) -> Result<Media, Fault> {
     let content_type = match encoding {
-        Some("proto") => "application/proto",
-        Some("json") => "application/json",
+        Some(b"proto") => "application/proto",
+        Some(b"json") => "application/json",
         None => {
             return Err(Fault::bad_request(
                 &"the query has no encoding; proto and json are known",
@@ -156,14 +167,16 @@ fn media(encoding: Option<&str>) -> Result<Media, Fault> {
     }
 }
 
-fn compression(name: Option<&str>) -> Result<Option<Encoding>, Fault> {
+fn compression(name: Option<&[u8]>) -> Result<Option<Encoding>, Fault> {
     match name {
-        None | Some("" | "identity") => Ok(None),
-        Some(name) => Encoding::named(name).map(Some).ok_or_else(|| {
-            Fault::of(Status::unimplemented(format!(
-                "the compression of the query is unknown; known are {}",
-                encoding::accepted()
-            )))
-        }),
+        None | Some(b"" | b"identity") => Ok(None),
+        Some(name) => Encoding::named(str::from_utf8(name).unwrap_or("?"))
+            .map(Some)
+            .ok_or_else(|| {
+                Fault::of(Status::unimplemented(format!(
+                    "the compression of the query is unknown; known are {}",
+                    encoding::accepted()
+                )))
+            }),
     }
 }
