@@ -1,10 +1,17 @@
 //! Requests whose head is wrong. gRPC-over-HTTP/2, "Requests".
 
 use descant_handlers::Code;
-use descant_tests::messages::Answer as Reply;
+use descant_tests::{
+    messages::Answer as Reply,
+    wire::{DATA, END_HEADERS, END_STREAM, HEADERS, block, head},
+};
 use http::{Method, StatusCode};
 
-use crate::support::{Answer, Ask, BIDI, UNARY, serve, soon, text};
+use crate::support::{
+    Answer, Ask, BIDI, UNARY,
+    raw::{Raw, status},
+    serve, soon, text,
+};
 
 async fn ask(ask: Ask) -> Answer {
     let server = serve(|_| {}).await;
@@ -200,4 +207,26 @@ async fn what_decides_how_a_request_is_read_comes_once() {
             .header(name, value);
         refused(&ask(twice).await, StatusCode::BAD_REQUEST, Code::InvalidArgument);
     }
+}
+
+#[tokio::test]
+async fn leave_to_send_is_given_to_who_waits_for_it() {
+    let server = serve(|_| {}).await;
+    let mut raw = Raw::connect(server.address).await;
+    let fields = [head(UNARY), vec![("expect", "100-continue")]].concat();
+    raw.send(HEADERS, END_HEADERS, 1, &block(&fields)).await;
+    let leave = raw.next_of(&[HEADERS]).await.unwrap();
+    assert!(
+        leave.payload.windows(3).any(|digits| digits == b"100") || leave.payload.len() < 8,
+        "{leave:?}"
+    );
+    raw.send(DATA, END_STREAM, 1, &[0; 5]).await;
+    let answer = raw.next_of(&[HEADERS]).await.unwrap();
+    assert_eq!(status(&answer.payload), Some(200));
+    // A head that is wrong is answered at once.
+    let mut raw = Raw::connect(server.address).await;
+    let fields = [head(UNARY), vec![("expect", "100-continue"), ("grpc-timeout", "soon")]].concat();
+    raw.send(HEADERS, END_HEADERS, 1, &block(&fields)).await;
+    let answer = raw.next_of(&[HEADERS]).await.unwrap();
+    assert_eq!(status(&answer.payload), Some(400));
 }

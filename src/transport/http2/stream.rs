@@ -10,7 +10,10 @@ use std::{
 
 use bytes::Buf;
 use h2::{RecvStream, SendStream, server::SendResponse};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header::CONTENT_LENGTH};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, EXPECT},
+};
 use tokio::{
     task::yield_now,
     time::{Instant, timeout},
@@ -51,12 +54,18 @@ pub(super) async fn answer<S: Serve>(
     let mut respond = ResetOnPanic(respond);
     let head_only = request.method() == Method::HEAD;
     let abandoned = shared.connection.abandoned();
+    let mut waits = waits_for_leave(&request);
     let reply = {
         let request = request.map(|body| Inbound::http2(body, shared.connection.clone()));
         let mut serving = pin!(shared.serve.serve(request, &shared.connection));
         poll_fn(|cx| match serving.as_mut().poll(cx) {
             Poll::Ready(reply) => Poll::Ready(Some(reply)),
-            Poll::Pending => respond.0.poll_reset(cx).map(|_| None),
+            Poll::Pending => {
+                if std::mem::take(&mut waits) {
+                    give_leave(&mut respond.0);
+                }
+                respond.0.poll_reset(cx).map(|_| None)
+            }
         })
         .await
     };
@@ -98,6 +107,21 @@ async fn send(
     Ok(())
 }
 
+/// Whether the peer sends the body once it is told that it is wanted. RFC 9110, section 10.1.1.
+fn waits_for_leave(request: &Request<RecvStream>) -> bool {
+    let expect = request.headers().get(EXPECT);
+    expect.is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+        && !request.body().is_end_stream()
+}
+
+/// The head did not decide it: the body is wanted.
+fn give_leave(respond: &mut SendResponse<Payload>) {
+    let mut leave = Response::new(());
+    *leave.status_mut() = StatusCode::CONTINUE;
+    // An error says that the peer is gone.
+    let _ = respond.send_informational(leave);
+}
+
 /// A reply to HEAD: what there would be is said, not sent. RFC 9110, section 9.3.2.
 fn withhold(mut reply: Response<Outbound>) -> Response<Outbound> {
     if let Outbound::Whole { payload, .. } = reply.body() {
@@ -108,7 +132,7 @@ fn withhold(mut reply: Response<Outbound>) -> Response<Outbound> {
 }
 
 /// Refuses a request without looking at it.
-pub(super) fn refuse(respond: &mut SendResponse<Payload>, status: http::StatusCode) {
+pub(super) fn refuse(respond: &mut SendResponse<Payload>, status: StatusCode) {
     let mut head = Response::new(());
     *head.status_mut() = status;
     // An error says that the peer is gone.
