@@ -3,7 +3,7 @@
 //! | method | content type, or query | speaks |
 //! |---|---|---|
 //! | any | `application/grpc`, `+proto`, `+json` | gRPC |
-//! | any | `application/grpc-web`, `application/grpc-web-text`, with `+proto` or `+json` too | gRPC-Web |
+//! | any | `application/grpc-web`, `application/grpc-web-text`, with `+proto` or `+json` too; `application/grpc-web-text-base64` | gRPC-Web |
 //! | any | `application/connect+proto`, `+json` | Connect, streaming |
 //! | POST | `application/proto`, `application/json` | Connect, unary: if the path names a method, or the request says `connect-protocol-version` |
 //! | GET, HEAD | `?connect=v1`, or both `encoding` and `message` | Connect, unary by GET: if the path names a method, or the query says `connect` |
@@ -56,7 +56,7 @@ pub(crate) enum Notation {
 }
 
 /// Every content type of the protocols. The first are looked at first.
-static KNOWN: [Protocol; 13] = [
+static KNOWN: [Protocol; 14] = [
     Protocol::Grpc(Media::proto("application/grpc")),
     Protocol::Grpc(Media::proto("application/grpc+proto")),
     Protocol::Connect(Connect::Unary(Media::json("application/json"))),
@@ -67,6 +67,7 @@ static KNOWN: [Protocol; 13] = [
     web(Media::proto("application/grpc-web"), false),
     web(Media::proto("application/grpc-web-text"), true),
     web(Media::proto("application/grpc-web-text+proto"), true),
+    web(Media::proto("application/grpc-web-text-base64"), true),
     web(Media::json("application/grpc-web+json"), false),
     web(Media::json("application/grpc-web-text+json"), true),
     Protocol::Grpc(Media::json("application/grpc+json")),

@@ -168,3 +168,13 @@ async fn messages_may_be_json() {
     assert_eq!(answer.code(), Some(Code::InvalidArgument.number()));
     assert!(answer.reason().contains("txt"), "{answer:?}");
 }
+
+#[tokio::test]
+async fn the_text_form_has_two_names() {
+    const LONG: &str = "application/grpc-web-text-base64";
+    let answer = ask(web(UNARY, LONG, [BASE64.encode(framed(&text("hi")))])).await;
+    assert_eq!(answer.headers["content-type"], LONG);
+    assert_eq!(parts(&untext(answer)).0.len(), 1);
+    let answer = ask(web(UNARY, BINARY, [framed(&text("hi"))]).header("accept", LONG)).await;
+    assert_eq!(answer.headers["content-type"], LONG);
+}
