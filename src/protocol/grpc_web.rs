@@ -6,22 +6,24 @@ use http::{HeaderMap, header::ACCEPT};
 use super::{
     detect::{Media, Protocol, by_content_type},
     framed::{Dialect, Opening},
+    weight::weight,
 };
 
-/// Reads the content types of a request. The reply is in base64 if `accept` asks for that, and as the request is if it
+/// Reads the content types of a request. The reply is in base64 if `accept` likes that best, and as the request is if it
 /// asks for nothing.
 pub(super) fn opening(media: Media, text: bool, headers: &HeaderMap) -> Opening {
-    let wanted = headers
-        .get_all(ACCEPT)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .find_map(|part| match by_content_type(part) {
-            Some(Protocol::GrpcWeb { media: wanted, text }) => {
-                (wanted.notation == media.notation).then_some((wanted, text))
+    let lists = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let wanted = lists
+        .flat_map(|list| list.split(','))
+        .filter_map(|range| match by_content_type(range.as_bytes()) {
+            Some(Protocol::GrpcWeb { media: wanted, text }) if wanted.notation == media.notation => {
+                Some((weight(range), wanted, text))
             }
             _ => None,
-        });
-    let (reply, text_back) = wanted.unwrap_or((media, text));
+        })
+        .filter(|(weight, ..)| *weight > 0)
+        .reduce(|best, next| if next.0 > best.0 { next } else { best });
+    let (_, reply, text_back) = wanted.unwrap_or((0, media, text));
     Opening {
         dialect: Dialect::GrpcWeb { text: text_back },
         media,
@@ -59,6 +61,11 @@ mod tests {
             reply(text, "application/grpc-web+proto"),
             (false, "application/grpc-web+proto")
         );
+        assert_eq!(
+            reply(binary, "application/grpc-web;q=0.1, application/grpc-web-text"),
+            (true, text)
+        );
+        assert_eq!(reply(text, "application/grpc-web;q=0"), (true, text));
         // What is written in JSON is answered in JSON.
         assert_eq!(
             reply("application/grpc-web+json", text),
