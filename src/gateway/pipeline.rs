@@ -11,7 +11,7 @@ use std::{
 };
 
 use descant_handlers::{Answer, Call, Handler, Messages, Reply, RequestId, Status};
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, Request, Response, header::EXPECT};
 
 use super::{Deadline, Gateway};
 use crate::{
@@ -31,6 +31,8 @@ impl Serve for Gateway {
         let sound = || protocol::check_target(request.method(), request.uri(), request.headers()).is_ok();
         let preflight = visitor.as_ref().and_then(|visitor| visitor.preflight(&request));
         let preflight = preflight.filter(|_| sound());
+        // Who waits for leave to send is told the answer instead: RFC 9110, section 10.1.1.
+        let waits = request.headers().contains_key(EXPECT);
         let mut opened = match preflight {
             Some(response) => Err(Box::new(Refusal {
                 response,
@@ -38,6 +40,9 @@ impl Serve for Gateway {
             })),
             None => self.open(request, connection),
         };
+        if let (Err(refusal), true) = (&mut opened, waits) {
+            refusal.body = None;
+        }
         async move {
             let mut response = match &mut opened {
                 Ok(visit) => visit.run().await,

@@ -151,3 +151,17 @@ async fn broken_chunks_are_the_fault_of_the_request() {
         );
     }
 }
+
+#[tokio::test]
+async fn who_waits_for_leave_to_send_is_refused_at_once() {
+    // Leave was given first, only for the body to be thrown away.
+    let answer = said(format!(
+        "POST {UNARY} HTTP/1.1\r\nhost: descant.test\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n\
+         connect-timeout-ms: soon\r\ncontent-length: 2\r\n\r\n"
+    ))
+    .await;
+    assert!(
+        answer.starts_with("HTTP/1.1 400 ") && answer.contains("connection: close"),
+        "{answer}"
+    );
+}
