@@ -44,10 +44,10 @@ pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
 /// The format that was asked for, or else the one that a file's ending says.
 fn format(asked: Option<MessageFormat>, path: Option<&Path>, flag: &str) -> Result<MessageFormat, Failure> {
     let ending = path.and_then(Path::extension).and_then(|ending| ending.to_str());
-    let told = match ending {
-        Some("json") => Some(MessageFormat::Json),
-        Some("binpb" | "pb" | "bin") => Some(MessageFormat::Binpb),
-        Some("txtpb" | "textproto" | "prototxt") => Some(MessageFormat::Txtpb),
+    let told = match ending.unwrap_or_default().to_ascii_lowercase().as_str() {
+        "json" => Some(MessageFormat::Json),
+        "binpb" | "pb" | "bin" => Some(MessageFormat::Binpb),
+        "txtpb" | "textproto" | "prototxt" | "pbtxt" | "textpb" => Some(MessageFormat::Txtpb),
         _ => None,
     };
     asked.or(told).ok_or_else(|| {

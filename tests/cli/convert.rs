@@ -94,6 +94,11 @@ fn endings_say_what_files_are() {
     let files = ["-i", input.to_str().unwrap(), "-o", output.to_str().unwrap()];
     gives(&[&[MONEY][..], &files].concat(), b"", b"");
     assert_eq!(std::fs::read(&output).unwrap(), b"\x10\x07");
+    // Whatever their case.
+    let other = folder.path().join("IN.PbTxt");
+    std::fs::write(&other, "units: 8").unwrap();
+    let files = ["-i", other.to_str().unwrap(), "--to=json"];
+    gives(&[&[MONEY][..], &files].concat(), b"", b"{\"units\":\"8\"}\n");
 }
 
 #[test]
