@@ -47,11 +47,13 @@ enum Source {
 struct RequestStream {
     stream: h2::RecvStream,
     connection: Arc<Connection>,
+    /// Whether its end was read. h2 knows it too, but has to look.
+    ended: bool,
 }
 
 impl Drop for RequestStream {
     fn drop(&mut self) {
-        if !self.stream.is_end_stream() {
+        if !self.ended && !self.stream.is_end_stream() {
             self.connection.abandon();
         }
     }
@@ -80,7 +82,11 @@ impl Inbound {
 
     /// A body that comes over HTTP/2, on a stream of this connection.
     pub(super) fn http2(stream: h2::RecvStream, connection: Arc<Connection>) -> Self {
-        Self(Source::Http2(RequestStream { stream, connection }))
+        Self(Source::Http2(RequestStream {
+            stream,
+            connection,
+            ended: false,
+        }))
     }
 
     /// A body of these chunks.
@@ -95,7 +101,8 @@ impl Inbound {
     /// The next bytes: never empty unless the peer sent an empty DATA frame; `None` at the end.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, InboundError>>> {
         match &mut self.0 {
-            Source::Http2(RequestStream { stream, .. }) => stream.poll_data(cx).map(|next| {
+            Source::Http2(RequestStream { stream, ended, .. }) => stream.poll_data(cx).map(|next| {
+                *ended = next.is_none();
                 next.map(|data| {
                     let data = data.map_err(|error| InboundError::from(&error))?;
                     // Fails only if more is released than was received.
