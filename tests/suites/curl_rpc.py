@@ -246,12 +246,13 @@ class Rpc(curling.Client):
         equal(done.trailers["grpc-status"], ["0"])
 
     def grpc_error(self):
-        done = self.send("/bookshop.v1.Catalog/Gone", "application/grpc", envelope(EMMA), "-H", "te: trailers")
+        """Of a call whose message was read: curl 7 may hang on an answer that comes before it has sent its body."""
+        done = self.send(GET_BOOK, "application/grpc", envelope(NOBODY), "-H", "te: trailers")
         if self.way == "1.1":
             done.is_ok(505)
             return
         done.is_ok()
-        equal((done.header("grpc-status"), done.body), ("12", b""))
+        equal((done.header("grpc-status"), done.body), ("5", b""))
 
 
 def envelope(message, flags=0):
