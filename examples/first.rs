@@ -1,8 +1,8 @@
-//! The README's first example: a method answered by a trait object. `cargo run --example first [ADDRESS]`
+//! The README's first example: a method answered by a trait object. `cargo run --example first [PORT]`
 use std::sync::Arc;
 
 use descant::handlers::{Handler, Status, typed::dynamic};
-use descant::{Gateway, Schema, Server};
+use descant::{Mount, Schema};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,8 +17,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }));
 
     let route = "bookshop.v1.Catalog/GetBook";
-    let gateway = Gateway::builder(schema).route(route, get_book).build()?;
-    let address = std::env::args().nth(1).unwrap_or("[::]:50051".into());
-    let server = Server::builder(gateway).listen(address).bind().await?;
-    Ok(server.serve(tokio::signal::ctrl_c()).await?)
+    let port = std::env::args().nth(1).unwrap_or("50051".into());
+    let mount = Mount::builder(schema).route(route, get_book);
+    let mount = mount.port(port.parse()?).build()?;
+    Ok(mount.run(tokio::signal::ctrl_c()).await?)
 }

@@ -26,6 +26,31 @@ pub(crate) enum ErrorKind {
     Reflection(#[from] descant_handlers::ReflectionError),
     #[error("the descriptors do not load: {0}")]
     Descriptors(#[from] descant_descriptors::Error),
+    #[error(
+        "mounts `{first}` and `{second}` share {address}, but not their {what}: give both the same, or one of them another port"
+    )]
+    PortClash {
+        address: String,
+        first: String,
+        second: String,
+        what: &'static str,
+    },
+    #[error(
+        "mounts `{first}` and `{second}` share {address}, and both answer {method}: a method has one handler, so leave its route \
+         out of one of them, or give one of them another port"
+    )]
+    MountedTwice {
+        address: String,
+        method: String,
+        first: String,
+        second: String,
+    },
+    #[error("{0} would be answered by two mounts that share a port; the schema is as it was")]
+    ReloadClash(String),
+    #[error(
+        "mount {0} was started outside of a tokio runtime: start it from `#[tokio::main]`, or within `Runtime::block_on`"
+    )]
+    NoRuntime(String),
     #[error(transparent)]
     Bind(crate::transport::BindError),
     #[error(transparent)]
@@ -40,6 +65,12 @@ impl Error {
     /// Whether an address could not be listened on.
     pub fn is_bind(&self) -> bool {
         matches!(&*self.0, ErrorKind::Bind(_))
+    }
+
+    /// Whether two mounts on one port do not get along.
+    pub fn is_clash(&self) -> bool {
+        use ErrorKind::{MountedTwice, PortClash, ReloadClash};
+        matches!(&*self.0, PortClash { .. } | MountedTwice { .. } | ReloadClash(_))
     }
 
     /// Whether a certificate or a key is not what it should be.

@@ -1,8 +1,8 @@
 //! Descant: give it descriptor sets and it serves the API that they describe, without generated code.
 //!
 //! ```text
-//! peer -> Server -> Gateway -> layers -> Handler
-//!      (transport, protocols)  (yours, or built in)
+//! peer -> Mount (Server) -> Gateway -> layers -> Handler
+//!         (transport, protocols)    (yours, or built in)
 //! ```
 //!
 //! | word | is |
@@ -10,11 +10,12 @@
 //! | [`Schema`] | what may be called: descriptors, loaded and checked; its parts are in [`descriptors`] |
 //! | [`handlers`] | how calls are answered: the contract, adapters for your own types, echo, reflection, health |
 //! | [`Codec`] | messages as JSON and back, with [`JsonOptions`]; in handlers: [`Message::to_json`](handlers::Message::to_json) |
+//! | [`Mount`] | an API as a part of a program: the place to begin |
 //! | [`Gateway`] | which handler answers which method; reloads while it serves |
-//! | [`Server`] | a gateway that listens, within [`Limits`] |
+//! | [`Server`] | a gateway that listens, within [`Limits`]: what a mount is built on |
 //!
 //! ```no_run
-//! use descant::{Gateway, Schema, Server, handlers::{Status, typed}};
+//! use descant::{Mount, Schema, handlers::{Status, typed}};
 //!
 //! #[derive(Clone, PartialEq, prost::Message)]
 //! struct Hello {
@@ -29,13 +30,13 @@
 //!         name => Ok(Hello { name: format!("Hello, {name}!") }),
 //!     }
 //! });
-//! let gateway = Gateway::builder(Schema::load("api.binpb")?).route("acme.Greeter/Greet", greet).build()?;
-//! let server = Server::builder(gateway).listen("[::]:50051").bind().await?;
-//! server.serve(tokio::signal::ctrl_c()).await
+//! let mount = Mount::builder(Schema::load("api.binpb")?).route("acme.Greeter/Greet", greet).build()?;
+//! mount.run(tokio::signal::ctrl_c()).await
 //! # }
 //! ```
 //!
-//! The repository's `examples/` show more, and `docs/architecture.md` the way of a request. Features: `cli` (default) is the
+//! The repository's `examples/` show more, `docs/embed.md` all that a mount can do, and `docs/architecture.md` the way of a
+//! request. Features: `tower` (default) puts a mount behind an application's own HTTP server, `cli` (default) is the
 //! `descant` command, `demo` the API that it serves when it is given none; an application that embeds Descant needs
 //! neither. `compression` (default) is `gzip`, `zstd`, `br`, `deflate` and `snappy`.
 #![cfg_attr(
@@ -43,24 +44,35 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+/// The code of the page is compiled.
+#[cfg(all(doctest, feature = "tower"))]
+#[doc = include_str!("../docs/embed.md")]
+mod embed {}
+
 mod cors;
 #[cfg(feature = "demo")]
 pub mod demo;
 mod error;
 mod explain;
 mod gateway;
+mod mount;
 mod protocol;
 mod server;
+#[cfg(feature = "tower")]
+mod service;
 mod transport;
 
 pub use descant_descriptors::{self as descriptors, Codec, CodecError, JsonOptions, Schema};
 pub use descant_handlers as handlers;
 
+#[cfg(feature = "tower")]
+pub use self::service::{CutOff, GatewayService, ServiceBody};
 pub use self::{
     cors::{Cors, OriginError},
     error::Error,
     explain::{ExplainedField, ExplainedRefusal, ExplainedTemplate, Explanation},
     gateway::{Gateway, GatewayBuilder},
+    mount::{Mount, MountBuilder, ServerHandle},
     protocol::RestOptions,
     server::{Server, ServerBuilder},
     transport::{Draining, Keepalive, Limits, Rate, Tls, TlsBuilder},

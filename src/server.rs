@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::{
     Draining, Error, Gateway, Limits, Tls,
     error::ErrorKind,
-    transport::{self, Drain, Listening, Service, bind},
+    transport::{self, Drain, Listening, Serve, Service, bind},
 };
 
 /// A gateway that listens. Connections are accepted once [`serve`](Self::serve) runs.
@@ -27,15 +27,18 @@ pub struct Server {
 }
 
 /// Says where and how a server listens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct ServerBuilder {
     gateway: Gateway,
-    addresses: Vec<(String, Option<Tls>)>,
-    limits: Limits,
+    addresses: Vec<Listener>,
+    pub(crate) limits: Limits,
     reuse_port: bool,
     workers: usize,
 }
+
+/// Where a server listens, and what it shows there.
+type Listener = (String, Option<Tls>);
 
 impl Server {
     /// Where a server listens unless told otherwise: every interface, IPv4 and IPv6.
@@ -73,11 +76,13 @@ impl Server {
     /// If a thread or a listener cannot be started.
     pub async fn serve(self, shutdown: impl Future) -> Result<(), Error> {
         let health = self.service.serve.health().cloned();
+        let grace = self.service.limits.grace;
         let shutdown = async {
             shutdown.await;
             if let Some(health) = health {
                 health.shutdown();
             }
+            grace
         };
         let served = self.service.run(shutdown).await;
         Ok(served.map_err(ErrorKind::Serve)?)
@@ -140,7 +145,14 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// If an address cannot be listened on: a message that says why, and how to mend it.
-    pub async fn bind(mut self) -> Result<Server, Error> {
+    pub async fn bind(self) -> Result<Server, Error> {
+        let gateway = self.gateway.clone();
+        let (service, addresses) = self.listening(gateway).await?;
+        Ok(Server { service, addresses })
+    }
+
+    /// Listens for whatever answers the requests.
+    pub(crate) async fn listening<S: Serve>(mut self, serve: S) -> Result<(Service<S>, Vec<SocketAddr>), Error> {
         if self.addresses.is_empty() {
             self.addresses.push((Server::DEFAULT_ADDRESS.to_owned(), None));
         }
@@ -153,16 +165,32 @@ impl ServerBuilder {
             }));
         }
         let addresses = listeners.iter().map(|listening| listening.listener.local_addr());
-        Ok(Server {
-            addresses: addresses.collect::<Result<_, _>>().map_err(ErrorKind::Serve)?,
-            service: Service {
-                serve: self.gateway,
-                listeners,
-                limits: Arc::new(self.limits.bounded()),
-                drain: Drain::new(),
-                workers: self.workers,
-            },
-        })
+        let addresses = addresses.collect::<Result<_, _>>().map_err(ErrorKind::Serve)?;
+        let service = Service {
+            serve,
+            listeners,
+            limits: Arc::new(self.limits.bounded()),
+            drain: Drain::new(),
+            workers: self.workers,
+        };
+        Ok((service, addresses))
+    }
+
+    /// In what two servers differ that are to be one, if anything.
+    pub(crate) fn differs(&self, other: &Self) -> Option<&'static str> {
+        let tls = |(own, other): (&Listener, &Listener)| match (&own.1, &other.1) {
+            (None, None) => true,
+            (Some(own), Some(other)) => own.is_same(other),
+            _ => false,
+        };
+        [
+            (self.addresses.iter().zip(&other.addresses).all(tls), "TLS"),
+            (self.limits == other.limits, "limits"),
+            (self.workers == other.workers, "workers"),
+            (self.reuse_port == other.reuse_port, "reuse_port"),
+        ]
+        .into_iter()
+        .find_map(|(same, what)| (!same).then_some(what))
     }
 }
 

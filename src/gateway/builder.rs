@@ -1,6 +1,6 @@
 //! From routes to snapshots.
 
-use std::{collections::HashSet, fmt, future::Future, sync::Arc};
+use std::{collections::HashSet, fmt, future::Future, iter, sync::Arc};
 
 use descant_descriptors::{Builtin, Method, Schema};
 use descant_handlers::{
@@ -10,7 +10,7 @@ use descant_handlers::{
 
 use super::{
     Gateway,
-    pattern::{Pattern, best},
+    pattern::{Fit, Pattern, best},
     snapshot::{Served, Snapshot},
 };
 use crate::{
@@ -216,15 +216,15 @@ fn parsed<T>(
 }
 
 impl Plan {
-    /// A snapshot that serves `schema`.
-    pub(super) fn snapshot(&self, schema: Schema) -> Result<Snapshot, Error> {
+    /// A snapshot that serves `schema`, and tells of what others answer on the same port.
+    pub(super) fn snapshot(&self, schema: Schema, beside: &[Gateway]) -> Result<Snapshot, Error> {
         let own = Schema::builder()
             .builtin(Builtin::Reflection)
             .builtin(Builtin::Health)
             .build();
         let own = own.map_err(ErrorKind::from)?;
         self.check_patterns(&schema, &own)?;
-        let builtins = self.builtins(&schema, &own)?;
+        let builtins = self.builtins(&schema, &own, beside)?;
         let rest = self.rest(&schema);
         let loaded = Served {
             handlers: schema
@@ -255,13 +255,15 @@ impl Plan {
 
     /// The handler of a loaded method, layers around it.
     fn handler(&self, method: &Method, builtins: &Builtins) -> Option<Arc<dyn Handler>> {
-        let handler = match (best(&self.routes, method), builtins.of(method)) {
-            (Some((fit, _, answering)), builtin) if builtin.is_none() || Pattern::names_service(fit) => {
-                answering.handler.clone()
-            }
-            (_, builtin) => builtin?,
-        };
+        let builtin = builtins.of(method);
+        let routed = best(&self.routes, method).filter(|best| builtin.is_none() || is_meant(best));
+        let handler = routed.map(|(_, _, answering)| answering.handler.clone()).or(builtin)?;
         Some(self.wrap(method, handler))
+    }
+
+    /// Whether a route answers a method, and not the gateway itself.
+    pub(super) fn is_routed(&self, method: &Method) -> bool {
+        best(&self.routes, method).is_some_and(|best| !is_own(method) || is_meant(&best))
     }
 
     /// What people call that which answers a method, and why it does.
@@ -278,16 +280,14 @@ impl Plan {
         fitting.fold(handler, |inner, (_, layer)| layer.wrap(inner))
     }
 
-    fn builtins(&self, loaded: &Schema, own: &Schema) -> Result<Builtins, Error> {
-        let schemas = [loaded.clone(), own.clone()];
-        let reflection = match &self.reflection {
-            Exposure::Off => None,
-            Exposure::All => Some(Reflection::of(schemas)),
-            Exposure::Only(names) => Some(Reflection::only(schemas, names).map_err(ErrorKind::from)?),
-        };
+    fn builtins(&self, loaded: &Schema, own: &Schema, beside: &[Gateway]) -> Result<Builtins, Error> {
+        let others = beside.iter().map(|other| (&other.0.plan, other.schema()));
+        let all: Vec<_> = iter::once((self, loaded.clone())).chain(others).collect();
+        let healths: Vec<_> = all.iter().filter_map(|(plan, _)| plan.health.clone()).collect();
+        let reflection = reflection(&all, own)?;
         Ok(Builtins {
             reflection: reflection.map(|reflection| Arc::new(reflection) as _),
-            health: self.health.clone().map(|health| Arc::new(health) as _),
+            health: (!healths.is_empty()).then(|| Arc::new(Health::together(healths)) as _),
         })
     }
 
@@ -330,6 +330,43 @@ impl Plan {
         }
         .into())
     }
+}
+
+/// What reflection tells, if any of those that are served on one port has it told.
+fn reflection(all: &[(&Plan, Schema)], own: &Schema) -> Result<Option<Reflection>, Error> {
+    let exposures = || all.iter().map(|(plan, schema)| (&plan.reflection, schema));
+    if exposures().all(|(exposure, _)| matches!(exposure, Exposure::Off)) {
+        return Ok(None);
+    }
+    let schemas = all.iter().map(|(_, schema)| schema.clone()).chain([own.clone()]);
+    if exposures().all(|(exposure, _)| matches!(exposure, Exposure::All)) {
+        return Ok(Some(Reflection::of(schemas)));
+    }
+    let every = |schema: &Schema| {
+        schema
+            .services()
+            .map(|service| service.full_name().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let names = exposures().flat_map(|(exposure, schema)| match exposure {
+        Exposure::Off => Vec::new(),
+        Exposure::All => [every(schema), every(own)].concat(),
+        Exposure::Only(names) => names.clone(),
+    });
+    let only = Reflection::only(schemas, names);
+    Ok(Some(only.map_err(ErrorKind::from)?))
+}
+
+/// Whether a route that fits one of the gateway's own services so is meant for it.
+fn is_meant((fit, ..): &(Fit, &Pattern, &Answering)) -> bool {
+    Pattern::names_service(*fit)
+}
+
+/// Whether a method is of a service that the gateway answers itself.
+fn is_own(method: &Method) -> bool {
+    let service = method.service();
+    let service = service.full_name();
+    service == HEALTH || REFLECTION.contains(&service)
 }
 
 /// The name of a type without the modules around it, and without what it is made of.

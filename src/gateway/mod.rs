@@ -8,14 +8,21 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
 
 use arc_swap::ArcSwap;
 use descant_descriptors::{Method, Schema};
 use descant_handlers::Health;
+use http::Request;
 
 use self::builder::Plan;
-use crate::{error::Error, protocol::RestOptions};
+use crate::{
+    error::{Error, ErrorKind},
+    protocol::RestOptions,
+};
 
 pub use self::builder::GatewayBuilder;
 pub(crate) use self::{deadline::Deadline, pattern::PatternError, snapshot::Snapshot};
@@ -36,6 +43,19 @@ pub struct Gateway(Arc<Inner>);
 struct Inner {
     plan: Plan,
     snapshot: ArcSwap<Snapshot>,
+    beside: Mutex<Beside>,
+}
+
+/// The gateways that answer on the same port. Locked while a snapshot is made: one comes after the other.
+type Beside = Vec<Weak<Inner>>;
+
+/// How much a gateway has to do with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Claim {
+    Nothing,
+    /// It knows what is asked for, but nothing answers.
+    Knows,
+    Answers,
 }
 
 impl Gateway {
@@ -45,8 +65,9 @@ impl Gateway {
     }
 
     fn start(schema: Schema, plan: Plan) -> Result<Self, Error> {
-        let snapshot = ArcSwap::from_pointee(plan.snapshot(schema)?);
-        let gateway = Self(Arc::new(Inner { plan, snapshot }));
+        let snapshot = ArcSwap::from_pointee(plan.snapshot(schema, &[])?);
+        let beside = Mutex::default();
+        let gateway = Self(Arc::new(Inner { plan, snapshot, beside }));
         gateway.0.plan.tell_health(None, &gateway.schema());
         Ok(gateway)
     }
@@ -54,10 +75,56 @@ impl Gateway {
     /// Serves another version of the API from now on, with the same routes. Calls in flight end as they began; if the
     /// new version cannot be served nothing changes.
     pub fn reload(&self, schema: Schema) -> Result<(), Error> {
-        let snapshot = self.0.plan.snapshot(schema)?;
-        let before = self.0.snapshot.swap(Arc::new(snapshot));
-        self.0.plan.tell_health(Some(before.schema()), &self.schema());
+        let others = {
+            let beside = self.beside();
+            let others = upgraded(&beside);
+            if let Some(method) = others.iter().find_map(|other| self.both_answer(&schema, other)) {
+                return Err(ErrorKind::ReloadClash(method.full_name().to_owned()).into());
+            }
+            let snapshot = self.0.plan.snapshot(schema, &others)?;
+            let before = self.0.snapshot.swap(Arc::new(snapshot));
+            self.0.plan.tell_health(Some(before.schema()), &self.schema());
+            others
+        };
+        // They tell of this one as well.
+        others.iter().try_for_each(Self::renew)
+    }
+
+    /// Reflection and health tell of these others as well from now on.
+    pub(crate) fn stand_beside<'a>(&self, others: impl Iterator<Item = &'a Gateway>) -> Result<(), Error> {
+        *self.beside() = others.map(|other| Arc::downgrade(&other.0)).collect();
+        self.renew()
+    }
+
+    /// Makes the snapshot anew, from the same schema.
+    fn renew(&self) -> Result<(), Error> {
+        let beside = self.beside();
+        let snapshot = self.0.plan.snapshot(self.schema(), &upgraded(&beside))?;
+        self.0.snapshot.store(Arc::new(snapshot));
         Ok(())
+    }
+
+    fn beside(&self) -> MutexGuard<'_, Beside> {
+        self.0.beside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A method that this gateway answers, were this its schema, and the other one answers too.
+    pub(crate) fn both_answer(&self, schema: &Schema, other: &Self) -> Option<Method> {
+        let theirs = other.schema();
+        let answered = schema.methods().filter(|method| self.0.plan.is_routed(method));
+        let mut both = answered.filter(|method| {
+            let same = theirs.method(method.path());
+            same.is_some_and(|same| other.0.plan.is_routed(&same))
+        });
+        both.next()
+    }
+
+    /// How much it has to do with a request.
+    pub(crate) fn claim<B>(&self, request: &Request<B>) -> Claim {
+        self.0
+            .snapshot
+            .load()
+            .claim(request.method().as_str(), request.uri().path())
     }
 
     /// The handle of `grpc.health.v1`, if that is served: to say how services are, and that they are about to go.
@@ -87,4 +154,8 @@ impl fmt::Debug for Gateway {
             .field("schema", &self.schema())
             .finish_non_exhaustive()
     }
+}
+
+fn upgraded(beside: &Beside) -> Vec<Gateway> {
+    beside.iter().filter_map(Weak::upgrade).map(Gateway).collect()
 }

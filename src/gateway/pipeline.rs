@@ -27,6 +27,17 @@ impl Serve for Gateway {
         request: Request<Inbound>,
         connection: &Arc<Connection>,
     ) -> impl Future<Output = Response<Outbound>> + Send {
+        self.answer(request, connection)
+    }
+}
+
+impl Gateway {
+    /// Answers one request. The future borrows nothing.
+    pub(crate) fn answer(
+        &self,
+        request: Request<Inbound>,
+        connection: &Connection,
+    ) -> impl Future<Output = Response<Outbound>> + Send + use<> {
         let visitor = self.0.plan.cors.as_ref().map(|cors| Box::new(cors.greet(&request)));
         let sound = || protocol::check_target(request.method(), request.uri(), request.headers()).is_ok();
         let preflight = visitor.as_ref().and_then(|visitor| visitor.preflight(&request));
@@ -54,9 +65,7 @@ impl Serve for Gateway {
             response
         }
     }
-}
 
-impl Gateway {
     fn open(&self, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refusal>> {
         let (parts, body) = request.into_parts();
         let Accepted {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use descant_descriptors::{Method, Schema};
+use descant_descriptors::{Captures, Found, Method, Schema};
 use descant_handlers::{Handler, Status};
 
+use super::Claim;
 use crate::{error::hint, protocol::RestOptions};
 
 /// Names longer than this are not repeated to whoever sent them.
@@ -61,6 +62,24 @@ impl Snapshot {
     /// What answers a method of the loaded schema.
     pub(crate) fn handler(&self, method: &Method) -> Result<&Arc<dyn Handler>, Status> {
         self.loaded.handler(method).ok_or_else(|| unanswered(method))
+    }
+
+    /// How much there is to do here for a request.
+    pub(super) fn claim(&self, verb: &str, path: &str) -> Claim {
+        let schema = self.schema();
+        let method = schema.method(path).map_or_else(
+            || match schema.routes().find(verb, path, &mut Captures::default()) {
+                Found::Binding(binding) => Ok(binding.method(schema)),
+                Found::OtherMethods(_) => Err(Claim::Knows),
+                Found::Nothing => Err(Claim::Nothing),
+            },
+            Ok,
+        );
+        match method {
+            Ok(method) if self.loaded.handler(&method).is_some() => Claim::Answers,
+            Ok(_) => Claim::Knows,
+            Err(claim) => claim,
+        }
     }
 
     /// The method at a path, and what answers it; UNIMPLEMENTED, with the nearest names, if nothing does.

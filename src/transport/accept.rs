@@ -17,14 +17,16 @@ use tokio::{
 
 use super::{
     Connection, Drain, Draining, Ended, Limits, Serve, Tls, converse,
-    crew::{Accepted, Crew, Host, Seat},
+    crew::{Accepted, Crew, Host},
     gate::Gate,
+    limits::LONGEST,
+    load::Seat,
 };
 
 /// How long accepting rests after an error such as too many open files: at first, and at most.
 const REST: Duration = Duration::from_millis(20);
 const LONGEST_REST: Duration = Duration::from_secs(1);
-/// What connections are given beyond `limits.grace` to notice that they are over.
+/// What connections are given beyond the grace to notice that they are over.
 const LEEWAY: Duration = Duration::from_secs(2);
 
 /// Everything that serving takes.
@@ -45,9 +47,8 @@ pub(crate) struct Listening {
 }
 
 impl<S: Serve> Service<S> {
-    /// Serves until `shutdown` is ready, then lets what is in flight finish, within `limits.grace`.
-    pub(crate) async fn run(self, shutdown: impl Future) -> io::Result<()> {
-        let grace = self.limits.grace;
+    /// Serves until `shutdown` is ready, then lets what is in flight finish, within the grace that `shutdown` gives.
+    pub(crate) async fn run(self, shutdown: impl Future<Output = Duration>) -> io::Result<()> {
         let host = Tasks {
             serve: self.serve,
             limits: self.limits.clone(),
@@ -60,13 +61,13 @@ impl<S: Serve> Service<S> {
             let listener = net::TcpListener::from_std(listener)?;
             accepting.spawn(accept(listener, tls, gate.clone(), crew.clone()));
         }
-        shutdown.await;
+        let grace = shutdown.await.min(LONGEST);
         accepting.shutdown().await;
-        self.drain.begin();
+        self.drain.begin(grace);
         if let Some(crew) = Arc::into_inner(crew)
             && timeout(grace + LEEWAY, crew.end()).await.is_err()
         {
-            tracing::warn!("connections outlived `limits.grace`; they are cut off");
+            tracing::warn!("connections outlived the grace; they are cut off");
         }
         Ok(())
     }
@@ -208,7 +209,11 @@ mod tests {
             workers,
         };
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(service.run(stopped));
+        let grace = service.limits.grace;
+        let served = tokio::spawn(service.run(async move {
+            stopped.await.unwrap_or_default();
+            grace
+        }));
         Running { address, stop, served }
     }
 

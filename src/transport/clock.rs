@@ -118,6 +118,11 @@ impl Clock {
         self.preface
     }
 
+    /// The grace of a drain counts, in the place of that of the limits.
+    pub(super) fn drain(&mut self, grace: Duration) {
+        self.grace = grace;
+    }
+
     /// Takes note that GOAWAY was sent.
     pub(super) fn retire(&mut self, now: Instant) {
         self.retired.get_or_insert(now);

@@ -56,8 +56,13 @@ const PULLED_PER_HELD: usize = 16;
 impl Connection {
     /// A connection from `address`, if it has one.
     pub(crate) fn new(address: Option<SocketAddr>, limits: Arc<Limits>) -> Self {
+        Self::of(address.map_or_else(Peer::default, Peer::at), limits)
+    }
+
+    /// A connection of this peer.
+    pub(crate) fn of(peer: Peer, limits: Arc<Limits>) -> Self {
         Self {
-            peer: address.map_or_else(Peer::default, Peer::at),
+            peer,
             limits,
             sent_frames: AtomicU64::new(0),
             abandoned: AtomicUsize::new(0),

@@ -4,22 +4,18 @@
 //! machine has one current-thread runtime a core. One accepts and hands each connection to whoever has fewest: few
 //! connections that live long would be spread badly by the kernel's hash (`SO_REUSEPORT`).
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::{io, net::SocketAddr, sync::Arc, thread};
 
 use tokio::{
     net::TcpStream,
-    sync::{Notify, mpsc, oneshot},
+    sync::{mpsc, oneshot},
 };
 
-use super::{Tls, gate::Pass};
+use super::{
+    Tls,
+    gate::Pass,
+    load::{Load, Seat},
+};
 
 /// Connections that may wait for a worker.
 const QUEUE: usize = 1024;
@@ -63,17 +59,6 @@ struct Handed {
     pass: Pass,
     seat: Seat,
 }
-
-/// How many connections one of the crew has.
-#[derive(Debug, Default)]
-struct Load {
-    count: AtomicUsize,
-    empty: Notify,
-}
-
-/// One connection's place in the count.
-#[derive(Debug)]
-pub(super) struct Seat(Arc<Load>);
 
 impl<H: Host> Crew<H> {
     /// `size` of them; for the first no thread is started.
@@ -171,36 +156,4 @@ async fn work<H: Host>(mut handed: mpsc::Receiver<Handed>, host: H, load: Arc<Lo
         }
     }
     load.empty().await;
-}
-
-impl Load {
-    fn count(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    async fn empty(&self) {
-        loop {
-            // Made before the count is looked at, it misses no notice.
-            let notice = self.empty.notified();
-            if self.count.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            notice.await;
-        }
-    }
-}
-
-impl Seat {
-    fn take(load: &Arc<Load>) -> Self {
-        load.count.fetch_add(1, Ordering::Relaxed);
-        Self(load.clone())
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.empty.notify_waiters();
-        }
-    }
 }

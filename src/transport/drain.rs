@@ -1,25 +1,28 @@
 //! Telling everything that lives long that the server is about to stop.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 /// Knows whether the server has begun to stop. Clones know the same.
 ///
 /// Health services and whoever keeps streams open wait for it, say good-bye, and end.
 #[derive(Clone, Debug)]
-pub struct Draining(watch::Receiver<bool>);
+pub struct Draining(watch::Receiver<Option<Duration>>);
 
-/// Begins the drain; dropped, it begins it too.
+/// Begins the drain. Dropped, it begins one that waits for nothing.
 #[derive(Debug)]
-pub(crate) struct Drain(watch::Sender<bool>);
+pub(crate) struct Drain(watch::Sender<Option<Duration>>);
 
 impl Drain {
     pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(false))
+        Self(watch::Sender::new(None))
     }
 
-    /// From now on nothing new begins, and what is there ends.
-    pub(crate) fn begin(&self) {
-        self.0.send_replace(true);
+    /// From now on nothing new begins, and what is there has so long to end.
+    pub(crate) fn begin(&self, grace: Duration) {
+        self.0
+            .send_if_modified(|begun| std::mem::replace(begun, begun.or(Some(grace))).is_none());
     }
 
     pub(crate) fn watch(&self) -> Draining {
@@ -27,15 +30,28 @@ impl Drain {
     }
 }
 
+impl Drop for Drain {
+    fn drop(&mut self) {
+        self.begin(Duration::ZERO);
+    }
+}
+
 impl Draining {
     /// Whether it has begun.
     pub fn has_begun(&self) -> bool {
-        *self.0.borrow() || self.0.has_changed().is_err()
+        self.0.borrow().is_some()
     }
 
     /// Waits until it begins.
     pub async fn begun(&self) {
-        // An error says that the server is gone: just as good.
-        let _ = self.0.clone().wait_for(|begun| *begun).await;
+        self.grace().await;
+    }
+
+    /// Waits until it begins, and says how long what is in flight may take.
+    pub(crate) async fn grace(&self) -> Duration {
+        let mut drain = self.0.clone();
+        let begun = drain.wait_for(Option::is_some).await;
+        // An error says that the server is gone.
+        begun.ok().and_then(|grace| *grace).unwrap_or_default()
     }
 }

@@ -13,6 +13,8 @@ use std::{
 
 use bytes::Bytes;
 use descant_handlers::Status;
+#[cfg(feature = "tower")]
+use futures_core::Stream;
 use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
@@ -38,6 +40,9 @@ pub(crate) struct Inbound(Source);
 enum Source {
     Http2(RequestStream),
     Http1(Incoming),
+    /// Of an application's own HTTP server.
+    #[cfg(feature = "tower")]
+    Foreign(Foreign),
     /// Chunks that are there.
     Memory(VecDeque<Result<Bytes, InboundError>>),
 }
@@ -56,6 +61,17 @@ impl Drop for RequestStream {
         if !self.ended && !self.stream.is_end_stream() {
             self.connection.abandon();
         }
+    }
+}
+
+/// A body of any type.
+#[cfg(feature = "tower")]
+struct Foreign(Pin<Box<dyn Stream<Item = Result<Bytes, InboundError>> + Send>>);
+
+#[cfg(feature = "tower")]
+impl std::fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Foreign")
     }
 }
 
@@ -89,6 +105,12 @@ impl Inbound {
         }))
     }
 
+    /// A body that an application's own HTTP server reads.
+    #[cfg(feature = "tower")]
+    pub(crate) fn foreign(body: impl Stream<Item = Result<Bytes, InboundError>> + Send + 'static) -> Self {
+        Self(Source::Foreign(Foreign(Box::pin(body))))
+    }
+
     /// A body of these chunks.
     #[cfg(test)]
     pub(crate) fn from_chunks<C>(chunks: C) -> Self
@@ -111,6 +133,8 @@ impl Inbound {
                 })
             }),
             Source::Http1(body) => poll_http1(body, cx),
+            #[cfg(feature = "tower")]
+            Source::Foreign(Foreign(body)) => body.as_mut().poll_next(cx),
             Source::Memory(chunks) => Poll::Ready(chunks.pop_front()),
         }
     }

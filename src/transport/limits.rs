@@ -11,7 +11,7 @@ use std::time::Duration;
 /// let mut limits = descant::Limits::default();
 /// limits.message_bytes = 16 << 20;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// From the accepted connection to the end of its TLS handshake. Default 10 s.
@@ -82,7 +82,7 @@ pub struct Rate {
 }
 
 /// No phase lasts longer. Times are added to one another, and to `Duration::MAX` nothing can be added.
-const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+pub(super) const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 /// RFC 9113, section 6.9.1.
 const LARGEST_WINDOW: u32 = u32::MAX >> 1;
 

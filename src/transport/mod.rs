@@ -25,6 +25,7 @@ mod http2;
 mod inbound;
 mod limits;
 mod listener;
+mod load;
 mod outbound;
 mod payload;
 mod pump;
@@ -42,6 +43,7 @@ pub(crate) use self::{
     ended::Ended,
     inbound::{Inbound, InboundError},
     listener::{BindError, bind},
+    load::{Load, Seat},
     outbound::{Frame, Outbound, OutboundStream},
     payload::Payload,
     tls::TlsError,

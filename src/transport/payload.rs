@@ -60,6 +60,15 @@ impl Payload {
         first
     }
 
+    /// All of it in one piece: as it is, unless an envelope's header stands before it.
+    #[cfg(feature = "tower")]
+    pub(crate) fn into_bytes(mut self) -> Bytes {
+        match self.head() {
+            [] => self.body,
+            _ => self.copy_to_bytes(self.remaining()),
+        }
+    }
+
     /// Counts it as held by a connection until it is dropped.
     pub(super) fn hold(&mut self, hold: Hold) {
         self.hold = Some(hold);

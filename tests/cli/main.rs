@@ -3,6 +3,7 @@
 
 mod ask;
 mod convert;
+mod examples;
 mod explain;
 mod files;
 mod messages;

@@ -43,6 +43,7 @@ fn the_first_example_runs() {
         .local_addr()
         .unwrap();
     let address = port.to_string();
+    let (_, port) = address.rsplit_once(':').unwrap();
     let folder = Path::new(env!("CARGO_BIN_EXE_descant")).parent().unwrap();
     let profile = if folder.ends_with("release") {
         "--release"
@@ -59,7 +60,7 @@ fn the_first_example_runs() {
     let mut example = Command::new(folder.join("examples/first"));
     let mut child = example
         .current_dir(repository(""))
-        .arg(&address)
+        .arg(port)
         .stdin(Stdio::null())
         .spawn()
         .unwrap();

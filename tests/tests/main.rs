@@ -19,6 +19,7 @@ mod grpc_web;
 mod heads;
 mod http1;
 mod lifetimes;
+mod mount;
 mod paths;
 mod replies;
 mod rest;

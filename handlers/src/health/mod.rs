@@ -3,13 +3,16 @@
 #[cfg(test)]
 mod tests;
 
+mod together;
+
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use descant_descriptors::Schema;
 use tokio::sync::watch;
 
-use crate::{Call, Closed, Handler, Message, Messages, Reply, Sender, Status};
+use self::together::Together;
+use crate::{Call, Handler, Reply, Status};
 
 /// How a service is.
 ///
@@ -23,14 +26,6 @@ pub enum ServingStatus {
     /// It does not, for now.
     NotServing,
 }
-
-/// `SERVICE_UNKNOWN`: what a watcher of a service without a status sees.
-const SERVICE_UNKNOWN: i32 = 3;
-
-/// More services than this are not listed.
-///
-/// Source: `grpc/health/v1/health.proto`, `Health.List`.
-const LISTED: usize = 100;
 
 /// Health checking, `grpc.health.v1.Health`: the handler of its three methods, and the handle by
 /// which the application says how its services are. Clones are the same health.
@@ -65,12 +60,9 @@ struct State {
 }
 
 impl State {
-    fn watched(&self, service: &str) -> i32 {
-        match self.services.get(service) {
-            _ if self.down => ServingStatus::NotServing.number(),
-            Some(status) => status.number(),
-            None => SERVICE_UNKNOWN,
-        }
+    fn status(&self, service: &str) -> Option<ServingStatus> {
+        let status = self.services.get(service).copied();
+        status.map(|status| if self.down { ServingStatus::NotServing } else { status })
     }
 }
 
@@ -118,89 +110,38 @@ impl Health {
 
     /// How a service is, if someone said so.
     pub fn get(&self, service: &str) -> Option<ServingStatus> {
-        self.state.borrow().services.get(service).copied()
+        self.state.borrow().status(service)
     }
 
-    /// Says for good that nothing is serving. Every watcher is told so, and its stream ends well:
+    /// Says that nothing is serving any more. Every watcher is told so, and its stream ends well:
     /// nothing can follow, and the server need not wait for it.
     pub fn shutdown(&self) {
-        self.state.send_if_modified(|state| {
-            state
-                .services
-                .values_mut()
-                .for_each(|status| *status = ServingStatus::NotServing);
-            !std::mem::replace(&mut state.down, true)
-        });
+        self.state
+            .send_if_modified(|state| !std::mem::replace(&mut state.down, true));
+    }
+
+    /// Takes a [`shutdown`](Health::shutdown) back, for a server that starts again: services are as they were before.
+    pub fn resume(&self) {
+        self.state
+            .send_if_modified(|state| std::mem::replace(&mut state.down, false));
+    }
+
+    /// Answers from several healths as if they were one, for servers that share a port. A service is as the first of them says
+    /// that is not `SERVING`; those that are shut down count only once all are.
+    pub fn together(healths: impl IntoIterator<Item = Health>) -> impl Handler {
+        Together::new(healths)
     }
 
     fn change(&self, change: impl FnOnce(&mut BTreeMap<String, ServingStatus>) -> bool) {
         self.state
             .send_if_modified(|state| !state.down && change(&mut state.services));
     }
-
-    fn check(&self, service: &str) -> Result<Message, Status> {
-        let unknown = || Status::not_found(format!("nothing is known of the health of service {service:?}"));
-        let status = self.get(service).ok_or_else(unknown)?;
-        Ok(response(status.number()))
-    }
-
-    fn list(&self) -> Result<Message, Status> {
-        let state = self.state.borrow();
-        if state.services.len() > LISTED {
-            let count = state.services.len();
-            return Err(Status::resource_exhausted(format!(
-                "{count} services are more than the {LISTED} a list has"
-            )));
-        }
-        let statuses = state
-            .services
-            .iter()
-            .map(|(name, status)| (name.clone(), status.number().into()));
-        Ok(Message::from_prost(&ListResponse {
-            statuses: statuses.collect(),
-        }))
-    }
-
-    fn watch(&self, service: String) -> Messages {
-        let state = self.state.subscribe();
-        Messages::generate(|sender| async move { Ok(watch(state, service, sender).await?) })
-    }
-}
-
-/// Sends the status at each change. While the watcher has no room, changes only replace each other.
-async fn watch(mut state: watch::Receiver<State>, service: String, sender: Sender<Message>) -> Result<(), Closed> {
-    let mut told = None;
-    loop {
-        let (status, down) = {
-            let state = state.borrow_and_update();
-            (state.watched(&service), state.down)
-        };
-        if told != Some(status) {
-            sender.send(response(status)).await?;
-            told = Some(status);
-        }
-        // Without the health itself nothing changes any more either.
-        if down || state.changed().await.is_err() {
-            return Ok(());
-        }
-    }
 }
 
 #[async_trait]
 impl Handler for Health {
     async fn call(&self, call: Call) -> Result<Reply, Status> {
-        let request = call.messages.only().await?;
-        match call.method.name() {
-            "Check" => Ok(self.check(&request.decode::<Request>()?.service)?.into()),
-            "List" => Ok(self.list()?.into()),
-            "Watch" => Ok(self.watch(request.decode::<Request>()?.service).into()),
-            _ => {
-                let name = call.method.full_name();
-                Err(Status::unimplemented(format!(
-                    "{name} is no method of grpc.health.v1.Health"
-                )))
-            }
-        }
+        Together::new([self.clone()]).call(call).await
     }
 }
 
@@ -214,35 +155,4 @@ impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Health").field(&self.state.borrow().services).finish()
     }
-}
-
-/// `HealthCheckRequest`.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Request {
-    #[prost(string, tag = "1")]
-    service: String,
-}
-
-/// `HealthCheckResponse`.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Response {
-    #[prost(int32, tag = "1")]
-    status: i32,
-}
-
-/// `HealthListResponse`.
-#[derive(Clone, PartialEq, prost::Message)]
-struct ListResponse {
-    #[prost(btree_map = "string, message", tag = "1")]
-    statuses: BTreeMap<String, Response>,
-}
-
-impl From<i32> for Response {
-    fn from(status: i32) -> Self {
-        Self { status }
-    }
-}
-
-fn response(status: i32) -> Message {
-    Message::from_prost(&Response::from(status))
 }

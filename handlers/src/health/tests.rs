@@ -8,8 +8,11 @@ use bytes::Bytes;
 use prost::Message as _;
 use tokio::time::{Duration, timeout};
 
-use super::*;
-use crate::{Code, fixtures::schema};
+use super::{
+    together::{Request, Response},
+    *,
+};
+use crate::{Code, Message, Messages, fixtures::schema};
 
 async fn call(health: &Health, method: &str, request: impl Into<Bytes>) -> Result<Messages, Status> {
     let method = schema().method(&format!("/grpc.health.v1.Health/{method}")).unwrap();
@@ -173,6 +176,57 @@ async fn shutdown_is_told_and_is_the_end() {
     let mut late = watch(&health, "acme").await;
     assert_eq!(now(&mut late), Some(2));
     assert!(late.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_shutdown_can_be_taken_back() {
+    let health = Health::new();
+    health.set("acme", ServingStatus::Unknown);
+    health.shutdown();
+    health.resume();
+    assert_eq!(health.get("acme"), Some(ServingStatus::Unknown));
+    health.set("acme", ServingStatus::Serving);
+    assert_eq!(now(&mut watch(&health, "acme").await), Some(1));
+}
+
+#[tokio::test]
+async fn several_healths_answer_as_one() {
+    let (one, other) = (Health::new(), Health::new());
+    one.set("one", ServingStatus::Serving);
+    other.set("other", ServingStatus::Serving);
+    let together = Health::together([one.clone(), other.clone()]);
+    let ask = async |name: &str, service: &str| {
+        let method = schema().method(&format!("/grpc.health.v1.Health/{name}")).unwrap();
+        let service = service.into();
+        let request = Message::from_prost(&Request { service });
+        together.call(Call::new(method, request)).await.unwrap().messages
+    };
+    let checked = async |service: &str| {
+        let reply = ask("Check", service).await.only().await.unwrap();
+        reply.decode::<Response>().unwrap().status
+    };
+    let mut watcher = ask("Watch", "other").await;
+    let mut unknown = ask("Watch", "late").await;
+    assert_eq!((now(&mut watcher), now(&mut unknown)), (Some(1), Some(3)));
+    assert_eq!(
+        [checked("one").await, checked("other").await, checked("").await],
+        [1, 1, 1]
+    );
+    other.set("", ServingStatus::NotServing);
+    assert_eq!(checked("").await, 2, "the first that is not well");
+    other.set("late", ServingStatus::Serving);
+    assert_eq!((now(&mut watcher), now(&mut unknown)), (None, Some(1)));
+    other.shutdown();
+    assert_eq!((now(&mut watcher), checked("other").await), (Some(2), 2));
+    assert_eq!(
+        (checked("").await, checked("one").await),
+        (1, 1),
+        "the one that is left is well"
+    );
+    drop(other);
+    assert_eq!(now(&mut watcher), None, "the other one may still learn of it");
+    one.shutdown();
+    assert!(watcher.next().await.is_none());
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{HeaderValue, Request, Response, header::CONNECTION};
@@ -87,7 +88,7 @@ where
         http: Box::pin(http),
         wire: wire.clone(),
         busy: busy.clone(),
-        draining: Some(Box::pin(async move { draining.begun().await })),
+        draining: Some(Box::pin(async move { draining.grace().await })),
         alarm: Box::pin(sleep_until(clock.preface())),
         clock,
     };
@@ -140,7 +141,7 @@ struct Driver<T, S: HttpService<Incoming>> {
     /// Whether a request is being answered.
     busy: Arc<AtomicBool>,
     /// Until the drain has begun.
-    draining: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    draining: Option<Pin<Box<dyn Future<Output = Duration> + Send>>>,
     clock: Clock,
     alarm: Pin<Box<Sleep>>,
 }
@@ -169,9 +170,10 @@ where
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         if let Some(draining) = &mut self.draining
-            && draining.as_mut().poll(cx).is_ready()
+            && let Poll::Ready(grace) = draining.as_mut().poll(cx)
         {
             self.draining = None;
+            self.clock.drain(grace);
             self.retire();
         }
         loop {

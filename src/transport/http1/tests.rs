@@ -380,7 +380,7 @@ async fn a_drain_lets_the_request_finish_and_ends_the_rest() {
     let mut idle = Peer::connect(Limits::default());
     idle.send(&get("/plain", "")).await;
     idle.until("hello").await;
-    idle.drain.begin();
+    idle.drain.begin(Duration::from_secs(30));
     let (said, ended) = timeout(Duration::from_millis(10), idle.rest()).await.unwrap();
     assert_eq!(said, "");
     ended.unwrap();
@@ -389,7 +389,7 @@ async fn a_drain_lets_the_request_finish_and_ends_the_rest() {
     busy.send("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 5\r\n\r\nhe")
         .await;
     settle().await;
-    busy.drain.begin();
+    busy.drain.begin(Duration::from_secs(30));
     settle().await;
     busy.send("llo").await;
     let (said, ended) = busy.rest().await;
@@ -402,7 +402,7 @@ async fn a_drain_lets_the_request_finish_and_ends_the_rest() {
     let mut never = Peer::connect(Limits::default());
     never.send(&get("/never", "")).await;
     settle().await;
-    never.drain.begin();
+    never.drain.begin(Duration::from_secs(30));
     ends_late(never, Phase::Grace, 30).await;
 }
 

@@ -18,6 +18,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use h2::{Ping, PingPong};
@@ -112,7 +113,7 @@ struct Driver<T, S, F> {
     wire: Wire<T>,
     launcher: Launcher<S, F>,
     /// Until the drain has begun.
-    draining: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    draining: Option<Pin<Box<dyn Future<Output = Duration> + Send>>>,
     clock: Clock,
     alarm: Pin<Box<Sleep>>,
 }
@@ -134,7 +135,7 @@ where
             h2,
             wire,
             launcher,
-            draining: Some(Box::pin(async move { draining.begun().await })),
+            draining: Some(Box::pin(async move { draining.grace().await })),
             alarm: Box::pin(sleep_until(clock.preface())),
             clock,
         }
@@ -146,9 +147,10 @@ where
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
         if let Some(draining) = &mut self.draining
-            && draining.as_mut().poll(cx).is_ready()
+            && let Poll::Ready(grace) = draining.as_mut().poll(cx)
         {
             self.draining = None;
+            self.clock.drain(grace);
             self.retire();
         }
         loop {

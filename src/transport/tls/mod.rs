@@ -47,7 +47,7 @@ struct Shared {
 }
 
 /// Says where certificates and keys are.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
 pub struct TlsBuilder {
     identities: Vec<(Source, Source)>,
@@ -74,6 +74,15 @@ impl Tls {
 
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         self.0.config.load_full()
+    }
+
+    /// Whether both show the same and ask for the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0.recipe, &other.0.recipe) {
+            (Some(own), Some(other)) => own == other,
+            (None, None) => Arc::ptr_eq(&self.config(), &other.config()),
+            _ => false,
+        }
     }
 }
 

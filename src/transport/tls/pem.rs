@@ -10,7 +10,7 @@ use tokio_rustls::rustls::pki_types::{
 use super::TlsError;
 
 /// Where PEM is.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) enum Source {
     File(PathBuf),
     /// With a name for it.

@@ -204,7 +204,7 @@ async fn a_drain_lets_requests_finish() {
     let mut peer = Peer::greeted(Limits::default(), &[]).await;
     peer.send(&request(1, "/echo", 0)).await;
     settle().await;
-    peer.drain.begin();
+    peer.drain.begin(Duration::from_secs(30));
     let first = peer.until(|frame| frame.kind == GOAWAY).await;
     assert_eq!(first.last_stream(), u32::MAX >> 1);
     let ping = peer.until(|frame| frame.kind == PING).await;
@@ -220,7 +220,7 @@ async fn a_drain_lets_requests_finish() {
 #[tokio::test(start_paused = true)]
 async fn a_drain_ends_in_spite_of_a_peer_that_says_nothing() {
     let peer = Peer::greeted(Limits::default(), &[]).await;
-    peer.drain.begin();
+    peer.drain.begin(Duration::from_secs(30));
     within(3, peer.rest()).await.1.unwrap();
 }
 
@@ -229,7 +229,7 @@ async fn a_drain_ends_in_spite_of_requests_that_do_not() {
     let mut peer = Peer::greeted(Limits::default(), &[]).await;
     peer.send(&request(1, "/never", END_STREAM)).await;
     settle().await;
-    peer.drain.begin();
+    peer.drain.begin(Duration::from_secs(30));
     ends_late(peer, Phase::Grace, 30).await;
 }
 
@@ -237,7 +237,7 @@ async fn a_drain_ends_in_spite_of_requests_that_do_not() {
 async fn a_drain_ends_before_a_preface() {
     let peer = Peer::connect(Limits::default());
     settle().await;
-    peer.drain.begin();
+    peer.drain.begin(Duration::from_secs(30));
     within(1, peer.rest()).await.1.unwrap();
 }
 

@@ -1,0 +1,141 @@
+//! A server that mounts share.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
+
+use super::{
+    Inner, ServerHandle,
+    roster::{Member, Roster},
+};
+use crate::{Draining, Error, ServerBuilder, error::ErrorKind};
+
+/// The servers of this process's mounts. Ports are the process's own, and so is this list.
+static PORTS: Mutex<Vec<Weak<Port>>> = Mutex::new(Vec::new());
+
+/// A server, and the mounts that it serves. Dropped, it stops.
+pub(super) struct Port {
+    /// Where it listens, as the mounts asked for it.
+    address: String,
+    addresses: Vec<SocketAddr>,
+    /// How it listens.
+    server: ServerBuilder,
+    pub(super) roster: Roster,
+    draining: Draining,
+    /// Takes the grace of a stop.
+    stop: Mutex<Option<oneshot::Sender<Duration>>>,
+    task: Mutex<Option<JoinHandle<std::io::Result<()>>>>,
+}
+
+impl Port {
+    /// The server that mounts of this process have there. Ports that the system chooses are nobody else's.
+    pub(super) fn find(address: &str) -> Option<Arc<Self>> {
+        if address.ends_with(":0") {
+            return None;
+        }
+        let open = ports().iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
+        open.into_iter().find(|port| port.address == address && port.is_open())
+    }
+
+    /// Listens, and serves the first mount.
+    pub(super) async fn open(member: &Arc<Member>, mount: &Inner, runtime: &Handle) -> Result<Arc<Self>, Error> {
+        let roster = Roster::of(member.clone());
+        let (service, addresses) = mount.server.clone().listening(roster.clone()).await?;
+        let draining = service.drain.watch();
+        let (stop, stopped) = oneshot::channel();
+        let task = runtime.spawn(service.run(async move {
+            // An error says that the port is gone, and everything with it.
+            stopped.await.unwrap_or_default()
+        }));
+        let port = Arc::new(Self {
+            address: mount.address.clone(),
+            addresses,
+            server: mount.server.clone(),
+            roster,
+            draining,
+            stop: Mutex::new(Some(stop)),
+            task: Mutex::new(Some(task)),
+        });
+        let mut ports = ports();
+        ports.retain(|port| port.strong_count() > 0);
+        ports.push(Arc::downgrade(&port));
+        Ok(port)
+    }
+
+    /// Serves one more, if it gets along with those that are there.
+    pub(super) fn admit(&self, member: &Arc<Member>, mount: &Inner) -> Result<(), Error> {
+        if let Some(what) = self.server.differs(&mount.server) {
+            return Err(ErrorKind::PortClash {
+                address: self.address.clone(),
+                first: self.roster.first().name.to_string(),
+                second: mount.name.to_string(),
+                what,
+            }
+            .into());
+        }
+        self.roster.add(member.clone(), &self.address)
+    }
+
+    /// Whether it accepts connections.
+    pub(super) fn is_open(&self) -> bool {
+        !self.draining.has_begun()
+    }
+
+    pub(super) fn handle(&self) -> ServerHandle {
+        ServerHandle {
+            addresses: self.addresses.clone(),
+            draining: self.draining.clone(),
+            mounts: self.roster.names(),
+        }
+    }
+
+    /// Begins to stop, and returns once nothing listens any more.
+    pub(super) async fn close(&self, grace: Duration) {
+        let stop = lock(&self.stop).take();
+        if let Some(stop) = stop {
+            // An error says that it has ended.
+            let _ = stop.send(grace);
+        }
+        self.draining.begun().await;
+    }
+
+    /// Waits until it has stopped.
+    pub(super) async fn closed(&self) -> Result<(), Error> {
+        let task = lock(&self.task).take();
+        let Some(mut task) = task.map(Aborting) else {
+            return Ok(());
+        };
+        match (&mut task.0).await {
+            Ok(served) => Ok(served.map_err(ErrorKind::Serve)?),
+            // The runtime is gone, and the server with it.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// A task that does not outlive whoever waits for it.
+struct Aborting(JoinHandle<std::io::Result<()>>);
+
+impl Drop for Aborting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        drop(lock(&self.task).take().map(Aborting));
+    }
+}
+
+fn ports() -> MutexGuard<'static, Vec<Weak<Port>>> {
+    lock(&PORTS)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

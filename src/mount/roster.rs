@@ -1,0 +1,227 @@
+//! The mounts that a server serves, and which of them a request is for.
+
+use std::{
+    cmp::Reverse,
+    future::Future,
+    iter,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use arc_swap::ArcSwap;
+use http::{Request, Response};
+use tokio::sync::Notify;
+
+use crate::{
+    Error, Gateway,
+    error::ErrorKind,
+    transport::{Connection, Frame, Inbound, Load, Outbound, OutboundStream, Seat, Serve},
+};
+
+/// The mounts that a server serves; at least one. Clones are the same roster.
+#[derive(Clone)]
+pub(super) struct Roster(Arc<Shared>);
+
+struct Shared {
+    members: ArcSwap<Members>,
+    /// Changes come one after the other.
+    changing: Mutex<()>,
+}
+
+struct Members {
+    /// The one that has been there longest. What no member knows is its to answer, and so are reflection and health.
+    first: Arc<Member>,
+    others: Vec<Arc<Member>>,
+}
+
+/// A mount on a roster.
+pub(super) struct Member {
+    pub(super) name: Arc<str>,
+    gateway: Gateway,
+    /// Its calls in flight.
+    pub(super) calls: Arc<Load>,
+    is_cut: AtomicBool,
+    cutting: Notify,
+}
+
+impl Roster {
+    pub(super) fn of(first: Arc<Member>) -> Self {
+        let members = Members {
+            first,
+            others: Vec::new(),
+        };
+        Self(Arc::new(Shared {
+            members: ArcSwap::from_pointee(members),
+            changing: Mutex::new(()),
+        }))
+    }
+
+    pub(super) fn first(&self) -> Arc<Member> {
+        self.0.members.load().first.clone()
+    }
+
+    pub(super) fn names(&self) -> Vec<Arc<str>> {
+        self.0.members.load().all().map(|member| member.name.clone()).collect()
+    }
+
+    pub(super) fn has(&self, member: &Arc<Member>) -> bool {
+        self.0.members.load().all().any(|other| Arc::ptr_eq(other, member))
+    }
+
+    /// Adds a mount, unless one that is there answers one of its methods.
+    pub(super) fn add(&self, member: Arc<Member>, address: &str) -> Result<(), Error> {
+        let _changing = self.changing();
+        let members = self.0.members.load();
+        for other in members.all() {
+            if let Some(method) = member.gateway.both_answer(&member.gateway.schema(), &other.gateway) {
+                return Err(ErrorKind::MountedTwice {
+                    address: address.to_owned(),
+                    method: method.full_name().to_owned(),
+                    first: other.name.to_string(),
+                    second: member.name.to_string(),
+                }
+                .into());
+            }
+        }
+        let others = members.others.iter().cloned().chain(iter::once(member));
+        self.change(Members {
+            first: members.first.clone(),
+            others: others.collect(),
+        })
+    }
+
+    /// Removes a mount, unless it is the last one, or not there. Says whether it did.
+    pub(super) fn remove(&self, member: &Arc<Member>) -> bool {
+        let _changing = self.changing();
+        let members = self.0.members.load();
+        let mut left: Vec<_> = members
+            .all()
+            .filter(|other| !Arc::ptr_eq(other, member))
+            .cloned()
+            .collect();
+        if left.is_empty() || left.len() == members.all().count() {
+            return false;
+        }
+        let first = left.remove(0);
+        if let Err(error) = self.change(Members { first, others: left }) {
+            tracing::warn!(%error, mount = &*member.name, "reflection goes on to tell of a mount that has stopped");
+        }
+        if let Err(error) = member.gateway.stand_beside(iter::empty()) {
+            tracing::warn!(%error, mount = &*member.name, "reflection of a mount that has stopped is out of date");
+        }
+        true
+    }
+
+    fn change(&self, members: Members) -> Result<(), Error> {
+        let members = Arc::new(members);
+        // Before they are told of each other: whoever learns of a method can call it.
+        self.0.members.store(members.clone());
+        for member in members.all() {
+            let others = members.all().filter(|other| !Arc::ptr_eq(other, member));
+            member.gateway.stand_beside(others.map(|other| &other.gateway))?;
+        }
+        Ok(())
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.0.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Members {
+    fn all(&self) -> impl Iterator<Item = &Arc<Member>> {
+        iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Whose a request is.
+    fn choose<B>(&self, request: &Request<B>) -> &Arc<Member> {
+        if self.others.is_empty() {
+            return &self.first;
+        }
+        let best = self.all().min_by_key(|member| Reverse(member.gateway.claim(request)));
+        best.unwrap_or(&self.first)
+    }
+}
+
+impl Member {
+    pub(super) fn new(name: Arc<str>, gateway: Gateway) -> Self {
+        Self {
+            name,
+            gateway,
+            calls: Arc::default(),
+            is_cut: AtomicBool::new(false),
+            cutting: Notify::new(),
+        }
+    }
+
+    /// Ends what is in flight.
+    pub(super) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Release);
+        self.cutting.notify_waiters();
+    }
+
+    /// Waits until what is in flight is to end.
+    async fn is_cut(&self) {
+        // Made before the flag is looked at, it misses no notice.
+        let notice = self.cutting.notified();
+        if !self.is_cut.load(Ordering::Acquire) {
+            notice.await;
+        }
+    }
+}
+
+impl Serve for Roster {
+    fn serve(
+        &self,
+        request: Request<Inbound>,
+        connection: &Arc<Connection>,
+    ) -> impl Future<Output = Response<Outbound>> + Send {
+        let member = self.0.members.load().choose(&request).clone();
+        let seat = Seat::take(&member.calls);
+        let answer = member.gateway.answer(request, connection);
+        async move {
+            let response = tokio::select! {
+                biased;
+                response = answer => response,
+                () = member.is_cut() => Response::new(Outbound::Stream(Box::pin(Torn))),
+            };
+            response.map(|body| match body {
+                Outbound::Stream(inner) => Outbound::Stream(Box::pin(Counted {
+                    inner,
+                    cut: Box::pin(async move { member.is_cut().await }),
+                    _seat: seat,
+                })),
+                whole => whole,
+            })
+        }
+    }
+}
+
+/// A streamed reply that counts among its mount's calls until it has ended.
+struct Counted {
+    inner: Pin<Box<dyn OutboundStream>>,
+    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
+    _seat: Seat,
+}
+
+impl OutboundStream for Counted {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        match self.cut.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Some(Frame::Cut)),
+            Poll::Pending => self.inner.as_mut().poll_frame(cx),
+        }
+    }
+}
+
+/// What is left of a reply that was cut off before it began.
+struct Torn;
+
+impl OutboundStream for Torn {
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Frame>> {
+        Poll::Ready(Some(Frame::Cut))
+    }
+}
