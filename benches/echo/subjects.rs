@@ -1,17 +1,15 @@
 //! The servers that are measured. `bare-h2` is the least that a server over h2 must do, `bare-h2-deferred` the same with one
 //! write after each poll, `tonic` has generated code, `descant` its whole pipeline.
 
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll, ready},
-};
+use std::collections::HashMap;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::{
+    bare,
+    subject::{self, announce},
+};
 
 #[allow(clippy::all, clippy::pedantic, unreachable_pub)]
 mod proto {
@@ -96,15 +94,10 @@ fn parcel() -> Parcel {
 
 /// Serves for ever as `name`, after its address was printed.
 pub(crate) fn serve(name: &str) {
-    crate::pin(1);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    subject::serve(async {
         match name {
-            "bare-h2" => bare(false).await,
-            "bare-h2-deferred" => bare(true).await,
+            "bare-h2" => bare::serve(false, answer).await,
+            "bare-h2-deferred" => bare::serve(true, answer).await,
             "tonic" => tonic().await,
             "descant" => descant().await,
             other => panic!("{other} is no subject"),
@@ -112,133 +105,14 @@ pub(crate) fn serve(name: &str) {
     });
 }
 
-fn announce(address: SocketAddr) {
-    println!("{address}");
-}
-
-async fn bare(deferred: bool) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    announce(listener.local_addr().unwrap());
-    loop {
-        let (socket, _) = listener.accept().await.unwrap();
-        socket.set_nodelay(true).unwrap();
-        if deferred {
-            tokio::spawn(bare_deferred(Deferred::new(socket)));
-        } else {
-            tokio::spawn(bare_connection(socket));
-        }
-    }
-}
-
-fn settings() -> h2::server::Builder {
-    let mut builder = h2::server::Builder::new();
-    builder
-        .initial_window_size(256 << 10)
-        .initial_connection_window_size(4 << 20);
-    builder
-}
-
-async fn bare_connection(socket: tokio::net::TcpStream) {
-    let mut connection = settings().handshake(socket).await.unwrap();
-    while let Some(Ok((request, respond))) = connection.accept().await {
-        tokio::spawn(bare_answer(request.into_body(), respond));
-    }
-}
-
-async fn bare_deferred(wire: Deferred) {
-    let mut connection = settings().handshake(wire.clone()).await.unwrap();
-    std::future::poll_fn(|cx| {
-        loop {
-            match connection.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, respond)))) => {
-                    tokio::spawn(bare_answer(request.into_body(), respond));
-                }
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => break,
-            }
-        }
-        // Pending or not, the socket wakes this task.
-        let _ = wire.drain(cx);
-        Poll::Pending
-    })
-    .await;
-}
-
-/// A socket whose flush does nothing: what was written leaves in `drain`.
-#[derive(Clone)]
-struct Deferred(Arc<Mutex<(tokio::net::TcpStream, BytesMut)>>);
-
-impl Deferred {
-    fn new(socket: tokio::net::TcpStream) -> Self {
-        Self(Arc::new(Mutex::new((socket, BytesMut::new()))))
-    }
-
-    fn drain(&self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let (socket, waiting) = &mut *self.0.lock().unwrap();
-        while !waiting.is_empty() {
-            let written = ready!(Pin::new(&mut *socket).poll_write(cx, waiting))?;
-            waiting.advance(written);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncRead for Deferred {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0.lock().unwrap().0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Deferred {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        if self.0.lock().unwrap().1.len() > 1 << 20 {
-            ready!(self.drain(cx))?;
-        }
-        self.0.lock().unwrap().1.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        if self.0.lock().unwrap().1.len() > 1 << 20 {
-            ready!(self.drain(cx))?;
-        }
-        let waiting = &mut self.0.lock().unwrap().1;
-        for slice in slices {
-            waiting.extend_from_slice(slice);
-        }
-        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        ready!(self.drain(cx))?;
-        Pin::new(&mut self.0.lock().unwrap().0).poll_shutdown(cx)
-    }
-}
-
-async fn bare_answer(mut body: h2::RecvStream, mut respond: h2::server::SendResponse<Bytes>) -> Result<(), h2::Error> {
-    let mut whole = BytesMut::new();
-    while let Some(chunk) = body.data().await.transpose()? {
-        body.flow_control().release_capacity(chunk.len())?;
-        whole.extend_from_slice(&chunk);
-    }
+async fn answer(body: h2::RecvStream, mut respond: h2::server::SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let whole = bare::body(body).await?;
     let head = http::Response::builder()
         .header("content-type", "application/grpc")
         .body(())
         .unwrap();
     let mut send = respond.send_response(head, false)?;
-    send.send_data(whole.freeze(), false)?;
+    send.send_data(whole, false)?;
     let status = (
         http::HeaderName::from_static("grpc-status"),
         http::HeaderValue::from_static("0"),

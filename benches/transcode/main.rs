@@ -1,80 +1,56 @@
-//! The router of HTTP rules: what a look-up costs with ten, a thousand and a hundred thousand templates.
+//! What REST costs: the router of HTTP rules alone, and whole calls, JSON in and JSON out, beside generated code.
 //!
-//! `cargo bench -p descant-benches --bench transcode [-- --rounds N]`
-//!
-//! The paths of a turn are drawn from all templates, so that large tries miss the caches as they would in service; 1,000
-//! of them, so that the paths themselves do not. A figure is the lowest of the rounds.
+//! `cargo bench -p descant-benches --bench transcode [-- --rounds N --seconds S --only router|http2|http1]`
 #![allow(
+    clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     missing_docs
 )]
 
+#[path = "../bare.rs"]
+mod bare;
+mod calls;
+#[path = "../load/http1.rs"]
+mod http1;
+#[path = "../load/http2.rs"]
+mod http2;
+#[allow(dead_code)] // The kinds of the bench `codec`, of which this takes one.
+#[path = "../codec/messages.rs"]
+mod messages;
+mod router;
 mod schema;
+#[path = "../subject.rs"]
+mod subject;
+mod subjects;
 
-use std::{hint::black_box, time::Instant};
-
-use descant_descriptors::{Captures, Found, Routes};
-
-/// How many paths are looked up in a turn.
-const PATHS: usize = 1000;
+use std::time::Duration;
 
 fn main() {
     let mut words = std::env::args().skip(1);
-    let mut rounds = 200;
+    let (mut rounds, mut seconds, mut only) = (12, 0.5, String::new());
     while let Some(word) = words.next() {
+        let mut value = || words.next().unwrap_or_else(|| panic!("{word} takes a value"));
         match word.as_str() {
-            "--rounds" => {
-                rounds = words
-                    .next()
-                    .and_then(|word| word.parse().ok())
-                    .expect("--rounds takes a number");
-            }
+            "--subject" => return subjects::serve(&value()),
+            "--rounds" => rounds = value().parse().expect("--rounds takes a number"),
+            "--seconds" => seconds = value().parse().expect("--seconds takes a number"),
+            "--only" => only = value(),
             "--bench" => {}
-            other => panic!("{other} is not --rounds"),
+            other => panic!("{other} is none of --rounds, --seconds, --only"),
         }
     }
-    println!("nanoseconds a look-up, lowest of {rounds} rounds");
-    for count in [10, 1000, 100_000] {
-        let start = Instant::now();
-        let schema = schema::with_templates(count);
-        let loaded = start.elapsed();
-        let routes = schema.routes();
-        assert_eq!(routes.bindings().len(), count);
-        let hits: Vec<_> = (0..PATHS).map(|_| schema::path(fastrand::usize(..count))).collect();
-        let misses: Vec<_> = hits.iter().map(|path| path.replacen("/books/", "/films/", 1)).collect();
-        let escaped: Vec<_> = hits
-            .iter()
-            .map(|path| path.replacen("/books/", "/b%6Foks/", 1))
-            .collect();
-        println!(
-            "{count:>6} templates: found {:.0}, found with an escape {:.0}, not found {:.0} (loaded in {loaded:.1?})",
-            lowest(rounds, routes, &hits, true),
-            lowest(rounds, routes, &escaped, true),
-            lowest(rounds, routes, &misses, false),
-        );
+    let wanted = |name: &str| only.is_empty() || only == name;
+    if wanted("router") {
+        router::run(rounds * 16);
     }
-}
-
-fn lowest(rounds: usize, routes: &Routes, paths: &[String], found: bool) -> f64 {
-    let mut captures = Captures::default();
-    let mut best = f64::MAX;
-    for _ in 0..rounds {
-        let start = Instant::now();
-        for path in paths {
-            let binding = matches!(routes.find("GET", black_box(path), &mut captures), Found::Binding(_));
-            assert_eq!(binding, found, "{path}");
+    for version in calls::VERSIONS {
+        if wanted(version.name) {
+            version.run(rounds, Duration::from_secs_f64(seconds));
         }
-        best = best.min(start.elapsed().as_nanos() as f64 / paths.len() as f64);
     }
-    let counted = allocation_counter::measure(|| {
-        for path in paths {
-            black_box(matches!(routes.find("GET", path, &mut captures), Found::Nothing));
-        }
-    });
-    assert_eq!(counted.count_total, 0, "a look-up allocates");
-    best
 }

@@ -1,0 +1,98 @@
+//! A server that is measured: a process of its own, pinned to the last core, while the load comes from the first.
+//!
+//! CPU time is the kernel's account of the process's threads (`schedstat`), so what uses this runs on Linux only.
+
+use std::{
+    future::Future,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// A process of this program that was told to be `--subject NAME`.
+pub(crate) struct Subject {
+    process: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Subject {
+    pub(crate) fn start(name: &str) -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--subject", name])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the subject starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let address = line
+            .trim()
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} did not say its address"));
+        Self { process, address }
+    }
+
+    /// CPU microseconds a request while `load` runs, which says how many were answered.
+    pub(crate) fn measure(&self, load: impl FnOnce(SocketAddr) -> usize) -> f64 {
+        let before = self.cpu();
+        let requests = load(self.address);
+        #[allow(clippy::cast_precision_loss)]
+        let figure = self.cpu().saturating_sub(before).as_nanos() as f64 / 1000.0 / requests as f64;
+        figure
+    }
+
+    fn cpu(&self) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("/proc is there");
+        let nanoseconds = tasks.map(|task| {
+            let text = std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap_or_default();
+            text.split(' ')
+                .next()
+                .and_then(|word| word.parse::<u64>().ok())
+                .unwrap_or(0)
+        });
+        Duration::from_nanos(nanoseconds.sum())
+    }
+}
+
+impl Drop for Subject {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// The lowest figure of each subject, of so many rounds in which they take turns.
+pub(crate) fn lowest(subjects: &[Subject], rounds: usize, load: impl Fn(SocketAddr) -> usize) -> Vec<f64> {
+    let mut lowest = vec![f64::INFINITY; subjects.len()];
+    for _ in 0..rounds {
+        for (subject, lowest) in subjects.iter().zip(&mut lowest) {
+            *lowest = lowest.min(subject.measure(&load));
+        }
+    }
+    lowest
+}
+
+/// Serves on the last core, in one thread.
+pub(crate) fn serve(server: impl Future<Output = ()>) {
+    pin(1);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(server);
+}
+
+/// Tells the process that started this one where the server listens.
+pub(crate) fn announce(address: SocketAddr) {
+    println!("{address}");
+}
+
+/// Pins this thread, and those it starts from now on, to the first core or, for 1, to the last.
+pub(crate) fn pin(which: usize) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut set = rustix::thread::CpuSet::new();
+    set.set(if which == 0 { 0 } else { cores - 1 });
+    rustix::thread::sched_setaffinity(None, &set).ok();
+}
