@@ -35,8 +35,9 @@ mod rest;
 mod target;
 mod timeout;
 mod weight;
+mod whole;
 
-use std::{sync::Arc, time::Instant};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use descant_descriptors::Method;
 use descant_handlers::{Call, Extensions, Handler, Message, Messages, Metadata, RequestId, Status};
@@ -76,8 +77,22 @@ pub(crate) struct Accepted {
 #[derive(Debug)]
 pub(crate) enum Only {
     Envelope(RequestMessages),
-    Body(Box<connect::Body>),
-    Rest(Box<rest::Body>),
+    Body(Reading),
+}
+
+/// A body on its way to a message. In a box of its own: the futures of all calls are as large as the largest of these.
+pub(crate) struct Reading(Pin<Box<dyn Future<Output = Result<Message, Status>> + Send>>);
+
+impl Reading {
+    fn new(reading: impl Future<Output = Result<Message, Status>> + Send + 'static) -> Self {
+        Self(Box::pin(reading))
+    }
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading").finish_non_exhaustive()
+    }
 }
 
 impl Only {
@@ -85,9 +100,7 @@ impl Only {
     pub(crate) async fn message(&mut self) -> Result<Message, Status> {
         match self {
             Self::Envelope(messages) => messages.message().await,
-            // In a box of its own: the futures of all calls are as large as the largest of these.
-            Self::Body(body) => Box::pin(body.message()).await,
-            Self::Rest(body) => Box::pin(body.message()).await,
+            Self::Body(reading) => reading.0.as_mut().await,
         }
     }
 }

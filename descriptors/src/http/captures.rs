@@ -25,6 +25,15 @@ pub(super) struct Scratch {
 }
 
 impl Captures {
+    /// What was found, to be kept. What a look-up needs stays here for the next one.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        Self {
+            values: std::mem::take(&mut self.values),
+            scratch: Scratch::default(),
+        }
+    }
+
     /// How many variables there are.
     pub fn len(&self) -> usize {
         self.values.len()

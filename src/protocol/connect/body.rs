@@ -1,13 +1,16 @@
 //! A body that is one message.
 
-use std::{future::poll_fn, time::Duration};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use descant_handlers::{Message, Status};
-use tokio::time::timeout;
 
 use super::{
-    super::{Encoding, form::Form},
+    super::{
+        Encoding,
+        form::Form,
+        whole::{Unread, whole},
+    },
     inflate,
 };
 use crate::{Limits, transport::Inbound};
@@ -51,13 +54,13 @@ impl Body {
     }
 
     /// Reads the body to its end.
-    pub(crate) async fn message(&mut self) -> Result<Message, Status> {
+    pub(super) async fn message(self) -> Result<Message, Status> {
         let (most, time) = (self.most, self.time);
-        let came = match &mut self.source {
-            Source::Inbound(body) => timeout(time, all(body, most))
+        let came = match self.source {
+            Source::Inbound(mut body) => whole(&mut body, most, time)
                 .await
-                .unwrap_or_else(|_| Err(late(time)))?,
-            Source::There(message) => std::mem::take(message),
+                .map_err(|error| status(error, most))?,
+            Source::There(message) => message,
         };
         match self.encoding {
             Some(coding) => self.form.read(inflate(coding, &came, most)?),
@@ -66,28 +69,13 @@ impl Body {
     }
 }
 
-fn late(time: Duration) -> Status {
-    let seconds = time.as_secs_f64();
-    Status::deadline_exceeded(format!("the message was not finished within {seconds} s"))
-}
-
-/// All of a body. Mostly that is one piece, which is not copied.
-async fn all(body: &mut Inbound, most: usize) -> Result<Bytes, Status> {
-    let mut whole = Bytes::new();
-    let mut gathered = BytesMut::new();
-    while let Some(data) = poll_fn(|cx| body.poll_data(cx)).await {
-        let data = data.map_err(|error| error.status())?;
-        if gathered.len() + whole.len() + data.len() > most {
-            return Err(Status::resource_exhausted(format!(
-                "the message is larger than the limit of {most} bytes"
-            )));
+fn status(error: Unread, most: usize) -> Status {
+    match error {
+        Unread::Broken(status) => status,
+        Unread::TooLarge => Status::resource_exhausted(format!("the message is larger than the limit of {most} bytes")),
+        Unread::Late(time) => {
+            let seconds = time.as_secs_f64();
+            Status::deadline_exceeded(format!("the message was not finished within {seconds} s"))
         }
-        if gathered.is_empty() && whole.is_empty() {
-            whole = data;
-            continue;
-        }
-        gathered.extend_from_slice(&std::mem::take(&mut whole));
-        gathered.extend_from_slice(&data);
     }
-    Ok(if gathered.is_empty() { whole } else { gathered.freeze() })
 }

@@ -21,8 +21,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use self::error::Json;
 use super::{Context, Encoding, refusal::Fault};
 
+pub(crate) use self::unary::Unary;
 pub(super) use self::unary::{accept, accept_get};
-pub(crate) use self::{body::Body, unary::Unary};
 
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 pub(super) const VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, req
 
 use super::{
     super::{
-        Accepted, Context, Encoding, Exchange, Only,
+        Accepted, Context, Encoding, Exchange, Only, Reading,
         detect::Media,
         exchange::Speech,
         form::Form,
@@ -61,7 +61,7 @@ pub(in super::super) fn accept(
         Ok((media, encoding, opened)) => {
             let form = Form::new(media.notation, || opened.method.input());
             let body = Body::new(body, encoding, form, context.connection.limits());
-            Ok(opened.accepted(media, Only::Body(Box::new(body)), context, false))
+            Ok(opened.accepted(media, Only::Body(Reading::new(body.message())), context, false))
         }
         Err(fault) => Err(Box::new(refuse(fault, body, context))),
     }
@@ -83,7 +83,9 @@ pub(in super::super) fn accept_get(
         Ok((query.media, query.body(form, context.connection.limits()), opened))
     };
     match read(parts) {
-        Ok((media, body, opened)) => Ok(opened.accepted(media, Only::Body(Box::new(body)), context, true)),
+        Ok((media, body, opened)) => {
+            Ok(opened.accepted(media, Only::Body(Reading::new(body.message())), context, true))
+        }
         Err(fault) => Err(Box::new(refuse(fault, body, context))),
     }
 }

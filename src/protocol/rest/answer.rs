@@ -27,7 +27,7 @@ const TWO_WAY_PATIENCE: Duration = Duration::from_millis(200);
 /// How an answer goes out.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(super) asked: Arc<Asked>,
+    pub(super) asked: Asked,
     /// How a stream of messages is told apart; `None`: there is one.
     pub(super) stream: Option<Format>,
     /// Whether the answer is a `google.api.HttpBody`.
@@ -70,7 +70,7 @@ impl Answer {
         }
         headers.insert(header::CONTENT_TYPE, content_type);
         if at_the_end.is_empty() {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            headers.insert(header::CONTENT_LENGTH, number(body.len()));
         }
         response(StatusCode::OK, headers, body, at_the_end, self.head_only)
     }
@@ -187,7 +187,7 @@ fn failed(http: Option<StatusCode>, mut status: Status, asked: &Asked, head_only
     }
     add_trailers(&mut headers, std::mem::take(status.metadata_mut()));
     headers.insert(header::CONTENT_TYPE, JSON);
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(json.len()));
+    headers.insert(header::CONTENT_LENGTH, number(json.len()));
     let http = http.unwrap_or_else(|| http_status(status.code()));
     response(http, headers, json.into(), HeaderMap::new(), head_only)
 }
@@ -202,7 +202,7 @@ pub(super) fn refused(
     let json = error::json(status, schema, &JsonOptions::default());
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, JSON);
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(json.len()));
+    headers.insert(header::CONTENT_LENGTH, number(json.len()));
     response(http, headers, json.into(), HeaderMap::new(), head_only)
 }
 
@@ -222,6 +222,11 @@ fn response(
     *response.status_mut() = http;
     *response.headers_mut() = headers;
     response
+}
+
+/// The value of a header. The conversion that `http` brings allocates twice.
+fn number(number: usize) -> HeaderValue {
+    HeaderValue::try_from(number.to_string()).unwrap_or_else(|_| HeaderValue::from(number))
 }
 
 /// Metadata without what is HTTP's, a connection's or a protocol's own, which a server behind this one may have sent.

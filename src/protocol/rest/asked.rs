@@ -8,7 +8,7 @@ use std::sync::{
 use bytes::Bytes;
 use descant_descriptors::{BindError, BindErrorKind, BindRequest, Binding, Captures, Method, RequestBody};
 use descant_handlers::{Code, Message, Status};
-use http::{StatusCode, Uri};
+use http::{HeaderValue, StatusCode, Uri};
 
 use super::{desk, options::RestOptions};
 use crate::protocol::{Encoding, InflateError};
@@ -21,7 +21,7 @@ pub(crate) struct Asked {
     pub(super) captures: Captures,
     pub(super) http_method: http::Method,
     pub(super) uri: Uri,
-    pub(super) content_type: Option<String>,
+    pub(super) content_type: Option<HeaderValue>,
     pub(super) options: Arc<RestOptions>,
     /// How long a body, and a message, may be.
     pub(super) limit: usize,
@@ -56,7 +56,7 @@ impl Asked {
             captures: &self.captures,
             query: self.uri.query(),
             body: RequestBody {
-                content_type: self.content_type.as_deref(),
+                content_type: self.content_type.as_ref().and_then(|value| value.to_str().ok()),
                 bytes: body,
             },
         };

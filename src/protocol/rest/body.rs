@@ -1,18 +1,23 @@
 //! The body of a call that takes one message.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use descant_handlers::{Message, Status};
-use tokio::time::timeout;
 
-use super::asked::Asked;
-use crate::{protocol::Encoding, transport::Inbound};
+use super::{answer::Answer, asked::Asked};
+use crate::{
+    protocol::{
+        Encoding,
+        whole::{self, Unread},
+    },
+    transport::Inbound,
+};
 
 /// Brings the one message of a call.
 #[derive(Debug)]
-pub(crate) struct Body {
-    pub(super) asked: Arc<Asked>,
+pub(super) struct Body {
+    pub(super) answer: Arc<Answer>,
     pub(super) inbound: Inbound,
     pub(super) encoding: Option<Encoding>,
     /// How long it may take from its first byte to its last.
@@ -21,32 +26,22 @@ pub(crate) struct Body {
 
 impl Body {
     /// Reads the body to its end, and makes a message of it and the rest of the request.
-    pub(crate) async fn message(&mut self) -> Result<Message, Status> {
-        let body = whole(&mut self.inbound, &self.asked, self.time).await?;
-        let body = self.asked.inflate(body, self.encoding)?;
-        self.asked.bind(&body)
+    pub(super) async fn message(mut self) -> Result<Message, Status> {
+        let asked = &self.answer.asked;
+        let body = whole(&mut self.inbound, asked, self.time).await?;
+        let body = asked.inflate(body, self.encoding)?;
+        asked.bind(&body)
     }
 }
 
-/// All of a body. Mostly that is one piece, which is not copied.
+/// All of a body.
 pub(super) async fn whole(inbound: &mut Inbound, asked: &Asked, time: Duration) -> Result<Bytes, Status> {
-    let gather = async {
-        let (mut first, mut gathered) = (Bytes::new(), BytesMut::new());
-        while let Some(data) = poll_fn(|cx| inbound.poll_data(cx)).await {
-            let data = data.map_err(|error| error.status())?;
-            if first.len() + gathered.len() + data.len() > asked.limit {
-                return Err(asked.too_large());
-            }
-            if first.is_empty() && gathered.is_empty() {
-                first = data;
-                continue;
-            }
-            gathered.extend_from_slice(&std::mem::take(&mut first));
-            gathered.extend_from_slice(&data);
-        }
-        Ok(if gathered.is_empty() { first } else { gathered.freeze() })
-    };
-    timeout(time, gather).await.unwrap_or_else(|_| Err(late(time)))
+    let body = whole::whole(inbound, asked.limit, time).await;
+    body.map_err(|error| match error {
+        Unread::Broken(status) => status,
+        Unread::TooLarge => asked.too_large(),
+        Unread::Late(time) => late(time),
+    })
 }
 
 pub(super) fn late(time: Duration) -> Status {

@@ -3,7 +3,8 @@
 use std::{cell::RefCell, mem, sync::Arc};
 
 use bytes::Bytes;
-use descant_descriptors::{BindError, BindRequest, Binder, Binding, Codec, CodecError};
+use descant_descriptors::{BindError, BindRequest, Binder, Binding, Captures, Codec, CodecError, Found, Routes};
+use http::request::Parts;
 
 use super::{asked::Asked, options::RestOptions};
 
@@ -15,6 +16,7 @@ struct Desk {
     /// What it is made for.
     options: Option<Arc<RestOptions>>,
     limit: usize,
+    captures: Captures,
     binder: Binder,
     codec: Codec,
     buffer: Vec<u8>,
@@ -22,6 +24,14 @@ struct Desk {
 
 thread_local! {
     static DESK: RefCell<Desk> = RefCell::default();
+}
+
+/// What the path of a request leads to, and where it has the values of variables.
+pub(super) fn find<'r>(routes: &'r Routes, parts: &Parts) -> (Found<'r>, Captures) {
+    DESK.with_borrow_mut(|Desk { captures, .. }| {
+        let found = routes.find(parts.method.as_str(), parts.uri.path(), captures);
+        (found, captures.take())
+    })
 }
 
 /// The wire bytes of the message that a request stands for.
@@ -71,6 +81,7 @@ impl Desk {
         *self = Self {
             options: Some(asked.options.clone()),
             limit: asked.limit,
+            captures: mem::take(&mut self.captures),
             binder: Binder::new(bind, json.clone()),
             codec: Codec::new(json.clone()),
             buffer: mem::take(&mut self.buffer),

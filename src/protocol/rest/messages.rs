@@ -14,7 +14,7 @@ use descant_handlers::{Message, MessageStream, Status};
 use tokio::time::{Sleep, sleep};
 
 use super::{
-    asked::Asked,
+    answer::Answer,
     body::{late, whole},
     elements::{Elements, ElementsError},
 };
@@ -35,7 +35,7 @@ pub(super) enum Framing {
 
 /// Messages as they come.
 pub(super) struct RequestMessages {
-    asked: Arc<Asked>,
+    answer: Arc<Answer>,
     source: Source,
     framing: Framing,
     elements: Elements,
@@ -57,23 +57,23 @@ enum Source {
 
 impl RequestMessages {
     pub(super) fn new(
-        asked: Arc<Asked>,
+        answer: Arc<Answer>,
         mut inbound: Inbound,
         encoding: Option<Encoding>,
         framing: Framing,
         time: Duration,
     ) -> Self {
-        let limit = asked.limit;
-        let gathering = asked.clone();
+        let limit = answer.asked.limit;
+        let gathering = answer.clone();
         let source = match (encoding, framing) {
             (None, Framing::Json | Framing::Lines | Framing::Pieces) => Source::Inbound(inbound),
             _ => Source::Whole(Box::pin(async move {
-                let body = whole(&mut inbound, &gathering, time).await?;
-                gathering.inflate(body, encoding)
+                let body = whole(&mut inbound, &gathering.asked, time).await?;
+                gathering.asked.inflate(body, encoding)
             })),
         };
         Self {
-            asked,
+            answer,
             source,
             framing,
             elements: Elements::new(framing == Framing::Lines, limit),
@@ -134,7 +134,7 @@ impl RequestMessages {
             Framing::Pieces if data.is_empty() => None,
             Framing::Pieces | Framing::None => {
                 self.count += 1;
-                Some(self.asked.bind(data))
+                Some(self.answer.asked.bind(data))
             }
         }
     }
@@ -147,15 +147,15 @@ impl RequestMessages {
                 let last = self.elements.end().transpose();
                 last.map(|element| self.element(element))
             }
-            Framing::Pieces | Framing::None => (self.count == 0).then(|| self.asked.bind(&[])),
+            Framing::Pieces | Framing::None => (self.count == 0).then(|| self.answer.asked.bind(&[])),
         }
     }
 
     fn element(&mut self, element: Result<Bytes, ElementsError>) -> Result<Message, Status> {
         self.count += 1;
         let bound = match element {
-            Ok(element) => self.asked.bind(&element),
-            Err(ElementsError::TooLarge(_)) => Err(self.asked.too_large()),
+            Ok(element) => self.answer.asked.bind(&element),
+            Err(ElementsError::TooLarge(_)) => Err(self.answer.asked.too_large()),
             Err(error) => Err(Status::invalid_argument(error.to_string())),
         };
         bound.map_err(|status| Status::new(status.code(), format!("message {}: {}", self.count, status.message())))

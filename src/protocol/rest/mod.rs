@@ -19,7 +19,7 @@ mod options;
 mod path;
 mod replies;
 
-use descant_descriptors::{Allow, Captures, Found};
+use descant_descriptors::{Allow, Found};
 use descant_handlers::Status;
 use http::{HeaderValue, Method as HttpMethod, Response, StatusCode, header, request::Parts};
 
@@ -31,8 +31,8 @@ use super::{
 };
 use crate::transport::{Inbound, Outbound};
 
+pub(crate) use self::answer::Answer;
 pub use self::options::RestOptions;
-pub(crate) use self::{answer::Answer, body::Body};
 
 /// What a request leads to.
 enum Routed<'s> {
@@ -44,9 +44,7 @@ enum Routed<'s> {
 
 /// Whether the path of a request leads to a method by an HTTP rule.
 pub(super) fn binds(parts: &Parts, context: &Context<'_>) -> bool {
-    let routes = context.snapshot.schema().routes();
-    let mut captures = Captures::default();
-    let found = routes.find(parts.method.as_str(), parts.uri.path(), &mut captures);
+    let (found, _) = desk::find(context.snapshot.schema().routes(), parts);
     matches!(found, Found::Binding(_))
 }
 
@@ -78,8 +76,8 @@ fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> 
     if path == "*" && parts.method == HttpMethod::OPTIONS {
         return Ok(Routed::Others(schema.routes().all_methods()));
     }
-    let mut captures = Captures::default();
-    match schema.routes().find(parts.method.as_str(), path, &mut captures) {
+    let (found, captures) = desk::find(schema.routes(), parts);
+    match found {
         Found::Binding(binding) => {
             let method = binding.method(schema);
             let handler = context.snapshot.handler(&method)?;

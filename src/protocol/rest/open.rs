@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     protocol::{
-        Accepted, Context, Encoding, Exchange, Only,
+        Accepted, Context, Encoding, Exchange, Only, Reading,
         exchange::Speech,
         head::{Head, REST},
         refusal::Fault,
@@ -66,7 +66,7 @@ impl<'s> Opened<'s> {
     }
 
     /// Reads the head of the request.
-    pub(super) fn read(self, parts: Parts, context: &Context<'_>) -> Result<Ready<'s>, Fault> {
+    pub(super) fn read(self, mut parts: Parts, context: &Context<'_>) -> Result<Ready<'s>, Fault> {
         let Self {
             method,
             handler,
@@ -82,10 +82,12 @@ impl<'s> Opened<'s> {
         };
         let stream = method.server_streaming().then(|| accepted.unwrap_or(default));
         let trailers = reads_trailers(&parts.headers);
-        let content_type = parts.headers.get(header::CONTENT_TYPE);
-        let content_type = content_type.map(|value| value.to_str().map(str::to_owned));
+        let content_type = parts.headers.remove(header::CONTENT_TYPE);
+        if content_type.as_ref().is_some_and(|value| value.to_str().is_err()) {
+            return Err(unsupported());
+        }
         let mut asked = Asked {
-            content_type: content_type.transpose().map_err(|_| unsupported())?,
+            content_type,
             options: options(context.rest(&method), stream),
             method,
             rule,
@@ -111,7 +113,7 @@ impl<'s> Opened<'s> {
             framing,
             answer: Answer {
                 head_only: asked.http_method == http::Method::HEAD,
-                asked: Arc::new(asked),
+                asked,
                 stream,
                 bytes,
                 encoding: head.reply(&REST),
@@ -128,25 +130,25 @@ impl Ready<'_> {
             received: encoding,
             ..
         } = self;
-        let asked = answer.asked.clone();
-        let method = asked.method.clone();
+        let answer = Arc::new(answer);
+        let method = answer.asked.method.clone();
         let time = context.connection.limits().message;
         let exchange = Exchange {
             deadline: self.deadline,
             server_streaming: method.server_streaming(),
-            speech: Speech::Rest(Arc::new(answer)),
+            speech: Speech::Rest(answer.clone()),
         };
         let (messages, only) = if let Some(framing) = self.framing {
-            let messages = RequestMessages::new(asked, inbound, encoding, framing, time);
+            let messages = RequestMessages::new(answer, inbound, encoding, framing, time);
             (Messages::stream(messages), None)
         } else {
             let body = Body {
-                asked,
+                answer,
                 inbound,
                 encoding,
                 time,
             };
-            (Messages::empty(), Some(Only::Rest(Box::new(body))))
+            (Messages::empty(), Some(Only::Body(Reading::new(body.message()))))
         };
         Accepted {
             handler: self.handler.clone(),
@@ -193,7 +195,8 @@ fn framing(asked: &mut Asked) -> Result<Framing, Fault> {
     // It is the body's. What is bound are elements of it, which have none.
     let content_type = asked.content_type.take();
     let content_type = content_type
-        .as_deref()
+        .as_ref()
+        .and_then(|value| value.to_str().ok())
         .map(str::trim_ascii)
         .filter(|name| !name.is_empty());
     match content_type.map(|name| (name, Format::named(name))) {
