@@ -76,6 +76,8 @@ enum Framing {
 pub(super) struct Meter {
     place: Place,
     framing: Framing,
+    /// How many heads have come.
+    heads: u64,
     /// A line that is not whole yet.
     partial: Vec<u8>,
     /// What the head, or the trailers, have taken so far.
@@ -96,6 +98,7 @@ impl Meter {
         Self {
             place: Place::Line,
             framing: Framing::Unsaid,
+            heads: 0,
             partial: Vec::new(),
             bytes: 0,
             fields: 0,
@@ -129,9 +132,10 @@ impl Meter {
         self.head_only
     }
 
-    /// Whether more of a request's body is to come.
-    pub(super) fn is_within_body(&self) -> bool {
-        !matches!(self.place, Place::Line | Place::Field)
+    /// Whether more of the body of a request is to come, which is the first, the second or another of the connection. Of
+    /// requests that come one behind the other the last may be read in part while the first is answered.
+    pub(super) fn is_within_body(&self, request: u64) -> bool {
+        request == self.heads && !matches!(self.place, Place::Line | Place::Field)
     }
 
     /// Takes note of bytes from the peer; says how many of them are sound, and what is wrong with the rest.
@@ -281,6 +285,7 @@ impl Meter {
     }
 
     fn end_head(&mut self) {
+        self.heads += 1;
         self.since = None;
         self.bytes = 0;
         self.fields = 0;

@@ -69,12 +69,12 @@ where
     let wire = Wire::new(socket, connection.clone());
     let busy = Arc::new(AtomicBool::new(false));
     let service = service_fn(|request: Request<Incoming>| {
-        let wire = wire.clone();
+        let (wire, number) = (wire.clone(), wire.lock().count());
         let answer = answer(&serve, &connection, Busy::mark(&busy), request);
         async move {
             let mut reply = answer.await;
             // hyper closes the connection then, but does not say so, and the client would send its next request here.
-            if wire.lock().meter.is_within_body() && reply.body().is_whole() {
+            if wire.lock().meter.is_within_body(number) && reply.body().is_whole() {
                 reply
                     .headers_mut()
                     .insert(CONNECTION, HeaderValue::from_static("close"));

@@ -108,6 +108,17 @@ async fn requests_follow_one_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_may_come_in_part_before_the_answer_to_another() {
+    let mut peer = Peer::connect(Limits::default());
+    let post = |length| format!("POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\nhello");
+    peer.send(&(post(5) + &post(10))).await;
+    let first = peer.until("hello").await;
+    assert!(!first.contains("connection: close"), "{first}");
+    peer.send("world").await;
+    peer.until("helloworld").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn bodies_come_and_go_in_chunks() {
     let mut peer = Peer::connect(Limits::default());
     peer.send("POST /mirror HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n")

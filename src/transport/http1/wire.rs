@@ -27,6 +27,8 @@ pub(super) struct State<T> {
     pub(super) meter: Meter,
     /// Why reading stopped.
     pub(super) violation: Option<Violation>,
+    /// Requests that hyper has made of that so far.
+    requests: u64,
     /// Bytes read so far.
     read: u64,
     /// Since when the peer takes nothing, and what had been written then.
@@ -46,6 +48,7 @@ impl<T> Wire<T> {
             socket,
             meter: Meter::new(connection.limits()),
             violation: None,
+            requests: 0,
             read: 0,
             blocked: None,
             connection,
@@ -65,6 +68,12 @@ impl<T> Wire<T> {
 }
 
 impl<T> State<T> {
+    /// Counts a request; says which of the connection it is.
+    pub(super) fn count(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
+    }
+
     /// What the clock has to know.
     pub(super) fn facts(&mut self, now: Instant, busy: bool) -> Facts {
         // What comes next is not read while a request is being answered.
