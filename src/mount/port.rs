@@ -3,10 +3,10 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle};
+use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle, time::sleep};
 
 use super::{
     Inner, ServerHandle,
@@ -16,6 +16,12 @@ use crate::{Draining, Error, ServerBuilder, error::ErrorKind};
 
 /// The servers of this process's mounts. Ports are the process's own, and so is this list.
 static PORTS: Mutex<Vec<Weak<Port>>> = Mutex::new(Vec::new());
+
+/// Ports of servers that were dropped, and when. Their listeners close once their runtime gets to it.
+static DROPPED: Mutex<Vec<(u16, Instant)>> = Mutex::new(Vec::new());
+/// How long that may take.
+const CLOSING: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A server, and the mounts that it serves. Dropped, it stops.
 pub(super) struct Port {
@@ -44,7 +50,12 @@ impl Port {
     /// Listens, and serves the first mount.
     pub(super) async fn open(member: &Arc<Member>, mount: &Inner, runtime: &Handle) -> Result<Arc<Self>, Error> {
         let roster = Roster::of(member.clone());
-        let (service, addresses) = mount.server.clone().listening(roster.clone()).await?;
+        let (service, addresses) = loop {
+            match mount.server.clone().listening(roster.clone()).await {
+                Err(error) if error.is_bind() && was_dropped(&mount.address) => sleep(PAUSE).await,
+                listening => break listening?,
+            }
+        };
         let draining = service.drain.watch();
         let (stop, stopped) = oneshot::channel();
         let task = runtime.spawn(service.run(async move {
@@ -128,8 +139,21 @@ impl Drop for Aborting {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        drop(lock(&self.task).take().map(Aborting));
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
+            let mut dropped = lock(&DROPPED);
+            dropped.retain(|(_, at)| at.elapsed() < CLOSING);
+            dropped.extend(self.addresses.iter().map(|address| (address.port(), Instant::now())));
+        }
     }
+}
+
+/// Whether a server of this process was dropped a moment ago that had the port of this address.
+fn was_dropped(address: &str) -> bool {
+    let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
+    let dropped = lock(&DROPPED);
+    let mut there = dropped.iter().filter(|(dropped, _)| Some(*dropped) == port);
+    there.any(|(_, at)| at.elapsed() < CLOSING)
 }
 
 fn ports() -> MutexGuard<'static, Vec<Weak<Port>>> {

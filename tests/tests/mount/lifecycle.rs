@@ -117,6 +117,17 @@ async fn dropped_without_a_stop_it_ends() {
 }
 
 #[tokio::test]
+async fn where_one_was_dropped_another_can_start_at_once() {
+    let first = builder().start().await.unwrap();
+    let port = first.port().unwrap();
+    drop(first);
+    for _ in 0..5 {
+        let next = builder().port(port).start().await.unwrap();
+        assert!(answers(&next).await);
+    }
+}
+
+#[tokio::test]
 async fn run_serves_until_its_future_is_ready() {
     let mount = builder().build().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
