@@ -3,11 +3,7 @@
 //! One canonical byte string serves routing, policy and logs, so whatever two parties could read differently is
 //! refused: RFC 3986, section 6, names the forms.
 
-use http::{
-    HeaderMap, Method, Uri,
-    header::HOST,
-    uri::{Authority, Scheme},
-};
+use http::{HeaderMap, HeaderValue, Method, Uri, header::HOST, uri::Scheme};
 
 /// Why a request target is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +39,7 @@ pub(crate) fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(
     {
         return Err(TargetError::Scheme);
     }
-    check_authority(uri.authority(), headers)
+    check_authority(uri, headers)
 }
 
 /// Checks the path of a call by name, `/package.Service/Method`.
@@ -85,24 +81,31 @@ fn suspicion(path: &str) -> Result<(), TargetError> {
 
 /// Checks that a request names one authority. RFC 9113, section 8.3.1: `host` must not differ from `:authority`; RFC 9112,
 /// section 3.2: it comes once, and is one.
-fn check_authority(authority: Option<&Authority>, headers: &HeaderMap) -> Result<(), TargetError> {
-    if !authority.is_none_or(|authority| is_authority(authority.as_str().as_bytes())) {
+fn check_authority(uri: &Uri, headers: &HeaderMap) -> Result<(), TargetError> {
+    let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
+    if !authority.is_none_or(is_authority) {
         return Err(TargetError::Host);
     }
-    let mut hosts = headers.get_all(HOST).iter();
+    let mut hosts = headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
     let Some(host) = hosts.next() else {
         return Ok(());
     };
     if hosts.next().is_some() {
         return Err(TargetError::Hosts);
     }
+    let entity = |name| without_default_port(name, uri.scheme());
     match authority {
-        Some(authority) if !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()) => {
-            Err(TargetError::Authority)
-        }
-        None if !is_authority(host.as_bytes()) => Err(TargetError::Host),
+        Some(authority) if !entity(authority).eq_ignore_ascii_case(entity(host)) => Err(TargetError::Authority),
+        None if !is_authority(host) => Err(TargetError::Host),
         _ => Ok(()),
     }
+}
+
+/// What an authority is short for. RFC 3986, section 6.2.3.
+fn without_default_port<'a>(authority: &'a [u8], scheme: Option<&Scheme>) -> &'a [u8] {
+    let default = if scheme == Some(&Scheme::HTTPS) { ":443" } else { ":80" };
+    let name = authority.strip_suffix(default.as_bytes());
+    name.or(authority.strip_suffix(b":")).unwrap_or(authority)
 }
 
 /// Whether it is `host [":" port]`: no user, and none of the characters that no host has. RFC 3986, section 3.2.2. A comma
@@ -157,14 +160,11 @@ mod tests {
 
     #[test]
     fn one_authority_is_named() {
-        let authority: Authority = "Example.org:50051".parse().unwrap();
-        let with = |hosts: &[&'static str]| {
-            let headers = hosts
-                .iter()
-                .map(|host| (HOST, http::HeaderValue::from_static(host)))
-                .collect();
-            check_authority(Some(&authority), &headers)
+        let check = |target: &str, hosts: &[&'static str]| {
+            let hosts = hosts.iter().map(|host| (HOST, HeaderValue::from_static(host)));
+            check_authority(&target.parse().unwrap(), &hosts.collect())
         };
+        let with = |hosts: &[&'static str]| check("http://Example.org:50051/", hosts);
         assert_eq!(with(&[]), Ok(()));
         assert_eq!(with(&["example.org:50051"]), Ok(()));
         assert_eq!(with(&["example.com:50051"]), Err(TargetError::Authority));
@@ -172,6 +172,18 @@ mod tests {
             with(&["example.org:50051", "example.org:50051"]),
             Err(TargetError::Hosts)
         );
+        for (target, host, same) in [
+            ("http://a/", "a:80", true),
+            ("http://a:80/", "a", true),
+            ("http://a:/", "A", true),
+            ("https://a:443/", "a", true),
+            ("https://a:80/", "a", false),
+            ("http://a:443/", "a", false),
+            ("http://a:8080/", "a:80", false),
+            ("http://[::1]:80/", "[::1]", true),
+        ] {
+            assert_eq!(check(target, &[host]).is_ok(), same, "{target} {host}");
+        }
     }
 
     #[test]

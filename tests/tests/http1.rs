@@ -58,7 +58,9 @@ async fn conflicting_authorities_are_refused() {
     for (authority, host, refused) in [
         ("", "descant.test", false),
         ("http://descant.test", "descant.test", false),
+        ("http://descant.test:80", "descant.test", false),
         ("http://descant.test", "other.test", true),
+        ("", "descant.test\r\nhost: descant.test", true),
     ] {
         let mut peer = Text::connect(server.address).await;
         let fields =
@@ -131,6 +133,13 @@ async fn a_host_is_a_host() {
         .await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn nothing_is_connected_to() {
+    let answer =
+        said("CONNECT descant.test:80 HTTP/1.1\r\nhost: descant.test\r\nconnection: close\r\n\r\n".into()).await;
+    assert!(answer.starts_with("HTTP/1.1 501 "), "{answer}");
 }
 
 #[tokio::test]

@@ -97,7 +97,8 @@ async fn host_and_authority_have_to_agree() {
         (&["descant.test"][..], StatusCode::OK),
         (&["DESCANT.test"], StatusCode::OK),
         (&["other.test"], StatusCode::BAD_REQUEST),
-        (&["descant.test:80"], StatusCode::BAD_REQUEST),
+        (&["descant.test:80"], StatusCode::OK),
+        (&["descant.test:81"], StatusCode::BAD_REQUEST),
         (&["descant.test", "descant.test"], StatusCode::BAD_REQUEST),
         (&["descant.test", "other.test"], StatusCode::BAD_REQUEST),
     ] {
