@@ -1,16 +1,13 @@
 //! Sets that mean harm. None panics; each is done within two seconds and 512 MB.
 
-use std::{
-    fs,
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use descant_descriptors::{Error, Schema};
 
 use crate::{
     cases::all,
+    clock::clock,
     random::Random,
     rich,
     write::{
@@ -45,17 +42,6 @@ fn load(name: &str, set: Vec<u8>) -> Result<Schema, Error> {
         );
     }
     result
-}
-
-/// How long this thread has run; where that can't be told, the time of day.
-fn clock() -> Duration {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let schedule = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let busy = schedule
-        .split(' ')
-        .next()
-        .and_then(|nanoseconds| nanoseconds.parse().ok());
-    busy.map_or_else(|| START.get_or_init(Instant::now).elapsed(), Duration::from_nanos)
 }
 
 /// Loads files that must load.

@@ -14,6 +14,8 @@
 )]
 
 mod cases;
+#[path = "../clock/mod.rs"]
+mod clock;
 mod hostile;
 mod random;
 mod rich;

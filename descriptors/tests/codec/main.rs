@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod allocations;
+#[path = "../clock/mod.rs"]
+mod clock;
 mod errors;
 mod fixed_point;
 mod hostile;
