@@ -78,6 +78,26 @@ fn any_survives_what_is_not_known() {
 }
 
 #[test]
+fn any_with_a_message_without_fields_may_have_an_empty_value() {
+    let known = message("sample.Known");
+    let wire = bytes(1, &[&bytes(1, &[b"x/sample.Bare"])]);
+    both_ways(&[wire.clone()], r#"{"any":{"@type":"x/sample.Bare"}}"#);
+    for json in [
+        r#"{"any":{"@type":"x/sample.Bare","value":{}}}"#,
+        r#"{"any":{"value":{ },"@type":"x/sample.Bare"}}"#,
+    ] {
+        assert_eq!(wire_of(&known, json).as_ref(), Ok(&wire), "{json}");
+    }
+    for json in [
+        r#"{"any":{"@type":"x/sample.Bare","value":{"a":1}}}"#,
+        r#"{"any":{"@type":"x/sample.Bare","value":{},"value":{}}}"#,
+        r#"{"any":{"@type":"x/plain.Item","value":{}}}"#,
+    ] {
+        wire_of(&known, json).expect_err(json);
+    }
+}
+
+#[test]
 fn any_is_no_place_for_bytes_that_would_be_read_as_something_else() {
     let any = |name: &str, value: &[u8]| {
         let url = format!("type.googleapis.com/{name}");

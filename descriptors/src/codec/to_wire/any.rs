@@ -13,6 +13,9 @@ pub(super) struct AnyMember {
     start: usize,
     /// A member `value` may be the message's bytes.
     opaque: bool,
+    /// The message has no fields: the member `value` may be an object as empty, which is how Go writes
+    /// `google.protobuf.Empty`.
+    fieldless: bool,
 }
 
 impl AnyMember {
@@ -122,6 +125,7 @@ impl<'a> FromJson<'a, '_> {
         let mut any = AnyMember {
             start: self.writer.out.len(),
             opaque: table.named(b"value").is_none(),
+            fieldless: table.fields.is_empty(),
             ..AnyMember::default()
         };
         self.object(index, table, Some(&mut any))
@@ -142,7 +146,11 @@ impl<'a> FromJson<'a, '_> {
             return Ok(false);
         }
         self.reader.expect(b':', "`:`")?;
-        self.base64()?;
+        if any.fieldless && self.reader.take(b'{') {
+            self.reader.expect(b'}', "`}`, since the message has no fields")?;
+        } else {
+            self.base64()?;
+        }
         // From here on only `@type` may come: the bytes are the whole message.
         any.opaque = false;
         any.value = true;
