@@ -167,7 +167,8 @@ impl GatewayBuilder {
         self
     }
 
-    /// Whether replies and errors carry the call's id, as the metadata `x-request-id`. Default yes.
+    /// Whether replies and errors carry the call's id, as the metadata `x-request-id`, in the place of what a handler set of that
+    /// name. Default yes.
     pub fn send_request_ids(mut self, send: bool) -> Self {
         self.plan.send_request_ids = send;
         self

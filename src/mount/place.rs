@@ -53,7 +53,7 @@ impl Place {
         }
         self.port.close(grace).await;
         drop(turn);
-        self.port.closed().await
+        self.port.closed(grace).await
     }
 }
 

@@ -6,7 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, sync::oneshot, task::JoinHandle, time::sleep};
+use tokio::{
+    runtime::Handle,
+    sync::oneshot,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use super::{
     Inner, ServerHandle,
@@ -22,6 +27,8 @@ static DROPPED: Mutex<Vec<(u16, Instant)>> = Mutex::new(Vec::new());
 /// How long that may take.
 const CLOSING: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
+/// How long a server has to stop beyond the grace: more than it takes.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// A server, and the mounts that it serves. Dropped, it stops.
 pub(super) struct Port {
@@ -111,19 +118,24 @@ impl Port {
             // An error says that it has ended.
             let _ = stop.send(grace);
         }
-        self.draining.begun().await;
+        // A runtime that nobody runs closes nothing; whoever else starts or stops a mount is not to wait for that.
+        let _ = timeout(CLOSING, self.draining.begun()).await;
     }
 
     /// Waits until it has stopped.
-    pub(super) async fn closed(&self) -> Result<(), Error> {
+    pub(super) async fn closed(&self, grace: Duration) -> Result<(), Error> {
         let task = lock(&self.task).take();
         let Some(mut task) = task.map(Aborting) else {
             return Ok(());
         };
-        match (&mut task.0).await {
-            Ok(served) => Ok(served.map_err(ErrorKind::Serve)?),
+        match timeout(grace.saturating_add(PATIENCE), &mut task.0).await {
+            Ok(Ok(served)) => Ok(served.map_err(ErrorKind::Serve)?),
             // The runtime is gone, and the server with it.
-            Err(_) => Ok(()),
+            Ok(Err(_)) => Ok(()),
+            Err(_) => {
+                tracing::warn!("a server did not stop: the runtime that it was started on is not run");
+                Ok(())
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ pub mod wire;
 
 use std::path::Path;
 
-use descant::{Cors, Gateway, Schema};
+use descant::{Cors, Gateway, GatewayBuilder, Mount, MountBuilder, Schema};
 use descant_handlers::{Health, Status};
 
 /// A gateway that answers everything in `tests/suites/protos`.
@@ -31,18 +31,32 @@ use descant_handlers::{Health, Status};
 /// # Panics
 /// If those do not load, or do not fit the handlers.
 pub fn gateway(health: &Health) -> Gateway {
+    let gateway = answering(Gateway::builder(schema()), health);
+    gateway.build().expect("the suites' gateway builds")
+}
+
+/// A mount that does.
+///
+/// # Panics
+/// If they do not load.
+pub fn mount(health: &Health) -> MountBuilder {
+    Mount::builder(schema()).gateway(|gateway| answering(gateway, health))
+}
+
+fn schema() -> Schema {
     let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/protos");
-    let schema = Schema::load(protos).expect("the suites' protos load");
+    Schema::load(protos).expect("the suites' protos load")
+}
+
+fn answering(gateway: GatewayBuilder, health: &Health) -> GatewayBuilder {
     let load = orca::Load::default();
-    Gateway::builder(schema)
+    gateway
         .route("grpc.testing.TestService", testing::service(&load))
         .route("xds.service.orca.v3.OpenRcaService", orca::service(&load))
         .route("descant.suite.v1.Shapes", shapes::service(health))
         .reflection(true)
         .health(health.clone())
         .cors(cors())
-        .build()
-        .expect("the suites' gateway builds")
 }
 
 /// Pages of this machine by its number; by its name they are strangers.

@@ -3,9 +3,9 @@
 //!
 //! With a certificate it listens once more, by TLS; that address is the second in the ready file.
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{env, error::Error, fs, path::PathBuf, time::Duration};
 
-use descant::{Server, Tls};
+use descant::{Mount, Tls};
 use descant_handlers::Health;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,16 +21,28 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         tls,
     } = arguments()?;
     let health = Health::new();
-    let mut server = Server::builder(descant_tests::gateway(&health)).listen(&listen);
+    let (host, port) = listen.rsplit_once(':').ok_or("--listen takes HOST:PORT")?;
+    let mount = || -> Result<_, Box<dyn Error>> {
+        let mount = descant_tests::mount(&health).host(host).port(port.parse()?);
+        Ok(mount.grace(Duration::from_secs(30)))
+    };
+    let mut mounts = vec![mount()?.start().await?];
     if let (Some(certificate), Some(key)) = tls {
         let tls = Tls::builder().certificate_files(certificate, key).build()?;
-        server = server.listen_tls(listen, &tls);
+        mounts.push(mount()?.tls(tls).start().await?);
     }
-    let server = server.bind().await?;
-    let addresses: Vec<String> = server.addresses().iter().map(ToString::to_string).collect();
+    let addresses = mounts.iter().flat_map(Mount::addresses);
+    let addresses: Vec<String> = addresses.map(|address| address.to_string()).collect();
     let mut stop = signal(SignalKind::terminate())?;
     fs::write(ready_file, addresses.join("\n") + "\n")?;
-    server.serve(stop.recv()).await?;
+    stop.recv().await;
+    let stopping: Vec<_> = mounts
+        .into_iter()
+        .map(|mount| tokio::spawn(async move { mount.stop().await }))
+        .collect();
+    for stopped in stopping {
+        stopped.await??;
+    }
     Ok(())
 }
 

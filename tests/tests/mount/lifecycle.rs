@@ -220,6 +220,19 @@ fn a_host_that_shuts_down_first_takes_the_server_with_it() {
 }
 
 #[test]
+fn a_host_that_stands_still_holds_nobody_up() {
+    let mount = builder().build().unwrap();
+    let host = runtime();
+    host.block_on(mount.start()).unwrap();
+    runtime().block_on(async {
+        soon(mount.stop_within(Duration::ZERO)).await.unwrap();
+        assert!(!mount.is_running());
+        builder().start().await.unwrap();
+    });
+    drop(host);
+}
+
+#[test]
 fn outside_of_a_runtime_it_says_so() {
     let mount = builder().name("here").build().unwrap();
     let mut starting = pin!(mount.start());
