@@ -81,7 +81,7 @@ fn any_survives_what_is_not_known() {
 fn any_with_a_message_without_fields_may_have_an_empty_value() {
     let known = message("sample.Known");
     let wire = bytes(1, &[&bytes(1, &[b"x/sample.Bare"])]);
-    both_ways(&[wire.clone()], r#"{"any":{"@type":"x/sample.Bare"}}"#);
+    both_ways(std::slice::from_ref(&wire), r#"{"any":{"@type":"x/sample.Bare"}}"#);
     for json in [
         r#"{"any":{"@type":"x/sample.Bare","value":{}}}"#,
         r#"{"any":{"value":{ },"@type":"x/sample.Bare"}}"#,

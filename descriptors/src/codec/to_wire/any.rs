@@ -11,11 +11,19 @@ pub(super) struct AnyMember {
     value: bool,
     /// How long the output was before the message.
     start: usize,
-    /// A member `value` may be the message's bytes.
-    opaque: bool,
-    /// The message has no fields: the member `value` may be an object as empty, which is how Go writes
-    /// `google.protobuf.Empty`.
-    fieldless: bool,
+    /// What a member `value` may be.
+    may_be: Value,
+}
+
+/// What the member `value` of an ordinary message may be, other than a field of that name.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Value {
+    #[default]
+    Nothing,
+    /// The message's bytes.
+    Bytes,
+    /// These or an empty object, where the message has no fields: Go writes `google.protobuf.Empty` so.
+    BytesOrObject,
 }
 
 impl AnyMember {
@@ -124,8 +132,11 @@ impl<'a> FromJson<'a, '_> {
     fn typed(&mut self, index: u32, table: &'a MessageTable) -> Walk {
         let mut any = AnyMember {
             start: self.writer.out.len(),
-            opaque: table.named(b"value").is_none(),
-            fieldless: table.fields.is_empty(),
+            may_be: match table.named(b"value") {
+                Some(_) => Value::Nothing,
+                None if table.fields.is_empty() => Value::BytesOrObject,
+                None => Value::Bytes,
+            },
             ..AnyMember::default()
         };
         self.object(index, table, Some(&mut any))
@@ -133,7 +144,11 @@ impl<'a> FromJson<'a, '_> {
 
     /// A member of an ordinary message in an `Any` that is none of its fields. `false`: it is unknown.
     pub(super) fn any_member(&mut self, name: &[u8], any: &mut AnyMember) -> Walk<bool> {
-        let opaque = any.opaque && name == b"value" && self.writer.out.len() == any.start;
+        let value = if name == b"value" && self.writer.out.len() == any.start {
+            any.may_be
+        } else {
+            Value::Nothing
+        };
         if name == b"@type" {
             if std::mem::replace(&mut any.typed, true) {
                 return Err(self.reader.fault("the member \"@type\" is there twice"));
@@ -142,17 +157,17 @@ impl<'a> FromJson<'a, '_> {
             self.reader.string("a type URL", &mut self.scratch.text)?;
             return Ok(true);
         }
-        if !opaque {
+        if value == Value::Nothing {
             return Ok(false);
         }
         self.reader.expect(b':', "`:`")?;
-        if any.fieldless && self.reader.take(b'{') {
+        if value == Value::BytesOrObject && self.reader.take(b'{') {
             self.reader.expect(b'}', "`}`, since the message has no fields")?;
         } else {
             self.base64()?;
         }
         // From here on only `@type` may come: the bytes are the whole message.
-        any.opaque = false;
+        any.may_be = Value::Nothing;
         any.value = true;
         Ok(true)
     }
