@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use rcgen::generate_simple_self_signed;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd, generate_simple_self_signed};
 use tempfile::TempDir;
 
 use crate::process::{Server, descant};
@@ -86,6 +86,46 @@ fn a_server_is_asked_over_tls() {
         "{}",
         plain.err
     );
+}
+
+/// As `openssl req -x509` makes them: the certificate is an authority's, and nobody has signed it but itself.
+#[test]
+fn an_authority_that_is_a_server_is_trusted_by_name_and_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let issue = |name: &str, host: &str, expired: bool| {
+        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        if expired {
+            params.not_after = date_time_ymd(2001, 1, 1);
+        }
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let (crt, pem) = (
+            path(&folder, &format!("{name}.crt")),
+            path(&folder, &format!("{name}.key")),
+        );
+        fs::write(&crt, certificate.pem()).unwrap();
+        fs::write(&pem, key.serialize_pem()).unwrap();
+        (crt, pem)
+    };
+    let (good, good_key) = issue("good", "localhost", false);
+    let (other, other_key) = issue("other", "elsewhere.test", false);
+    let (old, old_key) = issue("old", "localhost", true);
+    let asked = |crt: &str, key: &str, ca: &str| {
+        let server = Server::start(&["--tls-cert", crt, "--tls-key", key]);
+        let port = server.address().rsplit_once(':').unwrap().1.to_owned();
+        descant(["list", "--from", &format!("https://localhost:{port}"), "--ca", ca])
+    };
+    let trusting = asked(&good, &good_key, &good);
+    assert!(trusting.out.contains("bookshop.v1.Catalog"), "{}", trusting.err);
+    for (ran, says) in [
+        (asked(&good, &good_key, &other), "signed by nobody but itself"),
+        (asked(&other, &other_key, &other), "not valid for name"),
+        (asked(&old, &old_key, &old), "expired"),
+    ] {
+        assert_eq!(ran.code, Some(1), "{says}");
+        assert!(ran.err.contains(says), "{says}: {}", ran.err);
+    }
 }
 
 #[test]
