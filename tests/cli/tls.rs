@@ -81,11 +81,8 @@ fn a_server_is_asked_over_tls() {
     );
     let plain = descant(["list", "--from", server.address()]);
     assert_eq!(plain.code, Some(1));
-    assert!(
-        plain.err.contains("speaks TLS") && plain.err.contains("https://"),
-        "{}",
-        plain.err
-    );
+    let (told, hint) = ("speaks TLS\n", "hint: say --from https://HOST:PORT\n");
+    assert!(plain.err.ends_with(&format!("{told}{hint}")), "{}", plain.err);
 }
 
 /// As `openssl req -x509` makes them: the certificate is an authority's, and nobody has signed it but itself.

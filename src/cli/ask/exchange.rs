@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use h2::{RecvStream, SendStream, client};
+use h2::{Reason, RecvStream, SendStream, client};
 use http::{HeaderMap, Request as HttpRequest, StatusCode};
 use prost::Message;
 use tokio::{
@@ -286,7 +286,12 @@ fn unreachable_at(address: &str, error: &std::io::Error) -> Failure {
 
 fn no_http2(address: &str, start: &Start, error: &h2::Error) -> Failure {
     let address = screen::escape(address);
-    let (what, mend) = match start.spoken() {
+    let spoken = match error.reason() {
+        // Said in HTTP/2 to whom speaks plain text where TLS is due: RFC 9113, section 9.2.
+        Some(Reason::INADEQUATE_SECURITY) => Spoken::Tls,
+        _ => start.spoken(),
+    };
+    let (what, mend) = match spoken {
         Spoken::Tls => (format!("{address} speaks TLS"), "say --from https://HOST:PORT"),
         Spoken::Http1 => (
             format!("{address} speaks HTTP/1, and gRPC needs HTTP/2"),
