@@ -46,6 +46,20 @@ fn of_json() {
 }
 
 #[test]
+fn of_an_any() {
+    let says = |json, said: &str| assert_eq!(wire_of(&message("google.protobuf.Any"), json), Err(said.to_owned()));
+    says(
+        r#"{"@type":"type.googleapis.com/plain.Itme","title":"a"}"#,
+        "there is no message \"plain.Itme\", so beside \"@type\" this google.protobuf.Any can only have the member \"value\", \
+         the message's bytes in base64 (line 1, column 43)",
+    );
+    says(
+        r#"{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s","nanos":1}"#,
+        "expected the members \"@type\" and \"value\", once each (line 1, column 70)",
+    );
+}
+
+#[test]
 fn of_wire() {
     let item = message("plain.Item");
     let said = |wire: &[Vec<u8>]| json_of(&item, &wire.concat()).unwrap_err();

@@ -60,12 +60,13 @@ impl<'a> FromJson<'a, '_> {
             return Err(self.reader.fault(what));
         };
         let known = self.tables.message(name);
+        let unknown = known.is_none().then(|| shown(name.as_bytes()));
         self.reader.rest = start;
         let mark = self.mark();
         self.writer.varint(VALUE);
         let part = self.begin();
         match known {
-            None => self.opaque()?,
+            None => self.opaque(&unknown.unwrap_or_default())?,
             Some((index, _)) => {
                 let table = self.tables.table(index);
                 self.enter()?;
@@ -174,7 +175,8 @@ impl<'a> FromJson<'a, '_> {
 
     /// The member `value` of a well-known type.
     fn special(&mut self, table: &'a MessageTable) -> Walk {
-        let valued = self.pair(|walk| walk.known(table))?;
+        let stray = || "expected the members \"@type\" and \"value\", once each".to_owned();
+        let valued = self.pair(|walk| walk.known(table), stray)?;
         if valued {
             return Ok(());
         }
@@ -184,8 +186,14 @@ impl<'a> FromJson<'a, '_> {
     }
 
     /// The member `value` of a message whose type is not loaded: its bytes.
-    fn opaque(&mut self) -> Walk {
-        self.pair(Self::base64).map(drop)
+    fn opaque(&mut self, name: &str) -> Walk {
+        let stray = || {
+            format!(
+                "there is no message {name}, so beside \"@type\" this google.protobuf.Any can only have the member \"value\", \
+                 the message's bytes in base64"
+            )
+        };
+        self.pair(Self::base64, stray).map(drop)
     }
 
     fn base64(&mut self) -> Walk {
@@ -199,8 +207,8 @@ impl<'a> FromJson<'a, '_> {
         Err(self.reader.fault("this is no base64"))
     }
 
-    /// An object of `@type` and `value`: whether there was a `value`.
-    fn pair(&mut self, value: impl Fn(&mut Self) -> Walk) -> Walk<bool> {
+    /// An object of `@type` and `value`: whether there was a `value`. `stray` says what is wrong with any other member.
+    fn pair(&mut self, value: impl Fn(&mut Self) -> Walk, stray: impl Fn() -> String) -> Walk<bool> {
         self.reader.expect(b'{', "an object")?;
         let (mut typed, mut valued) = (false, false);
         loop {
@@ -218,9 +226,7 @@ impl<'a> FromJson<'a, '_> {
                 self.skip()?;
             } else {
                 self.reader.rest = before;
-                return Err(self
-                    .reader
-                    .fault("expected the members \"@type\" and \"value\", once each"));
+                return Err(self.reader.fault(stray()));
             }
             if !self.reader.more(b'}', "`,` or `}`")? {
                 return Ok(valued);
