@@ -71,6 +71,10 @@ pub(crate) enum TemplateError {
     FieldPath(String),
     #[error("`{}` at {at} can't stand in a literal", .letter.escape_default())]
     Letter { letter: char, at: usize },
+    #[error(
+        "the `?` at {0} begins a query, which no template has: fields that it does not bind are the query's anyway"
+    )]
+    Query(usize),
     #[error("the escape at {0} is not `%` and two hexadecimal digits")]
     Escape(usize),
     #[error("the escaped slash at {0} never matches a literal")]
@@ -86,6 +90,9 @@ pub(crate) enum TemplateError {
 impl Template {
     /// Reads a template.
     pub(crate) fn parse(text: &str) -> Result<Self, TemplateError> {
+        if let Some(at) = text.find('?') {
+            return Err(TemplateError::Query(at));
+        }
         let (path, verb) = split_verb(text);
         let mut parser = Parser {
             text: path,
@@ -385,7 +392,8 @@ mod tests {
             ("/v1/a{b}", "more than one of"),
             ("/v1/{b}a", "more than one of"),
             ("/v1/{a}{b}", "more than one of"),
-            ("/v1/a?b=c", "`?` at 5 can't stand in a literal"),
+            ("/v1/a?b=c", "the `?` at 5 begins a query"),
+            ("/v1/{a}?b={b}", "the `?` at 7 begins a query"),
             ("/v1/a b", "can't stand in a literal"),
             ("/v1/a\\b", "can't stand in a literal"),
             ("/v1/a%2", "the escape at 5"),
