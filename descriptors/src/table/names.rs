@@ -84,20 +84,45 @@ impl Names {
     pub(crate) fn nearest(&self, name: &[u8]) -> Option<&str> {
         const MOST: usize = 2000;
         let name = std::str::from_utf8(name).ok().filter(|name| name.len() <= 64)?;
-        let most = name.len().div_ceil(3).min(3);
+        let name = name.to_ascii_lowercase();
         let names = self.table.iter().take(MOST);
         names
             .map(|other| self.text.get(other.piece.range()).unwrap_or_default())
-            .filter(|other| other.len().abs_diff(name.len()) <= most)
-            .map(|other| (strsim::osa_distance(name, other), other))
-            .filter(|(distance, _)| *distance <= most)
+            .filter_map(|other| Some((apart(&name, &other.to_ascii_lowercase())?, other)))
             .min()
             .map(|(_, other)| other)
     }
 }
 
+/// In how many letters a name differs from another that it may be meant for.
+fn apart(name: &str, other: &str) -> Option<usize> {
+    let most = name.len().div_ceil(3).min(3);
+    if other.len().abs_diff(name.len()) <= most {
+        let distance = strsim::osa_distance(name, other);
+        return (distance <= most).then_some(distance);
+    }
+    // The prefix that the values of an enum share is soon forgotten: `ACTIVE` for `STATE_ACTIVE`.
+    let prefix = other.strip_suffix(name)?;
+    (name.len() > 1 && prefix.ends_with('_')).then_some(most + 1)
+}
+
 impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Names({})", self.table.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apart;
+
+    #[test]
+    fn a_name_may_lack_its_prefix() {
+        assert_eq!(apart("actve", "active"), Some(1));
+        assert_eq!(apart("active", "state_active"), Some(3));
+        assert_eq!(apart("active", "inactive"), Some(2));
+        assert_eq!(apart("active", "hyperactive"), None);
+        assert_eq!(apart("e", "state_e"), None);
+        assert_eq!(apart("", "a_"), None);
     }
 }

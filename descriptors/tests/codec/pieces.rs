@@ -101,6 +101,10 @@ fn other_text_is_refused() {
         item("kind", "MANNY"),
         "the enum has no value \"MANNY\"; did you mean \"MANY\"?"
     );
+    assert_eq!(
+        item("kind", "many"),
+        "the enum has no value \"many\"; did you mean \"MANY\"?"
+    );
     assert_eq!(item("price", "1e999"), "\"1e999\" is not a number");
     assert_eq!(item("child", "x"), "a message can't be told from plain text");
     assert_eq!(seen("sample.Old", "color", "9"), "the enum has no value \"9\"");
