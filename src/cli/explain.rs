@@ -4,7 +4,7 @@ use std::{io::Read as _, path::PathBuf, process::ExitCode};
 
 use bytes::Bytes;
 use descant::{Explanation, Gateway, handlers::Echo};
-use http::{HeaderName, HeaderValue, Method, Request, Uri, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Uri, Version, uri::InvalidUri};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
@@ -70,10 +70,8 @@ pub(crate) fn request(line: &str, headers: &[String], body: Bytes) -> Result<Req
         .split_once(' ')
         .ok_or("a request is a method and a path: `GET /v1/books`")?;
     let method: Method = method.parse().map_err(|_| format!("{method:?} is no method of HTTP"))?;
-    let target: Uri = target
-        .trim()
-        .parse()
-        .map_err(|error| format!("{target:?} is no target of a request: {error}"))?;
+    let target = target.trim();
+    let target: Uri = target.parse().map_err(|error| no_target(target, &error))?;
     let mut request = Request::new(body);
     (*request.method_mut(), *request.uri_mut(), *request.version_mut()) = (method, target, Version::HTTP_2);
     for header in headers {
@@ -84,6 +82,14 @@ pub(crate) fn request(line: &str, headers: &[String], body: Bytes) -> Result<Req
         request.headers_mut().append(name, value);
     }
     Ok(request)
+}
+
+fn no_target(target: &str, error: &InvalidUri) -> String {
+    match target {
+        _ if target.contains(' ') => format!("{target:?} has a blank in it: write it as `%20`"),
+        _ if !target.starts_with('/') => format!("{target:?} is no path: a path begins with `/`"),
+        _ => format!("{target:?} is no target of a request: {error}"),
+    }
 }
 
 /// The same from a query: `request=GET%20/v1/books&header=accept:%20text/plain&body=`.

@@ -67,6 +67,22 @@ fn what_is_no_request_is_a_usage_error() {
 }
 
 #[test]
+fn what_is_no_target_is_told_how_to_become_one() {
+    for (request, says) in [
+        (
+            "GET v1/books",
+            "error: \"v1/books\" is no path: a path begins with `/`\n",
+        ),
+        (
+            "GET /v1/a b",
+            "error: \"/v1/a b\" has a blank in it: write it as `%20`\n",
+        ),
+    ] {
+        assert_eq!(descant(["explain", request]).err, says);
+    }
+}
+
+#[test]
 fn a_server_tells_which_handler_answers() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let admin = port.to_string();
