@@ -94,6 +94,11 @@ fn errors_say_what_where_and_how_to_mend_it() {
          hint: the commands are serve, check, list, describe, convert, explain, completions, man\n",
     );
     fails(
+        &["serve", "--cors-origin", "localhost", "--cors-header", "x-a, x-b"],
+        2,
+        "error: --cors-header: \"x-a, x-b\" is no name of a header\nhint: give it once for each name\n",
+    );
+    fails(
         &["serve", "--watch"],
         2,
         "error: --watch: the demo API is part of the program and does not change\n\
