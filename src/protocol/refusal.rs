@@ -131,15 +131,25 @@ pub(super) fn unknown_call(parts: &Parts, method: &descant_descriptors::Method) 
 fn unsupported(parts: &Parts, method: &descant_descriptors::Method) -> Fault {
     let safe = method.idempotency() == Idempotency::NoSideEffects;
     match (method.shape(), &parts.method) {
-        (Shape::Unary, &Method::POST) => connect::accept_post(EVERY_UNARY_TYPE, UNSUPPORTED),
-        (_, &Method::POST) => connect::accept_post(EVERY_STREAM_TYPE, UNSUPPORTED),
+        (Shape::Unary, &Method::POST) => connect::accept_post(EVERY_UNARY_TYPE, &came_as(parts)),
+        (_, &Method::POST) => connect::accept_post(EVERY_STREAM_TYPE, &came_as(parts)),
         (Shape::Unary, &Method::GET | &Method::HEAD) if safe => Fault::of_get(),
         (Shape::Unary, other) if safe => Fault::method(other, "GET, HEAD, POST"),
         (_, other) => Fault::method(other, "POST"),
     }
 }
 
-const UNSUPPORTED: &str = "the content type of this call is not known";
+/// Longer content types are not repeated to whoever sent them.
+const LONGEST_ECHO: usize = 128;
+
+fn came_as(parts: &Parts) -> String {
+    match parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes) {
+        None => "this call says no content type".to_owned(),
+        Some(value) if value.len() > LONGEST_ECHO => "the content type of this call is not known".to_owned(),
+        Some(value) => format!("this call says that it is \"{}\"", value.escape_ascii()),
+    }
+}
+
 const EVERY_UNARY_TYPE: &str =
     "application/grpc, application/grpc-web, application/grpc-web-text, application/json, application/proto";
 const EVERY_STREAM_TYPE: &str = "application/grpc, application/grpc-web, application/grpc-web-text, application/connect+json, application/connect+proto";

@@ -36,6 +36,7 @@ fn why_a_request_calls_nothing() {
     explains("parameter", &["GET /v1/books?pageSiez=2&pageSize=1"]);
     explains("member", &["POST /v1/orders", "-d", r#"{"items":[{"quantity":"x"}]}"#]);
     let plain = ["-H", "content-type: text/plain", "-d", "emma"];
+    explains("form", &["POST /bookshop.v1.Catalog/GetBook", "-d", "id=emma"]);
     explains("type", &[&["PUT /v1/books/emma/price"], &plain[..]].concat());
 }
 
