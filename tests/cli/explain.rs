@@ -36,6 +36,8 @@ fn why_a_request_calls_nothing() {
     explains("parameter", &["GET /v1/books?pageSiez=2&pageSize=1"]);
     explains("member", &["POST /v1/orders", "-d", r#"{"items":[{"quantity":"x"}]}"#]);
     let plain = ["-H", "content-type: text/plain", "-d", "emma"];
+    let json = ["-H", "content-type: application/json", "-d", "{}"];
+    explains("misspelt", &[&["POST /bookshop.v1.Catalog/GetBok"], &json[..]].concat());
     explains("form", &["POST /bookshop.v1.Catalog/GetBook", "-d", "id=emma"]);
     explains("type", &[&["PUT /v1/books/emma/price"], &plain[..]].concat());
 }

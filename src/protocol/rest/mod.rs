@@ -29,7 +29,10 @@ use super::{
     refusal::{self, Fault, Refusal, http_status},
     target,
 };
-use crate::transport::{Inbound, Outbound};
+use crate::{
+    error::hint,
+    transport::{Inbound, Outbound},
+};
 
 pub(crate) use self::answer::Answer;
 pub use self::options::RestOptions;
@@ -60,7 +63,7 @@ pub(super) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Resu
         Ok(Routed::Others(allow)) => others(&parts, &allow, context),
         Ok(Routed::Nothing) => match context.snapshot.method(parts.uri.path()) {
             Some(method) => refusal::unknown_call(&parts, &method),
-            None => faulty(nothing(&parts)),
+            None => faulty(nothing(&parts, context)),
         },
         Err(fault) => faulty(fault),
     };
@@ -121,13 +124,23 @@ fn others(parts: &Parts, allow: &Allow, context: &Context<'_>) -> Response<Outbo
 /// Longer paths are not repeated to whoever sent them.
 const LONGEST_ECHO: usize = 256;
 
-fn nothing(parts: &Parts) -> Fault {
+fn nothing(parts: &Parts, context: &Context<'_>) -> Fault {
     let path = Some(parts.uri.path()).filter(|path| path.len() <= LONGEST_ECHO);
-    let path = path.unwrap_or("this path");
-    Fault::of(Status::not_found(format!(
-        "no HTTP rule leads {} {path} to a method",
-        parts.method
-    )))
+    let mut what = format!(
+        "no HTTP rule leads {} {} to a method",
+        parts.method,
+        path.unwrap_or("this path")
+    );
+    if let Some(path) = path.filter(|path| is_rpc(path)) {
+        what += &hint(&context.snapshot.schema().nearest_methods(path));
+    }
+    Fault::of(Status::not_found(what))
+}
+
+/// Whether a path looks like `/package.Service/Method`, where a misspelt method of Connect ends up.
+fn is_rpc(path: &str) -> bool {
+    let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    parts.is_some_and(|(service, method)| service.contains('.') && !method.contains('/'))
 }
 
 fn refuse(fault: Fault, head_only: bool, context: &Context<'_>) -> Response<Outbound> {
