@@ -16,12 +16,12 @@ use super::{
 pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
     let words = Words::tell_apart(&args.words, args.live.from.is_some())?;
     let pages = match (&Live::at(&args.live)?, &words.name) {
-        (Some(server), Some(name)) => vec![live(server, name, words.file.as_deref())?],
+        (Some(server), Some(name)) => vec![live(server, name, &words)?],
         (Some(server), None) => {
             let names = server.services()?;
             services(&server.schema(&names)?, &names)
         }
-        (None, Some(name)) => vec![find(&stored(&words)?, name, words.file.as_deref())?],
+        (None, Some(name)) => vec![find(&stored(&words)?, name, &words)?],
         (None, None) => {
             let schema = stored(&words)?;
             let names: Vec<_> = schema
@@ -35,12 +35,13 @@ pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn live(live: &Live, name: &str, file: Option<&str>) -> Result<String, Failure> {
+fn live(live: &Live, name: &str, words: &Words) -> Result<String, Failure> {
+    let file = words.file.as_deref();
     let schema = match file.filter(|file| sources::is_proto(Path::new(file))) {
         Some(file) => live.schema_of_file(file, name)?,
         None => live.schema_of(name)?,
     };
-    find(&schema, name, file)
+    find(&schema, name, words)
 }
 
 fn stored(words: &Words) -> Result<Schema, Failure> {
@@ -48,14 +49,15 @@ fn stored(words: &Words) -> Result<Schema, Failure> {
 }
 
 /// The page of a file, if `file` is one, or else of a symbol.
-fn find(schema: &Schema, name: &str, file: Option<&str>) -> Result<String, Failure> {
+fn find(schema: &Schema, name: &str, words: &Words) -> Result<String, Failure> {
+    let file = words.file.as_deref();
     if let Some(file) = file.and_then(|file| schema.file(file)) {
         return Ok(page(file.name(), "a file", &file.source()));
     }
     match (schema.symbol(name), file) {
         (Some(symbol), _) => Ok(symbol_page(&symbol)),
         (None, Some(file)) if sources::is_proto(Path::new(file)) => Err(sources::unknown("file", file, &[])),
-        (None, _) => Err(sources::unknown("symbol", name, &schema.nearest_symbols(name))),
+        (None, _) => Err(words.unknown("symbol", name, &schema.nearest_symbols(name))),
     }
 }
 

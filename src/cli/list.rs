@@ -16,7 +16,7 @@ use super::{
 pub(crate) fn run(args: &List) -> Result<ExitCode, Failure> {
     let words = Words::tell_apart(&args.words, args.live.from.is_some())?;
     let mut names = match &Live::at(&args.live)? {
-        Some(server) => live(server, words.name.as_deref())?,
+        Some(server) => live(server, &words)?,
         None => stored(&words)?,
     };
     names.sort_unstable();
@@ -32,20 +32,20 @@ fn stored(words: &Words) -> Result<Vec<String>, Failure> {
             .services()
             .map(|service| service.full_name().to_owned())
             .collect()),
-        Some(name) => methods(&schema, name),
+        Some(name) => methods(&schema, name, words),
     }
 }
 
-fn live(server: &Live, name: Option<&str>) -> Result<Vec<String>, Failure> {
-    match name {
+fn live(server: &Live, words: &Words) -> Result<Vec<String>, Failure> {
+    match &words.name {
         None => server.services(),
-        Some(name) => methods(&server.schema_of(name)?, name),
+        Some(name) => methods(&server.schema_of(name)?, name, words),
     }
 }
 
-fn methods(schema: &Schema, name: &str) -> Result<Vec<String>, Failure> {
+fn methods(schema: &Schema, name: &str, words: &Words) -> Result<Vec<String>, Failure> {
     let Some(service) = schema.service(name) else {
-        return Err(sources::unknown("service", name, &schema.nearest_services(name)));
+        return Err(words.unknown("service", name, &schema.nearest_services(name)));
     };
     Ok(method_names(&service))
 }

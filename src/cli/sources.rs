@@ -54,6 +54,14 @@ impl Words {
             file: name.map(|word| word.to_string_lossy().into_owned()),
         })
     }
+
+    /// An answer to a name that is not there. Beside other paths, one that is misspelt is taken for a name.
+    pub(crate) fn unknown(&self, what: &str, name: &str, nearest: &[String]) -> Failure {
+        match &self.file {
+            Some(word) if !self.paths.is_empty() && ends_like_a_path(Path::new(word)) => lost(what, word),
+            _ => unknown(what, name, nearest),
+        }
+    }
 }
 
 /// The descriptors at `paths`; without any, those of the demo API. HTTP rules that stand apart are added.
@@ -113,8 +121,22 @@ fn names(last: &Path, before: &[PathBuf], live: bool) -> bool {
     !is_path
 }
 
+/// An answer to a last word that may as well be a path that is misspelt.
+fn lost(what: &str, word: &str) -> Failure {
+    let word = screen::escape(word);
+    Failure::new(
+        Kind::Descriptors,
+        format!("there is no {what} `{word}`, and no file or folder either"),
+        "",
+    )
+}
+
 /// Whether a word that is not there was meant as a path.
 fn looks_like_a_path(word: &Path) -> bool {
+    word.components().count() > 1 || ends_like_a_path(word)
+}
+
+fn ends_like_a_path(word: &Path) -> bool {
     let endings = [
         "binpb",
         "pb",
@@ -128,7 +150,7 @@ fn looks_like_a_path(word: &Path) -> bool {
         "proto",
     ];
     let ending = word.extension().and_then(OsStr::to_str);
-    word.components().count() > 1 || ending.is_some_and(|ending| endings.contains(&ending))
+    ending.is_some_and(|ending| endings.contains(&ending))
 }
 
 /// Whether a word names a source, which a live server may know as well.

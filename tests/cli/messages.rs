@@ -77,6 +77,11 @@ fn errors_say_what_where_and_how_to_mend_it() {
         "error: there is no file `shop/missing.proto`\n",
     );
     fails(
+        &["list", set, "shop/missing.proto"],
+        4,
+        "error: there is no service `shop/missing.proto`, and no file or folder either\n",
+    );
+    fails(
         &["list", "--from", "localhost"],
         2,
         "error: --from localhost: a host and a port are needed\nhint: for instance --from localhost:50051\n",
