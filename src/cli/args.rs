@@ -203,11 +203,11 @@ pub(crate) struct Convert {
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(crate) to: Option<MessageFormat>,
 
-    /// Where the message is [default: standard input]
+    /// Where the message is, or `-` [default: standard input]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
 
-    /// Where to write it [default: standard output]
+    /// Where to write it, or `-` [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -18,9 +18,9 @@ use super::{
 
 /// Reads a message, and writes it in the other form.
 pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
-    let from = format(args.from, args.input.as_deref(), "--from")?;
-    let to = format(args.to, args.output.as_deref(), "--to")?;
-    if to == MessageFormat::Binpb && args.output.is_none() && io::stdout().is_terminal() {
+    let from = format(args.from, file(args.input.as_ref()), "--from")?;
+    let to = format(args.to, file(args.output.as_ref()), "--to")?;
+    if to == MessageFormat::Binpb && file(args.output.as_ref()).is_none() && io::stdout().is_terminal() {
         return Err(Failure::new(
             Kind::Usage,
             "binpb is binary, and standard output is a terminal",
@@ -29,16 +29,21 @@ pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
     }
     let schema = sources::load(&args.paths, &[]).map_err(|error| sources::refused(&error))?;
     let message = message(&schema, &args.message)?;
-    let input = read(args.input.as_deref())?;
+    let input = read(file(args.input.as_ref()))?;
     let mut codec = Codec::new(options(args));
     let wire = to_wire(&mut codec, &message, input, from).map_err(|error| refused(args, from, &error))?;
     let out = from_wire(&mut codec, &message, &wire, to).map_err(|error| match from {
         MessageFormat::Binpb => refused(args, from, &error),
         _ => inexpressible(args, to, &error),
     })?;
-    write(args.output.as_deref(), &out)?;
+    write(file(args.output.as_ref()), &out)?;
     tell_lost(codec.unknown_fields(), to);
     Ok(ExitCode::SUCCESS)
+}
+
+/// A file; `-` is standard input or output, as if nothing had been named.
+fn file(path: Option<&PathBuf>) -> Option<&Path> {
+    path.map(PathBuf::as_path).filter(|path| *path != Path::new("-"))
 }
 
 /// The format that was asked for, or else the one that a file's ending says.
@@ -134,13 +139,13 @@ fn from_wire(codec: &mut Codec, message: &MessageType, wire: &[u8], to: MessageF
 
 fn refused(args: &Convert, from: MessageFormat, error: &CodecError) -> Failure {
     let (name, form) = (args.message.trim_start_matches('.'), form(from));
-    let source = source(args.input.as_deref());
+    let source = source(file(args.input.as_ref()));
     Failure::new(Kind::Data, format!("{source} is no {name} in {form} form\n{error}"), "")
 }
 
 /// It is such a message, but the other form can't say all of it. Where that stands on the wire tells nobody anything.
 fn inexpressible(args: &Convert, to: MessageFormat, error: &CodecError) -> Failure {
-    let (source, form) = (source(args.input.as_deref()), form(to));
+    let (source, form) = (source(file(args.input.as_ref())), form(to));
     let (told, place) = (error.to_string(), format!(" ({})", error.place()));
     let what = told.strip_suffix(&place).unwrap_or(&told);
     Failure::new(

@@ -58,6 +58,12 @@ fn every_form_becomes_every_other() {
 }
 
 #[test]
+fn a_dash_is_a_pipe() {
+    let pipes = ["-i", "-", "-o", "-", "--from", "json", "--to", "txtpb"];
+    gives(&[&[MONEY][..], &pipes].concat(), br#"{"nanos":5}"#, b"nanos: 5\n");
+}
+
+#[test]
 fn options_are_those_of_the_codec() {
     let pretty = b"{\n  \"currency\": \"\",\n  \"units\": 5,\n  \"nanos\": 0\n}\n";
     let flags = [
