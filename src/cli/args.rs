@@ -66,7 +66,7 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) cors: Cors,
 
-    /// Where /healthz /readyz /schema and POST /reload are, or `off` [default: 127.0.0.1:9901]
+    /// Where /healthz /readyz /schema /explain and POST /reload are, or `off` [default: 127.0.0.1:9901]
     #[arg(long, value_name = "ADDR|off")]
     pub(crate) admin: Option<AdminArg>,
 

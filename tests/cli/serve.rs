@@ -70,6 +70,19 @@ fn rest<const N: usize>(options: &[&str], requests: [(&str, &str); N]) -> [Strin
 }
 
 #[test]
+fn an_echo_can_be_tried_with_curl_alone() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("library.proto");
+    fs::write(&file, LIBRARY).unwrap();
+    let server = Server::start(&[file.to_str().unwrap(), "--echo"]);
+    let line = format!(
+        "  curl -H 'content-type: application/json' -d '{{}}' http://{}/library.Library/Get\n",
+        server.address()
+    );
+    assert!(server.out().contains(&line), "{}", server.out());
+}
+
+#[test]
 fn rest_can_be_spoken_otherwise() {
     let query = ("GET /v1/books/a?key=b", "");
     let patch = ("PATCH /v1/books/a", r#"{"copies":0}"#);

@@ -126,6 +126,9 @@ impl Banner<'_> {
         writeln!(f, "  {grpcurl} -d '{request}' {address} {path}")?;
         if self.backend == Backend::Demo {
             writeln!(f, "  {curl} {scheme}://{address}{DEMO_PATH}")?;
+        } else if method.shape() == Shape::Unary {
+            let json = "-H 'content-type: application/json'";
+            writeln!(f, "  {curl} {json} -d '{request}' {scheme}://{address}/{path}")?;
         }
         writeln!(f, "  {buf} --protocol grpc -d '{request}' {scheme}://{address}/{path}")
     }
@@ -148,7 +151,7 @@ impl Banner<'_> {
         if let Some(admin) = self.admin {
             writeln!(
                 f,
-                "Admin: http://{admin} {FAINT}(/healthz /readyz /schema, POST /reload){FAINT:#}"
+                "Admin: http://{admin} {FAINT}(/healthz /readyz /schema /explain, POST /reload){FAINT:#}"
             )?;
         }
         if self.watches {
@@ -210,7 +213,7 @@ Try it:
   curl http://localhost:50051/v1/books/emma
   buf curl --http2-prior-knowledge --protocol grpc -d '{{\"id\":\"emma\"}}' http://localhost:50051/bookshop.v1.Catalog/GetBook
 
-Admin: http://127.0.0.1:9901 (/healthz /readyz /schema, POST /reload)
+Admin: http://127.0.0.1:9901 (/healthz /readyz /schema /explain, POST /reload)
 Ctrl-C stops.
 ",
             env!("CARGO_PKG_VERSION")
