@@ -126,6 +126,17 @@ fn an_authority_that_is_a_server_is_trusted_by_name_and_date() {
 }
 
 #[test]
+fn a_server_that_asks_for_a_certificate_hangs_up() {
+    let folder = certificates(&["a"]);
+    let (crt, key) = (path(&folder, "a.crt"), path(&folder, "a.key"));
+    let server = Server::start(&["--tls-cert", &crt, "--tls-key", &key, "--tls-client-ca", &crt]);
+    let ran = descant(["list", "--insecure", "--from", &format!("https://{}", server.address())]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("certificate"), "{}", ran.err);
+    assert!(!ran.err.contains("https://HOST"), "{}", ran.err);
+}
+
+#[test]
 fn tls_is_not_looked_for_where_there_is_none() {
     let server = Server::start(&[]);
     let ran = descant(["list", "--insecure", "--from", &format!("https://{}", server.address())]);

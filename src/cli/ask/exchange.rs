@@ -68,7 +68,7 @@ impl Exchange {
             .initial_window_size(1 << 24)
             .initial_connection_window_size(1 << 24);
         let handshake = settings.handshake(tap).await;
-        let (connection, driver) = handshake.map_err(|error| no_http2(address, &start, &error))?;
+        let (connection, driver) = handshake.map_err(|error| no_http2(address, scheme, &start, &error))?;
         tokio::spawn(driver);
         Ok(Self {
             address: address.to_owned(),
@@ -180,7 +180,7 @@ impl Exchange {
     }
 
     fn lost(&self, error: &h2::Error) -> Failure {
-        no_http2(&self.address, &self.start, error)
+        no_http2(&self.address, self.scheme, &self.start, error)
     }
 
     /// The call ended with a status.
@@ -284,7 +284,7 @@ fn unreachable_at(address: &str, error: &std::io::Error) -> Failure {
     )
 }
 
-fn no_http2(address: &str, start: &Start, error: &h2::Error) -> Failure {
+fn no_http2(address: &str, scheme: &str, start: &Start, error: &h2::Error) -> Failure {
     let address = screen::escape(address);
     let spoken = match error.reason() {
         // Said in HTTP/2 to whom speaks plain text where TLS is due: RFC 9113, section 9.2.
@@ -299,7 +299,11 @@ fn no_http2(address: &str, start: &Start, error: &h2::Error) -> Failure {
         ),
         Spoken::Nothing => (
             format!("{address} hung up without a word: {error}"),
-            "does it speak TLS? then say --from https://HOST:PORT",
+            match scheme {
+                // With TLS 1.3 a client learns only afterwards that its certificate was missed.
+                "https" => "does it ask clients for a certificate? There is none to show from here",
+                _ => "does it speak TLS? then say --from https://HOST:PORT",
+            },
         ),
         Spoken::Other => (format!("the connection to {address} broke: {error}"), ""),
     };
