@@ -268,7 +268,8 @@ pub(crate) struct Rest {
     #[arg(long)]
     pub(crate) no_update_mask: bool,
 
-    /// Serve methods without an HTTP rule too: POST /package.Service/Method with the message as JSON
+    /// Serve methods without an HTTP rule too: POST /package.Service/Method with the message as JSON; of type
+    /// application/json it is a call of Connect in any case
     #[arg(long)]
     pub(crate) unbound_methods: bool,
 
