@@ -365,6 +365,22 @@ fn every_broken_source_is_reported_with_its_place() {
 }
 
 #[test]
+fn a_misspelt_http_rule_is_sought_in_its_fields() {
+    let folder = folder(&[(
+        "a.proto",
+        b"syntax = \"proto3\"; import \"google/api/annotations.proto\"; message A {}\n\
+          service S { rpc M(A) returns (A) { option (google.api.http) = { gett: \"/v1\" }; } }",
+    )]);
+    let error = Schema::load(folder.path()).unwrap_err();
+    let finding = &error.findings()[0];
+    assert!(finding.what.starts_with("line 2:36"), "{}", finding.what);
+    assert_eq!(
+        finding.mend,
+        "one of the fields in it is misspelt, or has a value of another type"
+    );
+}
+
+#[test]
 fn deep_nesting_is_refused_not_followed() {
     let deep = format!(
         "syntax = \"proto3\"; option (x) = {}{};",

@@ -98,16 +98,24 @@ fn describe(name: &str, error: &protox::Error) -> CompileError {
     let message = error.to_string();
     let placed = format!("{error:?}");
     let placed = placed.strip_prefix(file).and_then(|rest| rest.strip_prefix(':'));
+    let what = match placed {
+        Some(placed) => format!("line {}", Shown(placed.trim_start())),
+        None => Shown(&message).to_string(),
+    };
     CompileError {
         file: file.to_owned(),
-        what: match placed {
-            Some(placed) => format!("line {}", Shown(placed.trim_start())),
-            None => Shown(&message).to_string(),
-        },
-        mend: if message.starts_with("import '") {
-            "load the folder that its import paths start from"
-        } else {
-            "mend the source"
-        },
+        what,
+        mend: mend(&message),
+    }
+}
+
+fn mend(message: &str) -> &'static str {
+    if message.starts_with("import '") {
+        "load the folder that its import paths start from"
+    } else if message.starts_with("invalid value of type '") {
+        // protox keeps to itself which.
+        "one of the fields in it is misspelt, or has a value of another type"
+    } else {
+        "mend the source"
     }
 }
