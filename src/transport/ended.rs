@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tokio_rustls::rustls;
+use tokio_rustls::rustls::{self, CertificateError, OtherError};
 
 use super::{clock::Phase, greeting::Mistake, http1, http2};
 
@@ -13,7 +13,7 @@ pub(crate) enum Ended {
     #[error("{}", .0.explanation())]
     Stranger(Mistake),
     /// The two sides did not agree on TLS.
-    #[error("the TLS handshake failed: {0}")]
+    #[error("the TLS handshake failed: {}", of_tls(.0))]
     Tls(#[source] io::Error),
     /// The peer sent frames of HTTP/2 that it may not.
     #[error(transparent)]
@@ -53,9 +53,8 @@ impl Ended {
 
 /// Whether a handshake failed over a certificate: somebody who is meant to be let in has to mend it.
 fn is_about_certificates(error: &io::Error) -> bool {
-    let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
     matches!(
-        error,
+        rustls_error(error),
         Some(
             rustls::Error::NoCertificatesPresented
                 | rustls::Error::InvalidCertificate(_)
@@ -64,10 +63,41 @@ fn is_about_certificates(error: &io::Error) -> bool {
     )
 }
 
+/// What openssl makes of a certificate request is of version 1 if nobody says otherwise, and of `req -x509` an authority's.
+fn of_tls(error: &io::Error) -> String {
+    match rustls_error(error) {
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(reason)))) => format!(
+            "the client's certificate is of a form that is not taken ({reason}): it has to be of X.509 version 3, and not an \
+             authority's own"
+        ),
+        _ => error.to_string(),
+    }
+}
+
+fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
 /// hyper's own words leave the reason out.
 fn with_source(error: &hyper::Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fmt, sync::Arc};
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_another_form_is_told_which_is_taken() {
+        let told = |error| Ended::Tls(io::Error::other(rustls::Error::InvalidCertificate(error))).to_string();
+        let form = told(CertificateError::Other(OtherError(Arc::new(fmt::Error))));
+        assert!(form.ends_with("version 3, and not an authority's own"), "{form}");
+        assert!(!form.contains("OtherError"), "{form}");
+        assert!(told(CertificateError::Expired).ends_with("Expired"));
     }
 }
