@@ -87,6 +87,11 @@ fn errors_say_what_where_and_how_to_mend_it() {
         "error: --from localhost: a host and a port are needed\nhint: for instance --from localhost:50051\n",
     );
     fails(
+        &["list", "--from", "localhost:99999"],
+        2,
+        "error: --from localhost:99999: a host and a port are needed\nhint: ports are numbers up to 65535\n",
+    );
+    fails(
         &["list", "--from", "ftp://localhost:1"],
         2,
         "error: --from speaks http and https, not ftp\n\

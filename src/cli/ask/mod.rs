@@ -61,14 +61,15 @@ impl Live {
                 "say --from https://HOST:PORT",
             ));
         }
-        if address
-            .rsplit_once(':')
-            .is_none_or(|(_, port)| port.parse::<u16>().is_err())
-        {
+        let port = address.rsplit_once(':').map(|(_, port)| port);
+        if port.is_none_or(|port| port.parse::<u16>().is_err()) {
             return Err(Failure::new(
                 Kind::Usage,
                 format!("--from {}: a host and a port are needed", screen::escape(address)),
-                "for instance --from localhost:50051",
+                match port {
+                    Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => "ports are numbers up to 65535",
+                    _ => "for instance --from localhost:50051",
+                },
             ));
         }
         Ok(Some(Self {

@@ -11,7 +11,8 @@ use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        self, AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+        self, AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+        SignatureScheme,
         client::{
             WebPkiServerVerifier,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -119,8 +120,8 @@ fn distrusted(error: &CertificateError) -> (String, &'static str) {
             screen::escape(&error.to_string()).into_owned(),
             "ask for a name that it has, --insecure trusts any server",
         ),
-        CertificateError::Other(_) => (
-            format!("it is signed by nobody but itself, or of a form that is not known ({error})"),
+        CertificateError::Other(OtherError(reason)) => (
+            format!("it is signed by nobody but itself, or of a form that is not known ({reason})"),
             trust,
         ),
         _ => (screen::escape(&error.to_string()).into_owned(), trust),
