@@ -84,7 +84,7 @@ impl<'s> Opened<'s> {
         let trailers = reads_trailers(&parts.headers);
         let content_type = parts.headers.remove(header::CONTENT_TYPE);
         if content_type.as_ref().is_some_and(|value| value.to_str().is_err()) {
-            return Err(unsupported());
+            return Err(unsupported(None));
         }
         let mut asked = Asked {
             content_type,
@@ -201,13 +201,16 @@ fn framing(asked: &mut Asked) -> Result<Framing, Fault> {
         .filter(|name| !name.is_empty());
     match content_type.map(|name| (name, Format::named(name))) {
         Some((_, Some(Format::Lines(_)))) => Ok(Framing::Lines),
-        Some((name, _)) if !RequestBody::is_json(name) => Err(unsupported()),
+        Some((name, _)) if !RequestBody::is_json(name) => Err(unsupported(Some(name))),
         _ => Ok(Framing::Json),
     }
 }
 
-fn unsupported() -> Fault {
-    let what = "the content-type of the body is not JSON: this method takes application/json or application/x-ndjson";
+fn unsupported(found: Option<&str>) -> Fault {
+    let found = found.map_or_else(|| "is not ASCII".to_owned(), |name| format!("is {name:?}"));
+    let what = format!(
+        "the body: its type {found}, but this method takes application/json, of a stream application/x-ndjson too"
+    );
     Fault {
         http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ..Fault::of(Status::invalid_argument(what))
