@@ -80,6 +80,9 @@ fn options(args: &Convert) -> JsonOptions {
 fn message(schema: &Schema, name: &str) -> Result<MessageType, Failure> {
     let name = name.trim_start_matches('.');
     schema.message(name).ok_or_else(|| {
+        if let Some(symbol) = schema.symbol(name) {
+            return sources::another("a message", &symbol);
+        }
         let mut nearest = schema.nearest_symbols(name);
         nearest.retain(|name| schema.message(name).is_some());
         sources::unknown("message", name, &nearest)

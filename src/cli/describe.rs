@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, path::Path, process::ExitCode};
 
-use descant_descriptors::{Schema, Symbol, SymbolKind};
+use descant_descriptors::{Schema, Symbol};
 
 use super::{
     args::Describe,
@@ -64,7 +64,7 @@ fn find(schema: &Schema, name: &str, words: &Words) -> Result<String, Failure> {
 fn services(schema: &Schema, names: &[String]) -> Vec<String> {
     let symbols: Vec<_> = names.iter().filter_map(|name| schema.symbol(name)).collect();
     let sources = schema.sources(&symbols);
-    let page = |(symbol, source): (&Symbol, String)| page(&symbol.full_name(), kind(symbol), &source);
+    let page = |(symbol, source): (&Symbol, String)| page(&symbol.full_name(), sources::kind(symbol), &source);
     symbols.iter().zip(sources).map(page).collect()
 }
 
@@ -84,18 +84,5 @@ fn page(name: &str, kind: &str, source: &str) -> String {
 }
 
 fn symbol_page(symbol: &Symbol) -> String {
-    page(&symbol.full_name(), kind(symbol), &symbol.source())
-}
-
-fn kind(symbol: &Symbol) -> &'static str {
-    match symbol.kind() {
-        SymbolKind::Message => "a message",
-        SymbolKind::Field => "a field",
-        SymbolKind::Oneof => "a one-of",
-        SymbolKind::Enum => "an enum",
-        SymbolKind::EnumValue => "an enum value",
-        SymbolKind::Extension => "an extension",
-        SymbolKind::Service => "a service",
-        SymbolKind::Method => "a method",
-    }
+    page(&symbol.full_name(), sources::kind(symbol), &symbol.source())
 }

@@ -45,7 +45,10 @@ fn live(server: &Live, words: &Words) -> Result<Vec<String>, Failure> {
 
 fn methods(schema: &Schema, name: &str, words: &Words) -> Result<Vec<String>, Failure> {
     let Some(service) = schema.service(name) else {
-        return Err(words.unknown("service", name, &schema.nearest_services(name)));
+        return Err(match schema.symbol(name) {
+            Some(symbol) => sources::another("a service", &symbol),
+            None => words.unknown("service", name, &schema.nearest_services(name)),
+        });
     };
     Ok(method_names(&service))
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use descant::demo;
-use descant_descriptors::{Error, Finding, Schema, SchemaBuilder, Severity};
+use descant_descriptors::{Error, Finding, Schema, SchemaBuilder, Severity, Symbol, SymbolKind};
 
 use super::{
     check,
@@ -119,6 +119,31 @@ fn names(last: &Path, before: &[PathBuf], live: bool) -> bool {
         last.exists() || (before.is_empty() && looks)
     };
     !is_path
+}
+
+/// An answer to a name of something else.
+pub(crate) fn another(what: &str, symbol: &Symbol) -> Failure {
+    let name = symbol.full_name();
+    let name = screen::escape(&name);
+    Failure::new(
+        Kind::Descriptors,
+        format!("`{name}` is {}, not {what}", kind(symbol)),
+        "",
+    )
+}
+
+/// A symbol's kind, for people.
+pub(crate) fn kind(symbol: &Symbol) -> &'static str {
+    match symbol.kind() {
+        SymbolKind::Message => "a message",
+        SymbolKind::Field => "a field",
+        SymbolKind::Oneof => "a one-of",
+        SymbolKind::Enum => "an enum",
+        SymbolKind::EnumValue => "an enum value",
+        SymbolKind::Extension => "an extension",
+        SymbolKind::Service => "a service",
+        SymbolKind::Method => "a method",
+    }
 }
 
 /// An answer to a last word that may as well be a path that is misspelt.

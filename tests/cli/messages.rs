@@ -77,6 +77,25 @@ fn errors_say_what_where_and_how_to_mend_it() {
         "error: there is no file `shop/missing.proto`\n",
     );
     fails(
+        &["list", set, "bookshop.v1.Book"],
+        4,
+        "error: `bookshop.v1.Book` is a message, not a service\n",
+    );
+    fails(
+        &[
+            "convert",
+            set,
+            "--from",
+            "json",
+            "--to",
+            "txtpb",
+            "-t",
+            "bookshop.v1.Catalog.GetBook",
+        ],
+        4,
+        "error: `bookshop.v1.Catalog.GetBook` is a method, not a message\n",
+    );
+    fails(
         &["list", set, "shop/missing.proto"],
         4,
         "error: there is no service `shop/missing.proto`, and no file or folder either\n",
