@@ -22,6 +22,10 @@ pub(crate) enum ErrorKind {
     RestTwice(String),
     #[error("pages of every origin may not have credentials: name the origins that may, or turn credentials off")]
     RecklessCors,
+    #[error("metrics named `descant_...` are in that registry, and are not ours ({0}): give the gateway another one")]
+    MetricsTaken(crate::observe::MetricsError),
+    #[error("the metrics cannot be kept or shown: {0}")]
+    Metrics(crate::observe::MetricsError),
     #[error(transparent)]
     Reflection(#[from] descant_handlers::ReflectionError),
     #[error("the descriptors do not load: {0}")]

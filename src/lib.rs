@@ -56,6 +56,7 @@ mod error;
 mod explain;
 mod gateway;
 mod mount;
+mod observe;
 mod protocol;
 mod server;
 #[cfg(feature = "tower")]
@@ -64,6 +65,7 @@ mod transport;
 
 pub use descant_descriptors::{self as descriptors, Codec, CodecError, JsonOptions, Schema};
 pub use descant_handlers as handlers;
+pub use prometheus;
 
 #[cfg(feature = "tower")]
 pub use self::service::{CutOff, GatewayService, ServiceBody};
@@ -73,6 +75,7 @@ pub use self::{
     explain::{ExplainedField, ExplainedRefusal, ExplainedTemplate, Explanation},
     gateway::{Gateway, GatewayBuilder},
     mount::{Mount, MountBuilder, ServerHandle},
+    observe::{LogCalls, Metrics},
     protocol::RestOptions,
     server::{Server, ServerBuilder},
     transport::{Draining, Keepalive, Limits, Rate, Tls, TlsBuilder},

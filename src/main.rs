@@ -6,7 +6,6 @@
 )]
 
 mod cli;
-mod observe;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -62,6 +62,19 @@ fn a_unary_call_costs_no_more_than_is_allowed() {
     }
 }
 
+#[test]
+fn observation_allocates_nothing() {
+    for request in [Request::grpc(), Request::post("/v1/orders", &order())] {
+        let (with, without) = (costs(&request, true).allocations, costs(&request, false).allocations);
+        let path = request.path;
+        // A buffer may grow once in a run.
+        assert!(
+            (with - without).abs() < 0.01,
+            "{path}: {with} allocations a call; {without} if calls are not observed"
+        );
+    }
+}
+
 /// One of those that the bench `codec` calls M, about 1 KB of JSON.
 fn order() -> Vec<u8> {
     let kinds = messages::kinds(&Schema::from_bytes(ORDERS).unwrap());
@@ -70,20 +83,11 @@ fn order() -> Vec<u8> {
 }
 
 fn check(request: &Request, allowed: f64) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let writes = Arc::new(AtomicU64::new(0));
-    let mut client = Client::connect(&runtime, request, writes.clone());
-    let mut run = || runtime.block_on(client.run());
-    run();
-    writes.store(0, Ordering::Relaxed);
-    let counted = allocation_counter::measure(run);
-    #[allow(clippy::cast_precision_loss)]
-    let per_call = |count: u64| count as f64 / (ROUNDS * STREAMS) as f64;
-    let (writes, allocations) = (per_call(writes.load(Ordering::Relaxed)), per_call(counted.count_total));
-    let bytes = per_call(counted.bytes_total);
+    let Costs {
+        writes,
+        allocations,
+        bytes,
+    } = costs(request, true);
     let path = request.path;
     println!("{path}: {writes:.3} writes and {allocations:.1} allocations ({bytes:.0} bytes) a call");
     assert!(
@@ -94,6 +98,33 @@ fn check(request: &Request, allowed: f64) {
         allocations <= allowed,
         "{path}: {allocations} allocations a call; {allowed} are allowed"
     );
+}
+
+/// What a call takes.
+struct Costs {
+    writes: f64,
+    allocations: f64,
+    bytes: f64,
+}
+
+fn costs(request: &Request, observe: bool) -> Costs {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let writes = Arc::new(AtomicU64::new(0));
+    let mut client = Client::connect(&runtime, request, writes.clone(), observe);
+    let mut run = || runtime.block_on(client.run());
+    run();
+    writes.store(0, Ordering::Relaxed);
+    let counted = allocation_counter::measure(run);
+    #[allow(clippy::cast_precision_loss)]
+    let per_call = |count: u64| count as f64 / (ROUNDS * STREAMS) as f64;
+    Costs {
+        writes: per_call(writes.load(Ordering::Relaxed)),
+        allocations: per_call(counted.count_total),
+        bytes: per_call(counted.bytes_total),
+    }
 }
 
 /// What is asked for.
@@ -166,7 +197,7 @@ struct Client {
 }
 
 impl Client {
-    fn connect(runtime: &Runtime, request: &Request, writes: Arc<AtomicU64>) -> Self {
+    fn connect(runtime: &Runtime, request: &Request, writes: Arc<AtomicU64>, observe: bool) -> Self {
         let (io, theirs) = duplex(1 << 20);
         let schema = Schema::builder()
             .bytes("echo.binpb", ECHO)
@@ -174,7 +205,8 @@ impl Client {
             .http_rules("orders.yaml", RULES)
             .build()
             .unwrap();
-        let gateway = Gateway::builder(schema).route("*", Echo).build().unwrap();
+        let gateway = Gateway::builder(schema).route("*", Echo).observe(observe);
+        let gateway = gateway.build().unwrap();
         runtime.spawn(async move {
             let counted = Counted { io: theirs, writes };
             gateway.serve_connection(counted, &Limits::default()).await

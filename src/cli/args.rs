@@ -43,6 +43,7 @@ pub(crate) enum Command {
 }
 
 /// Options of `serve`.
+#[allow(clippy::struct_excessive_bools)] // Each is a flag of its own.
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
     /// Descriptor sets (.binpb .pb .desc .protoset .bin .json .txtpb), .proto files, or folders of them
@@ -66,7 +67,7 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) cors: Cors,
 
-    /// Where /healthz /readyz /schema /explain and POST /reload are, or `off` [default: 127.0.0.1:9901]
+    /// Where /metrics /healthz /readyz /schema /explain and POST /reload are, or `off` [default: 127.0.0.1:9901]
     #[arg(long, value_name = "ADDR|off")]
     pub(crate) admin: Option<AdminArg>,
 
@@ -93,6 +94,14 @@ pub(crate) struct Serve {
     /// The least severe log lines to write
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     pub(crate) log_level: LogLevel,
+
+    /// Log calls, each when it comes and when it is over: none, those of the API, or those of health and reflection too
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = LogCalls::Off)]
+    pub(crate) log_calls: LogCalls,
+
+    /// Neither count calls nor log them: there are no /metrics
+    #[arg(long, conflicts_with = "log_calls")]
+    pub(crate) no_observe: bool,
 
     /// Written once every listener accepts: one `address` a line
     #[arg(long, value_name = "FILE")]
@@ -344,6 +353,17 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line
     Json,
+}
+
+/// Which calls are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogCalls {
+    /// None
+    Off,
+    /// All but those of health and reflection
+    Api,
+    /// All
+    All,
 }
 
 /// The least severe log lines that are written.

@@ -9,6 +9,7 @@ mod describe;
 mod explain;
 mod failure;
 mod list;
+mod log;
 mod pages;
 mod rest;
 mod screen;

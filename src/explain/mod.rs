@@ -13,6 +13,7 @@ use http::{Request, Response, header, request::Parts};
 
 use crate::{
     Gateway, Limits,
+    observe::Watch,
     protocol::{self, Accepted, Exchange, Only, caught},
     transport::{Connection, Inbound, Outbound},
 };
@@ -204,7 +205,7 @@ impl Explanation {
     }
 
     fn answered(&mut self, exchange: &Exchange, status: Status) {
-        if let Ok(response) = exchange.respond(Err(status)) {
+        if let Ok(response) = exchange.respond(Err(status), &mut Watch::default()) {
             self.refused(response);
         }
     }

@@ -11,11 +11,12 @@ use descant_handlers::{
 use super::{
     Gateway,
     pattern::{Fit, Pattern, best},
-    snapshot::{Served, Snapshot},
+    snapshot::{Entry, Served, Snapshot},
 };
 use crate::{
     cors::Cors,
     error::{Error, ErrorKind},
+    observe::{LogCalls, Metrics, Observer},
     protocol::{RestOptions, Settings},
 };
 
@@ -34,6 +35,9 @@ pub struct GatewayBuilder {
     routes: Vec<(String, Answering)>,
     layers: Vec<(String, Arc<dyn Layer>)>,
     rest: Vec<(String, RestOptions)>,
+    observe: bool,
+    metrics: Option<Metrics>,
+    log_calls: LogCalls,
 }
 
 /// What every generation of a gateway has in common.
@@ -49,6 +53,8 @@ pub(super) struct Plan {
     pub(super) cors: Option<Arc<Cors>>,
     pub(super) settings: Settings,
     pub(super) send_request_ids: bool,
+    /// `None`: nothing is told of calls.
+    pub(super) observer: Option<Observer>,
 }
 
 /// A handler, and what people call it.
@@ -72,6 +78,9 @@ impl GatewayBuilder {
             routes: Vec::new(),
             layers: Vec::new(),
             rest: Vec::new(),
+            observe: true,
+            metrics: None,
+            log_calls: LogCalls::default(),
             plan: Plan {
                 routes: Vec::new(),
                 rest: Vec::new(),
@@ -82,6 +91,7 @@ impl GatewayBuilder {
                 cors: None,
                 settings: Settings::default(),
                 send_request_ids: true,
+                observer: None,
             },
         }
     }
@@ -174,6 +184,25 @@ impl GatewayBuilder {
         self
     }
 
+    /// Whether calls are observed: counted in [`metrics`](Self::metrics), and told of in the log
+    /// ([`log_calls`](Self::log_calls)). Default yes; otherwise nothing of it costs anything.
+    pub fn observe(mut self, observe: bool) -> Self {
+        self.observe = observe;
+        self
+    }
+
+    /// Counts calls in these metrics, which other gateways may share. Default: a registry of the gateway's own.
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    /// Which calls are told of in the log. Default: all but those of the gateway's own health and reflection.
+    pub fn log_calls(mut self, calls: LogCalls) -> Self {
+        self.log_calls = calls;
+        self
+    }
+
     /// Shares a value with every handler, as `call.state::<T>()`. There is one of each type.
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         Arc::make_mut(&mut self.plan.state).insert(value);
@@ -198,6 +227,9 @@ impl GatewayBuilder {
         }
         let rest = self.rest.into_iter().map(|(text, options)| (text, Arc::new(options)));
         self.plan.rest = parsed(rest, ErrorKind::RestTwice)?;
+        if self.observe {
+            self.plan.observer = Some(Observer::new(self.metrics, self.log_calls)?);
+        }
         Gateway::start(self.schema, self.plan)
     }
 }
@@ -228,17 +260,20 @@ impl Plan {
         let builtins = self.builtins(&schema, &own, beside)?;
         let rest = self.rest(&schema);
         let loaded = Served {
-            handlers: schema
+            entries: schema
                 .methods()
-                .map(|method| self.handler(&method, &builtins))
+                .map(|method| self.entry(&method, self.handler(&method, &builtins)))
                 .collect(),
             schema,
         };
         let own = Served {
             // No route is about these: `*` means what was loaded.
-            handlers: own
+            entries: own
                 .methods()
-                .map(|method| Some(self.wrap(&method, builtins.of(&method)?)))
+                .map(|method| {
+                    let builtin = builtins.of(&method);
+                    self.entry(&method, builtin.map(|builtin| self.wrap(&method, builtin)))
+                })
                 .collect(),
             schema: own,
         };
@@ -252,6 +287,12 @@ impl Plan {
         }
         let of = |method| best(&self.rest, &method).map(|(.., options)| options.clone());
         schema.methods().map(of).collect()
+    }
+
+    fn entry(&self, method: &Method, handler: Option<Arc<dyn Handler>>) -> Entry {
+        let observer = self.observer.as_ref();
+        let subject = observer.map(|observer| observer.subject(method, is_own(method)));
+        Entry { handler, subject }
     }
 
     /// The handler of a loaded method, layers around it.

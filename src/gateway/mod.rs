@@ -21,6 +21,7 @@ use http::Request;
 use self::builder::Plan;
 use crate::{
     error::{Error, ErrorKind},
+    observe::{Metrics, Observer},
     protocol::RestOptions,
 };
 
@@ -130,6 +131,11 @@ impl Gateway {
     /// The handle of `grpc.health.v1`, if that is served: to say how services are, and that they are about to go.
     pub fn health(&self) -> Option<&Health> {
         self.0.plan.health.as_ref()
+    }
+
+    /// What its calls are counted in; `None` if they are not observed.
+    pub fn metrics(&self) -> Option<&Metrics> {
+        self.0.plan.observer.as_ref().map(Observer::metrics)
     }
 
     pub(crate) fn describe_handler(&self, method: &Method) -> String {

@@ -15,7 +15,8 @@ use http::{HeaderName, Request, Response, header::EXPECT};
 
 use super::{Deadline, Gateway};
 use crate::{
-    protocol::{self, Accepted, Context, Exchange, Only, Refusal, caught, guarded},
+    observe::{Observer, Presence, Watch},
+    protocol::{self, Accepted, Context, Exchange, Finds, Only, Refusal, caught, guarded},
     transport::{Connection, Inbound, Outbound, Serve},
 };
 
@@ -28,6 +29,10 @@ impl Serve for Gateway {
         connection: &Arc<Connection>,
     ) -> impl Future<Output = Response<Outbound>> + Send {
         self.answer(request, connection)
+    }
+
+    fn connected(&self) -> impl Send + 'static {
+        self.connected()
     }
 }
 
@@ -48,6 +53,7 @@ impl Gateway {
             Some(response) => Err(Box::new(Refusal {
                 response,
                 body: Some(request.into_body()),
+                code: None,
             })),
             None => self.open(request, connection),
         };
@@ -66,14 +72,27 @@ impl Gateway {
         }
     }
 
+    /// Counts a connection as open until the answer is dropped, if anything is counted.
+    pub(crate) fn connected(&self) -> Option<Presence> {
+        self.0.plan.observer.as_ref().map(Observer::connected)
+    }
+
     fn open(&self, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refusal>> {
         let (parts, body) = request.into_parts();
+        let (accepted, mut watch) = self.within(connection, |context| {
+            let accepted = protocol::accept(parts, body, context);
+            let watch = self.watch(&accepted, context);
+            (accepted, watch)
+        });
         let Accepted {
             handler,
-            call,
+            mut call,
             only,
             exchange,
-        } = self.within(connection, |context| protocol::accept(parts, body, context))?;
+        } = accepted?;
+        if only.is_none() {
+            call.messages = watch.incoming(mem::replace(&mut call.messages, Messages::empty()));
+        }
         Ok(Visit {
             request_id: self.0.plan.send_request_ids.then_some(call.request_id),
             handler,
@@ -81,7 +100,26 @@ impl Gateway {
             only,
             deadline: Deadline::at(exchange.deadline),
             exchange,
+            watch,
         })
+    }
+
+    /// Begins to watch a call, or a request that is refused.
+    fn watch(&self, accepted: &Result<Accepted, Box<Refusal>>, context: &Context<'_>) -> Watch {
+        let (request_id, code) = match accepted {
+            Ok(accepted) => (Some(accepted.call.request_id), None),
+            Err(refusal) if refusal.code.is_some() => (None, refusal.code),
+            Err(_) => return Watch::default(),
+        };
+        let (Some(observer), Some(protocol)) = (&self.0.plan.observer, context.found.protocol.get()) else {
+            return Watch::default();
+        };
+        let subject = context.found.subject.get().unwrap_or_else(|| observer.unknown());
+        let mut watch = Watch::begin(subject.clone(), protocol, request_id, context.connection.peer());
+        if let Some(code) = code {
+            watch.ended(code);
+        }
+        watch
     }
 }
 
@@ -94,6 +132,7 @@ impl Gateway {
             connection,
             state: &self.0.plan.state,
             settings: &self.0.plan.settings,
+            found: Finds::default(),
         })
     }
 }
@@ -109,6 +148,7 @@ struct Visit {
     only: Option<Only>,
     exchange: Exchange,
     deadline: Deadline,
+    watch: Watch,
 }
 
 impl Visit {
@@ -127,6 +167,7 @@ impl Visit {
             only,
             exchange,
             deadline,
+            watch,
             ..
         } = self;
         let answer = {
@@ -135,6 +176,9 @@ impl Visit {
                     Some(only) => Some(only.message().await?),
                     None => None,
                 };
+                if let Some(message) = &message {
+                    watch.received(message);
+                }
                 let handed = call.take().map(|mut call| {
                     call.messages = message.map_or(call.messages, Messages::one);
                     answer(&**handler, call)
@@ -146,11 +190,12 @@ impl Visit {
             });
             deadline.bound(answering).await
         };
-        match exchange.respond(answer) {
+        match exchange.respond(answer, watch) {
             Ok(response) => response,
             Err(mut unfinished) => {
                 let mut collecting = Box::pin(unfinished.collect());
-                exchange.finish(deadline.bound(collecting.as_mut()).await)
+                let collected = deadline.bound(collecting.as_mut()).await;
+                exchange.finish(collected, watch)
             }
         }
     }

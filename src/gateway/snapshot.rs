@@ -6,7 +6,7 @@ use descant_descriptors::{Captures, Found, Method, Schema};
 use descant_handlers::{Handler, Status};
 
 use super::Claim;
-use crate::{error::hint, protocol::RestOptions};
+use crate::{error::hint, observe::Subject, protocol::RestOptions};
 
 /// Names longer than this are not repeated to whoever sent them.
 const LONGEST_ECHO: usize = 256;
@@ -21,15 +21,30 @@ pub(crate) struct Snapshot {
     rest: Vec<Option<Arc<RestOptions>>>,
 }
 
-/// A schema, and the handlers of its methods by their index.
+/// A schema, and what is known of its methods by their index.
 pub(super) struct Served {
     pub(super) schema: Schema,
-    pub(super) handlers: Vec<Option<Arc<dyn Handler>>>,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A method as it is served.
+pub(crate) struct Entry {
+    /// `None`: nothing answers it.
+    pub(super) handler: Option<Arc<dyn Handler>>,
+    /// What is told of its calls; `None`: they are not observed.
+    pub(crate) subject: Option<Arc<Subject>>,
+}
+
+impl Entry {
+    /// What answers the method that this is the entry of.
+    pub(crate) fn handler(&self, method: &Method) -> Result<&Arc<dyn Handler>, Status> {
+        self.handler.as_ref().ok_or_else(|| unanswered(method))
+    }
 }
 
 impl Served {
-    fn handler(&self, method: &Method) -> Option<&Arc<dyn Handler>> {
-        self.handlers.get(method.index())?.as_ref()
+    fn entry(&self, method: &Method) -> Option<&Entry> {
+        self.entries.get(method.index())
     }
 }
 
@@ -59,9 +74,9 @@ impl Snapshot {
         loaded.or_else(|| self.own.schema.method(path))
     }
 
-    /// What answers a method of the loaded schema.
-    pub(crate) fn handler(&self, method: &Method) -> Result<&Arc<dyn Handler>, Status> {
-        self.loaded.handler(method).ok_or_else(|| unanswered(method))
+    /// How a method of the loaded schema is served.
+    pub(crate) fn entry(&self, method: &Method) -> Result<&Entry, Status> {
+        self.loaded.entry(method).ok_or_else(|| unanswered(method))
     }
 
     /// How much there is to do here for a request.
@@ -75,23 +90,24 @@ impl Snapshot {
             },
             Ok,
         );
+        let answers = |method: &Method| self.loaded.entry(method).is_some_and(|entry| entry.handler.is_some());
         match method {
-            Ok(method) if self.loaded.handler(&method).is_some() => Claim::Answers,
+            Ok(method) if answers(&method) => Claim::Answers,
             Ok(_) => Claim::Knows,
             Err(claim) => claim,
         }
     }
 
-    /// The method at a path, and what answers it; UNIMPLEMENTED, with the nearest names, if nothing does.
-    pub(crate) fn find(&self, path: &str) -> Result<(Method, &Arc<dyn Handler>), Status> {
+    /// The method at a path, and how it is served; UNIMPLEMENTED, with the nearest names, if there is none.
+    pub(crate) fn find(&self, path: &str) -> Result<(Method, &Entry), Status> {
         if let Some(method) = self.loaded.schema.method(path) {
-            let handler = self.handler(&method)?;
-            return Ok((method, handler));
+            let entry = self.entry(&method)?;
+            return Ok((method, entry));
         }
         let own = self.own.schema.method(path);
         let answered = own.and_then(|method| {
-            let handler = self.own.handler(&method)?;
-            Some((method, handler))
+            let entry = self.own.entry(&method)?;
+            entry.handler.is_some().then_some((method, entry))
         });
         // A service that is turned off is as good as none.
         answered.ok_or_else(|| self.unknown(path))

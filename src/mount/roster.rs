@@ -175,6 +175,11 @@ impl Member {
 }
 
 impl Serve for Roster {
+    /// A connection is the port's: it counts for the mount that has been there longest.
+    fn connected(&self) -> impl Send + 'static {
+        self.first().gateway.connected()
+    }
+
     fn serve(
         &self,
         request: Request<Inbound>,

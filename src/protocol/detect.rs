@@ -123,6 +123,16 @@ impl Protocol {
         }
     }
 
+    /// For metrics and logs.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Grpc(_) => "grpc",
+            Self::GrpcWeb { .. } => "grpc-web",
+            Self::Connect(_) => "connect",
+            Self::Rest => "rest",
+        }
+    }
+
     fn media(&self) -> Option<Media> {
         match *self {
             Self::Grpc(media)

@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use descant_handlers::{Message, Messages, Metadata, Reply, Status};
+use descant_handlers::{Code, Message, Messages, Metadata, Reply, Status};
 use http::Response;
 use tokio::time::timeout;
 
-use super::{caught, connect, framed, rest};
-use crate::{gateway::Deadline, transport::Outbound};
+use super::{caught, connect, framed, outgoing::Outgoing, rest};
+use crate::{gateway::Deadline, observe::Watch, transport::Outbound};
 
 /// What of a request is needed to answer it.
 #[derive(Debug)]
@@ -37,13 +37,17 @@ pub(super) enum Speech {
 impl Exchange {
     /// Turns what the handler answered into a response. Where the one message of a reply is not there yet, it has to be
     /// [collected](Unfinished::collect) first.
-    pub(crate) fn respond(&self, answer: Result<Reply, Status>) -> Result<Response<Outbound>, Box<Unfinished>> {
+    pub(crate) fn respond(
+        &self,
+        answer: Result<Reply, Status>,
+        watch: &mut Watch,
+    ) -> Result<Response<Outbound>, Box<Unfinished>> {
         let Reply { metadata, messages, .. } = match answer {
             Ok(reply) => reply,
-            Err(status) => return Ok(self.speech.refuse(status)),
+            Err(status) => return Ok(self.refuse(status, watch)),
         };
         match messages.try_one() {
-            Ok((message, trailers)) => Ok(self.speech.whole(metadata, message, trailers)),
+            Ok((message, trailers)) => Ok(self.whole(metadata, message, trailers, watch)),
             Err(messages) => {
                 let waits_for = self.waits_for();
                 let unfinished = Unfinished {
@@ -52,7 +56,7 @@ impl Exchange {
                     waits_for,
                 };
                 match unfinished.waits_for {
-                    WaitsFor::Nothing => Ok(self.stream(None, unfinished)),
+                    WaitsFor::Nothing => Ok(self.stream(None, unfinished, watch)),
                     _ => Err(Box::new(unfinished)),
                 }
             }
@@ -60,21 +64,43 @@ impl Exchange {
     }
 
     /// As [`respond`](Self::respond), once the one message was collected.
-    pub(crate) fn finish(&self, collected: Result<Collected, Status>) -> Response<Outbound> {
+    pub(crate) fn finish(&self, collected: Result<Collected, Status>, watch: &mut Watch) -> Response<Outbound> {
         match collected {
             Ok(Collected::Whole {
                 metadata,
                 message,
                 trailers,
-            }) => self.speech.whole(metadata, message, trailers),
-            Ok(Collected::Begun { first, rest }) => self.stream(first, rest),
-            Err(status) => self.speech.refuse(status),
+            }) => self.whole(metadata, message, trailers, watch),
+            Ok(Collected::Begun { first, rest }) => self.stream(first, rest, watch),
+            Err(status) => self.refuse(status, watch),
         }
     }
 
-    fn stream(&self, first: Option<Message>, rest: Unfinished) -> Response<Outbound> {
-        let deadline = Deadline::at(self.deadline);
-        self.speech.stream(rest.metadata, first, rest.messages, deadline)
+    fn refuse(&self, status: Status, watch: &mut Watch) -> Response<Outbound> {
+        watch.ended(status.code());
+        self.speech.refuse(status)
+    }
+
+    fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata, watch: &mut Watch) -> Response<Outbound> {
+        let bytes = watch.measure(&message);
+        match self.speech.whole(metadata, message, trailers) {
+            Ok(response) => {
+                watch.sent(bytes);
+                watch.ended(Code::Ok);
+                response
+            }
+            Err(status) => self.refuse(status, watch),
+        }
+    }
+
+    /// The stream takes the watch along.
+    fn stream(&self, first: Option<Message>, rest: Unfinished, watch: &mut Watch) -> Response<Outbound> {
+        let mut watch = mem::take(watch);
+        if let Some(first) = &first {
+            watch.sent(watch.measure(first));
+        }
+        let outgoing = Outgoing::new(rest.messages, Deadline::at(self.deadline), watch);
+        self.speech.stream(rest.metadata, first, outgoing)
     }
 
     fn waits_for(&self) -> WaitsFor {
@@ -96,8 +122,9 @@ impl Speech {
         }
     }
 
-    /// One message, which is there: all that a call has which replies with one, or a stream of one.
-    fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata) -> Response<Outbound> {
+    /// One message, which is there: all that a call has which replies with one, or a stream of one. An error if it cannot
+    /// be written.
+    fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata) -> Result<Response<Outbound>, Status> {
         match self {
             Self::Framed(answer) => answer.whole(metadata, message, trailers),
             Self::Unary(answer) => answer.whole(metadata, message, trailers),
@@ -107,18 +134,15 @@ impl Speech {
 
     /// A stream of messages, which may fail on the way.
     /// `first` stands before the messages, where it was waited for.
-    fn stream(
-        &self,
-        metadata: Metadata,
-        first: Option<Message>,
-        messages: Messages,
-        deadline: Deadline,
-    ) -> Response<Outbound> {
+    fn stream(&self, metadata: Metadata, first: Option<Message>, mut outgoing: Outgoing) -> Response<Outbound> {
         match self {
-            Self::Framed(answer) => answer.stream(metadata, messages, deadline),
+            Self::Framed(answer) => answer.stream(metadata, outgoing),
             // Such a call is accepted for methods only that give one message.
-            Self::Unary(answer) => answer.refuse(Status::internal("a stream where one message is due")),
-            Self::Rest(answer) => answer.stream(metadata, first, messages, deadline),
+            Self::Unary(answer) => {
+                outgoing.ends(Code::Internal);
+                answer.refuse(Status::internal("a stream where one message is due"))
+            }
+            Self::Rest(answer) => answer.stream(metadata, first, outgoing),
         }
     }
 }

@@ -28,6 +28,7 @@ mod framed;
 mod grpc;
 mod grpc_web;
 mod head;
+mod outgoing;
 mod panics;
 mod query;
 mod refusal;
@@ -37,23 +38,25 @@ mod timeout;
 mod weight;
 mod whole;
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Instant};
+use std::{cell::Cell, fmt, future::Future, pin::Pin, sync::Arc, time::Instant};
 
 use descant_descriptors::Method;
-use descant_handlers::{Call, Extensions, Handler, Message, Messages, Metadata, RequestId, Status};
+use descant_handlers::{Call, Code, Extensions, Handler, Message, Messages, Metadata, RequestId, Status};
 use http::{StatusCode, Version, request::Parts};
 
 use self::{
-    detect::{Connect, Protocol, detect},
+    detect::{Connect, detect},
     framed::{Dialect, Opening, RequestMessages},
 };
 use crate::{
     gateway::Snapshot,
+    observe::Subject,
     transport::{Connection, Inbound},
 };
 
 pub use self::rest::RestOptions;
 pub(crate) use self::{
+    detect::Protocol,
     encoding::{Encoding, InflateError},
     exchange::Exchange,
     panics::{caught, guarded},
@@ -113,6 +116,17 @@ pub(crate) struct Context<'a> {
     /// What the application lends to handlers.
     pub(crate) state: &'a Arc<Extensions>,
     pub(crate) settings: &'a Settings,
+    /// What was found out about the request, for whoever observes it.
+    pub(crate) found: Finds<'a>,
+}
+
+/// What is known of a request, whether or not it becomes a call.
+#[derive(Debug, Default)]
+pub(crate) struct Finds<'a> {
+    /// What it speaks.
+    pub(crate) protocol: Cell<Option<Protocol>>,
+    /// The method that it leads to, if calls are observed.
+    pub(crate) subject: Cell<Option<&'a Arc<Subject>>>,
 }
 
 /// How a gateway speaks, where that can be chosen.
@@ -125,7 +139,30 @@ pub(crate) struct Settings {
     pub(crate) rest: Arc<RestOptions>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// The method at a path, and what answers it.
+    fn find(&self, path: &str) -> Result<(Method, &'a Arc<dyn Handler>), Status> {
+        let (method, entry) = self.snapshot.find(path)?;
+        self.found.subject.set(entry.subject.as_ref());
+        let handler = entry.handler(&method)?;
+        Ok((method, handler))
+    }
+
+    /// What answers a method of the loaded schema.
+    fn handler(&self, method: &Method) -> Result<&'a Arc<dyn Handler>, Status> {
+        let entry = self.snapshot.entry(method)?;
+        self.found.subject.set(entry.subject.as_ref());
+        entry.handler(method)
+    }
+
+    /// The method that a path names, whether it is answered or not.
+    fn method(&self, path: &str) -> Option<Method> {
+        if let Ok((_, entry)) = self.snapshot.find(path) {
+            self.found.subject.set(entry.subject.as_ref());
+        }
+        self.snapshot.method(path)
+    }
+
     /// How REST is spoken to a method.
     fn rest(&self, method: &Method) -> &Arc<RestOptions> {
         self.snapshot.rest(method).unwrap_or(&self.settings.rest)
@@ -169,11 +206,16 @@ fn speaks(parts: &Parts, context: &Context<'_>) -> Protocol {
 
 /// Makes a call of a request.
 pub(crate) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
-    let opening = match speaks(&parts, context) {
+    let spoken = speaks(&parts, context);
+    context.found.protocol.set(Some(spoken));
+    let opening = match spoken {
         Protocol::Grpc(_) if parts.version < Version::HTTP_2 => {
             let response = refusal::text(StatusCode::HTTP_VERSION_NOT_SUPPORTED, grpc::NEEDS_HTTP2);
-            let body = Some(body);
-            return Err(Box::new(Refusal { response, body }));
+            return Err(Box::new(Refusal {
+                response,
+                body: Some(body),
+                code: Some(Code::Unimplemented),
+            }));
         }
         Protocol::Grpc(media) => Opening {
             dialect: Dialect::Grpc,

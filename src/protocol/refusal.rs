@@ -17,6 +17,8 @@ pub(crate) struct Refusal {
     /// What is still to come of the request. Many clients that do not speak gRPC fail if the answer comes before they
     /// have sent it.
     pub(crate) body: Option<Inbound>,
+    /// What the answer says of the call; `None`: it is about none.
+    pub(crate) code: Option<Code>,
 }
 
 /// What is wrong with the head of a request. Each protocol has words of its own for it.
@@ -120,12 +122,14 @@ impl Fault {
 
 /// The path names a method, but nothing else fits: 405 or 415, as gRPC-over-HTTP/2, "Requests", asks for, so that
 /// others do not take a gRPC error for success.
-pub(super) fn unknown_call(parts: &Parts, method: &descant_descriptors::Method) -> Response<Outbound> {
-    let mut response = unsupported(parts, method).respond();
+pub(super) fn unknown_call(parts: &Parts, method: &descant_descriptors::Method) -> (Response<Outbound>, Code) {
+    let fault = unsupported(parts, method);
+    let code = fault.status.code();
+    let mut response = fault.respond();
     if parts.method == Method::HEAD {
         *response.body_mut() = Outbound::Empty;
     }
-    response
+    (response, code)
 }
 
 fn unsupported(parts: &Parts, method: &descant_descriptors::Method) -> Fault {

@@ -81,6 +81,7 @@ where
 {
     let drain = Drain::new();
     let connection = Arc::new(Connection::new(None, limits));
+    let _connected = serve.connected();
     converse::serve(io, serve, connection, drain.watch()).await
 }
 
@@ -139,6 +140,7 @@ impl<S: Serve> Host for Tasks<S> {
         }
         let connection = Connection::new(Some(peer), self.limits.clone());
         let (serve, draining) = (self.serve.clone(), self.draining.clone());
+        let connected = serve.connected();
         tokio::spawn(async move {
             let ended = match tls {
                 None => converse::serve(socket, serve, Arc::new(connection), draining).await,
@@ -150,7 +152,7 @@ impl<S: Serve> Host for Tasks<S> {
                 Err(ended) if ended.is_notable() => tracing::info!(%peer, "connection closed: {ended}"),
                 Err(ended) => tracing::debug!(%peer, "connection closed: {ended}"),
             }
-            drop((pass, seat));
+            drop((connected, pass, seat));
         });
     }
 }

@@ -65,4 +65,7 @@ pub(crate) trait Serve: Clone + Send + Sync + 'static {
         request: http::Request<Inbound>,
         connection: &Arc<Connection>,
     ) -> impl Future<Output = http::Response<Outbound>> + Send;
+
+    /// Takes note of a connection, which is open until the answer is dropped.
+    fn connected(&self) -> impl Send + 'static {}
 }

@@ -7,6 +7,7 @@ mod examples;
 mod explain;
 mod files;
 mod messages;
+mod observe;
 mod process;
 mod readme;
 mod serve;

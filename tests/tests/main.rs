@@ -20,6 +20,7 @@ mod heads;
 mod http1;
 mod lifetimes;
 mod mount;
+mod observe;
 mod paths;
 mod replies;
 mod rest;

@@ -2,6 +2,7 @@
 //!
 //! | page | |
 //! |---|---|
+//! | `GET /metrics` | what calls and connections are counted in, as Prometheus scrapes it |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 while calls are welcome, 503 once the server drains |
 //! | `GET /schema` | services and methods as JSON, and what was found in the descriptors |
@@ -32,13 +33,17 @@ const MOST_CONNECTIONS: usize = 32;
 /// From a connection to the end of its one answer; a reload of a large API takes a few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 const HEADERS: Duration = Duration::from_secs(10);
-const PAGES: [(&str, Verb); 5] = [
+const PAGES: [(&str, Verb); 6] = [
+    ("/metrics", Verb::GET),
     ("/healthz", Verb::GET),
     ("/readyz", Verb::GET),
     ("/schema", Verb::GET),
     ("/explain", Verb::GET),
     ("/reload", Verb::POST),
 ];
+
+/// Prometheus' text format.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Serves the pages as long as the runtime runs: while the server drains as well.
 pub(super) async fn serve(listener: TcpListener, reloader: Arc<Reloader>, draining: Draining) {
@@ -96,6 +101,7 @@ impl Pages {
             return not_allowed(verb);
         }
         match path {
+            "/metrics" => self.metrics(),
             "/healthz" => text(StatusCode::OK, "alive\n"),
             "/readyz" if self.draining.has_begun() => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
             "/readyz" => text(StatusCode::OK, "ready\n"),
@@ -103,6 +109,24 @@ impl Pages {
             "/explain" => self.explain(request).await,
             _ if is_cross_site(request) => text(StatusCode::FORBIDDEN, "not for pages of other sites\n"),
             _ => self.reload().await,
+        }
+    }
+
+    fn metrics(&self) -> Page {
+        let Some(metrics) = self.reloader.gateway().metrics() else {
+            return text(
+                StatusCode::NOT_FOUND,
+                "calls are not observed: the server runs with --no-observe\n",
+            );
+        };
+        match metrics.to_text() {
+            Ok(written) => {
+                let mut page = text(StatusCode::OK, &written);
+                let format = HeaderValue::from_static(METRICS);
+                page.headers_mut().insert(header::CONTENT_TYPE, format);
+                page
+            }
+            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
         }
     }
 

@@ -151,7 +151,7 @@ impl Banner<'_> {
         if let Some(admin) = self.admin {
             writeln!(
                 f,
-                "Admin: http://{admin} {FAINT}(/healthz /readyz /schema /explain, POST /reload){FAINT:#}"
+                "Admin: http://{admin} {FAINT}(/metrics /healthz /readyz /schema /explain, POST /reload){FAINT:#}"
             )?;
         }
         if self.watches {
@@ -213,7 +213,7 @@ Try it:
   curl http://localhost:50051/v1/books/emma
   buf curl --http2-prior-knowledge --protocol grpc -d '{{\"id\":\"emma\"}}' http://localhost:50051/bookshop.v1.Catalog/GetBook
 
-Admin: http://127.0.0.1:9901 (/healthz /readyz /schema /explain, POST /reload)
+Admin: http://127.0.0.1:9901 (/metrics /healthz /readyz /schema /explain, POST /reload)
 Ctrl-C stops.
 ",
             env!("CARGO_PKG_VERSION")

@@ -17,12 +17,11 @@ use tracing::level_filters::LevelFilter;
 
 use self::{banner::Banner, reload::Reloader};
 use super::{
-    args::{AdminArg, LogFormat, LogLevel, Serve},
+    args::{AdminArg, LogCalls, LogFormat, LogLevel, Serve},
     check,
     failure::{Failure, Kind},
-    rest, screen, sources,
+    log, rest, screen, sources,
 };
-use crate::observe;
 
 /// Where the admin pages are unless told otherwise.
 const DEFAULT_ADMIN: ([u8; 4], u16) = ([127, 0, 0, 1], 9901);
@@ -40,7 +39,7 @@ enum Backend {
 
 /// Serves until it is told to stop.
 pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
-    observe::start(log_format(args.log_format), level(args.log_level));
+    log::start(log_format(args.log_format), level(args.log_level));
     let schema = sources::load(&args.paths, &args.rest.http_rules).map_err(|error| sources::refused(&error))?;
     warn(&schema);
     let backend = match (args.echo, args.paths.is_empty()) {
@@ -48,7 +47,10 @@ pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
         (false, true) => Backend::Demo,
         (false, false) => Backend::Nothing,
     };
-    let builder = builder(schema, backend).rest(rest::options(&args.rest));
+    let builder = builder(schema, backend)
+        .rest(rest::options(&args.rest))
+        .observe(!args.no_observe)
+        .log_calls(log_calls(args.log_calls));
     let gateway = match pages::cors(&args.cors)? {
         Some(cors) => builder.cors(cors).build(),
         None => builder.build(),
@@ -195,10 +197,18 @@ fn refused(error: &Error) -> Failure {
     Failure::new(kind, error, "")
 }
 
-fn log_format(format: LogFormat) -> observe::Format {
+fn log_calls(calls: LogCalls) -> descant::LogCalls {
+    match calls {
+        LogCalls::Off => descant::LogCalls::Off,
+        LogCalls::Api => descant::LogCalls::Api,
+        LogCalls::All => descant::LogCalls::All,
+    }
+}
+
+fn log_format(format: LogFormat) -> log::Format {
     match format {
-        LogFormat::Text => observe::Format::Text,
-        LogFormat::Json => observe::Format::Json,
+        LogFormat::Text => log::Format::Text,
+        LogFormat::Json => log::Format::Json,
     }
 }
 

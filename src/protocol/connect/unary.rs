@@ -95,7 +95,7 @@ fn find<'s>(parts: &Parts, context: &Context<'s>) -> Result<(Method, &'s Arc<dyn
     target::check(&parts.method, &parts.uri, &parts.headers)?;
     let path = parts.uri.path();
     target::check_path(path).map_err(|error| Fault::target(&error))?;
-    context.snapshot.find(path).map_err(|status| Fault {
+    context.find(path).map_err(|status| Fault {
         http: if context.snapshot.method(path).is_some() {
             StatusCode::NOT_IMPLEMENTED
         } else {
@@ -156,11 +156,13 @@ impl Unary {
         failed(http_status(status.code()), status, &self.schema)
     }
 
-    pub(crate) fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata) -> Response<Outbound> {
-        let message = match self.form.write(message) {
-            Ok(message) => message,
-            Err(status) => return self.refuse(status),
-        };
+    pub(crate) fn whole(
+        &self,
+        metadata: Metadata,
+        message: Message,
+        trailers: Metadata,
+    ) -> Result<Response<Outbound>, Status> {
+        let message = self.form.write(message)?;
         let mut headers = metadata.into_headers();
         add_trailers(&mut headers, trailers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
@@ -177,7 +179,7 @@ impl Unary {
             }
             None => message,
         };
-        whole(StatusCode::OK, headers, body)
+        Ok(whole(StatusCode::OK, headers, body))
     }
 }
 
@@ -187,12 +189,16 @@ fn refuse(fault: Fault, body: Inbound, context: &Context<'_>) -> Refusal {
         StatusCode::OK | StatusCode::BAD_REQUEST => http_status(fault.status.code()),
         http => http,
     };
+    let code = fault.status.code();
     let mut response = failed(http, fault.status, context.snapshot.schema());
     if let Some((name, value)) = fault.header {
         response.headers_mut().insert(name, value);
     }
-    let body = Some(body);
-    Refusal { response, body }
+    Refusal {
+        response,
+        body: Some(body),
+        code: Some(code),
+    }
 }
 
 /// An error. Connect, "Unary-Response": it is JSON, whatever the call is, and never compressed.

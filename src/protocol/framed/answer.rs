@@ -6,18 +6,15 @@ use std::{
 };
 
 use bytes::{Buf, BufMut, BytesMut};
-use descant_handlers::{Message, Messages, Metadata, Status};
+use descant_handlers::{Message, Metadata, Status};
 use http::{HeaderMap, HeaderValue, Response, header};
 
 use super::{
-    super::{Encoding, caught, form::Form},
+    super::{Encoding, form::Form, outgoing::Outgoing},
     dialect::{Dialect, End},
     envelope::{self, COMPRESSED},
 };
-use crate::{
-    gateway::Deadline,
-    transport::{Frame, Outbound, OutboundStream, Payload},
-};
+use crate::transport::{Frame, Outbound, OutboundStream, Payload};
 
 /// How messages, and the end of the call, go out.
 #[derive(Clone, Debug)]
@@ -34,11 +31,13 @@ impl Answer {
         self.dialect.refuse(self.content_type, status)
     }
 
-    pub(crate) fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata) -> Response<Outbound> {
-        let payload = match self.frame(message) {
-            Ok(payload) => payload,
-            Err(status) => return self.refuse(status),
-        };
+    pub(crate) fn whole(
+        &self,
+        metadata: Metadata,
+        message: Message,
+        trailers: Metadata,
+    ) -> Result<Response<Outbound>, Status> {
+        let payload = self.frame(message)?;
         let body = match self.dialect.end(Ok(trailers)) {
             End::Trailers(trailers) => Outbound::Whole { payload, trailers },
             End::Data(end) => Outbound::Whole {
@@ -46,14 +45,13 @@ impl Answer {
                 trailers: HeaderMap::new(),
             },
         };
-        self.head(metadata, body)
+        Ok(self.head(metadata, body))
     }
 
-    pub(crate) fn stream(&self, metadata: Metadata, messages: Messages, deadline: Deadline) -> Response<Outbound> {
+    pub(in super::super) fn stream(&self, metadata: Metadata, outgoing: Outgoing) -> Response<Outbound> {
         let replies = Replies {
-            messages,
+            outgoing,
             answer: self.clone(),
-            deadline,
             ended: false,
         };
         self.head(metadata, Outbound::Stream(Box::pin(replies)))
@@ -93,9 +91,8 @@ fn join(first: Payload, second: Payload) -> Payload {
 
 /// A streamed reply: its messages, each in an envelope, then its end.
 struct Replies {
-    messages: Messages,
+    outgoing: Outgoing,
     answer: Answer,
-    deadline: Deadline,
     ended: bool,
 }
 
@@ -105,21 +102,13 @@ impl OutboundStream for Replies {
         if replies.ended {
             return Poll::Ready(None);
         }
-        // Asked for each message: a stream that always has one at hand never gets to wait for the timer.
-        if let Some(late) = replies.deadline.exceeded() {
-            return Poll::Ready(Some(replies.end(Err(late))));
-        }
-        let next = match caught(|| replies.messages.poll_next(cx)) {
-            Poll::Ready(Ok(next)) => next,
-            Poll::Ready(Err(panicked)) => Some(Err(panicked)),
-            Poll::Pending => Some(Err(ready!(replies.deadline.poll_exceeded(cx)))),
-        };
-        let framed = next.map(|message| message.and_then(|message| replies.answer.frame(message)));
+        let answer = &replies.answer;
+        let framed = ready!(replies.outgoing.poll_next(cx, |message| answer.frame(message)));
         Poll::Ready(Some(match framed {
             Some(Ok(payload)) => Frame::Data(payload),
             Some(Err(status)) => replies.end(Err(status)),
             None => {
-                let trailers = replies.messages.take_trailers();
+                let trailers = replies.outgoing.take_trailers();
                 replies.end(Ok(trailers))
             }
         }))

@@ -99,7 +99,7 @@ impl Opening {
         }
         target::check_path(parts.uri.path()).map_err(|error| Fault::target(&error))?;
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        let found = context.snapshot.find(target)?;
+        let found = context.find(target)?;
         self.dialect.check(found.0.shape(), &parts.headers, context)?;
         Ok(found)
     }
@@ -109,6 +109,7 @@ impl Opening {
         let Fault {
             http, status, header, ..
         } = fault;
+        let code = Some(status.code());
         let mut response = self.dialect.refuse(self.reply, status);
         if says_http {
             *response.status_mut() = http;
@@ -117,6 +118,6 @@ impl Opening {
             response.headers_mut().insert(name, value);
         }
         let body = (!matches!(self.dialect, Dialect::Grpc)).then_some(body);
-        Refusal { response, body }
+        Refusal { response, body, code }
     }
 }

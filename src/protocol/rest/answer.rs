@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use descant_descriptors::{HttpBody, JsonOptions};
-use descant_handlers::{Message, Messages, Metadata, Status};
+use descant_handlers::{Code, Message, Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::{
@@ -14,8 +14,7 @@ use super::{
     replies::{Replies, of_one},
 };
 use crate::{
-    gateway::Deadline,
-    protocol::{Encoding, head, refusal::http_status},
+    protocol::{Encoding, head, outgoing::Outgoing, refusal::http_status},
     transport::{Outbound, Payload},
 };
 
@@ -45,11 +44,13 @@ impl Answer {
         failed(http, status, &self.asked, self.head_only)
     }
 
-    pub(crate) fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata) -> Response<Outbound> {
-        let (content_type, body) = match self.content(message) {
-            Ok(content) => content,
-            Err(status) => return self.refuse(status),
-        };
+    pub(crate) fn whole(
+        &self,
+        metadata: Metadata,
+        message: Message,
+        trailers: Metadata,
+    ) -> Result<Response<Outbound>, Status> {
+        let (content_type, body) = self.content(message)?;
         let mut headers = own_removed(metadata);
         let mut at_the_end = HeaderMap::new();
         let mut body = body;
@@ -72,26 +73,28 @@ impl Answer {
         if at_the_end.is_empty() {
             headers.insert(header::CONTENT_LENGTH, number(body.len()));
         }
-        response(StatusCode::OK, headers, body, at_the_end, self.head_only)
+        Ok(response(StatusCode::OK, headers, body, at_the_end, self.head_only))
     }
 
     /// A stream of which the first message is there, or has had its time.
-    pub(crate) fn stream(
+    pub(in super::super) fn stream(
         self: &Arc<Self>,
         metadata: Metadata,
         first: Option<Message>,
-        messages: Messages,
-        deadline: Deadline,
+        mut outgoing: Outgoing,
     ) -> Response<Outbound> {
         // Once something went out nothing can be taken back.
         let (content_type, first) = match first.map(|first| self.content(first)) {
             Some(Ok((content_type, first))) => (content_type, Some(first)),
-            Some(Err(status)) => return self.refuse(status),
+            Some(Err(status)) => {
+                outgoing.ends(status.code());
+                return self.refuse(status);
+            }
             None => (self.format().map_or(BYTES, Format::content_type), None),
         };
         let mut headers = own_removed(metadata);
         headers.insert(header::CONTENT_TYPE, content_type);
-        if let Some(names) = messages.trailers().filter(|_| self.trailers).and_then(names) {
+        if let Some(names) = outgoing.trailers().filter(|_| self.trailers).and_then(names) {
             headers.insert(header::TRAILER, names);
         }
         if self.stream == Some(Format::Events) {
@@ -100,13 +103,13 @@ impl Answer {
                 .or_insert(HeaderValue::from_static("no-cache"));
         }
         let body = if self.head_only {
+            outgoing.ends(Code::Ok);
             Outbound::Empty
         } else {
             Outbound::Stream(Box::pin(Replies {
                 answer: self.clone(),
-                messages,
+                outgoing,
                 first,
-                deadline,
                 begun: false,
                 last: None,
             }))

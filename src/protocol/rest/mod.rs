@@ -20,7 +20,7 @@ mod path;
 mod replies;
 
 use descant_descriptors::{Allow, Found};
-use descant_handlers::Status;
+use descant_handlers::{Code, Status};
 use http::{HeaderValue, Method as HttpMethod, Response, StatusCode, header, request::Parts};
 
 use self::{answer::refused, asked::Rule, open::Opened};
@@ -54,21 +54,27 @@ pub(super) fn binds(parts: &Parts, context: &Context<'_>) -> bool {
 /// Makes a call of a request.
 pub(super) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
     let head_only = is_head(&parts);
-    let faulty = |fault| refuse(fault, head_only, context);
-    let response = match route(&parts, context) {
+    let faulty = |fault: Fault| {
+        let code = fault.status.code();
+        (refuse(fault, head_only, context), Some(code))
+    };
+    let (response, code) = match route(&parts, context) {
         Ok(Routed::Call(opened)) => match opened.read(parts, context) {
             Ok(ready) => return Ok(ready.accepted(body, context)),
             Err(fault) => faulty(fault),
         },
         Ok(Routed::Others(allow)) => others(&parts, &allow, context),
-        Ok(Routed::Nothing) => match context.snapshot.method(parts.uri.path()) {
-            Some(method) => refusal::unknown_call(&parts, &method),
+        Ok(Routed::Nothing) => match context.method(parts.uri.path()) {
+            Some(method) => {
+                let (response, code) = refusal::unknown_call(&parts, &method);
+                (response, Some(code))
+            }
             None => faulty(nothing(&parts, context)),
         },
         Err(fault) => faulty(fault),
     };
     let body = Some(body);
-    Err(Box::new(Refusal { response, body }))
+    Err(Box::new(Refusal { response, body, code }))
 }
 
 fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> {
@@ -83,7 +89,7 @@ fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> 
     match found {
         Found::Binding(binding) => {
             let method = binding.method(schema);
-            let handler = context.snapshot.handler(&method)?;
+            let handler = context.handler(&method)?;
             let rule = Rule::Bound(binding.index());
             Ok(Routed::Call(Opened {
                 method,
@@ -101,24 +107,25 @@ fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> 
 }
 
 /// The path is there, the method of HTTP is not. RFC 9110, sections 9.3.7 and 15.5.6.
-fn others(parts: &Parts, allow: &Allow, context: &Context<'_>) -> Response<Outbound> {
-    let mut response = if parts.method == HttpMethod::OPTIONS {
+fn others(parts: &Parts, allow: &Allow, context: &Context<'_>) -> (Response<Outbound>, Option<Code>) {
+    let (mut response, code) = if parts.method == HttpMethod::OPTIONS {
         let mut response = Response::new(Outbound::Empty);
         *response.status_mut() = StatusCode::NO_CONTENT;
-        response
+        (response, None)
     } else {
         let status = Status::unimplemented(format!(
             "{} is not among the methods of this path: {allow}",
             parts.method
         ));
         let http = StatusCode::METHOD_NOT_ALLOWED;
-        refused(http, &status, context.snapshot.schema(), is_head(parts))
+        let response = refused(http, &status, context.snapshot.schema(), is_head(parts));
+        (response, Some(status.code()))
     };
     // What templates name are tokens.
     if let Ok(allow) = HeaderValue::try_from(allow.as_str()) {
         response.headers_mut().insert(header::ALLOW, allow);
     }
-    response
+    (response, code)
 }
 
 /// Longer paths are not repeated to whoever sent them.

@@ -56,7 +56,7 @@ impl<'s> Opened<'s> {
         if !bound.is_empty() || !context.rest(&method).unbound_methods {
             return None;
         }
-        let (method, handler) = context.snapshot.find(path).ok()?;
+        let (method, handler) = context.find(path).ok()?;
         Some(Self {
             handler,
             rule: Rule::Unbound(Box::new(Binding::of_method(&method))),

@@ -15,22 +15,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use descant_handlers::{Message, Messages, Status};
+use descant_handlers::Status;
 use http::HeaderMap;
 
 use super::{accept::Format, answer::Answer};
 use crate::{
-    gateway::Deadline,
-    protocol::caught,
+    protocol::outgoing::Outgoing,
     transport::{Frame, OutboundStream},
 };
 
 pub(super) struct Replies {
     pub(super) answer: Arc<Answer>,
-    pub(super) messages: Messages,
+    pub(super) outgoing: Outgoing,
     /// The first message, if it was waited for.
     pub(super) first: Option<Bytes>,
-    pub(super) deadline: Deadline,
     /// Whether something went out already.
     pub(super) begun: bool,
     /// What is still to go out of an answer that has ended.
@@ -44,9 +42,10 @@ impl OutboundStream for Replies {
             if let Some(last) = &mut replies.last {
                 return Poll::Ready(last.pop_front());
             }
+            let answer = &replies.answer;
             let written = match replies.first.take() {
                 Some(first) => Some(Ok(first)),
-                None => ready!(replies.poll_next(cx)).map(|next| next.and_then(|next| replies.answer.element(next))),
+                None => ready!(replies.outgoing.poll_next(cx, |message| answer.element(message))),
             };
             match written {
                 // A body that is bytes has nothing to show for an empty piece.
@@ -64,22 +63,10 @@ impl OutboundStream for Replies {
 }
 
 impl Replies {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
-        // Asked for each message: a stream that always has one at hand never gets to wait for the timer.
-        if let Some(late) = self.deadline.exceeded() {
-            return Poll::Ready(Some(Err(late)));
-        }
-        match caught(|| self.messages.poll_next(cx)) {
-            Poll::Ready(Ok(next)) => Poll::Ready(next),
-            Poll::Ready(Err(panicked)) => Poll::Ready(Some(Err(panicked))),
-            Poll::Pending => self.deadline.poll_exceeded(cx).map(|late| Some(Err(late))),
-        }
-    }
-
     fn end(&mut self) {
         let mut last = VecDeque::new();
         last.extend(closing(self.answer.format(), !self.begun).map(|end| Frame::Data(end.into())));
-        let trailers = self.answer.stream_trailers(self.messages.take_trailers());
+        let trailers = self.answer.stream_trailers(self.outgoing.take_trailers());
         if !trailers.is_empty() {
             last.push_back(Frame::Trailers(trailers));
         }

@@ -26,10 +26,10 @@ pub(crate) fn start(format: Format, level: LevelFilter) {
     };
     let targets = Targets::new().with_default(of_libraries).with_target("descant", level);
     let registry = tracing_subscriber::registry().with(targets);
-    // Where a line comes from in the source helps whoever looks closer.
+    // Collectors tell lines apart by it; to people it says where a line comes from in the source, which helps who looks closer.
     let lines = fmt::layer()
         .with_writer(std::io::stderr)
-        .with_target(level >= LevelFilter::DEBUG);
+        .with_target(format == Format::Json || level >= LevelFilter::DEBUG);
     let started = match format {
         Format::Text => registry.with(lines.with_ansi(colours())).try_init(),
         Format::Json => registry.with(lines.json().flatten_event(true)).try_init(),

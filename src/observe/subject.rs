@@ -1,0 +1,116 @@
+//! What is told of the calls of one method.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use descant_handlers::Code;
+use prometheus::{Histogram, IntCounter, IntGauge};
+
+use super::metrics::Families;
+use crate::protocol::Protocol;
+
+/// A method, as calls of it are told of.
+pub(crate) struct Subject {
+    /// `package.Service/Method`.
+    name: Box<str>,
+    /// Whether its calls are told of in the log.
+    logged: bool,
+    families: Arc<Families>,
+    /// By protocol. Made at the first call: an API of thousands of methods has none that nobody asks for.
+    series: [OnceLock<Box<Series>>; 4],
+}
+
+/// The metrics of one method and one protocol.
+pub(super) struct Series {
+    pub(super) duration: Histogram,
+    pub(super) in_flight: IntGauge,
+    pub(super) received: Flow,
+    pub(super) sent: Flow,
+    /// By code.
+    ended: [OnceLock<IntCounter>; 17],
+}
+
+/// Messages that go one way.
+pub(super) struct Flow {
+    messages: IntCounter,
+    bytes: IntCounter,
+}
+
+impl Subject {
+    pub(super) fn new(name: &str, logged: bool, families: &Arc<Families>) -> Self {
+        Self {
+            name: name.into(),
+            logged,
+            families: families.clone(),
+            series: Default::default(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn is_logged(&self) -> bool {
+        self.logged
+    }
+
+    pub(super) fn series(&self, protocol: Protocol) -> &Series {
+        let [grpc, grpc_web, connect, rest] = &self.series;
+        let series = match protocol {
+            Protocol::Grpc(_) => grpc,
+            Protocol::GrpcWeb { .. } => grpc_web,
+            Protocol::Connect(_) => connect,
+            Protocol::Rest => rest,
+        };
+        series.get_or_init(|| Box::new(Series::new(&self.families, &self.name, protocol)))
+    }
+
+    /// Counts a call that has ended.
+    pub(super) fn ended(&self, protocol: Protocol, code: Code) {
+        let find = || {
+            let labels = [&*self.name, code.name(), protocol.label()];
+            self.families.requests.with_label_values(&labels)
+        };
+        match self.series(protocol).ended.get(code as usize) {
+            Some(counter) => counter.get_or_init(find).inc(),
+            None => find().inc(),
+        }
+    }
+}
+
+impl Series {
+    fn new(families: &Families, method: &str, protocol: Protocol) -> Self {
+        let labels = [method, protocol.label()];
+        Self {
+            duration: families.duration.with_label_values(&labels),
+            in_flight: families.in_flight.with_label_values(&labels),
+            received: Flow {
+                messages: families.request_messages.with_label_values(&labels),
+                bytes: families.request_bytes.with_label_values(&labels),
+            },
+            sent: Flow {
+                messages: families.response_messages.with_label_values(&labels),
+                bytes: families.response_bytes.with_label_values(&labels),
+            },
+            ended: Default::default(),
+        }
+    }
+}
+
+impl Flow {
+    /// Counts a message of so many bytes.
+    pub(super) fn passed(&self, bytes: u64) {
+        self.messages.inc();
+        self.bytes.inc_by(bytes);
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

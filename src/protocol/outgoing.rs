@@ -1,0 +1,74 @@
+//! The messages of a streamed reply, on their way out.
+
+use std::task::{Context, Poll, ready};
+
+use descant_handlers::{Code, Message, Messages, Metadata, Status};
+
+use super::caught;
+use crate::{gateway::Deadline, observe::Watch};
+
+/// Messages as they go out, whatever they are written as: within the call's time, and watched.
+pub(super) struct Outgoing {
+    messages: Messages,
+    deadline: Deadline,
+    watch: Watch,
+}
+
+impl Outgoing {
+    pub(super) fn new(messages: Messages, deadline: Deadline, watch: Watch) -> Self {
+        Self {
+            messages,
+            deadline,
+            watch,
+        }
+    }
+
+    /// The next message as `write` has it, or how the call fails; `None` is its end.
+    pub(super) fn poll_next<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Message) -> Result<T, Status>,
+    ) -> Poll<Option<Result<T, Status>>> {
+        let next = ready!(self.poll_message(cx));
+        let written = next.map(|message| self.write(message?, write));
+        match &written {
+            Some(Ok(_)) => {}
+            Some(Err(status)) => self.ends(status.code()),
+            None => self.ends(Code::Ok),
+        }
+        Poll::Ready(written)
+    }
+
+    fn write<T>(&mut self, message: Message, write: impl FnOnce(Message) -> Result<T, Status>) -> Result<T, Status> {
+        let bytes = self.watch.measure(&message);
+        let written = write(message)?;
+        self.watch.sent(bytes);
+        Ok(written)
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        // Asked for each message: a stream that always has one at hand never gets to wait for the timer.
+        if let Some(late) = self.deadline.exceeded() {
+            return Poll::Ready(Some(Err(late)));
+        }
+        match caught(|| self.messages.poll_next(cx)) {
+            Poll::Ready(Ok(next)) => Poll::Ready(next),
+            Poll::Ready(Err(panicked)) => Poll::Ready(Some(Err(panicked))),
+            Poll::Pending => self.deadline.poll_exceeded(cx).map(|late| Some(Err(late))),
+        }
+    }
+
+    /// The call ends so, whether or not its messages have.
+    pub(super) fn ends(&mut self, code: Code) {
+        self.watch.ended(code);
+    }
+
+    /// The trailers that are known before the end.
+    pub(super) fn trailers(&self) -> Option<&Metadata> {
+        self.messages.trailers()
+    }
+
+    pub(super) fn take_trailers(&mut self) -> Metadata {
+        self.messages.take_trailers()
+    }
+}
