@@ -157,6 +157,12 @@ system_package() {
   "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$1"
 }
 
+# Prometheus, and promtool beside it.
+install_metrics() {
+  install_python
+  system_package prometheus
+}
+
 # For .ci/run: it counts instructions.
 install_valgrind() {
   system_package valgrind

@@ -1,0 +1,222 @@
+"""Debian's Prometheus scrapes `descant serve`, and promtool judges what it gets."""
+
+import contextlib
+import json
+import pathlib
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import grpc
+
+import harness
+from harness import Failure, equal, expect
+
+TOTAL = 9
+GET_BOOK = "bookshop.v1.Catalog/GetBook"
+# A tag, a length and the id.
+EMMA, NOBODY = b"\x0a\x04emma", b"\x0a\x06nobody"
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def fetch(url, method="GET"):
+    """Status, headers and body, whatever the status. What the environment says of proxies is not meant for it."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, method=method), timeout=20) as answer:
+            return answer.status, answer.headers, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
+
+
+def until(what, holds, seconds=30):
+    """What `holds` gives once that is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := holds():
+            return found
+        time.sleep(0.1)
+    raise Failure(f"not within {seconds} s: {what}")
+
+
+class Prometheus:
+    """A Prometheus that scrapes one target each second."""
+
+    def __init__(self, target):
+        self.target, self.url = target, f"http://127.0.0.1:{free_port()}"
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="descant-suite-")))
+            job = {"job_name": "descant", "static_configs": [{"targets": [self.target]}]}
+            # JSON is YAML.
+            config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
+            (folder / "prometheus.yml").write_text(json.dumps(config))
+            log = stack.enter_context(open(folder / "log", "w"))
+            process = subprocess.Popen(
+                [
+                    "prometheus",
+                    f"--config.file={folder / 'prometheus.yml'}",
+                    f"--storage.tsdb.path={folder / 'data'}",
+                    f"--web.listen-address={self.url.removeprefix('http://')}",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=harness.die_with_parent,
+            )
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            until("Prometheus is ready", lambda: self.is_ready() or process.poll() is not None)
+            expect(process.poll() is None, f"Prometheus ended: {harness.brief((folder / 'log').read_text())}")
+            self.stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self.stack.close()
+
+    def is_ready(self):
+        try:
+            return fetch(f"{self.url}/-/ready")[0] == 200
+        except OSError:
+            return False
+
+    def api(self, path):
+        status, _, body = fetch(f"{self.url}/api/v1/{path}")
+        answer = json.loads(body)
+        equal((status, answer["status"]), (200, "success"), body)
+        return answer["data"]
+
+    def value(self, query):
+        """The one value that a query gives; None: there is no such series."""
+        found = self.api(f"query?query={urllib.parse.quote(query)}")["result"]
+        expect(len(found) < 2, f"{query} gives {found}")
+        return float(found[0]["value"][1]) if found else None
+
+    def becomes(self, query, wanted):
+        got = []
+        try:
+            until(f"{query} is {wanted}", lambda: got.append(self.value(query)) or got[-1] == wanted)
+        except Failure as failure:
+            raise Failure(f"{failure}; it is {got[-1]}") from None
+
+
+class Metrics:
+    """Calls, and what is known of them afterwards. One case builds on what those before it have called."""
+
+    def __init__(self, suite, server, admin, prometheus):
+        self.suite, self.server, self.admin, self.prometheus = suite, server, admin, prometheus
+
+    def run(self):
+        for name, check in [
+            ("the target is up", self.up),
+            ("calls by code and protocol", self.calls),
+            ("sizes", self.sizes),
+            ("durations", self.durations),
+            ("calls in flight, and those that are cancelled", self.cancelled),
+            ("methods that there are none of", self.unknown),
+            ("a reload keeps what was counted", self.reload),
+            ("types and help", self.metadata),
+            ("promtool has nothing to say", self.promtool),
+        ]:
+            self.suite.case(name, check)
+
+    def up(self):
+        self.prometheus.becomes('up{job="descant"}', 1)
+        _, headers, _ = fetch(f"http://{self.admin}/metrics")
+        equal(headers["content-type"], "text/plain; version=0.0.4; charset=utf-8")
+        self.prometheus.becomes("descant_open_connections", 0)
+
+    def get_book(self, book):
+        with grpc.insecure_channel(self.server.address) as channel:
+            try:
+                return channel.unary_unary(f"/{GET_BOOK}")(book, timeout=20)
+            except grpc.RpcError as error:
+                return error.code()
+
+    def calls(self):
+        for _ in range(3):
+            expect(isinstance(self.get_book(EMMA), bytes), "there is an Emma")
+        equal(self.get_book(NOBODY), grpc.StatusCode.NOT_FOUND)
+        equal(fetch(f"http://{self.server.address}/v1/books/emma")[0], 200)
+        for code, protocol, wanted in [("OK", "grpc", 3), ("NOT_FOUND", "grpc", 1), ("OK", "rest", 1)]:
+            labels = f'method="{GET_BOOK}",code="{code}",protocol="{protocol}"'
+            self.prometheus.becomes(f"descant_grpc_requests_total{{{labels}}}", wanted)
+
+    def sizes(self):
+        labels = f'{{method="{GET_BOOK}",protocol="grpc"}}'
+        self.prometheus.becomes(f"descant_grpc_request_messages_total{labels}", 4)
+        self.prometheus.becomes(f"descant_grpc_request_bytes_total{labels}", 3 * len(EMMA) + len(NOBODY))
+        self.prometheus.becomes(f"descant_grpc_response_messages_total{labels}", 3)
+        self.prometheus.becomes(f"descant_grpc_response_bytes_total{labels}", 3 * len(self.get_book(EMMA)))
+
+    def durations(self):
+        labels = f'method="{GET_BOOK}",protocol="rest"'
+        self.prometheus.becomes(f"descant_grpc_request_duration_seconds_count{{{labels}}}", 1)
+        self.prometheus.becomes(f'descant_grpc_request_duration_seconds_bucket{{{labels},le="+Inf"}}', 1)
+        took = self.prometheus.value(f"descant_grpc_request_duration_seconds_sum{{{labels}}}")
+        expect(0 < took < 5, f"a call took {took} s")
+
+    def cancelled(self):
+        labels = 'method="bookshop.v1.Catalog/WatchPrices",protocol="grpc"'
+        with grpc.insecure_channel(self.server.address) as channel:
+            watched = channel.unary_stream("/bookshop.v1.Catalog/WatchPrices")(b"", timeout=60)
+            next(watched)
+            self.prometheus.becomes(f"descant_grpc_requests_in_flight{{{labels}}}", 1)
+            self.prometheus.becomes("descant_open_connections", 1)
+            watched.cancel()
+            self.prometheus.becomes(f"descant_grpc_requests_in_flight{{{labels}}}", 0)
+        self.prometheus.becomes(f'descant_grpc_requests_total{{{labels},code="CANCELLED"}}', 1)
+        self.prometheus.becomes("descant_open_connections", 0)
+
+    def unknown(self):
+        for path in ("/made.Up/Name", "/made.Up/Other"):
+            with grpc.insecure_channel(self.server.address) as channel:
+                with contextlib.suppress(grpc.RpcError):
+                    channel.unary_unary(path)(b"", timeout=20)
+        self.prometheus.becomes('descant_grpc_requests_total{method="unknown",code="UNIMPLEMENTED"}', 2)
+        equal(self.prometheus.value('count({method=~".*made.*"})'), None, "series that a caller has named")
+
+    def reload(self):
+        counted = f'sum(descant_grpc_requests_total{{method="{GET_BOOK}",protocol="rest"}})'
+        equal(fetch(f"http://{self.admin}/reload", "POST")[0], 200)
+        equal(fetch(f"http://{self.server.address}/v1/books/emma")[0], 200)
+        self.prometheus.becomes(counted, 2)
+
+    def metadata(self):
+        known = until("metadata", lambda: self.prometheus.api("metadata"))
+        for name, kind in [
+            ("descant_grpc_requests_total", "counter"),
+            ("descant_grpc_request_duration_seconds", "histogram"),
+            ("descant_grpc_requests_in_flight", "gauge"),
+            ("descant_open_connections", "gauge"),
+            ("descant_connections_total", "counter"),
+        ]:
+            told = known[name][0]
+            equal(told["type"], kind, name)
+            expect(told["help"].endswith("."), f"{name}: {told['help']}")
+
+    def promtool(self):
+        _, _, scraped = fetch(f"http://{self.admin}/metrics")
+        expect("descant_grpc_requests_total" in scraped, scraped)
+        equal(harness.run("promtool", "check", "metrics", stdin=scraped), (0, "", ""), "promtool")
+
+
+def main():
+    suite = harness.Suite("metrics", TOTAL)
+    admin = f"127.0.0.1:{free_port()}"
+    with harness.Server("descant", "serve", "--admin", admin, "--log-level", "warn") as server:
+        with Prometheus(admin) as prometheus:
+            Metrics(suite, server, admin, prometheus).run()
+    suite.end()
+
+
+main()
