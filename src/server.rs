@@ -1,6 +1,12 @@
 //! A gateway on the network.
 
-use std::{fmt, future::Future, net::SocketAddr, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -24,6 +30,7 @@ use crate::{
 pub struct Server {
     service: Service<Gateway>,
     addresses: Vec<SocketAddr>,
+    unix_paths: Vec<PathBuf>,
 }
 
 /// Says where and how a server listens.
@@ -60,6 +67,11 @@ impl Server {
         &self.addresses
     }
 
+    /// The paths of the Unix sockets that it listens on.
+    pub fn unix_paths(&self) -> &[PathBuf] {
+        &self.unix_paths
+    }
+
     /// Knows when the server begins to stop. Whoever keeps calls open waits for it and ends them.
     pub fn draining(&self) -> Draining {
         self.service.drain.watch()
@@ -90,8 +102,8 @@ impl Server {
 }
 
 impl Gateway {
-    /// Serves one connection that came some other way than through a [`Server`]: over a Unix socket, say, or an in-memory
-    /// pipe. Returns when the peer or a limit has ended it; dropped, it is cut off.
+    /// Serves one connection that came some other way than through a [`Server`]: over a socket
+    /// that was inherited, say, or an in-memory pipe. Returns when the peer or a limit has ended it; dropped, it is cut off.
     ///
     /// # Errors
     /// If it ended because the peer broke the protocol or a limit, or because reading or writing failed.
@@ -105,9 +117,13 @@ impl Gateway {
 }
 
 impl ServerBuilder {
-    /// Listens here as well: `127.0.0.1:50051`, `localhost:50051` (all addresses of the name), `:50051` (every interface).
+    /// Listens here as well: `127.0.0.1:50051`, `localhost:50051` (all addresses of the name), `:50051` (every interface),
+    /// `unix:/run/descant.sock` (a Unix socket; `unix:///run/descant.sock` is the same).
     ///
     /// Without any it is `[::]:50051`, which takes IPv4 too. Port 0 lets the system choose.
+    ///
+    /// The file of a Unix socket has the permissions that the umask leaves, and is removed once nothing is accepted any more.
+    /// One that a process left behind which is gone is replaced; one that somebody listens on is an error.
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.addresses.push((address.into(), None));
         self
@@ -148,7 +164,13 @@ impl ServerBuilder {
     pub async fn bind(self) -> Result<Server, Error> {
         let gateway = self.gateway.clone();
         let (service, addresses) = self.listening(gateway).await?;
-        Ok(Server { service, addresses })
+        let paths = service.listeners.iter().filter_map(|one| one.listener.path());
+        let unix_paths = paths.map(Path::to_owned).collect();
+        Ok(Server {
+            service,
+            addresses,
+            unix_paths,
+        })
     }
 
     /// Listens for whatever answers the requests.
@@ -164,7 +186,7 @@ impl ServerBuilder {
                 tls: tls.clone(),
             }));
         }
-        let addresses = listeners.iter().map(|listening| listening.listener.local_addr());
+        let addresses = listeners.iter().filter_map(|one| one.listener.address());
         let addresses = addresses.collect::<Result<_, _>>().map_err(ErrorKind::Serve)?;
         let service = Service {
             serve,
@@ -198,6 +220,7 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("addresses", &self.addresses)
+            .field("unix_paths", &self.unix_paths)
             .finish_non_exhaustive()
     }
 }

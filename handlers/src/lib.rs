@@ -132,7 +132,7 @@ pub use self::{
     message::Message,
     messages::{Closed, Generate, MessageStream, Messages, Sender, generate},
     metadata::{Metadata, MetadataError},
-    peer::{Peer, TlsIdentity},
+    peer::{Peer, TlsIdentity, UnixIdentity},
     reply::Reply,
     request_id::{RequestId, RequestIdError},
     status::Status,

@@ -50,7 +50,7 @@ pub(crate) struct Serve {
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// Where to listen; may be given more than once; port 0 picks a free one [default: [::]:50051]
+    /// Where to listen: HOST:PORT (port 0 picks a free one) or unix:PATH; may be given more than once [default: [::]:50051]
     #[arg(short, long, value_name = "ADDR", value_parser = listen_address)]
     pub(crate) listen: Vec<String>,
 
@@ -301,7 +301,7 @@ pub(crate) enum MessageFormat {
 /// A live server in the place of files.
 #[derive(Args, Debug)]
 pub(crate) struct LiveArgs {
-    /// Ask a live server, by reflection, instead of files: HOST:PORT, or https://HOST:PORT over TLS
+    /// Ask a live server, by reflection, instead of files: HOST:PORT, https://HOST:PORT over TLS, or unix:PATH
     #[arg(long, value_name = "ADDR")]
     pub(crate) from: Option<String>,
 
@@ -406,12 +406,18 @@ impl FromStr for AdminArg {
     }
 }
 
-/// A host, which may be left out, and a port; whether the host exists is for the one who listens to find out.
+/// A host, which may be left out, and a port, or the path of a Unix socket; whether they exist is for the one who listens
+/// to find out.
 fn listen_address(text: &str) -> Result<String, String> {
+    if text.starts_with("unix:") {
+        return Ok(text.to_owned());
+    }
     let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
     match port {
         Some(Ok(_)) => Ok(text.to_owned()),
-        _ => Err("expected a host and a port such as [::]:50051, 127.0.0.1:8080, localhost:0 or :50051".to_owned()),
+        _ => Err("expected a host and a port such as [::]:50051, 127.0.0.1:8080, localhost:0 or :50051, or a Unix socket such \
+                  as unix:/run/descant.sock"
+            .to_owned()),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{future::poll_fn, sync::Arc};
 
 use bytes::{Buf, Bytes};
 use descant_descriptors::{BindRequest, Binder, Captures, Codec, Found, JsonOptions, Method, RequestBody, Schema};
-use descant_handlers::{Call, Message, Status};
+use descant_handlers::{Call, Message, Peer, Status};
 use http::{Request, Response, header, request::Parts};
 
 use crate::{
@@ -96,7 +96,7 @@ impl Gateway {
             request: format!("{} {}", parts.method, parts.uri),
             ..Explanation::default()
         };
-        let connection = Connection::new(None, Arc::new(Limits::default()));
+        let connection = Connection::new(Peer::default(), Arc::new(Limits::default()));
         let inbound = Inbound::whole(body.clone());
         let accepted = self.within(&connection, |context| {
             explanation.protocol = protocol::name(&parts, context);

@@ -105,7 +105,10 @@ impl Seen {
 }
 
 async fn ask(gateway: &Gateway, request: Builder, body: &[u8]) -> Seen {
-    let connection = Arc::new(Connection::new(None, Arc::new(Limits::default())));
+    let connection = Arc::new(Connection::new(
+        descant_handlers::Peer::default(),
+        Arc::new(Limits::default()),
+    ));
     let body = Inbound::from_chunks([Ok(Bytes::copy_from_slice(body))]);
     see(gateway.serve(request.body(body).unwrap(), &connection).await).await
 }

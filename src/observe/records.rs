@@ -8,12 +8,13 @@ use super::watch::Watched;
 
 /// A call has come.
 pub(super) fn request(call: &Watched, peer: &Peer) {
+    let known = peer.address.is_some() || peer.unix.is_some();
     tracing::info!(
         target: "descant.grpc",
         method = call.subject.name(),
         protocol = call.protocol.label(),
         request_id = call.request_id.map(tracing::field::display),
-        peer = peer.address.map(tracing::field::display),
+        peer = known.then(|| tracing::field::display(peer)),
         "grpc.request"
     );
 }

@@ -81,7 +81,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Answering {
         let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
-        let connection = Connection::of(peer, self.limits.clone());
+        let connection = Connection::new(peer, self.limits.clone());
         let request = request.map(|body| {
             if body.is_end_stream() {
                 Inbound::whole(Bytes::new())

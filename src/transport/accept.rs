@@ -1,16 +1,10 @@
 //! Accepting connections until the server stops.
 
-use std::{
-    future::Future,
-    io,
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, io, sync::Arc, time::Duration};
 
+use descant_handlers::Peer;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -20,6 +14,7 @@ use super::{
     crew::{Accepted, Crew, Host},
     gate::Gate,
     limits::LONGEST,
+    listener::{Accepting, Listener},
     load::Seat,
 };
 
@@ -42,7 +37,7 @@ pub(crate) struct Service<S> {
 /// A listener, and what it shows if it speaks TLS.
 #[derive(Debug)]
 pub(crate) struct Listening {
-    pub(crate) listener: TcpListener,
+    pub(crate) listener: Listener,
     pub(crate) tls: Option<Tls>,
 }
 
@@ -58,8 +53,7 @@ impl<S: Serve> Service<S> {
         let gate = Gate::new(self.limits);
         let mut accepting = JoinSet::new();
         for Listening { listener, tls } in self.listeners {
-            let listener = net::TcpListener::from_std(listener)?;
-            accepting.spawn(accept(listener, tls, gate.clone(), crew.clone()));
+            accepting.spawn(accept(listener.start()?, tls, gate.clone(), crew.clone()));
         }
         let grace = shutdown.await.min(LONGEST);
         accepting.shutdown().await;
@@ -80,20 +74,19 @@ where
     S: Serve,
 {
     let drain = Drain::new();
-    let connection = Arc::new(Connection::new(None, limits));
+    let connection = Arc::new(Connection::new(Peer::default(), limits));
     let _connected = serve.connected();
     converse::serve(io, serve, connection, drain.watch()).await
 }
 
 /// Accepts for ever.
-async fn accept<S: Serve>(listener: net::TcpListener, tls: Option<Tls>, gate: Arc<Gate>, crew: Arc<Crew<Tasks<S>>>) {
+async fn accept<S: Serve>(listener: Accepting, tls: Option<Tls>, gate: Arc<Gate>, crew: Arc<Crew<Tasks<S>>>) {
     let mut rest = REST;
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
                 rest = REST;
-                let peer = canonical(peer);
-                match gate.admit(peer.ip()) {
+                match gate.admit(peer.address.map(|address| address.ip())) {
                     Ok(pass) => crew.take(Accepted {
                         socket,
                         peer,
@@ -135,10 +128,10 @@ impl<S: Serve> Host for Tasks<S> {
             tls,
             pass,
         } = accepted;
-        if let Err(error) = socket.set_nodelay(true) {
+        if let Err(error) = socket.set_nodelay() {
             tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
         }
-        let connection = Connection::new(Some(peer), self.limits.clone());
+        let connection = Connection::new(peer.clone(), self.limits.clone());
         let (serve, draining) = (self.serve.clone(), self.draining.clone());
         let connected = serve.connected();
         tokio::spawn(async move {
@@ -157,14 +150,9 @@ impl<S: Serve> Host for Tasks<S> {
     }
 }
 
-/// An IPv4 peer of a dual-stack listener by its own address.
-fn canonical(peer: SocketAddr) -> SocketAddr {
-    SocketAddr::new(peer.ip().to_canonical(), peer.port())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashMap, thread, time::Instant};
+    use std::{collections::HashMap, net::SocketAddr, thread, time::Instant};
 
     use bytes::Bytes;
     use http::{Request, Response};
@@ -199,7 +187,7 @@ mod tests {
 
     async fn start(workers: usize, limits: Limits) -> Running {
         let listeners = bind("127.0.0.1:0", false).await.unwrap();
-        let address = listeners[0].local_addr().unwrap();
+        let address = listeners[0].address().unwrap().unwrap();
         let service = Service {
             serve: Where,
             listeners: listeners

@@ -1,7 +1,6 @@
 //! The facts of a connection.
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -54,13 +53,8 @@ pub(super) struct Unsent(Arc<()>);
 const PULLED_PER_HELD: usize = 16;
 
 impl Connection {
-    /// A connection from `address`, if it has one.
-    pub(crate) fn new(address: Option<SocketAddr>, limits: Arc<Limits>) -> Self {
-        Self::of(address.map_or_else(Peer::default, Peer::at), limits)
-    }
-
     /// A connection of this peer.
-    pub(crate) fn of(peer: Peer, limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(peer: Peer, limits: Arc<Limits>) -> Self {
         Self {
             peer,
             limits,

@@ -4,16 +4,15 @@
 //! machine has one current-thread runtime a core. One accepts and hands each connection to whoever has fewest: few
 //! connections that live long would be spread badly by the kernel's hash (`SO_REUSEPORT`).
 
-use std::{io, net::SocketAddr, sync::Arc, thread};
+use std::{io, sync::Arc, thread};
 
-use tokio::{
-    net::TcpStream,
-    sync::{mpsc, oneshot},
-};
+use descant_handlers::Peer;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Tls,
     gate::Pass,
+    link::{Link, Unbound},
     load::{Load, Seat},
 };
 
@@ -23,8 +22,8 @@ const QUEUE: usize = 1024;
 /// A connection that nobody serves yet.
 #[derive(Debug)]
 pub(super) struct Accepted {
-    pub(super) socket: TcpStream,
-    pub(super) peer: SocketAddr,
+    pub(super) socket: Link,
+    pub(super) peer: Peer,
     pub(super) tls: Option<Tls>,
     pub(super) pass: Pass,
 }
@@ -53,8 +52,8 @@ struct Worker {
 
 /// A connection on its way to another thread, no longer bound to a runtime.
 struct Handed {
-    socket: std::net::TcpStream,
-    peer: SocketAddr,
+    socket: Unbound,
+    peer: Peer,
     tls: Option<Tls>,
     pass: Pass,
     seat: Seat,
@@ -115,11 +114,11 @@ impl Worker {
             tls,
             pass,
         } = accepted;
-        match socket.into_std() {
+        match socket.unbind() {
             Ok(socket) => {
                 let handed = Handed {
                     socket,
-                    peer,
+                    peer: peer.clone(),
                     tls,
                     pass,
                     seat: Seat::take(&self.load),
@@ -142,7 +141,7 @@ async fn work<H: Host>(mut handed: mpsc::Receiver<Handed>, host: H, load: Arc<Lo
         seat,
     }) = handed.recv().await
     {
-        match TcpStream::from_std(socket) {
+        match socket.bind() {
             Ok(socket) => {
                 let accepted = Accepted {
                     socket,

@@ -32,7 +32,8 @@ enum Network {
 #[derive(Debug)]
 pub(super) struct Pass {
     gate: Arc<Gate>,
-    network: Network,
+    /// `None` for a peer on this machine, over a Unix socket.
+    network: Option<Network>,
 }
 
 /// The limit that keeps a connection out.
@@ -52,19 +53,21 @@ impl Gate {
         })
     }
 
-    /// Lets a connection in, if there is room for it.
-    pub(super) fn admit(self: &Arc<Self>, peer: IpAddr) -> Result<Pass, Full> {
-        let network = Network::of(peer);
+    /// Lets a connection in, if there is room for it. Those of Unix sockets count in all only: they are of one machine.
+    pub(super) fn admit(self: &Arc<Self>, peer: Option<IpAddr>) -> Result<Pass, Full> {
+        let network = peer.map(Network::of);
         let mut open = self.open();
         if open.all >= self.limits.connections {
             return Err(Full::All);
         }
-        let from = open.from.entry(network).or_default();
-        // A peer that has none open may open one even where the limit is 0; an entry of 0 does not stay.
-        if *from >= self.limits.connections_per_peer.max(1) {
-            return Err(Full::Peer);
+        if let Some(network) = network {
+            let from = open.from.entry(network).or_default();
+            // A peer that has none open may open one even where the limit is 0; an entry of 0 does not stay.
+            if *from >= self.limits.connections_per_peer.max(1) {
+                return Err(Full::Peer);
+            }
+            *from += 1;
         }
-        *from += 1;
         open.all += 1;
         Ok(Pass {
             gate: self.clone(),
@@ -81,10 +84,13 @@ impl Drop for Pass {
     fn drop(&mut self) {
         let mut open = self.gate.open();
         open.all -= 1;
-        if let Some(from) = open.from.get_mut(&self.network) {
+        let Some(network) = self.network else {
+            return;
+        };
+        if let Some(from) = open.from.get_mut(&network) {
             *from -= 1;
             if *from == 0 {
-                open.from.remove(&self.network);
+                open.from.remove(&network);
             }
         }
     }
@@ -119,27 +125,34 @@ mod tests {
     #[test]
     fn a_peer_fills_its_own_share_only() {
         let gate = gate(10, 2);
-        let first = gate.admit(peer("2001:db8::1")).unwrap();
-        let _second = gate.admit(peer("2001:db8::2")).unwrap();
-        assert_eq!(gate.admit(peer("2001:db8::3")).unwrap_err(), Full::Peer);
-        let _other = gate.admit(peer("2001:db8:0:1::1")).unwrap();
+        let first = gate.admit(Some(peer("2001:db8::1"))).unwrap();
+        let _second = gate.admit(Some(peer("2001:db8::2"))).unwrap();
+        assert_eq!(gate.admit(Some(peer("2001:db8::3"))).unwrap_err(), Full::Peer);
+        let _other = gate.admit(Some(peer("2001:db8:0:1::1"))).unwrap();
         drop(first);
-        gate.admit(peer("2001:db8::3")).unwrap();
+        gate.admit(Some(peer("2001:db8::3"))).unwrap();
     }
 
     #[test]
     fn a_mapped_address_is_the_ipv4_one() {
         let gate = gate(10, 1);
-        let _pass = gate.admit(peer("::ffff:192.0.2.1")).unwrap();
-        assert_eq!(gate.admit(peer("192.0.2.1")).unwrap_err(), Full::Peer);
+        let _pass = gate.admit(Some(peer("::ffff:192.0.2.1"))).unwrap();
+        assert_eq!(gate.admit(Some(peer("192.0.2.1"))).unwrap_err(), Full::Peer);
+    }
+
+    #[test]
+    fn a_unix_socket_counts_in_all_only() {
+        let gate = gate(2, 1);
+        let _passes = [gate.admit(None).unwrap(), gate.admit(None).unwrap()];
+        assert_eq!(gate.admit(None).unwrap_err(), Full::All);
     }
 
     #[test]
     fn nothing_is_left_of_connections_that_are_closed() {
         let gate = gate(1, 1);
-        drop(gate.admit(peer("192.0.2.1")).unwrap());
-        let _pass = gate.admit(peer("192.0.2.2")).unwrap();
-        assert_eq!(gate.admit(peer("192.0.2.3")).unwrap_err(), Full::All);
+        drop(gate.admit(Some(peer("192.0.2.1"))).unwrap());
+        let _pass = gate.admit(Some(peer("192.0.2.2"))).unwrap();
+        assert_eq!(gate.admit(Some(peer("192.0.2.3"))).unwrap_err(), Full::All);
         assert_eq!(gate.open().from.len(), 1);
     }
 }

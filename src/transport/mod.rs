@@ -24,6 +24,7 @@ mod http1;
 mod http2;
 mod inbound;
 mod limits;
+mod link;
 mod listener;
 mod load;
 mod outbound;

@@ -12,3 +12,5 @@ mod process;
 mod readme;
 mod serve;
 mod tls;
+#[cfg(unix)]
+mod unix;

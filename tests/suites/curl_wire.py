@@ -331,8 +331,22 @@ class Tls:
         self.call(server, *self.shows("client")).is_ok()
 
 
+def unix_socket(path):
+    for way in ("--http1.1", HTTP2):
+        told = [way, "--unix-socket", path]
+        book = curling.run(*told, f"http://localhost{BOOK}").is_ok()
+        equal(book.json()["title"], "Emma")
+        put = curling.run(*told, *PUT, f"http://localhost{BOOK}/price", stdin=PRICE).is_ok()
+        equal(put.json()["price"]["units"], "4")
+        kept("http://localhost", *told)
+
+
 def run(suite):
     with harness.descant() as server:
         Plain(suite, server).run()
+    with tempfile.TemporaryDirectory(prefix="descant-suite-") as folder:
+        path = f"{folder}/x.sock"
+        with harness.descant("--listen", f"unix:{path}"):
+            suite.case("unix socket", unix_socket, path)
     with tempfile.TemporaryDirectory(prefix="descant-suite-") as path:
         Tls(suite, over_tls.Folder(path)).run()

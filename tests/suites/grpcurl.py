@@ -1,5 +1,7 @@
 """grpcurl against `descant serve SET --echo`, by reflection alone, over the sets of six real APIs; and over TLS."""
 
+import tempfile
+
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
 import filling
@@ -11,7 +13,7 @@ from harness import Failure, documents, equal, expect
 
 GRPCURL = harness.CACHE / "bin" / "grpcurl"
 SWEEP = harness.CACHE / "bin" / "sweep"
-TOTAL = 347 + over_tls.TOTAL
+TOTAL = 347 + 2 + over_tls.TOTAL
 BUILT_IN = {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}
 
 
@@ -136,6 +138,22 @@ class Api:
 OWN_PACKAGES = {"grpc.health.v1", "grpc.reflection.v1", "grpc.reflection.v1alpha"}
 
 
+def unix_socket(suite, api):
+    """The same set, over a socket that is a file."""
+
+    def listed(path):
+        expect("grpc.health.v1.Health" in output("-plaintext", "-unix", path, "list").split(), "health is not listed")
+
+    def echoed(path):
+        equal(output("-plaintext", "-unix", "-d", "{}", path, f"descant.suite.{api.name}.Echo0/Unary").strip(), "{}")
+
+    with tempfile.TemporaryDirectory(prefix="descant-suite-") as folder:
+        path = f"{folder}/x.sock"
+        with harness.descant(api.path, "--echo", "--listen", f"unix:{path}"):
+            suite.case("unix socket: list", listed, path)
+            suite.case("unix socket: a call", echoed, path)
+
+
 def main():
     suite = harness.Suite("grpcurl", TOTAL)
     apis = sets.build()
@@ -145,6 +163,7 @@ def main():
                 Api(suite, api, server).run()
         except Failure as error:
             suite.case(f"{api.name}: serve", lambda error=error: expect(False, str(error)))
+    unix_socket(suite, apis[0])
     over_tls.run(suite, grpcurl, apis[0])
     suite.end()
 

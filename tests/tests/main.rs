@@ -27,4 +27,6 @@ mod rest;
 mod support;
 mod tls;
 mod transcode;
+#[cfg(unix)]
+mod unix;
 mod wrong_port;

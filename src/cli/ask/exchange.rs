@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    MOST_BYTES,
+    MOST_BYTES, UNIX,
     message::{Question, Reply, Request, Response},
     tap::{Spoken, Start, Tap},
     tls::{self, Trust},
@@ -48,10 +48,32 @@ struct OpenCall {
 }
 
 impl Exchange {
-    /// Connects to `host:port`, over TLS if it is said whom to trust.
+    /// Connects, over TLS if it is said whom to trust.
     pub(super) async fn open(address: &str, trust: Option<&Trust>) -> Result<Self, Failure> {
+        if let Some(path) = address.strip_prefix(UNIX) {
+            return Self::open_unix(path.strip_prefix("//").unwrap_or(path), address, trust).await;
+        }
         let stream = TcpStream::connect(address).await;
         let stream = stream.map_err(|error| unreachable_at(address, &error))?;
+        Self::speak(stream, address, trust).await
+    }
+
+    #[cfg(unix)]
+    async fn open_unix(path: &str, address: &str, trust: Option<&Trust>) -> Result<Self, Failure> {
+        let stream = tokio::net::UnixStream::connect(path).await;
+        let stream = stream.map_err(|error| unreachable_at(address, &error))?;
+        Self::speak(stream, address, trust).await
+    }
+
+    #[cfg(not(unix))]
+    async fn open_unix(_: &str, address: &str, _: Option<&Trust>) -> Result<Self, Failure> {
+        Err(unreachable_at(address, &std::io::ErrorKind::Unsupported.into()))
+    }
+
+    async fn speak<T>(stream: T, address: &str, trust: Option<&Trust>) -> Result<Self, Failure>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         match trust {
             None => Self::over(stream, address, "http").await,
             Some(trust) => Self::over(tls::connect(stream, address, trust).await?, address, "https").await,
@@ -114,7 +136,7 @@ impl Exchange {
     async fn call_with(&mut self, method: &str, question: Bytes) -> Result<Ended, Failure> {
         let ready = self.connection.clone().ready().await;
         self.connection = ready.map_err(|error| self.lost(&error))?;
-        let request = HttpRequest::post(format!("{}://{}{method}", self.scheme, self.address))
+        let request = HttpRequest::post(format!("{}://{}{method}", self.scheme, authority(&self.address)))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .header("user-agent", concat!("descant/", env!("CARGO_PKG_VERSION")))
@@ -205,6 +227,15 @@ impl Exchange {
     }
 }
 
+/// A Unix socket has no host; `localhost` is what gRPC says there.
+pub(super) fn authority(address: &str) -> &str {
+    if address.starts_with(UNIX) {
+        "localhost"
+    } else {
+        address
+    }
+}
+
 /// What came of a question.
 enum Ended {
     Reply(Reply),
@@ -277,14 +308,24 @@ fn decode(message: Bytes) -> Result<Reply, Broken> {
 }
 
 fn unreachable_at(address: &str, error: &std::io::Error) -> Failure {
+    let mend = if address.starts_with(UNIX) {
+        "is the server running, is the path right, and may this user write to the socket?"
+    } else {
+        "is the server running, and is the port right?"
+    };
     Failure::new(
         Kind::Other,
         format!("cannot connect to {}: {error}", screen::escape(address)),
-        "is the server running, and is the port right?",
+        mend,
     )
 }
 
 fn no_http2(address: &str, scheme: &str, start: &Start, error: &h2::Error) -> Failure {
+    let over_tls = if address.starts_with(UNIX) {
+        "say --ca FILE or --insecure too"
+    } else {
+        "say --from https://HOST:PORT"
+    };
     let address = screen::escape(address);
     let spoken = match error.reason() {
         // Said in HTTP/2 to whom speaks plain text where TLS is due: RFC 9113, section 9.2.
@@ -292,20 +333,20 @@ fn no_http2(address: &str, scheme: &str, start: &Start, error: &h2::Error) -> Fa
         _ => start.spoken(),
     };
     let (what, mend) = match spoken {
-        Spoken::Tls => (format!("{address} speaks TLS"), "say --from https://HOST:PORT"),
+        Spoken::Tls => (format!("{address} speaks TLS"), over_tls.to_owned()),
         Spoken::Http1 => (
             format!("{address} speaks HTTP/1, and gRPC needs HTTP/2"),
-            "is it the port of the gRPC server?",
+            "is it the port of the gRPC server?".to_owned(),
         ),
         Spoken::Nothing => (
             format!("{address} hung up without a word: {error}"),
             match scheme {
                 // With TLS 1.3 a client learns only afterwards that its certificate was missed.
-                "https" => "does it ask clients for a certificate? There is none to show from here",
-                _ => "does it speak TLS? then say --from https://HOST:PORT",
+                "https" => "does it ask clients for a certificate? There is none to show from here".to_owned(),
+                _ => format!("does it speak TLS? then {over_tls}"),
             },
         ),
-        Spoken::Other => (format!("the connection to {address} broke: {error}"), ""),
+        Spoken::Other => (format!("the connection to {address} broke: {error}"), String::new()),
     };
     Failure::new(Kind::Other, what, mend)
 }

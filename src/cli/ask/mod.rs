@@ -1,4 +1,6 @@
 //! Asking a live server what it serves, by reflection over HTTP/2, in plain text or TLS.
+//!
+//! An address is `host:port`, or `unix:` and the path of a socket.
 
 mod exchange;
 mod message;
@@ -24,6 +26,8 @@ use super::{
     screen, sources,
 };
 
+/// What stands before the path of a Unix socket.
+const UNIX: &str = "unix:";
 /// How long the whole conversation may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How much a server may send. All of googleapis with its comments is 81 MB.
@@ -38,12 +42,15 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// The server at `host:port`, `http://host:port` or `https://host:port`.
+    /// The server at `host:port`, `http://host:port`, `https://host:port` or `unix:path`; the last over TLS where it is said
+    /// whom to trust.
     pub(crate) fn at(args: &LiveArgs) -> Result<Option<Self>, Failure> {
         let Some(address) = &args.from else {
             return Ok(None);
         };
+        let unix = address.starts_with(UNIX);
         let (address, tls) = match address.split_once("://") {
+            _ if unix => (address.as_str(), args.insecure || args.ca.is_some()),
             None => (address.as_str(), false),
             Some(("http", rest)) => (rest.trim_end_matches('/'), false),
             Some(("https", rest)) => (rest.trim_end_matches('/'), true),
@@ -62,7 +69,7 @@ impl Live {
             ));
         }
         let port = address.rsplit_once(':').map(|(_, port)| port);
-        if port.is_none_or(|port| port.parse::<u16>().is_err()) {
+        if !unix && port.is_none_or(|port| port.parse::<u16>().is_err()) {
             return Err(Failure::new(
                 Kind::Usage,
                 format!("--from {}: a host and a port are needed", screen::escape(address)),

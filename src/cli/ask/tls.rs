@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
@@ -24,6 +24,7 @@ use tokio_rustls::{
     },
 };
 
+use super::exchange::authority;
 use crate::cli::{
     failure::{Failure, Kind},
     screen,
@@ -49,9 +50,13 @@ pub(super) enum Trust {
     Anybody,
 }
 
-/// Shakes hands; `address` is `host:port`.
-pub(super) async fn connect(stream: TcpStream, address: &str, trust: &Trust) -> Result<TlsStream<TcpStream>, Failure> {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+/// Shakes hands with the server at `address`.
+pub(super) async fn connect<T>(stream: T, address: &str, trust: &Trust) -> Result<TlsStream<T>, Failure>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let authority = authority(address);
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(host);
     let name =

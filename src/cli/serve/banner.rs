@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
 };
 
 use descant_descriptors::{Method, Schema, Shape};
@@ -24,6 +25,7 @@ const DEMO_PATH: &str = "/v1/books/emma";
 /// The start banner.
 pub(super) struct Banner<'s> {
     pub(super) addresses: &'s [SocketAddr],
+    pub(super) unix_paths: &'s [PathBuf],
     pub(super) tls: bool,
     pub(super) admin: Option<SocketAddr>,
     pub(super) schema: &'s Schema,
@@ -38,12 +40,12 @@ impl fmt::Display for Banner<'_> {
             "{STRONG}Descant {}{STRONG:#} serves gRPC on",
             env!("CARGO_PKG_VERSION")
         )?;
+        let (scheme, how) = if self.tls {
+            ("https://", "TLS")
+        } else {
+            ("", "plain text")
+        };
         for address in self.addresses {
-            let (scheme, how) = if self.tls {
-                ("https://", "TLS")
-            } else {
-                ("", "plain text")
-            };
             let more = if address.ip().is_unspecified() {
                 format!("{address}, every interface, {how}")
             } else {
@@ -51,6 +53,14 @@ impl fmt::Display for Banner<'_> {
             };
             let near = near(*address);
             writeln!(f, "  {STRONG}{scheme}{near}{STRONG:#} {FAINT}({more}){FAINT:#}")?;
+        }
+        for path in self.unix_paths {
+            let path = path.display().to_string();
+            writeln!(
+                f,
+                "  {STRONG}unix:{}{STRONG:#} {FAINT}({how}){FAINT:#}",
+                screen::escape(&path)
+            )?;
         }
         self.services(f)?;
         self.answers(f)?;
@@ -102,7 +112,13 @@ impl Banner<'_> {
 
     /// Lines that work as they are.
     fn tries(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(address) = self.addresses.first().map(|address| near(*address)) else {
+        let Some(Target {
+            address,
+            host,
+            grpcurl_option,
+            curl_option,
+        }) = self.target()
+        else {
             return Ok(());
         };
         // Whether a client can check the certificate is for its owner to know.
@@ -111,6 +127,11 @@ impl Banner<'_> {
         } else {
             ("grpcurl -plaintext", "curl", "buf curl --http2-prior-knowledge", "http")
         };
+        let (grpcurl, curl, buf) = (
+            format!("{grpcurl}{grpcurl_option}"),
+            format!("{curl}{curl_option}"),
+            format!("{buf}{curl_option}"),
+        );
         writeln!(f, "\nTry it:")?;
         writeln!(f, "  {grpcurl} {address} list")?;
         let Some((method, request)) = self.example() else {
@@ -125,12 +146,27 @@ impl Banner<'_> {
         let path = method.path().trim_start_matches('/');
         writeln!(f, "  {grpcurl} -d '{request}' {address} {path}")?;
         if self.backend == Backend::Demo {
-            writeln!(f, "  {curl} {scheme}://{address}{DEMO_PATH}")?;
+            writeln!(f, "  {curl} {scheme}://{host}{DEMO_PATH}")?;
         } else if method.shape() == Shape::Unary {
             let json = "-H 'content-type: application/json'";
-            writeln!(f, "  {curl} {json} -d '{request}' {scheme}://{address}/{path}")?;
+            writeln!(f, "  {curl} {json} -d '{request}' {scheme}://{host}/{path}")?;
         }
-        writeln!(f, "  {buf} --protocol grpc -d '{request}' {scheme}://{address}/{path}")
+        writeln!(f, "  {buf} --protocol grpc -d '{request}' {scheme}://{host}/{path}")
+    }
+
+    /// What the lines call; a Unix socket only where there is nothing else.
+    fn target(&self) -> Option<Target> {
+        let unix = |path: &PathBuf| {
+            let path = screen::escape(&path.display().to_string()).into_owned();
+            Target {
+                host: "localhost".to_owned(),
+                grpcurl_option: " -unix",
+                curl_option: format!(" --unix-socket {path}"),
+                address: path,
+            }
+        };
+        let address = self.addresses.first().map(|address| near(*address));
+        address.map(Target::tcp).or_else(|| self.unix_paths.first().map(unix))
     }
 
     /// A method that answers, and a request for it.
@@ -161,6 +197,28 @@ impl Banner<'_> {
     }
 }
 
+/// Where a server is, as the options and arguments of clients say it.
+struct Target {
+    /// For grpcurl.
+    address: String,
+    grpcurl_option: &'static str,
+    /// The host of URLs.
+    host: String,
+    /// Of curl and buf.
+    curl_option: String,
+}
+
+impl Target {
+    fn tcp(address: String) -> Self {
+        Self {
+            host: address.clone(),
+            address,
+            grpcurl_option: "",
+            curl_option: String::new(),
+        }
+    }
+}
+
 /// What [`Echo`](descant::handlers::Echo) answers.
 fn can_echo(method: &Method) -> bool {
     method.input().full_name() == method.output().full_name()
@@ -187,6 +245,7 @@ mod tests {
     fn banner_with(schema: &Schema, backend: Backend, tls: bool) -> String {
         let banner = Banner {
             addresses: &["[::]:50051".parse().unwrap()],
+            unix_paths: &[],
             tls,
             admin: Some("127.0.0.1:9901".parse().unwrap()),
             schema,
@@ -236,6 +295,28 @@ Ctrl-C stops.
             banner.contains("-d '{}' localhost:50051 bookshop.v1.Desk/Chat"),
             "{banner}"
         );
+    }
+
+    #[test]
+    fn a_unix_socket_is_shown_and_tried() {
+        let banner = Banner {
+            addresses: &[],
+            unix_paths: &["/run/x.sock".into()],
+            tls: false,
+            admin: None,
+            schema: &demo::schema().unwrap(),
+            backend: Backend::Demo,
+            watches: false,
+        };
+        let banner = anstream::adapter::strip_str(&banner.to_string()).to_string();
+        for line in [
+            "  unix:/run/x.sock (plain text)\n",
+            "  grpcurl -plaintext -unix /run/x.sock list\n",
+            "  curl --unix-socket /run/x.sock http://localhost/v1/books/emma\n",
+            "  buf curl --http2-prior-knowledge --unix-socket /run/x.sock --protocol grpc -d '{\"id\":\"emma\"}' http://localhost/",
+        ] {
+            assert!(banner.contains(line), "{banner}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod signals;
 mod tls;
 mod watch;
 
-use std::{net::SocketAddr, num::NonZeroUsize, process::ExitCode, sync::Arc, thread};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc, thread};
 
 use descant::{Error, Gateway, GatewayBuilder, Limits, Schema, Server, Tls, demo, handlers::Echo};
 use descant_descriptors::Severity;
@@ -104,6 +104,7 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
         &args,
         &Banner {
             addresses: server.addresses(),
+            unix_paths: server.unix_paths(),
             tls: speaks_tls,
             admin: admin_address,
             schema: &gateway.schema(),
@@ -112,10 +113,10 @@ async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Fa
         },
     );
     // Last: who waits for the file finds everything done.
+    let addresses = addresses(server.addresses(), server.unix_paths());
     if let Some(file) = &args.ready_file {
-        ready::write(file, server.addresses())?;
+        ready::write(file, &addresses)?;
     }
-    let addresses = server.addresses().to_vec();
     let outcome = server.serve(signals.stop(&reloader, args.grace)).await;
     if let Some(file) = &args.ready_file {
         ready::remove(file, &addresses);
@@ -132,11 +133,17 @@ fn introduce(args: &Serve, banner: &Banner<'_>) {
             let _ = screen::print(&banner.to_string());
         }
         (_, LogFormat::Json) => {
-            let addresses: Vec<_> = banner.addresses.iter().map(ToString::to_string).collect();
+            let addresses = addresses(banner.addresses, banner.unix_paths);
             let contents = check::contents(banner.schema);
             tracing::info!(addresses = addresses.join(" "), tls = banner.tls, "serving {contents}");
         }
     }
+}
+
+/// Where the server is, in the words of `--listen`.
+fn addresses(addresses: &[SocketAddr], unix_paths: &[PathBuf]) -> Vec<String> {
+    let paths = unix_paths.iter().map(|path| format!("unix:{}", path.display()));
+    addresses.iter().map(ToString::to_string).chain(paths).collect()
 }
 
 async fn bind(args: &Serve, gateway: &Gateway, tls: Option<&Tls>) -> Result<Server, Error> {

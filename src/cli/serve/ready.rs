@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{self, Write},
-    net::SocketAddr,
     path::Path,
 };
 
@@ -11,7 +10,7 @@ use super::{Failure, Kind};
 use crate::cli::sources::shown;
 
 /// Writes one address a line. Whoever sees the file sees all of it.
-pub(super) fn write(file: &Path, addresses: &[SocketAddr]) -> Result<(), Failure> {
+pub(super) fn write(file: &Path, addresses: &[String]) -> Result<(), Failure> {
     put(file, addresses).map_err(|error| {
         Failure::new(
             Kind::Other,
@@ -22,14 +21,14 @@ pub(super) fn write(file: &Path, addresses: &[SocketAddr]) -> Result<(), Failure
 }
 
 /// Whoever asks after the end must not find the file; but one that a successor has written stays.
-pub(super) fn remove(file: &Path, addresses: &[SocketAddr]) {
+pub(super) fn remove(file: &Path, addresses: &[String]) {
     let own = fs::read(file).is_ok_and(|there| there == lines(addresses).as_bytes());
     if own && let Err(error) = fs::remove_file(file) {
         tracing::debug!("the ready file {} is still there: {error}", shown(file));
     }
 }
 
-fn put(file: &Path, addresses: &[SocketAddr]) -> io::Result<()> {
+fn put(file: &Path, addresses: &[String]) -> io::Result<()> {
     // Beside it, since a rename is atomic within one file system only.
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -44,10 +43,10 @@ fn put(file: &Path, addresses: &[SocketAddr]) -> io::Result<()> {
     fresh.persist(file).map(drop).map_err(|error| error.error)
 }
 
-fn lines(addresses: &[SocketAddr]) -> String {
+fn lines(addresses: &[String]) -> String {
     let mut lines = String::new();
     for address in addresses {
-        lines.push_str(&address.to_string());
+        lines.push_str(address);
         lines.push('\n');
     }
     lines

@@ -26,7 +26,7 @@ impl Peer {
     fn connect(limits: Limits) -> Self {
         let (io, theirs) = duplex(64 << 10);
         let (script, drain) = (Script::default(), Drain::new());
-        let connection = Arc::new(Connection::new(None, Arc::new(limits)));
+        let connection = Arc::new(Connection::new(descant_handlers::Peer::default(), Arc::new(limits)));
         let served = tokio::spawn(converse::serve(theirs, script.clone(), connection, drain.watch()));
         Self {
             io,

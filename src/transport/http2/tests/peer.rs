@@ -76,7 +76,7 @@ impl Peer {
     pub(super) fn connect_by(limits: Limits, room: usize) -> Self {
         let (io, theirs) = duplex(room);
         let (script, drain) = (Script::default(), Drain::new());
-        let connection = Arc::new(Connection::new(None, Arc::new(limits)));
+        let connection = Arc::new(Connection::new(descant_handlers::Peer::default(), Arc::new(limits)));
         let served = tokio::spawn(serve(theirs, script.clone(), connection.clone(), drain.watch()));
         Self {
             io,

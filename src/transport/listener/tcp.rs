@@ -1,4 +1,4 @@
-//! Binding: from what a user wrote to sockets that listen.
+//! Listening on addresses of the network.
 
 use std::{
     io,
@@ -7,22 +7,11 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Connections that the kernel keeps until they are accepted; it lowers this to its own limit.
-const BACKLOG: i32 = 4096;
-
-/// Why an address cannot be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {what}")]
-pub(crate) struct BindError {
-    address: String,
-    what: String,
-    #[source]
-    source: Option<io::Error>,
-}
+use super::{BACKLOG, BindError};
 
 /// Listens on `address`: an IP address and a port, a host name and a port (all of its addresses), or `:port` (every
 /// interface). `[::]` takes IPv4 as well, and only IPv4 where the machine has no IPv6.
-pub(crate) async fn bind(address: &str, reuse_port: bool) -> Result<Vec<TcpListener>, BindError> {
+pub(super) async fn bind(address: &str, reuse_port: bool) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners: Vec<TcpListener> = Vec::new();
     let mut refused = None;
     for mut resolved in resolve(address).await? {
@@ -135,7 +124,8 @@ impl BindError {
         Self {
             address: format!("`{}`", address.escape_debug()),
             what: format!(
-                "{reason}; an address is HOST:PORT, such as `[::]:50051`, `127.0.0.1:50051` or `localhost:50051`"
+                "{reason}; an address is HOST:PORT, such as `[::]:50051`, `127.0.0.1:50051` or `localhost:50051`, or \
+                 unix:PATH"
             ),
             source,
         }
