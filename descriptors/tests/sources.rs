@@ -381,6 +381,29 @@ fn a_misspelt_http_rule_is_sought_in_its_fields() {
 }
 
 #[test]
+fn what_is_defined_twice_is_not_missed_as_well() {
+    let source =
+        b"syntax = \"proto3\"; message A { message I {} I i = 1; map<string, A> m = 2; } message B { A.I i = 1; }";
+    let folder = folder(&[("a/x.proto", &source[..]), ("b/y.proto", source)]);
+    let (x, y) = (folder.path().join("a/x.proto"), folder.path().join("b/y.proto"));
+    let error = Schema::builder().path(x).path(y).build().unwrap_err();
+    let errors = error
+        .findings()
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error);
+    let found: Vec<_> = errors
+        .map(|finding| (finding.symbol.as_str(), finding.what.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("A", "\"A\" is defined twice: a message here, a message in \"x.proto\""),
+            ("B", "\"B\" is defined twice: a message here, a message in \"x.proto\""),
+        ]
+    );
+}
+
+#[test]
 fn deep_nesting_is_refused_not_followed() {
     let deep = format!(
         "syntax = \"proto3\"; option (x) = {}{};",

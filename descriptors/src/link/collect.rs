@@ -1,6 +1,6 @@
 //! Fills the symbol table.
 
-use std::hash::BuildHasher;
+use std::{collections::HashSet, hash::BuildHasher};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -43,6 +43,7 @@ impl Symbols {
             table: HashTable::with_capacity(room),
             hasher: RandomState::default(),
             bases: Vec::with_capacity(files.len()),
+            twice: HashSet::new(),
         }
     }
 }
@@ -220,6 +221,12 @@ impl Collect<'_, '_, '_> {
     }
 
     fn twice(&mut self, id: SymbolId, first: SymbolId) {
+        if let (Some(symbol), Some(other)) = (self.symbols.get(id), self.symbols.get(first))
+            && symbol.file != other.file
+            && symbol.kind == other.kind
+        {
+            self.symbols.twice.insert((symbol.file, first));
+        }
         let (symbols, files) = (&self.symbols, self.files);
         let (Some(symbol), Some(other)) = (symbols.get(id), symbols.get(first)) else {
             return;

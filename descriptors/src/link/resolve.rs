@@ -47,7 +47,7 @@ struct Resolve<'f, 'a, 'r> {
     budget: &'r mut Budget,
     findings: &'r mut Findings,
     /// A symbol that the last look-up would have found if its file were imported.
-    elsewhere: Option<Symbol>,
+    elsewhere: Option<(SymbolId, Symbol)>,
 }
 
 /// What a name stands for in the sentence that says it is wrong.
@@ -202,7 +202,7 @@ impl<'a> Resolve<'_, 'a, '_> {
         if self.view.sees(symbol.file) || symbol.kind == Kind::Package && self.view.sees_package(id) {
             return Some((id, symbol));
         }
-        self.elsewhere = Some(symbol);
+        self.elsewhere = Some((id, symbol));
         None
     }
 
@@ -238,12 +238,16 @@ impl<'a> Resolve<'_, 'a, '_> {
         if named.name.is_empty() {
             return self.report(named, || (format!("{role} is missing"), "name a message".to_owned()));
         }
-        let Some(elsewhere) = self.elsewhere else {
+        let Some((id, elsewhere)) = self.elsewhere else {
             return self.report(named, || {
                 let mend = "correct the name, or add the file that defines it and import that";
                 (format!("{role} \"{name}\" is not defined"), mend.to_owned())
             });
         };
+        // It is here as well: that is the fault, and is reported as such.
+        if self.symbols.is_twice(named.file, id) {
+            return;
+        }
         self.report(named, || {
             let other = name_of(files, elsewhere.file);
             let what = format!(

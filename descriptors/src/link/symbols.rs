@@ -1,6 +1,6 @@
 //! The symbol table: a tree of scopes, kept flat.
 
-use std::{hash::BuildHasher, num::NonZeroU32};
+use std::{collections::HashSet, hash::BuildHasher, num::NonZeroU32};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -69,6 +69,8 @@ pub(crate) struct Symbols {
     pub(super) table: HashTable<SymbolId>,
     pub(super) hasher: RandomState,
     pub(super) bases: Vec<Bases>,
+    /// Files that define once more what another one has, and what that is.
+    pub(super) twice: HashSet<(u32, SymbolId)>,
 }
 
 /// Ids of the first element of each kind in one file, and its package.
@@ -113,6 +115,12 @@ impl Symbol {
 }
 
 impl Symbols {
+    /// Whether a file defines this once more, or what it stands in.
+    pub(super) fn is_twice(&self, file: u32, id: SymbolId) -> bool {
+        let scope = |id: &SymbolId| self.get(*id)?.scope;
+        !self.twice.is_empty() && std::iter::successors(Some(id), scope).any(|id| self.twice.contains(&(file, id)))
+    }
+
     /// One more than the largest id's index.
     pub(crate) fn bound(&self) -> usize {
         self.list.len()
