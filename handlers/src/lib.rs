@@ -70,15 +70,16 @@
 //! | `echo` | yes | [`Echo`]: answers with the question |
 //! | `reflection` | yes | [`Reflection`]: `grpc.reflection.v1` and `v1alpha` |
 //! | `health` | yes | [`Health`]: `grpc.health.v1` |
+//! | `proxy` | no | [`Proxy`]: answers from a gRPC server |
 //!
 //! # Layout
 //!
 //! `call`, `reply`, `handler`, `layer` are the contract; `message`, `messages`, `metadata`, `status`, `code`,
 //! `peer`, `request_id`, `extensions` what it is made of; `typed` the adapters; `echo`, `reflection`,
-//! `health` the built-in handlers.
+//! `health`, `proxy` the built-in handlers.
 
 #![cfg_attr(
-    not(all(feature = "echo", feature = "reflection", feature = "health")),
+    not(all(feature = "echo", feature = "reflection", feature = "health", feature = "proxy")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 #![cfg_attr(
@@ -101,6 +102,8 @@ mod message;
 mod messages;
 mod metadata;
 mod peer;
+#[cfg(feature = "proxy")]
+mod proxy;
 #[cfg(feature = "reflection")]
 mod reflection;
 mod reply;
@@ -121,6 +124,8 @@ pub use async_trait::async_trait;
 pub use self::echo::Echo;
 #[cfg(feature = "health")]
 pub use self::health::{Health, ServingStatus};
+#[cfg(feature = "proxy")]
+pub use self::proxy::{Proxy, ProxyError};
 #[cfg(feature = "reflection")]
 pub use self::reflection::{Reflection, ReflectionError};
 pub use self::{

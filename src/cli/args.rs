@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use descant::handlers::Proxy;
 
 /// Serve the gRPC APIs that descriptor sets describe.
 ///
@@ -60,6 +61,10 @@ pub(crate) struct Serve {
     /// Answer every method whose request and reply have the same type with its own request
     #[arg(long)]
     pub(crate) echo: bool,
+
+    /// Answer every method from this gRPC server: `http://HOST:PORT` (without TLS) or `unix:/PATH`
+    #[arg(long, value_name = "URL", value_parser = Proxy::to, requires = "paths", conflicts_with = "echo")]
+    pub(crate) to: Option<Proxy>,
 
     #[command(flatten, next_help_heading = "REST")]
     pub(crate) rest: Rest,

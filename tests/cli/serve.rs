@@ -366,3 +366,22 @@ fn http_rules_may_stand_apart_and_are_reloaded() {
     server.until("the findings", |server| server.err().contains("rules.yaml:3:5"));
     assert!(get(&server, "/v10/emma").contains(" 200 "));
 }
+
+#[test]
+fn calls_are_answered_by_the_server_behind() {
+    let behind = Server::start(&[]);
+    let set = demo_set();
+    let url = format!("http://{}", behind.address());
+    let front = Server::start(&[set.to_str().unwrap(), "--to", &url, "--workers", "2"]);
+    let banner = front.out();
+    assert!(banner.contains(&format!("answered by {url}\n")), "{banner}");
+    let get = "GET /v1/books/emma";
+    assert_eq!(http(front.address(), get), http(behind.address(), get));
+    let missing = "GET /v1/books/nowhere";
+    let (status, body) = http(front.address(), missing);
+    assert_eq!((status, body), http(behind.address(), missing));
+    drop(behind);
+    let (status, body) = http(front.address(), get);
+    assert!(status.contains(" 503 "), "{status}");
+    assert!(body.contains(&format!("cannot connect to {url}: ")), "{body}");
+}

@@ -22,6 +22,7 @@ mod lifetimes;
 mod mount;
 mod observe;
 mod paths;
+mod proxy;
 mod replies;
 mod rest;
 mod support;

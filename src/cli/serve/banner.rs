@@ -29,7 +29,7 @@ pub(super) struct Banner<'s> {
     pub(super) tls: bool,
     pub(super) admin: Option<SocketAddr>,
     pub(super) schema: &'s Schema,
-    pub(super) backend: Backend,
+    pub(super) backend: &'s Backend,
     pub(super) watches: bool,
 }
 
@@ -100,11 +100,12 @@ impl Banner<'_> {
                     "answered with their own requests: {able} of {all}, whose request and reply are of one type"
                 )
             }
+            Backend::To(upstream) => writeln!(f, "answered by {}", screen::escape(&upstream.to_string())),
             Backend::Nothing => {
                 writeln!(f, "answered by nothing yet: every call gets UNIMPLEMENTED")?;
                 writeln!(
                     f,
-                    "  start with --echo, or give them handlers in Rust: see Gateway::builder(..).route(..)"
+                    "  start with --to URL or --echo, or give them handlers in Rust: see Gateway::builder(..).route(..)"
                 )
             }
         }
@@ -145,7 +146,7 @@ impl Banner<'_> {
         };
         let path = method.path().trim_start_matches('/');
         writeln!(f, "  {grpcurl} -d '{request}' {address} {path}")?;
-        if self.backend == Backend::Demo {
+        if matches!(self.backend, Backend::Demo) {
             writeln!(f, "  {curl} {scheme}://{host}{DEMO_PATH}")?;
         } else if method.shape() == Shape::Unary {
             let json = "-H 'content-type: application/json'";
@@ -177,6 +178,10 @@ impl Banner<'_> {
                 let echoing = || self.schema.methods().filter(can_echo);
                 let unary = echoing().find(|method| method.shape() == Shape::Unary);
                 Some((unary.or_else(|| echoing().next())?, "{}"))
+            }
+            Backend::To(_) => {
+                let unary = |method: &Method| method.shape() == Shape::Unary;
+                Some((self.schema.methods().find(unary)?, "{}"))
             }
             Backend::Nothing => None,
         }
@@ -234,15 +239,15 @@ fn near(address: SocketAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use descant::demo;
+    use descant::{demo, handlers::Proxy};
 
     use super::*;
 
-    fn banner(schema: &Schema, backend: Backend) -> String {
+    fn banner(schema: &Schema, backend: &Backend) -> String {
         banner_with(schema, backend, false)
     }
 
-    fn banner_with(schema: &Schema, backend: Backend, tls: bool) -> String {
+    fn banner_with(schema: &Schema, backend: &Backend, tls: bool) -> String {
         let banner = Banner {
             addresses: &["[::]:50051".parse().unwrap()],
             unix_paths: &[],
@@ -277,12 +282,12 @@ Ctrl-C stops.
 ",
             env!("CARGO_PKG_VERSION")
         );
-        assert_eq!(banner(&demo::schema().unwrap(), Backend::Demo), expected);
+        assert_eq!(banner(&demo::schema().unwrap(), &Backend::Demo), expected);
     }
 
     #[test]
     fn what_nothing_answers_is_not_called() {
-        let banner = banner(&demo::schema().unwrap(), Backend::Nothing);
+        let banner = banner(&demo::schema().unwrap(), &Backend::Nothing);
         assert!(banner.contains("every call gets UNIMPLEMENTED"), "{banner}");
         assert!(banner.contains("describe bookshop.v1.Catalog"), "{banner}");
         assert!(!banner.contains("-d '"), "{banner}");
@@ -290,7 +295,7 @@ Ctrl-C stops.
 
     #[test]
     fn an_echo_is_tried_on_a_method_that_can_be_echoed() {
-        let banner = banner(&demo::schema().unwrap(), Backend::Echo);
+        let banner = banner(&demo::schema().unwrap(), &Backend::Echo);
         assert!(
             banner.contains("-d '{}' localhost:50051 bookshop.v1.Desk/Chat"),
             "{banner}"
@@ -305,7 +310,7 @@ Ctrl-C stops.
             tls: false,
             admin: None,
             schema: &demo::schema().unwrap(),
-            backend: Backend::Demo,
+            backend: &Backend::Demo,
             watches: false,
         };
         let banner = anstream::adapter::strip_str(&banner.to_string()).to_string();
@@ -320,8 +325,19 @@ Ctrl-C stops.
     }
 
     #[test]
+    fn an_upstream_is_named() {
+        let upstream = Proxy::to("http://orders:9000").unwrap();
+        let banner = banner(&demo::schema().unwrap(), &Backend::To(upstream));
+        assert!(banner.contains("\nanswered by http://orders:9000\n"), "{banner}");
+        assert!(
+            banner.contains("-d '{}' localhost:50051 bookshop.v1.Catalog/"),
+            "{banner}"
+        );
+    }
+
+    #[test]
     fn tls_is_shown_and_tried() {
-        let banner = banner_with(&demo::schema().unwrap(), Backend::Demo, true);
+        let banner = banner_with(&demo::schema().unwrap(), &Backend::Demo, true);
         for line in [
             "  https://localhost:50051 ([::]:50051, every interface, TLS)\n",
             "  grpcurl -insecure localhost:50051 list\n",

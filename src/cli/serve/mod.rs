@@ -11,7 +11,10 @@ mod watch;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc, thread};
 
-use descant::{Error, Gateway, GatewayBuilder, Limits, Schema, Server, Tls, demo, handlers::Echo};
+use descant::{
+    Error, Gateway, GatewayBuilder, Limits, Schema, Server, Tls, demo,
+    handlers::{Echo, Proxy},
+};
 use descant_descriptors::Severity;
 use tracing::level_filters::LevelFilter;
 
@@ -27,12 +30,14 @@ use super::{
 const DEFAULT_ADMIN: ([u8; 4], u16) = ([127, 0, 0, 1], 9901);
 
 /// What answers the methods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Backend {
     /// The bookshop's own handlers.
     Demo,
     /// Every method gets its own request back.
     Echo,
+    /// A gRPC server.
+    To(Proxy),
     /// Nothing yet.
     Nothing,
 }
@@ -42,12 +47,13 @@ pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
     log::start(log_format(args.log_format), level(args.log_level));
     let schema = sources::load(&args.paths, &args.rest.http_rules).map_err(|error| sources::refused(&error))?;
     warn(&schema);
-    let backend = match (args.echo, args.paths.is_empty()) {
+    let backend = match (args.echo, &args.to) {
         (true, _) => Backend::Echo,
-        (false, true) => Backend::Demo,
-        (false, false) => Backend::Nothing,
+        (false, Some(upstream)) => Backend::To(upstream.clone()),
+        (false, None) if args.paths.is_empty() => Backend::Demo,
+        (false, None) => Backend::Nothing,
     };
-    let builder = builder(schema, backend)
+    let builder = builder(schema, &backend)
         .rest(rest::options(&args.rest))
         .observe(!args.no_observe)
         .log_calls(log_calls(args.log_calls));
@@ -58,21 +64,22 @@ pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
     let gateway = gateway.map_err(|error| refused(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
-    let outcome = runtime.block_on(serve(args, gateway, backend));
+    let outcome = runtime.block_on(serve(args, gateway, &backend));
     // A reload that is still under way must not hold the end up.
     runtime.shutdown_background();
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-fn builder(schema: Schema, backend: Backend) -> GatewayBuilder {
+fn builder(schema: Schema, backend: &Backend) -> GatewayBuilder {
     match backend {
         Backend::Demo => demo::gateway(schema),
         Backend::Echo => Gateway::builder(schema).route("*", Echo),
+        Backend::To(upstream) => Gateway::builder(schema).route("*", upstream.clone()),
         Backend::Nothing => Gateway::builder(schema),
     }
 }
 
-async fn serve(args: Serve, gateway: Gateway, backend: Backend) -> Result<(), Failure> {
+async fn serve(args: Serve, gateway: Gateway, backend: &Backend) -> Result<(), Failure> {
     let tls = tls::read(&args.tls)?;
     let server = bind(&args, &gateway, tls.as_ref()).await;
     let server = server.map_err(|error| refused(&error))?;

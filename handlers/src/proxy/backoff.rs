@@ -1,0 +1,69 @@
+//! How long an upstream that could not be reached is left alone.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::Status;
+
+/// After the first failure. gRPC's own clients wait for a second; a restart should not cost that much.
+const FIRST: Duration = Duration::from_millis(100);
+/// At most.
+const LAST: Duration = Duration::from_secs(10);
+/// By how much each wait is longer than the one before. gRPC core, `doc/connection-backoff.md`.
+const GROWTH: f64 = 1.6;
+/// Waits differ by so much, up or down: all that lost an upstream at once shall not come back at once.
+const JITTER: f64 = 0.2;
+
+/// The failures in a row so far.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    failures: i32,
+    failed: Option<(Instant, Status)>,
+}
+
+impl Backoff {
+    /// Why nothing is tried now.
+    pub(super) fn refusal(&self) -> Option<Status> {
+        let (until, why) = self.failed.as_ref()?;
+        (Instant::now() < *until).then(|| why.clone())
+    }
+
+    pub(super) fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn failed(&mut self, why: Status) {
+        let jitter = 1.0 + JITTER * (2.0 * fastrand::f64() - 1.0);
+        let wait = (FIRST.as_secs_f64() * GROWTH.powi(self.failures)).min(LAST.as_secs_f64());
+        self.failed = Some((Instant::now() + Duration::from_secs_f64(wait * jitter), why));
+        // Past some dozens the wait grows no longer.
+        self.failures = (self.failures + 1).min(64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_grow_up_to_a_limit_and_end_with_a_success() {
+        let mut backoff = Backoff::default();
+        assert!(backoff.refusal().is_none());
+        for expected in [0.1, 0.16, 0.256] {
+            backoff.failed(Status::unavailable("down"));
+            tokio::time::advance(Duration::from_secs_f64(expected * 0.79)).await;
+            assert_eq!(backoff.refusal().unwrap().message(), "down");
+            tokio::time::advance(Duration::from_secs_f64(expected * 0.42)).await;
+            assert!(backoff.refusal().is_none());
+        }
+        for _ in 0..100 {
+            backoff.failed(Status::unavailable("down"));
+        }
+        tokio::time::advance(Duration::from_secs(13)).await;
+        assert!(backoff.refusal().is_none());
+        backoff.failed(Status::unavailable("down"));
+        backoff.succeeded();
+        assert!(backoff.refusal().is_none());
+    }
+}

@@ -1,0 +1,133 @@
+//! One HTTP/2 connection to an upstream.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use h2::client::{Builder, Connection, SendRequest};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+use super::{
+    request::Frame,
+    target::{Place, Target},
+    wire::Wire,
+};
+use crate::Status;
+
+/// Calls at once on one connection.
+pub(super) const MOST_CALLS: usize = 256;
+/// What the upstream may send of one reply before the caller takes any of it.
+const STREAM_WINDOW: u32 = 64 << 10;
+/// As much for every call: whoever does not read holds up only its own.
+#[allow(clippy::cast_possible_truncation)] // 256.
+const CONNECTION_WINDOW: u32 = MOST_CALLS as u32 * STREAM_WINDOW;
+/// What the headers of a reply may take, as for requests.
+const HEADER_BYTES: u32 = 16 << 10;
+
+/// Connects. The flag is set once the connection is closed.
+pub(super) async fn open(target: &Target, timeout: Duration) -> Result<(SendRequest<Frame>, Arc<AtomicBool>), Status> {
+    let refused = |why: &str| Status::unavailable(format!("cannot connect to {target}: {why}"));
+    let opened = tokio::time::timeout(timeout, connect(&target.place)).await;
+    match opened {
+        Ok(Ok(opened)) => Ok(opened),
+        Ok(Err(error)) => Err(refused(&error.to_string())),
+        Err(_) => Err(refused(&format!("not done within {} s", timeout.as_secs_f64()))),
+    }
+}
+
+async fn connect(place: &Place) -> io::Result<(SendRequest<Frame>, Arc<AtomicBool>)> {
+    match place {
+        Place::Tcp(host, port) => {
+            let socket = TcpStream::connect((host.as_str(), *port)).await?;
+            socket.set_nodelay(true)?;
+            over(socket).await
+        }
+        #[cfg(unix)]
+        Place::Unix(path) => over(tokio::net::UnixStream::connect(path).await?).await,
+    }
+}
+
+async fn over<T>(socket: T) -> io::Result<(SendRequest<Frame>, Arc<AtomicBool>)>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let wire = Wire::new(socket);
+    let (requests, mut connection) = Builder::new()
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(HEADER_BYTES)
+        .enable_push(false)
+        // None before the upstream says how many: it would refuse those that are too many.
+        .initial_max_send_streams(0)
+        .handshake(wire.clone())
+        .await
+        .map_err(io::Error::other)?;
+    poll_fn(|cx| poll_greeted(&mut connection, &wire, &requests, cx)).await?;
+    let gone = Gone(Arc::default());
+    let flag = Arc::clone(&gone.0);
+    tokio::spawn(drive(connection, wire, gone));
+    Ok((requests, flag))
+}
+
+/// Ready once the upstream's SETTINGS came: it speaks HTTP/2, and says how many calls it takes.
+fn poll_greeted<T>(
+    connection: &mut Connection<Wire<T>, Frame>,
+    wire: &Wire<T>,
+    requests: &SendRequest<Frame>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    match Pin::new(connection).poll(cx) {
+        Poll::Ready(Ok(())) => return Poll::Ready(Err(io::Error::other("it hung up at once"))),
+        Poll::Ready(Err(error)) => {
+            let what = format!("it does not answer as HTTP/2 does: {error}");
+            return Poll::Ready(Err(io::Error::other(what)));
+        }
+        Poll::Pending => {}
+    }
+    if let Poll::Ready(Err(error)) = wire.drain(cx) {
+        return Poll::Ready(Err(error));
+    }
+    match requests.current_max_send_streams() {
+        0 => Poll::Pending,
+        _ => Poll::Ready(Ok(())),
+    }
+}
+
+/// Moves bytes until the connection is closed. Why it was is told to each call that was open.
+async fn drive<T>(mut connection: Connection<Wire<T>, Frame>, wire: Wire<T>, _gone: Gone)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    poll_fn(|cx| {
+        let done = Pin::new(&mut connection).poll(cx).map(drop);
+        match wire.drain(cx) {
+            // The calls learn of it as h2's connection is dropped.
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(())) | Poll::Pending => done,
+        }
+    })
+    .await;
+}
+
+/// Set once it is dropped: by the end of the connection, or of the runtime.
+struct Gone(Arc<AtomicBool>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

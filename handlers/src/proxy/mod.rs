@@ -1,0 +1,157 @@
+//! Answers calls from a gRPC server, over HTTP/2.
+//!
+//! ```text
+//! Call -> request::head -> Pool::lease -> Line (one HTTP/2 connection) -> upstream
+//! Reply <- reply::Replies <- DATA, trailers <---------------------------------+
+//! ```
+//! Messages go through as wire bytes: none is decoded. Each runtime has connections of its own, so that a call is not
+//! handed from thread to thread. Source: gRPC over HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
+
+mod backoff;
+mod envelope;
+mod line;
+mod pool;
+mod reply;
+mod request;
+mod status;
+mod target;
+mod wire;
+
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use descant_descriptors::Shape;
+
+pub use self::target::ProxyError;
+use self::{pool::Pools, reply::Replies, request::Frame, target::Target};
+use crate::{Call, Handler, Reply, Status};
+
+/// Answers every call, of whichever method, from a gRPC server over HTTP/2.
+///
+/// Metadata, messages, trailers and statuses with their details pass both ways; what is left of the deadline goes on as
+/// `grpc-timeout`; a call that is given up is reset there too. Trailers of requests are not passed on, nor is what belongs to
+/// HTTP or to a protocol. Messages are exchanged uncompressed.
+///
+/// Connections are made when they are first needed, by the runtime that the call runs on, and are kept. An upstream that cannot be
+/// reached is UNAVAILABLE, with the reason, and is tried again after a while that grows with each failure.
+///
+/// ```
+/// use descant_handlers::Proxy;
+///
+/// let orders = Proxy::to("http://127.0.0.1:9000")?;
+/// assert_eq!(orders.to_string(), "http://127.0.0.1:9000");
+/// assert_eq!(
+///     Proxy::to("ftp://files").unwrap_err().to_string(),
+///     "upstream \"ftp://files\": ftp is not spoken; write http://HOST:PORT or unix:/PATH"
+/// );
+/// # Ok::<(), descant_handlers::ProxyError>(())
+/// ```
+#[derive(Clone)]
+pub struct Proxy {
+    target: Arc<Target>,
+    settings: Settings,
+    pools: Arc<Pools>,
+}
+
+/// What a proxy may take.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    /// Bytes of a message of a reply.
+    message_bytes: usize,
+    /// How long a connection may take to be made.
+    connect_timeout: Duration,
+}
+
+impl Proxy {
+    /// A proxy to the server at `http://HOST:PORT` (without TLS) or, on Unix, at the socket `unix:/PATH`. Nothing is connected yet.
+    pub fn to(upstream: &str) -> Result<Self, ProxyError> {
+        Ok(Self {
+            target: Arc::new(Target::parse(upstream)?),
+            settings: Settings {
+                message_bytes: 4 << 20,
+                connect_timeout: Duration::from_secs(10),
+            },
+            pools: Arc::default(),
+        })
+    }
+
+    /// The largest message of a reply, in bytes; a larger one is `RESOURCE_EXHAUSTED`. 4 MiB unless it is set, as in gRPC's own
+    /// clients. (What requests may have is for the server to say that takes them.)
+    #[must_use]
+    pub fn message_bytes(mut self, most: usize) -> Self {
+        self.settings.message_bytes = most;
+        self
+    }
+
+    /// How long a connection may take to be made, with the look-up of the name; 10 s unless it is set.
+    #[must_use]
+    pub fn connect_timeout(mut self, time: Duration) -> Self {
+        self.settings.connect_timeout = time;
+        self
+    }
+
+    async fn answer(&self, mut call: Call) -> Result<Reply, Status> {
+        let one_reply = matches!(call.method.shape(), Shape::Unary | Shape::ClientStreaming);
+        let head = request::head(&self.target, &mut call)?;
+        let pool = self.pools.here(&self.target, self.settings.connect_timeout);
+        let (mut requests, lease) = pool.ready().await?;
+        let opened = requests.send_request(head, false);
+        let (response, mut body) = opened.map_err(|error| status::of(&error, &self.target))?;
+        let fault = Arc::new(OnceLock::new());
+        let pump = match call.messages.try_one() {
+            Ok((message, _)) => {
+                // An answer may have come already, with a reset behind it; then the response says so.
+                let _ = body.send_data(Frame::message(message)?, true);
+                None
+            }
+            Err(messages) => Some(request::pump(messages, body, Arc::clone(&fault))),
+        };
+        let response = response
+            .await
+            .map_err(|error| fault.get().cloned().unwrap_or_else(|| status::of(&error, &self.target)))?;
+        let (metadata, body) = reply::head(response)?;
+        let mut replies = Replies {
+            body,
+            envelopes: envelope::Envelopes::new(self.settings.message_bytes),
+            target: Arc::clone(&self.target),
+            trailers: None,
+            fault,
+            _pump: pump,
+            _lease: lease,
+            first: None,
+        };
+        if one_reply {
+            let only = poll_fn(|cx| replies.poll_only(cx)).await;
+            return reply::whole(metadata, only);
+        }
+        Ok(Reply::new(crate::Messages::stream(replies)).with_metadata(metadata))
+    }
+}
+
+#[async_trait]
+impl Handler for Proxy {
+    async fn call(&self, call: Call) -> Result<Reply, Status> {
+        self.answer(call).await
+    }
+}
+
+/// Where it goes.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target.fmt(f)
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("target", &self.target)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

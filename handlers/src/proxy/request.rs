@@ -1,0 +1,209 @@
+//! A call on its way up.
+
+use std::{
+    future::poll_fn,
+    io::IoSlice,
+    mem,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes};
+use h2::{Reason, SendStream};
+use http::{HeaderName, HeaderValue, Method, Request, header};
+use tokio::task::AbortHandle;
+
+use super::{envelope::HEAD, target::Target};
+use crate::{Call, Message, Messages, Status};
+
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const ACCEPT: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+
+/// The head of the request. Of the call's metadata goes on what is neither HTTP's nor a protocol's.
+pub(super) fn head(target: &Target, call: &mut Call) -> Result<Request<()>, Status> {
+    let mut headers = mem::take(&mut call.metadata).into_headers();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    headers.insert(ACCEPT, HeaderValue::from_static("identity"));
+    headers
+        .entry(header::USER_AGENT)
+        .or_insert(HeaderValue::from_static(concat!("descant/", env!("CARGO_PKG_VERSION"))));
+    if let Some(deadline) = call.deadline {
+        let left = deadline.saturating_duration_since(tokio::time::Instant::now().into_std());
+        if left.is_zero() {
+            return Err(Status::deadline_exceeded("the deadline of the call has passed"));
+        }
+        headers.insert(TIMEOUT, timeout(left)?);
+    }
+    let uri = target.uri(call.method.path());
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.map_err(|error| Status::internal(format!("{}: {error}", call.method.path())))?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// At most eight digits and a unit, rounded down: gRPC over HTTP/2, "Timeout".
+fn timeout(left: Duration) -> Result<HeaderValue, Status> {
+    const MOST: u128 = 99_999_999;
+    let units = [
+        (left.as_micros().max(1), 'u'),
+        (left.as_millis(), 'm'),
+        (u128::from(left.as_secs()), 'S'),
+    ];
+    let (count, unit) = units
+        .into_iter()
+        .find(|(count, _)| *count <= MOST)
+        // Three years and more.
+        .unwrap_or((MOST, 'S'));
+    HeaderValue::try_from(format!("{count}{unit}")).map_err(|error| Status::internal(error.to_string()))
+}
+
+/// Sends the messages of a stream in a task of their own: an upstream that says much shall not stop what it is told.
+pub(super) fn pump(messages: Messages, body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) -> Pump {
+    Pump(tokio::spawn(send_all(messages, body, fault)).abort_handle())
+}
+
+/// A task that ends with the call.
+#[derive(Debug)]
+pub(super) struct Pump(AbortHandle);
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn send_all(mut messages: Messages, mut body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) {
+    loop {
+        let Some(message) = messages.next().await else {
+            // The reply says what became of a call that takes no more.
+            let _ = body.send_data(Frame::end(), true);
+            return;
+        };
+        let sent = match message.and_then(Frame::message) {
+            Ok(frame) => send(&mut body, frame).await,
+            Err(status) => {
+                // Before the reset, which wakes who waits for the reply.
+                let _ = fault.set(status);
+                body.send_reset(Reason::CANCEL);
+                return;
+            }
+        };
+        if sent.is_none() {
+            return;
+        }
+    }
+}
+
+/// Sends a message once those before it have left. `None`: the upstream takes no more, and the reply says why.
+async fn send(body: &mut SendStream<Frame>, frame: Frame) -> Option<()> {
+    // Ready once there is window for one byte more than what waits: one message is held at most.
+    body.reserve_capacity(1);
+    poll_fn(|cx| body.poll_capacity(cx)).await?.ok()?;
+    body.send_data(frame, false).ok()
+}
+
+/// A message in its envelope, or the end of the stream.
+#[derive(Debug)]
+pub(super) struct Frame {
+    head: [u8; HEAD],
+    /// How much of `head` has left.
+    sent: usize,
+    message: Bytes,
+}
+
+impl Frame {
+    pub(super) fn message(message: Message) -> Result<Self, Status> {
+        let message = message.into_wire();
+        let length = u32::try_from(message.len())
+            .map_err(|_| Status::resource_exhausted("gRPC has no room for a message of 4 GiB or more"))?;
+        let [a, b, c, d] = length.to_be_bytes();
+        Ok(Self {
+            head: [0, a, b, c, d],
+            sent: 0,
+            message,
+        })
+    }
+
+    fn end() -> Self {
+        Self {
+            head: [0; HEAD],
+            sent: HEAD,
+            message: Bytes::new(),
+        }
+    }
+
+    fn left_of_head(&self) -> &[u8] {
+        self.head.get(self.sent..).unwrap_or_default()
+    }
+}
+
+impl Buf for Frame {
+    fn remaining(&self) -> usize {
+        self.left_of_head().len() + self.message.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self.left_of_head() {
+            [] => &self.message,
+            head => head,
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let parts = [self.left_of_head(), &self.message];
+        let parts = parts.into_iter().filter(|part| !part.is_empty());
+        let filled = slices
+            .iter_mut()
+            .zip(parts)
+            .map(|(slot, part)| *slot = IoSlice::new(part));
+        filled.count()
+    }
+
+    fn advance(&mut self, count: usize) {
+        let of_head = count.min(self.left_of_head().len());
+        self.sent += of_head;
+        self.message.advance(count - of_head);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_have_eight_digits_at_most() {
+        for (left, expected) in [
+            (Duration::from_nanos(1), "1u"),
+            (Duration::from_millis(5), "5000u"),
+            (Duration::from_secs(99), "99000000u"),
+            (Duration::from_secs(100), "100000m"),
+            (Duration::from_secs(100_000), "100000S"),
+            (Duration::from_secs(u64::MAX), "99999999S"),
+        ] {
+            assert_eq!(timeout(left).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_frame_is_taken_in_any_portions() {
+        let message = Message::from_wire(Bytes::from_static(b"hello"));
+        let whole = b"\0\0\0\0\x05hello";
+        for portion in 1..=whole.len() {
+            let mut frame = Frame::message(message.clone()).unwrap();
+            let mut seen = Vec::new();
+            while frame.has_remaining() {
+                let taken = portion.min(frame.remaining());
+                let mut slices = [IoSlice::new(&[]); 2];
+                let count = frame.chunks_vectored(&mut slices);
+                let all: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+                assert_eq!(all.len(), frame.remaining());
+                seen.extend_from_slice(&all[..taken]);
+                frame.advance(taken);
+            }
+            assert_eq!(seen, whole);
+        }
+        assert!(!Frame::end().has_remaining());
+    }
+}

@@ -1,0 +1,201 @@
+//! What became of a call, when the upstream said so and when it did not.
+
+use base64::{
+    Engine as _,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use h2::Reason;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use percent_encoding::percent_decode;
+
+use super::target::Target;
+use crate::{Code, Metadata, Status};
+
+const STATUS: &str = "grpc-status";
+const MESSAGE: &str = "grpc-message";
+const DETAILS: &str = "grpc-status-details-bin";
+/// Read with or without padding: gRPC over HTTP/2, "Binary-Header".
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Whether these headers say how the call went.
+pub(super) fn is_said(headers: &HeaderMap) -> bool {
+    headers.contains_key(STATUS)
+}
+
+/// What these trailers, or the headers of a reply that has no others, say.
+pub(super) fn said(headers: HeaderMap) -> Result<Metadata, Status> {
+    let Some(code) = headers.get(STATUS) else {
+        return Err(Status::unknown("the upstream's trailers have no grpc-status"));
+    };
+    let number = code.to_str().ok().and_then(|code| code.parse::<i32>().ok());
+    if number == Some(0) {
+        return Ok(own(headers));
+    }
+    let text = headers.get(MESSAGE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let text = percent_decode(text).decode_utf8_lossy().into_owned();
+    let mut status = match number {
+        Some(number) => Status::new(Code::from(number), text),
+        // gRPC core, `doc/statuscodes.md`: "Error parsing returned status".
+        None => Status::unknown(format!("the upstream's grpc-status {code:?} is no number")),
+    };
+    if let Some(details) = headers.get(DETAILS) {
+        status = with_details(status, details.as_bytes());
+    }
+    Err(status.with_metadata(own(headers)))
+}
+
+fn with_details(status: Status, encoded: &[u8]) -> Status {
+    let decoded = BASE64
+        .decode(encoded)
+        .map_err(|error| error.to_string())
+        .and_then(|wire| Status::from_details_bin(&wire).map_err(|error| error.message().to_owned()));
+    match decoded {
+        Ok(rich) => rich.details().iter().cloned().fold(status, Status::with_any),
+        Err(error) => {
+            let message = format!("{} (its details cannot be read: {error})", status.message());
+            Status::new(status.code(), message)
+        }
+    }
+}
+
+/// What of an upstream's headers is for the caller.
+pub(super) fn own(headers: HeaderMap) -> Metadata {
+    Metadata::from_headers(Metadata::from_headers(headers).into_headers())
+}
+
+/// A reply that is not gRPC's. gRPC core, `doc/http-grpc-status-mapping.md`.
+pub(super) fn of_http(status: StatusCode, headers: &HeaderMap) -> Status {
+    let code = match status.as_u16() {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502 | 503 | 504 => Code::Unavailable,
+        _ => Code::Unknown,
+    };
+    let kind = match headers.get(http::header::CONTENT_TYPE) {
+        Some(kind) => format!("content type {}", String::from_utf8_lossy(kind.as_bytes())),
+        None => "no content type".to_owned(),
+    };
+    Status::new(
+        code,
+        format!("the upstream answers with HTTP {status} and {kind}, not as gRPC does"),
+    )
+}
+
+/// What HTTP/2 says of a call or of its connection.
+pub(super) fn of(error: &h2::Error, target: &Target) -> Status {
+    match error.reason() {
+        Some(reason) if error.is_reset() && error.is_remote() => of_reset(reason),
+        // h2 found the reply to be against HTTP/2, and reset the call.
+        Some(_) if error.is_reset() => Status::internal(format!("the reply of {target} is broken: {error}")),
+        _ => Status::unavailable(format!("the connection to {target} is lost: {error}")),
+    }
+}
+
+/// A stream that the upstream reset. gRPC over HTTP/2, "Errors"; what that leaves open is as in grpc-go.
+fn of_reset(reason: Reason) -> Status {
+    let code = match reason {
+        Reason::REFUSED_STREAM => Code::Unavailable,
+        Reason::CANCEL => Code::Cancelled,
+        Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        Reason::INADEQUATE_SECURITY => Code::PermissionDenied,
+        reason if u32::from(reason) <= u32::from(Reason::HTTP_1_1_REQUIRED) => Code::Internal,
+        _ => Code::Unknown,
+    };
+    Status::new(code, format!("the upstream reset the call: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers<const N: usize>(fields: [(&'static str, &'static str); N]) -> HeaderMap {
+        let field = |(name, value): (&'static str, &str)| (name.parse().unwrap(), value.parse().unwrap());
+        fields.into_iter().map(field).collect()
+    }
+
+    #[test]
+    fn success_brings_the_callers_metadata() {
+        let trailers = said(headers([("grpc-status", "0"), ("note", "a")])).unwrap();
+        assert_eq!(trailers.iter().collect::<Vec<_>>(), [("note", &b"a"[..])]);
+    }
+
+    #[test]
+    fn a_failure_is_passed_on_whole() {
+        let rich = Status::not_found("höher").with_any(prost_types::Any {
+            type_url: "type.googleapis.com/a.B".into(),
+            value: vec![1, 2, 3],
+        });
+        let wire = rich.to_details_bin().unwrap();
+        let mut trailers = headers([("grpc-status", "5"), ("grpc-message", "h%C3%B6her"), ("note", "a")]);
+        trailers.insert(DETAILS, BASE64.encode(wire).parse().unwrap());
+        let status = said(trailers).unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::NotFound, "höher"));
+        assert_eq!(status.details(), rich.details());
+        assert_eq!(status.metadata().iter().collect::<Vec<_>>(), [("note", &b"a"[..])]);
+    }
+
+    #[test]
+    fn odd_statuses_are_unknown() {
+        for (fields, code) in [
+            (headers([("note", "a")]), Code::Unknown),
+            (headers([("grpc-status", "ok")]), Code::Unknown),
+            (headers([("grpc-status", "77")]), Code::Unknown),
+            (
+                headers([("grpc-status", "5"), ("grpc-status-details-bin", "?")]),
+                Code::NotFound,
+            ),
+        ] {
+            assert_eq!(said(fields).unwrap_err().code(), code);
+        }
+    }
+
+    #[test]
+    fn http_statuses_are_told_apart() {
+        for (status, code) in [
+            (400, Code::Internal),
+            (401, Code::Unauthenticated),
+            (403, Code::PermissionDenied),
+            (404, Code::Unimplemented),
+            (429, Code::Unavailable),
+            (500, Code::Unknown),
+            (502, Code::Unavailable),
+            (503, Code::Unavailable),
+            (504, Code::Unavailable),
+            (200, Code::Unknown),
+        ] {
+            let status = of_http(StatusCode::from_u16(status).unwrap(), &headers([]));
+            assert_eq!(status.code(), code);
+        }
+    }
+
+    #[test]
+    fn resets_are_told_apart() {
+        for (number, code) in [
+            (0, Code::Internal),
+            (1, Code::Internal),
+            (2, Code::Internal),
+            (3, Code::Internal),
+            (4, Code::Internal),
+            (5, Code::Internal),
+            (6, Code::Internal),
+            (7, Code::Unavailable),
+            (8, Code::Cancelled),
+            (9, Code::Internal),
+            (10, Code::Internal),
+            (11, Code::ResourceExhausted),
+            (12, Code::PermissionDenied),
+            (13, Code::Internal),
+            (99, Code::Unknown),
+        ] {
+            assert_eq!(of_reset(Reason::from(number)).code(), code, "{number}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Where an upstream is.
+
+use std::fmt;
+
+use http::uri::{Authority, Scheme, Uri};
+
+/// An upstream's address, as it was written and as it is used.
+#[derive(Debug)]
+pub(super) struct Target {
+    written: String,
+    pub(super) place: Place,
+    /// What requests say in `:authority`.
+    pub(super) authority: Authority,
+}
+
+/// What to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A name or an address, without the brackets of IPv6.
+    Tcp(String, u16),
+    #[cfg(unix)]
+    Unix(std::path::PathBuf),
+}
+
+/// Why an address is no upstream's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("upstream {written:?}: {what}; write http://HOST:PORT or unix:/PATH")]
+pub struct ProxyError {
+    written: String,
+    what: String,
+}
+
+impl Target {
+    pub(super) fn parse(written: &str) -> Result<Self, ProxyError> {
+        let (place, authority) = read(written).map_err(|what| ProxyError {
+            written: written.to_owned(),
+            what,
+        })?;
+        Ok(Self {
+            written: written.to_owned(),
+            place,
+            authority,
+        })
+    }
+
+    /// The full URI of a method: what h2 takes `:scheme`, `:authority` and `:path` from.
+    pub(super) fn uri(&self, path: &str) -> Result<Uri, http::Error> {
+        Uri::builder()
+            .scheme(Scheme::HTTP)
+            .authority(self.authority.clone())
+            .path_and_query(path)
+            .build()
+    }
+}
+
+fn read(written: &str) -> Result<(Place, Authority), String> {
+    if let Some(path) = written.strip_prefix("unix:") {
+        return unix(path);
+    }
+    let (scheme, _) = written.split_once("://").ok_or("a scheme is missing")?;
+    match scheme {
+        "http" => {}
+        "https" => return Err("TLS toward an upstream is not there yet".to_owned()),
+        other => return Err(format!("{other} is not spoken")),
+    }
+    let uri: Uri = written.parse().map_err(|error| format!("{error}"))?;
+    if uri.path() != "/" || uri.query().is_some() {
+        return Err("there is something behind the port".to_owned());
+    }
+    let authority = uri.authority().ok_or("a host is missing")?;
+    if authority.as_str().contains('@') {
+        return Err("a user's name has no meaning here".to_owned());
+    }
+    let port = authority.port_u16().ok_or("a port from 0 to 65535 is missing")?;
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    match host {
+        "" => Err("a host is missing".to_owned()),
+        host => Ok((Place::Tcp(host.to_owned(), port), authority.clone())),
+    }
+}
+
+#[cfg(unix)]
+fn unix(path: &str) -> Result<(Place, Authority), String> {
+    // `unix:///path` is the same with an empty host.
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if !path.starts_with('/') {
+        return Err("a full path is needed".to_owned());
+    }
+    // What gRPC's own clients say over a socket that has no name in DNS.
+    Ok((Place::Unix(path.into()), Authority::from_static("localhost")))
+}
+
+#[cfg(not(unix))]
+fn unix(_: &str) -> Result<(Place, Authority), String> {
+    Err("there are no Unix sockets here".to_owned())
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16) -> Place {
+        Place::Tcp(host.into(), port)
+    }
+
+    #[test]
+    fn hosts_and_ports_are_told_apart() {
+        for (written, place, authority) in [
+            ("http://orders:9000", tcp("orders", 9000), "orders:9000"),
+            ("http://127.0.0.1:80/", tcp("127.0.0.1", 80), "127.0.0.1:80"),
+            ("http://[::1]:9000", tcp("::1", 9000), "[::1]:9000"),
+        ] {
+            let target = Target::parse(written).unwrap();
+            assert_eq!((target.place, target.authority.as_str()), (place, authority));
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn sockets_have_paths() {
+        for written in ["unix:/run/orders.sock", "unix:///run/orders.sock"] {
+            let target = Target::parse(written).unwrap();
+            assert_eq!(target.place, Place::Unix("/run/orders.sock".into()));
+            assert_eq!(target.to_string(), written);
+        }
+    }
+
+    #[test]
+    fn other_words_are_refused() {
+        for (written, what) in [
+            ("orders:9000", "a scheme is missing"),
+            ("ftp://orders:9000", "ftp is not spoken"),
+            ("https://orders:9000", "TLS toward an upstream is not there yet"),
+            ("http://orders", "a port from 0 to 65535 is missing"),
+            ("http://:9000", "a host is missing"),
+            ("http://me@orders:9000", "a user's name has no meaning here"),
+            ("http://orders:9000/v1", "there is something behind the port"),
+            ("http://orders:9000?a", "there is something behind the port"),
+            ("http://orders:90000", "a port from 0 to 65535 is missing"),
+            ("unix:run", "a full path is needed"),
+        ] {
+            let error = Target::parse(written).unwrap_err().to_string();
+            let expected = format!("upstream {written:?}: {what}; write http://HOST:PORT or unix:/PATH");
+            assert_eq!(error, expected);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The socket as h2 sees it: writes are gathered, and leave together.
+//!
+//! h2 asks for a flush after each payload of 256 bytes and more, which makes a write call of every request. Here a flush
+//! does nothing; the connection calls [`Wire::drain`] once after it has polled h2.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Past this many bytes a write waits for the socket.
+const FULL: usize = 256 << 10;
+/// An empty buffer that grew beyond this is given back.
+const KEEP: usize = 64 << 10;
+
+/// A socket and what waits to be written. Clones share it.
+#[derive(Debug)]
+pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
+
+#[derive(Debug)]
+struct State<T> {
+    io: T,
+    gathered: BytesMut,
+}
+
+impl<T> Clone for Wire<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Wire<T> {
+    pub(super) fn new(io: T) -> Self {
+        let gathered = BytesMut::new();
+        Self(Arc::new(Mutex::new(State { io, gathered })))
+    }
+
+    /// The state. Nothing panics under the lock that is not fatal to the connection anyway.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Wire<T> {
+    /// Writes what waits.
+    pub(super) fn drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.lock().drain(cx)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> State<T> {
+    fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.gathered.is_empty() {
+            let left = ready!(Pin::new(&mut self.io).poll_write(cx, &self.gathered))?;
+            if left == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.gathered.advance(left);
+        }
+        if self.gathered.capacity() > KEEP {
+            self.gathered = BytesMut::new();
+        }
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.lock().io).poll_read(cx, buf)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.lock();
+        if state.gathered.len() >= FULL {
+            ready!(state.drain(cx))?;
+        }
+        for slice in slices {
+            state.gathered.extend_from_slice(slice);
+        }
+        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// Nothing: see [`Wire::drain`].
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.lock();
+        ready!(state.drain(cx))?;
+        Pin::new(&mut state.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,91 @@
+//! Who waits for whom.
+
+use bytes::Bytes;
+use descant_tests::messages::Ask as Asking;
+use h2::server::Builder;
+
+use super::{
+    before,
+    upstream::{Asked, upstream_with},
+};
+use crate::support::{Ask, SERVER, UNARY, envelope, serve, soon, text};
+
+#[tokio::test]
+async fn callers_that_do_not_read_cost_the_others_nothing() {
+    let upstream = serve(|_| {}).await;
+    let front = before(upstream.address).await;
+    let deaf = front.connect().await;
+    let long = Asking {
+        size: 1 << 20,
+        count: 1000,
+        ..text("long")
+    };
+    // Each has more to get than fits on the way, and takes none of it.
+    let mut stalled = Vec::new();
+    for _ in 0..50 {
+        let mut open = deaf.open(Ask::bytes(SERVER, [Bytes::new()])).await;
+        open.push(crate::support::framed(&long));
+        open.body.send_data(Bytes::new(), true).unwrap();
+        stalled.push(open.head().await);
+    }
+    let peer = front.connect().await;
+    for _ in 0..20 {
+        let answer = soon(peer.send(Ask::one(UNARY, &text("hi")))).await;
+        assert_eq!(answer.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_read_holds_its_caller_back() {
+    let upstream = upstream_with(Builder::new(), usize::MAX, |asked: Asked| async move {
+        let _open = asked;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let front = before(upstream.address).await;
+    let mut open = front
+        .connect()
+        .await
+        .open(Ask::bytes(crate::support::BIDI, [Bytes::new()]))
+        .await;
+    // What fits into both windows and a message on the way leaves, and no more.
+    let mut sent = 0;
+    let stuck = async {
+        loop {
+            open.body.reserve_capacity(16 << 10);
+            let room = std::future::poll_fn(|cx| open.body.poll_capacity(cx))
+                .await
+                .unwrap()
+                .unwrap();
+            let piece = envelope(0, &vec![0; room.saturating_sub(5).min(16 << 10)]);
+            let piece = piece.slice(..room.min(piece.len()));
+            sent += piece.len();
+            open.body.send_data(piece, false).unwrap();
+        }
+    };
+    let _: Result<(), _> = tokio::time::timeout(std::time::Duration::from_millis(500), stuck).await;
+    assert!(sent < 2 << 20, "{sent}");
+}
+
+#[tokio::test]
+async fn calls_are_spread_by_what_the_upstream_allows() {
+    let mut settings = Builder::new();
+    settings.max_concurrent_streams(2);
+    let upstream = upstream_with(settings, usize::MAX, |mut asked: Asked| async move {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        asked.answer(envelope(0, b""), "0");
+    })
+    .await;
+    let front = before(upstream.address).await;
+    let peer = front.connect().await;
+    // Once, so that the settings are known.
+    assert_eq!(peer.send(Ask::empty(UNARY)).await.code(), Some(0));
+    let mut open = Vec::new();
+    for _ in 0..6 {
+        open.push(tokio::spawn(peer.open(Ask::empty(UNARY)).await.finish()));
+    }
+    for open in open {
+        assert_eq!(soon(open).await.unwrap().code(), Some(0));
+    }
+    assert!((3..=4).contains(&upstream.connections()), "{}", upstream.connections());
+}

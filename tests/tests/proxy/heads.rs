@@ -1,0 +1,123 @@
+//! What an upstream is told of a call, and what not.
+
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderMap, Uri};
+
+use super::{
+    before,
+    upstream::{Upstream, upstream},
+};
+use crate::support::{Ask, UNARY, WAIT, serve, soon};
+
+/// What an upstream gets of a call.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    uri: Uri,
+    headers: HeaderMap,
+    trailers: Option<HeaderMap>,
+}
+
+async fn seen(ask: Ask) -> (Upstream, Seen) {
+    let told = Arc::new(Mutex::new(Seen::default()));
+    let tell = Arc::clone(&told);
+    let upstream = upstream(move |mut asked| {
+        let tell = Arc::clone(&tell);
+        async move {
+            let body = asked.request.body_mut();
+            while let Some(data) = body.data().await {
+                let length = data.unwrap().len();
+                body.flow_control().release_capacity(length).unwrap();
+            }
+            let trailers = body.trailers().await.unwrap();
+            *tell.lock().unwrap() = Seen {
+                uri: asked.request.uri().clone(),
+                headers: asked.request.headers().clone(),
+                trailers,
+            };
+            asked.answer(&[0; 5][..], "0");
+        }
+    })
+    .await;
+    let front = before(upstream.address).await;
+    let answer = front.connect().await.send(ask).await;
+    assert_eq!(answer.code(), Some(0), "{answer:?}");
+    let seen = told.lock().unwrap().clone();
+    (upstream, seen)
+}
+
+#[tokio::test]
+async fn the_head_is_descants_own_and_the_metadata_the_callers() {
+    let ask = Ask::empty(UNARY)
+        .header("note", "a")
+        .header("user-agent", "someone/1")
+        .header("grpc-encoding", "identity")
+        .header("grpc-accept-encoding", "gzip")
+        .header("accept-encoding", "br");
+    let (upstream, seen) = seen(ask).await;
+    assert_eq!(seen.uri.to_string(), format!("http://{}{UNARY}", upstream.address));
+    let mut names: Vec<_> = seen.headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["content-type", "grpc-accept-encoding", "note", "te", "user-agent"]
+    );
+    assert_eq!(seen.headers["content-type"], "application/grpc");
+    assert_eq!(seen.headers["grpc-accept-encoding"], "identity");
+    assert_eq!(seen.headers["te"], "trailers");
+    assert_eq!(seen.headers["user-agent"], "someone/1");
+    assert!(seen.trailers.is_none());
+}
+
+#[tokio::test]
+async fn trailers_of_a_request_are_not_passed_on() {
+    let (_, seen) = seen(Ask::empty(UNARY).trailer("note", "late")).await;
+    assert!(seen.trailers.is_none(), "{seen:?}");
+}
+
+#[tokio::test]
+async fn what_is_left_of_the_deadline_goes_on() {
+    let (_, seen) = seen(Ask::empty(UNARY).header("grpc-timeout", "30S")).await;
+    let timeout = seen.headers["grpc-timeout"].to_str().unwrap();
+    let micros: u64 = timeout.strip_suffix('u').unwrap().parse().unwrap();
+    assert!((20_000_000..30_000_000).contains(&micros), "{timeout}");
+}
+
+#[tokio::test]
+async fn a_deadline_ends_the_call_on_both_sides() {
+    let upstream = serve(|_| {}).await;
+    let front = before(upstream.address).await;
+    let direct = upstream.connect().await;
+    let before = direct.given_up().await;
+    let answer = front
+        .connect()
+        .await
+        .send(Ask::empty(WAIT).header("grpc-timeout", "200m"))
+        .await;
+    assert_eq!(answer.code(), Some(4), "{answer:?}");
+    direct.expect_given_up(before).await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_is_given_up_there_too() {
+    let upstream = serve(|_| {}).await;
+    let front = before(upstream.address).await;
+    let direct = upstream.connect().await;
+    let before = direct.given_up().await;
+    let peer = front.connect().await;
+    let open = peer.open(Ask::empty(WAIT)).await;
+    let finishing = tokio::spawn(open.finish());
+    let waiting = async {
+        loop {
+            let ask = Ask::empty(crate::support::GIVEN_UP);
+            let count = direct.send(ask).await.message::<descant_tests::messages::Count>();
+            if count.waiting == 1 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    soon(waiting).await;
+    finishing.abort();
+    direct.expect_given_up(before).await;
+}

@@ -1,0 +1,26 @@
+//! Calls that a gRPC server behind Descant answers.
+
+mod faults;
+mod flow;
+mod heads;
+mod shapes;
+mod upstream;
+
+use std::{fmt::Display, path::Path};
+
+use descant::{Gateway, Schema};
+use descant_handlers::Proxy;
+
+use crate::support::{Running, serve_gateway};
+
+/// Descant before this upstream, serving what the suites' own server serves.
+async fn before(upstream: impl Display) -> Running {
+    proxy(Proxy::to(&format!("http://{upstream}")).unwrap()).await
+}
+
+async fn proxy(proxy: Proxy) -> Running {
+    let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/protos");
+    let schema = Schema::load(protos).unwrap();
+    let gateway = Gateway::builder(schema).route("*", proxy).build().unwrap();
+    serve_gateway(gateway, |_| {}).await
+}
