@@ -88,6 +88,10 @@ install_interop() {
   go_tool interop google.golang.org/grpc/interop/client@v1.76.0
 }
 
+install_interop-proxy() {
+  install_interop
+}
+
 install_connect() {
   install_modules
   install_python
