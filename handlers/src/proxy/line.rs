@@ -32,6 +32,9 @@ const STREAM_WINDOW: u32 = 64 << 10;
 /// As much for every call: whoever does not read holds up only its own.
 #[allow(clippy::cast_possible_truncation)] // 256.
 const CONNECTION_WINDOW: u32 = MOST_CALLS as u32 * STREAM_WINDOW;
+/// What small DATA frames that nobody has taken yet may cost, as h2 counts it: some 250 for each, so that thirty callers who
+/// do not read messages of a few bytes are borne. Past it h2 gives the connection up.
+const SMALL_FRAMES: usize = 64 << 20;
 /// What the headers of a reply may take, as for requests.
 const HEADER_BYTES: u32 = 16 << 10;
 
@@ -66,6 +69,7 @@ where
     let (requests, mut connection) = Builder::new()
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .data_frame_budget(SMALL_FRAMES)
         .max_header_list_size(HEADER_BYTES)
         .enable_push(false)
         // None before the upstream says how many: it would refuse those that are too many.

@@ -8,31 +8,49 @@ use super::{
     before,
     upstream::{Asked, upstream_with},
 };
-use crate::support::{Ask, SERVER, UNARY, envelope, serve, soon, text};
+use crate::support::{Ask, SERVER, UNARY, WAIT, envelope, framed, serve, soon, text};
+
+/// So many calls, each with more to get than fits on the way, that take none of it; meanwhile another caller is served by
+/// the same connection.
+async fn stall(calls: usize, long: Asking) {
+    let upstream = serve(|_| {}).await;
+    let front = before(upstream.address).await;
+    let (deaf, peer) = (front.connect().await, front.connect().await);
+    let waits = peer.open(Ask::empty(WAIT)).await;
+    let mut stalled = Vec::new();
+    for _ in 0..calls {
+        let mut open = deaf.open(Ask::bytes(SERVER, [Bytes::new()])).await;
+        open.push(framed(&long));
+        open.body.send_data(Bytes::new(), true).unwrap();
+        stalled.push(open.head().await);
+    }
+    for _ in 0..20 {
+        let answer = soon(peer.send(Ask::one(UNARY, &text("hi")))).await;
+        assert_eq!(answer.code(), Some(0));
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // The connection has not been given up: a call that was there before still waits.
+    let ended = tokio::time::timeout(std::time::Duration::from_millis(10), waits.finish()).await;
+    assert!(ended.is_err(), "{ended:?}");
+}
 
 #[tokio::test]
 async fn callers_that_do_not_read_cost_the_others_nothing() {
-    let upstream = serve(|_| {}).await;
-    let front = before(upstream.address).await;
-    let deaf = front.connect().await;
     let long = Asking {
         size: 1 << 20,
         count: 1000,
         ..text("long")
     };
-    // Each has more to get than fits on the way, and takes none of it.
-    let mut stalled = Vec::new();
-    for _ in 0..50 {
-        let mut open = deaf.open(Ask::bytes(SERVER, [Bytes::new()])).await;
-        open.push(crate::support::framed(&long));
-        open.body.send_data(Bytes::new(), true).unwrap();
-        stalled.push(open.head().await);
-    }
-    let peer = front.connect().await;
-    for _ in 0..20 {
-        let answer = soon(peer.send(Ask::one(UNARY, &text("hi")))).await;
-        assert_eq!(answer.code(), Some(0));
-    }
+    stall(50, long).await;
+}
+
+#[tokio::test]
+async fn callers_that_do_not_read_small_messages_cost_the_others_nothing() {
+    let many = Asking {
+        count: 1_000_000,
+        ..text("")
+    };
+    stall(20, many).await;
 }
 
 #[tokio::test]
@@ -88,4 +106,18 @@ async fn calls_are_spread_by_what_the_upstream_allows() {
         assert_eq!(soon(open).await.unwrap().code(), Some(0));
     }
     assert!((3..=4).contains(&upstream.connections()), "{}", upstream.connections());
+}
+
+#[tokio::test]
+async fn a_long_stream_of_small_messages_passes() {
+    let upstream = serve(|_| {}).await;
+    let front = before(upstream.address).await;
+    let peer = front.connect().await;
+    let many = Asking {
+        count: 20_000,
+        ..text("tick")
+    };
+    let answer = peer.send(Ask::one(SERVER, &many)).await;
+    assert_eq!(answer.code(), Some(0), "{:?}", answer.reason());
+    assert_eq!(answer.envelopes().len(), 20_000);
 }

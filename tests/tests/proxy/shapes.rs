@@ -1,10 +1,11 @@
 //! What passes: messages of all shapes, metadata, trailers, statuses.
 
 use bytes::Bytes;
+use descant_handlers::Proxy;
 use descant_tests::messages::{Answer as Answered, Ask as Asked, Failure};
 use prost::Message;
 
-use super::before;
+use super::{before, proxy};
 use crate::support::{Answer, Ask, BIDI, FAIL, SERVER, UNARY, framed, serve, text};
 
 const CLIENT: &str = "/descant.suite.v1.Shapes/Client";
@@ -117,4 +118,17 @@ async fn a_talk_goes_back_and_forth() {
         assert!(!data.is_empty());
         questions.send_data(framed(&text(next)), false).unwrap();
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_upstream_may_be_behind_a_unix_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("unix:{}", folder.path().join("upstream.sock").display());
+    let gateway = descant_tests::gateway(&descant_handlers::Health::new());
+    let server = descant::Server::builder(gateway).listen(&url).bind().await.unwrap();
+    let _served = tokio::spawn(server.serve(std::future::pending::<()>()));
+    let front = proxy(Proxy::to(&url).unwrap()).await;
+    let answer = front.connect().await.send(Ask::one(UNARY, &text("hi"))).await;
+    assert_eq!(texts(&answer), ["hi"]);
 }
