@@ -73,7 +73,7 @@ pub use finding::{Finding, Severity};
 pub use gzip::GzipMembers;
 pub use http::{
     Allow, BindError, BindErrorKind, BindOptions, BindRequest, Binder, Binding, BodyRule, Bound, Captures, Considered,
-    Found, HttpBody, HttpBodyError, Origin, RequestBody, Routes, UnknownParameters, Variable, Verdict,
+    ForeignCharset, Found, HttpBody, HttpBodyError, Origin, RequestBody, Routes, UnknownParameters, Variable, Verdict,
 };
 pub use schema::{
     Builtin, FieldPath, FieldPathError, File, Idempotency, LoadLimits, MessageType, Method, Schema, SchemaBuilder,

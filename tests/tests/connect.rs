@@ -89,6 +89,25 @@ async fn a_message_is_the_body() {
 }
 
 #[tokio::test]
+async fn json_is_utf_8() {
+    let (unary, stream) = (
+        "application/json; charset=latin1",
+        "application/connect+json;charset=\"UTF-16\"",
+    );
+    for (path, content_type, types) in [
+        (UNARY, unary, "application/json, "),
+        (BIDI, stream, "application/connect+json, "),
+    ] {
+        let answer = ask(post(path, content_type, ["{}"])).await;
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
+        let accepted = answer.headers["accept-post"].to_str().unwrap();
+        assert!(accepted.starts_with(types), "{accepted}");
+        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(body.contains("JSON is UTF-8"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn errors_are_json() {
     let failure = Failure {
         code: Code::FailedPrecondition.number(),

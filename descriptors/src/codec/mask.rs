@@ -1,7 +1,8 @@
 //! `FieldMask`: paths in snake case on the wire, in camel case in JSON.
 //!
 //! Source: comment in `google/protobuf/field_mask.proto`, "JSON Encoding of Field Masks"; a path that would not
-//! come back as it was has no JSON form. Nor has an empty one: commas could not tell no path from it.
+//! come back as it was has no JSON form. Nor has an empty one: commas could not tell no path from it. Between the dots of a
+//! path stand names, none of which is empty.
 
 use super::page::Page;
 
@@ -9,6 +10,9 @@ use super::page::Page;
 #[must_use]
 pub(super) fn to_camel(out: &mut Page, path: &[u8]) -> bool {
     let mut upper = false;
+    if has_empty_part(path) {
+        return false;
+    }
     for byte in path {
         match byte {
             _ if !is_of_path(*byte) || byte.is_ascii_uppercase() => return false,
@@ -22,12 +26,15 @@ pub(super) fn to_camel(out: &mut Page, path: &[u8]) -> bool {
             _ => out.push(*byte),
         }
     }
-    !upper && !path.is_empty()
+    !upper
 }
 
 /// Adds a path as the wire has it. `false`: it is none.
 #[must_use]
 pub(super) fn to_snake(out: &mut Vec<u8>, path: &[u8]) -> bool {
+    if has_empty_part(path) {
+        return false;
+    }
     for byte in path {
         match byte {
             b'_' => return false,
@@ -36,7 +43,11 @@ pub(super) fn to_snake(out: &mut Vec<u8>, path: &[u8]) -> bool {
             _ => return false,
         }
     }
-    !path.is_empty()
+    true
+}
+
+fn has_empty_part(path: &[u8]) -> bool {
+    path.split(|byte| *byte == b'.').any(<[u8]>::is_empty)
 }
 
 /// Commas separate paths; what JSON would have to escape is in no name.

@@ -26,7 +26,8 @@ mod trace;
 mod yaml;
 
 pub use bind::{
-    BindError, BindErrorKind, BindOptions, BindRequest, Binder, Bound, Origin, RequestBody, UnknownParameters,
+    BindError, BindErrorKind, BindOptions, BindRequest, Binder, Bound, ForeignCharset, Origin, RequestBody,
+    UnknownParameters,
 };
 pub use binding::{Binding, BodyRule, Variable};
 pub use body::{HttpBody, HttpBodyError};

@@ -143,10 +143,22 @@ fn masks() {
     );
     both_ways(&[bytes(4, &[])], r#"{"mask":""}"#);
     both_ways(&[bytes(4, &[&bytes(1, &[b"_a"])])], r#"{"mask":"A"}"#);
-    for path in [&b""[..], b"aB", b"a_", b"a__b", b"a_1", b"a,b", b"a\"b", "é".as_bytes()] {
+    for path in [
+        &b""[..],
+        b"aB",
+        b"a_",
+        b"a__b",
+        b"a_1",
+        b"a,b",
+        b"a\"b",
+        "é".as_bytes(),
+        b"a..b",
+        b".a",
+        b"a.",
+    ] {
         json_of(&message("sample.Known"), &bytes(4, &[&bytes(1, &[path])])).expect_err("no round trip");
     }
-    for json in ["a_b", ",", "a,", "a,,b", "a b"] {
+    for json in ["a_b", ",", "a,", "a,,b", "a b", "a..b", ".a", "a.", "a,b."] {
         wire_of(&message("sample.Known"), &format!(r#"{{"mask":"{json}"}}"#)).expect_err(json);
     }
 }

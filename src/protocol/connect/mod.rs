@@ -14,9 +14,9 @@ mod get;
 mod unary;
 
 use bytes::Bytes;
-use descant_descriptors::Schema;
+use descant_descriptors::{RequestBody, Schema};
 use descant_handlers::{Metadata, Status};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 
 use self::error::Json;
 use super::{Context, Encoding, refusal::Fault};
@@ -38,6 +38,16 @@ pub(super) fn accept_post(types: &'static str, why: &str) -> Fault {
         of_http: true,
         header: Some((ACCEPT_POST, HeaderValue::from_static(types))),
         ..Fault::of(Status::unknown(format!("{why}: its content type is one of {types}")))
+    }
+}
+
+/// A call whose messages are JSON comes in UTF-8.
+pub(super) fn check_charset(headers: &HeaderMap, types: &'static str) -> Result<(), Fault> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|named| named.to_str().ok());
+    let json = content_type.filter(|named| RequestBody::is_json(named));
+    match json.map(RequestBody::check_charset) {
+        Some(Err(foreign)) => Err(accept_post(types, &format!("the body: {foreign}"))),
+        _ => Ok(()),
     }
 }
 

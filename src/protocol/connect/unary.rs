@@ -17,9 +17,9 @@ use super::{
         refusal::{Fault, Refusal, http_status},
         target,
     },
-    STREAM_TYPES, accept_post,
+    STREAM_TYPES, UNARY_TYPES, accept_post,
     body::Body,
-    check_version,
+    check_charset, check_version,
     error::Json,
     get::Query,
 };
@@ -52,6 +52,7 @@ pub(in super::super) fn accept(
         if method.shape() != Shape::Unary {
             return Err(accept_post(STREAM_TYPES, "this method streams"));
         }
+        check_charset(&parts.headers, UNARY_TYPES)?;
         check_version(&parts.headers, context)?;
         let head = Head::read(&parts, &CONNECT_UNARY)?;
         let encoding = head.received;

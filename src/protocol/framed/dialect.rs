@@ -56,7 +56,10 @@ impl Dialect {
                 connect::UNARY_TYPES,
                 "this method takes and gives one message",
             )),
-            (Self::Connect(_), _) => connect::check_version(headers, context),
+            (Self::Connect(_), _) => {
+                connect::check_charset(headers, connect::STREAM_TYPES)?;
+                connect::check_version(headers, context)
+            }
             _ => Ok(()),
         }
     }

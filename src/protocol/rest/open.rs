@@ -199,6 +199,9 @@ fn framing(asked: &mut Asked) -> Result<Framing, Fault> {
         .and_then(|value| value.to_str().ok())
         .map(str::trim_ascii)
         .filter(|name| !name.is_empty());
+    if let Some(Err(foreign)) = content_type.map(RequestBody::check_charset) {
+        return Err(not_taken(format!("the body: {foreign}")));
+    }
     match content_type.map(|name| (name, Format::named(name))) {
         Some((_, Some(Format::Lines(_)))) => Ok(Framing::Lines),
         Some((name, _)) if !RequestBody::is_json(name) => Err(unsupported(Some(name))),
@@ -208,9 +211,12 @@ fn framing(asked: &mut Asked) -> Result<Framing, Fault> {
 
 fn unsupported(found: Option<&str>) -> Fault {
     let found = found.map_or_else(|| "is not ASCII".to_owned(), |name| format!("is {name:?}"));
-    let what = format!(
+    not_taken(format!(
         "the body: its type {found}, but this method takes application/json, of a stream application/x-ndjson too"
-    );
+    ))
+}
+
+fn not_taken(what: String) -> Fault {
     Fault {
         http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ..Fault::of(Status::invalid_argument(what))

@@ -37,6 +37,8 @@ async fn json_has_several_names() {
         "application/x-www-form-urlencoded",
         "application/xml",
         "multipart/form-data; boundary=a",
+        "application/json; charset=latin1",
+        "application/vnd.a+json;v=1; Charset=\"UTF-16\"",
     ] {
         let ask = request("POST", "/v1/items")
             .header("content-type", content_type)

@@ -22,6 +22,16 @@ impl RequestBody<'_> {
         }
     }
 
+    /// Checks that a content type names no other charset than that of JSON, UTF-8: RFC 8259, section 8.1.
+    pub fn check_charset(content_type: &str) -> Result<(), ForeignCharset> {
+        let mut quoted = false;
+        let mut parameters = content_type.split(move |character| {
+            quoted ^= character == '"';
+            character == ';' && !quoted
+        });
+        parameters.find_map(foreign_charset).map_or(Ok(()), Err)
+    }
+
     /// Whether a content type names JSON: `application/json`, or a type that is written in JSON (RFC 6839, section 3.1),
     /// whatever its parameters.
     pub fn is_json(content_type: &str) -> bool {
@@ -30,6 +40,20 @@ impl RequestBody<'_> {
         essence.eq_ignore_ascii_case("application/json")
             || essence.contains('/') && suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
     }
+}
+
+/// A charset that JSON is not written in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("its charset is {0:?}, but JSON is UTF-8")]
+pub struct ForeignCharset(String);
+
+/// What a parameter of a content type says of the charset, unless that is UTF-8.
+fn foreign_charset(parameter: &str) -> Option<ForeignCharset> {
+    let (name, value) = parameter.split_once('=')?;
+    let value = value.trim_ascii().trim_matches('"').trim_ascii();
+    let known = ["utf-8", "utf8"].iter().any(|known| value.eq_ignore_ascii_case(known));
+    let foreign = name.trim_ascii().eq_ignore_ascii_case("charset") && !known;
+    foreign.then(|| ForeignCharset(value.to_owned()))
 }
 
 /// Whether this is the message that takes a body as it is. Source: `google/api/httpbody.proto`.
@@ -56,6 +80,23 @@ pub(in crate::http) const DATA: u32 = 2;
 #[cfg(test)]
 mod tests {
     use super::RequestBody;
+
+    #[test]
+    fn json_is_utf_8() {
+        for (content_type, foreign) in [
+            ("application/json", None),
+            ("application/json; charset=utf-8", None),
+            ("application/json;CHARSET=\"UTF-8\" ; v=1", None),
+            ("application/json; charset=utf8", None),
+            ("application/json; profile=\"a;charset=latin1\"", None),
+            ("application/json; v=1; Charset = \"ISO-8859-1\"", Some("ISO-8859-1")),
+            ("application/json;charset=utf-16", Some("utf-16")),
+            ("application/json; charset=utf-8; charset=latin1", Some("latin1")),
+        ] {
+            let found = RequestBody::check_charset(content_type).err().map(|foreign| foreign.0);
+            assert_eq!(found.as_deref(), foreign, "{content_type}");
+        }
+    }
 
     #[test]
     fn json_has_several_names() {

@@ -21,7 +21,7 @@ use std::{fmt, ops::Range};
 
 pub(super) use self::body::{CONTENT_TYPE, DATA, is_http_body};
 pub use self::{
-    body::RequestBody,
+    body::{ForeignCharset, RequestBody},
     error::{BindError, BindErrorKind},
     options::{BindOptions, UnknownParameters},
     trace::{Bound, Origin},
@@ -195,6 +195,11 @@ impl Binder {
         if !body.may_be_json() {
             let found = body.content_type.unwrap_or_default();
             let what = format!("its type is {found:?}, but this method takes application/json");
+            return Err(BindError::of(BindErrorKind::UnsupportedMediaType, Part::Body, what));
+        }
+        let named = body.content_type.filter(|_| !body.bytes.is_empty());
+        if let Some(Err(foreign)) = named.map(RequestBody::check_charset) {
+            let what = foreign.to_string();
             return Err(BindError::of(BindErrorKind::UnsupportedMediaType, Part::Body, what));
         }
         let result = match (field, message) {
