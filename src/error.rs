@@ -16,6 +16,8 @@ pub(crate) enum ErrorKind {
         pattern: String,
         nearest: Vec<String>,
     },
+    #[error("the handler of route `{pattern}` {what}")]
+    Unfit { pattern: String, what: String },
     #[error("route `{0}` is given twice: a method has one handler")]
     RouteTwice(String),
     #[error("REST options of `{0}` are given twice")]

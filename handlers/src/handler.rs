@@ -4,6 +4,8 @@ use std::{pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 
+use descant_descriptors::Method;
+
 use crate::{Call, Reply, Status};
 
 /// Answers calls.
@@ -31,6 +33,16 @@ use crate::{Call, Reply, Status};
 pub trait Handler: Send + Sync + 'static {
     /// Answers one call.
     async fn call(&self, call: Call) -> Result<Reply, Status>;
+
+    /// Says what is wrong about answering these methods: asked once, when a gateway is built, so that a slip shows before the
+    /// first call. By default nothing is.
+    ///
+    /// # Errors
+    /// A sentence without its subject, the handler: what it has or lacks, and what may have been meant.
+    fn check(&self, methods: &[Method]) -> Result<(), String> {
+        let _ = methods;
+        Ok(())
+    }
 }
 
 /// What [`Handler::call`] gives. A handler that wraps another one can return the inner one's
@@ -79,6 +91,10 @@ macro_rules! pointers {
                     'this: 'answer,
                 {
                     (**self).call(call)
+                }
+
+                fn check(&self, methods: &[Method]) -> Result<(), String> {
+                    (**self).check(methods)
                 }
             }
         )*

@@ -97,7 +97,8 @@ impl GatewayBuilder {
     }
 
     /// Answers the methods of a pattern: `pkg.Service/Method`, `pkg.Service`, `pkg.*` (the package and those below it) or
-    /// `*`. The most specific pattern wins, in whichever order they are given. One that matches nothing is an error.
+    /// `*`. The most specific pattern wins, in whichever order they are given. One that matches nothing is an error, and so is a
+    /// handler that does not fit its methods: see [`Handler::check`].
     pub fn route<H: Handler>(mut self, pattern: impl Into<String>, handler: H) -> Self {
         let answering = Answering {
             handler: Arc::new(handler),
@@ -348,6 +349,19 @@ impl Plan {
         {
             health.set(service.full_name(), ServingStatus::Serving);
         }
+    }
+
+    /// Whether each handler can answer what it is there for. A reload may take methods away; then their handlers rest.
+    pub(super) fn check_handlers(&self, schema: &Schema) -> Result<(), Error> {
+        for (pattern, answering) in &self.routes {
+            let fits = |method: &Method| pattern.fits(method).is_some();
+            let methods: Vec<_> = schema.methods().filter(fits).collect();
+            if let Err(what) = answering.handler.check(&methods) {
+                let pattern = pattern.to_string();
+                return Err(ErrorKind::Unfit { pattern, what }.into());
+            }
+        }
+        Ok(())
     }
 
     /// A pattern that fits nothing is misspelt. Layers may stand before the gateway's own services as well.

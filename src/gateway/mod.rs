@@ -66,6 +66,7 @@ impl Gateway {
     }
 
     fn start(schema: Schema, plan: Plan) -> Result<Self, Error> {
+        plan.check_handlers(&schema)?;
         let snapshot = ArcSwap::from_pointee(plan.snapshot(schema, &[])?);
         let beside = Mutex::default();
         let gateway = Self(Arc::new(Inner { plan, snapshot, beside }));

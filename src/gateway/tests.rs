@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes};
 use descant_handlers::{
     Call, Echo, Handler, Layer, Message, Messages, Reply, Status, async_trait, from_fn,
     layer::{self, Next},
+    typed::Methods,
 };
 use http::{Request, Response, StatusCode, request::Builder};
 use prost::Message as _;
@@ -544,6 +545,20 @@ fn routes_that_make_no_sense_are_errors() {
         "route `t` matches no method of the schema; did you mean t.*?"
     );
     assert!(error("t Shapes").contains("is no pattern"));
+}
+
+#[test]
+fn a_handler_of_a_method_that_there_is_not_is_an_error() {
+    let methods = |name: &str| Methods::new().on("Unary", Echo).on(name, Echo);
+    for pattern in ["t.Shapes", "t.Shapes/Unary", "*"] {
+        let built = Gateway::builder(schema()).route(pattern, methods("Chatt")).build();
+        let error = built.unwrap_err().to_string();
+        for part in [pattern, "`Chatt`", "t.Shapes", "did you mean Chat"] {
+            assert!(error.contains(part), "{error}");
+        }
+        let shared = Arc::new(methods("Chat"));
+        Gateway::builder(schema()).route(pattern, shared).build().unwrap();
+    }
 }
 
 #[tokio::test]

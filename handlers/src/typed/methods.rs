@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use descant_descriptors::Method;
+
 use crate::{Answer, Call, Handler, Status};
 
 /// Several methods behind one handler: a whole service.
@@ -68,6 +70,29 @@ impl Handler for Methods {
             None => Box::pin(async move { Err(self.unhandled(&call)) }),
         }
     }
+
+    /// A name that none of the services has is misspelt.
+    fn check(&self, methods: &[Method]) -> Result<(), String> {
+        let has = |method: &Method, name: &str| method.service().method(name).is_some();
+        let unknown = |name: &&str| !methods.iter().any(|method| has(method, name));
+        match (self.names().find(unknown), methods.first()) {
+            (Some(name), Some(method)) => Err(misspelt(name, method)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is said of a name that the service of this method does not have.
+fn misspelt(name: &str, method: &Method) -> String {
+    let service = method.service();
+    let service = service.full_name();
+    let nearest = method.schema().nearest_methods(&format!("/{service}/{name}"));
+    let nearest: Vec<_> = nearest.iter().filter_map(|path| path.rsplit('/').next()).collect();
+    let meant = match nearest.as_slice() {
+        [] => String::new(),
+        names => format!("; did you mean {}?", names.join(" or ")),
+    };
+    format!("is of a method `{name}`, which {service} does not declare{meant}")
 }
 
 impl fmt::Debug for Methods {
