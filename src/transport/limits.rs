@@ -37,8 +37,9 @@ pub struct Limits {
     pub grace: Duration,
     /// Requests at a time on one connection: `SETTINGS_MAX_CONCURRENT_STREAMS`. Default 100.
     pub streams: u32,
-    /// Bytes of a request's headers, each field counted with 32 more:
-    /// `SETTINGS_MAX_HEADER_LIST_SIZE`. More is answered with status 431. Default 16 KiB.
+    /// Bytes of a request's headers, each field counted with 32 more. More is answered with status 431. Default 16 KiB.
+    ///
+    /// Twice as many is `SETTINGS_MAX_HEADER_LIST_SIZE`: whoever sends more than that is answered without a body.
     pub header_bytes: u32,
     /// Fields among a request's headers. More is answered with status 431. Default 100.
     pub header_fields: usize,

@@ -37,6 +37,14 @@ impl Link {
         }
     }
 
+    pub(super) fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(socket) => Some(socket),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
     /// Leaves the runtime.
     pub(super) fn unbind(self) -> io::Result<Unbound> {
         match self {

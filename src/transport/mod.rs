@@ -30,6 +30,7 @@ mod load;
 mod outbound;
 mod payload;
 mod pump;
+mod refusal;
 #[cfg(test)]
 mod script;
 mod socket;

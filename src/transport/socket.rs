@@ -1,15 +1,21 @@
 //! A connection's bytes: plain or through TLS, and the first of them looked at before they are read.
 
 use std::{
+    any::Any,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 use tokio_rustls::server::TlsStream;
 
-use super::greeting::Spoken;
+use super::{greeting::Spoken, link::Link};
 
 /// As many bytes as are looked at.
 const FIRST: usize = 1 << 10;
@@ -89,6 +95,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         match self.get_mut() {
             Self::Plain(socket) => Pin::new(socket),
             Self::Tls(socket) => Pin::new(&mut **socket),
+        }
+    }
+}
+
+impl<T: 'static> Socket<T> {
+    /// Has the connection end with a reset once it is dropped, for what was sent must not look whole. A Unix socket has no
+    /// such thing; over TLS the missing `close_notify` says it as well.
+    pub(super) fn reset(&self) {
+        let io: &dyn Any = match self {
+            Self::Plain(socket) => &socket.io,
+            Self::Tls(socket) => &socket.io.get_ref().0.io,
+        };
+        let accepted = io.downcast_ref::<Link>().and_then(Link::tcp);
+        // One that was accepted elsewhere may be of any type.
+        if let Some(tcp) = accepted.or_else(|| io.downcast_ref::<TcpStream>())
+            && let Err(error) = SockRef::from(tcp).set_linger(Some(Duration::ZERO))
+        {
+            tracing::debug!("a connection ends without a reset: {error}");
         }
     }
 }

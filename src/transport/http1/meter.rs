@@ -10,10 +10,12 @@
 use http::Uri;
 use tokio::time::Instant;
 
-use super::super::{greeting::is_token, limits::Limits};
+use super::super::{
+    greeting::is_token,
+    limits::Limits,
+    refusal::{PER_FIELD, TOO_LARGE},
+};
 
-/// What `SETTINGS_MAX_HEADER_LIST_SIZE` counts for each field beside its bytes; here likewise. RFC 9113, section 6.5.2.
-const PER_FIELD: usize = 32;
 /// Bytes of the line before a chunk: 16 digits, and extensions, which nobody sends.
 const CHUNK_LINE: usize = 256;
 
@@ -35,7 +37,7 @@ pub(crate) enum Violation {
     #[error("the target of the request is longer than `limits.header_bytes`")]
     Target,
     /// There are more fields than may be, or larger ones.
-    #[error("the head of the request is more than `limits.header_bytes` or `limits.header_fields`")]
+    #[error("{TOO_LARGE}")]
     Fields,
     /// A body in a coding that is not known.
     #[error("the transfer-encoding of the request is not known; `chunked` is")]

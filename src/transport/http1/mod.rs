@@ -5,7 +5,6 @@
 //! ```
 
 mod meter;
-mod refusal;
 mod reply;
 #[cfg(test)]
 mod tests;
@@ -23,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Request, Response, header::CONNECTION};
+use http::{HeaderValue, Request, Response, Version, header::CONNECTION};
 use hyper::{
     body::Incoming,
     server::conn::http1::{Builder, Connection as Http1},
@@ -32,12 +31,11 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    time::{Instant, Sleep, sleep_until, timeout},
+    time::{Instant, Sleep, sleep, sleep_until, timeout},
 };
 
 pub(super) use self::meter::Violation;
 use self::{
-    refusal::Refusal,
     reply::{Asked, Busy, Reply},
     wire::Wire,
 };
@@ -45,11 +43,14 @@ use super::{
     Connection, Draining, Ended, Inbound, Limits, Serve,
     clock::{Clock, Order, Phase},
     greeting::{Mistake, farewell},
+    refusal::{self, Refusal},
     socket::Socket,
 };
 
 /// Bytes that hyper keeps of a request, and of a reply until the socket takes them; a head has to fit in.
 const BUFFER: usize = 64 << 10;
+/// How long a peer has to read what there is of a reply before its connection is reset.
+const LAST_READ: Duration = Duration::from_millis(50);
 /// As many fields as hyper finds room for without asking for it.
 const USUAL_FIELDS: usize = 100;
 
@@ -70,6 +71,7 @@ where
     let busy = Arc::new(AtomicBool::new(false));
     let service = service_fn(|request: Request<Incoming>| {
         let (wire, number) = (wire.clone(), wire.lock().count());
+        let old = request.version() == Version::HTTP_10;
         let answer = answer(&serve, &connection, Busy::mark(&busy), request);
         async move {
             let mut reply = answer.await;
@@ -79,6 +81,7 @@ where
                     .headers_mut()
                     .insert(CONNECTION, HeaderValue::from_static("close"));
             }
+            wire.lock().open_ended = old && !reply.body().is_whole();
             Ok(reply)
         }
     });
@@ -93,9 +96,14 @@ where
         clock,
     };
     let (ended, last) = driver.run().await;
+    let open_ended = wire.lock().open_ended;
     // The driver is gone, and with it all that has a hold of the wire.
     let socket = wire.into_socket();
     match (last, socket) {
+        (Last::Nothing, Some(socket)) if open_ended => {
+            sleep(LAST_READ).await;
+            socket.reset();
+        }
         (Last::Nothing, _) | (_, None) => {}
         (Last::End, Some(mut socket)) => {
             // The peer has all that it asked for: whether it takes this is its own affair.

@@ -29,6 +29,8 @@ pub(super) struct State<T> {
     pub(super) violation: Option<Violation>,
     /// Requests that hyper has made of that so far.
     requests: u64,
+    /// Whether the end of the connection is that of the reply under way, as in HTTP/1.0. RFC 9112, section 6.3.
+    pub(super) open_ended: bool,
     /// Bytes read so far.
     read: u64,
     /// Since when the peer takes nothing, and what had been written then.
@@ -49,6 +51,7 @@ impl<T> Wire<T> {
             meter: Meter::new(connection.limits()),
             violation: None,
             requests: 0,
+            open_ended: false,
             read: 0,
             blocked: None,
             connection,

@@ -9,10 +9,10 @@ use std::{
 };
 
 use h2::{RecvStream, server::SendResponse};
-use http::{Request, StatusCode};
+use http::Request;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::{super::Payload, Shared, stream};
+use super::{super::Payload, Shared};
 
 /// What answers one request.
 pub(super) type Answer<S, F> = fn(Arc<Shared<S>>, Request<RecvStream>, SendResponse<Payload>) -> F;
@@ -46,17 +46,8 @@ where
         }
     }
 
-    /// Answers a request, or refuses it.
-    pub(super) fn begin(
-        &mut self,
-        request: Request<RecvStream>,
-        mut respond: SendResponse<Payload>,
-        cx: &mut Context<'_>,
-    ) {
-        if request.headers().len() > self.shared.connection.limits().header_fields {
-            stream::refuse(&mut respond, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-            return;
-        }
+    /// Answers a request.
+    pub(super) fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Payload>, cx: &mut Context<'_>) {
         let answer = (self.answer)(self.shared.clone(), request, respond);
         if !self.inline {
             tokio::spawn(answer);

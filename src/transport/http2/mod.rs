@@ -98,7 +98,8 @@ fn settings(limits: &Limits) -> h2::server::Builder {
         .initial_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window)
         .max_concurrent_streams(limits.streams)
-        .max_header_list_size(limits.header_bytes)
+        // What is more than this h2 answers itself, without a body; what is more than the limit is answered like any refusal.
+        .max_header_list_size(limits.header_bytes.saturating_mul(2))
         .max_send_buffer_size(SEND_BUFFER)
         .data_frame_budget(FRAME_BUDGET)
         // As many as may be cancelled in the packet that opened them; the meter bounds how often.

@@ -25,6 +25,7 @@ use super::{
         clock::SLOWEST,
         connection::{Hold, Unsent},
         pump::{Batch, End, Pump},
+        refusal,
     },
     Shared,
 };
@@ -55,8 +56,11 @@ pub(super) async fn answer<S: Serve>(
     let head_only = request.method() == Method::HEAD;
     let abandoned = shared.connection.abandoned();
     let mut waits = waits_for_leave(&request);
-    let reply = {
-        let request = request.map(|body| Inbound::http2(body, shared.connection.clone()));
+    let request = request.map(|body| Inbound::http2(body, shared.connection.clone()));
+    let reply = if let Err(refusal) = refusal::check_size(&request, shared.connection.limits()) {
+        drop(request);
+        Some(refusal.respond())
+    } else {
         let mut serving = pin!(shared.serve.serve(request, &shared.connection));
         poll_fn(|cx| match serving.as_mut().poll(cx) {
             Poll::Ready(reply) => Poll::Ready(Some(reply)),
@@ -129,14 +133,6 @@ fn withhold(mut reply: Response<Outbound>) -> Response<Outbound> {
         reply.headers_mut().insert(CONTENT_LENGTH, length);
     }
     reply.map(|_| Outbound::Empty)
-}
-
-/// Refuses a request without looking at it.
-pub(super) fn refuse(respond: &mut SendResponse<Payload>, status: StatusCode) {
-    let mut head = Response::new(());
-    *head.status_mut() = status;
-    // An error says that the peer is gone.
-    let _ = respond.send_response(head, true);
 }
 
 /// Sends a body.

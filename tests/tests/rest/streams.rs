@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 
 use super::client::{get, lab, post, request};
 use crate::support::{Ask, soon, text::Text};
@@ -78,6 +79,25 @@ async fn an_error_on_the_way_is_said_and_the_answer_cut() {
             "{accept}"
         );
     }
+}
+
+/// HTTP/1.0 has no chunks: there the end of the connection would be that of the answer.
+#[tokio::test]
+async fn an_answer_that_is_cut_off_does_not_look_whole_over_http_1_0() {
+    let lab = lab().await;
+    let mut whole = Text::connect(lab.0.address).await;
+    whole.send("GET /v1/many/2 HTTP/1.0\r\n\r\n").await;
+    let mut said = String::new();
+    soon(whole.0.read_to_string(&mut said)).await.unwrap();
+    assert!(said.ends_with(r#"[{},{"size":1}]"#), "{said}");
+    let mut cut = Text::connect(lab.0.address).await;
+    cut.send("GET /v1/fail/5:late?message=gone&after=2 HTTP/1.0\r\n\r\n")
+        .await;
+    // What there is can be read before the reset comes.
+    let said = cut.until("}]").await;
+    assert!(said.contains(r#""message":"gone""#), "{said}");
+    let end = soon(cut.0.read_u8()).await.unwrap_err();
+    assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset, "{end}");
 }
 
 #[tokio::test]

@@ -140,14 +140,22 @@ async fn a_panic_is_an_internal_error_of_its_stream() {
     peer.until(|frame| frame.stream == 3 && frame.ends()).await;
 }
 
+/// Reads status 431, and why.
+async fn refused(peer: &mut Peer) {
+    let head = peer.until(|frame| frame.stream == 1).await;
+    assert!(!head.ends() && head.payload.starts_with(STATUS_431), "{head:?}");
+    let body = peer.frame().await.unwrap();
+    let said = String::from_utf8_lossy(&body.payload).into_owned();
+    assert!(body.ends() && said.contains("\"code\":8"), "{said}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn too_many_header_fields_are_431() {
     let mut peer = Peer::greeted(Limits::default(), &[]).await;
     let fields = vec![("a", "b"); 101];
     peer.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &block("/hello", &fields)))
         .await;
-    let only = peer.until(|frame| frame.stream == 1).await;
-    assert!(only.ends() && only.payload.starts_with(STATUS_431), "{only:?}");
+    refused(&mut peer).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,6 +167,21 @@ async fn too_many_header_bytes_are_431() {
     let (first, second) = block.split_at(8 << 10);
     peer.send(&frame(HEADERS, END_STREAM, 1, first)).await;
     peer.send(&frame(CONTINUATION, END_HEADERS, 1, second)).await;
+    refused(&mut peer).await;
+}
+
+/// h2 keeps no more than twice the limit.
+#[tokio::test(start_paused = true)]
+async fn far_too_many_header_bytes_are_431_without_a_body() {
+    let mut peer = Peer::greeted(Limits::default(), &[]).await;
+    let long = "x".repeat(120);
+    let fields = vec![("a", long.as_str()); 230];
+    let block = block("/hello", &fields);
+    let (first, second) = block.split_at(block.len() / 2);
+    let (second, third) = second.split_at(second.len() / 2);
+    peer.send(&frame(HEADERS, END_STREAM, 1, first)).await;
+    peer.send(&frame(CONTINUATION, 0, 1, second)).await;
+    peer.send(&frame(CONTINUATION, END_HEADERS, 1, third)).await;
     let only = peer.until(|frame| frame.stream == 1).await;
     assert!(only.ends() && only.payload.starts_with(STATUS_431), "{only:?}");
 }

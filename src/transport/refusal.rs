@@ -6,10 +6,13 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header
 
 use serde_json::json;
 
-use super::{
-    super::{Outbound, Payload},
-    Violation,
-};
+use super::{Limits, Outbound, Payload, http1::Violation};
+
+/// What counts for each field of a head beside its bytes. RFC 9113, section 6.5.2.
+pub(super) const PER_FIELD: usize = 32;
+/// What is said to a head of too many fields, or too large ones.
+pub(super) const TOO_LARGE: &str =
+    "the head of the request is more than `limits.header_bytes` or `limits.header_fields`";
 
 /// The answer to a request that is refused: `google.rpc.Status` as JSON, for whoever can read that, and people can.
 #[derive(Debug)]
@@ -32,6 +35,37 @@ pub(super) fn check(request: &Parts) -> Result<(), Refusal> {
         return Err(bad("a request of HTTP/1.1 has exactly one `host`"));
     }
     Ok(())
+}
+
+/// Refuses what is more than the limits allow. RFC 6585, section 5.
+pub(super) fn check_size<B>(request: &http::Request<B>, limits: &Limits) -> Result<(), Refusal> {
+    let few = request.headers().len() <= limits.header_fields;
+    if few && header_bytes(request) <= limits.header_bytes as usize {
+        return Ok(());
+    }
+    Err(Refusal {
+        status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        reason: TOO_LARGE.to_owned(),
+    })
+}
+
+/// What a head counts for.
+fn header_bytes<B>(request: &http::Request<B>) -> usize {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let pseudo = [
+        (":method", request.method().as_str().len()),
+        (":scheme", uri.scheme_str().map_or(0, str::len)),
+        (
+            ":authority",
+            uri.authority().map_or(0, |authority| authority.as_str().len()),
+        ),
+        (":path", target),
+    ];
+    let pseudo = pseudo.into_iter().map(|(name, length)| (name.len(), length));
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| (name.as_str().len(), value.len()));
+    pseudo.chain(fields).map(|(name, value)| name + value + PER_FIELD).sum()
 }
 
 impl Refusal {
