@@ -11,6 +11,7 @@
 
 #![allow(clippy::unnecessary_box_returns)] // Faults travel boxed: results are one or two words wide.
 
+mod base64;
 mod decimal;
 mod error;
 mod ignored;

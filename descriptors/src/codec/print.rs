@@ -2,10 +2,8 @@
 //!
 //! Source: RFC 8259; ProtoJSON, <https://protobuf.dev/programming-guides/json/>.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 use super::{
-    decimal,
+    base64, decimal,
     lanes::{self, Lanes},
     page::{self, Page, Prefix, VALUE},
 };
@@ -221,9 +219,7 @@ fn not_finite(out: &mut Page, prefix: &Prefix, nan: bool, positive: bool) {
 pub(super) fn base64(out: &mut Page, prefix: &Prefix, bytes: &[u8]) {
     out.prefix(prefix);
     out.push(b'"');
-    out.fill(bytes.len().div_ceil(3) * 4, |room| {
-        STANDARD.encode_slice(bytes, room).unwrap_or_default()
-    });
+    out.fill(bytes.len().div_ceil(3) * 4, |room| base64::encode(bytes, room));
     out.push(b'"');
 }
 

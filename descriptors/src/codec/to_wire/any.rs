@@ -1,7 +1,7 @@
 //! `google.protobuf.Any`: an object with the member `@type`.
 
-use super::{FromJson, Known, MessageTable, Walk, scalar::decode_base64};
-use crate::codec::{error::shown, to_json::type_name};
+use super::{FromJson, Known, MessageTable, Walk};
+use crate::codec::{base64, error::shown, to_json::type_name};
 
 /// What an object that stands in an `Any` has had besides the fields of its message.
 #[derive(Default)]
@@ -200,7 +200,7 @@ impl<'a> FromJson<'a, '_> {
         self.reader.peek();
         let before = self.reader.rest;
         let text = self.reader.string("a string of base64", &mut self.scratch.text)?;
-        if decode_base64(self.writer.out, text.bytes(&self.scratch.text)) {
+        if base64::decode(text.bytes(&self.scratch.text), self.writer.out) {
             return Ok(());
         }
         self.reader.rest = before;

@@ -1,19 +1,7 @@
 //! Scalars.
 
-use base64::{
-    Engine as _,
-    alphabet::{STANDARD, URL_SAFE},
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
-
 use super::{Field, FromJson, Kind, Walk, Written, number, reader::Text};
-use crate::codec::error::shown;
-
-const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    .with_decode_allow_trailing_bits(true);
-const STANDARD_BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
-const URL_BASE64: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
+use crate::codec::{base64, error::shown};
 
 /// A number in quotes or not.
 struct Token<'a> {
@@ -59,7 +47,7 @@ impl<'a> FromJson<'a, '_> {
         let before = self.reader.rest;
         let text = self.reader.string("a string of base64", &mut self.scratch.text)?;
         let part = self.begin();
-        if !decode_base64(self.writer.out, text.bytes(&self.scratch.text)) {
+        if !base64::decode(text.bytes(&self.scratch.text), self.writer.out) {
             self.reader.rest = before;
             return Err(self.reader.fault("this is no base64"));
         }
@@ -196,19 +184,4 @@ pub(in crate::codec) fn due(kind: Kind) -> &'static str {
         Kind::Bytes => "base64",
         _ => "a number",
     }
-}
-
-/// Decodes base64 of either alphabet, with padding or without, to the end of `out`.
-pub(super) fn decode_base64(out: &mut Vec<u8>, text: &[u8]) -> bool {
-    let start = out.len();
-    out.resize(start + text.len().div_ceil(4) * 3, 0);
-    let room = out.get_mut(start..).unwrap_or_default();
-    let engine = if memchr::memchr2(b'-', b'_', text).is_some() {
-        &URL_BASE64
-    } else {
-        &STANDARD_BASE64
-    };
-    let decoded = engine.decode_slice(text, room);
-    out.truncate(start + decoded.as_ref().copied().unwrap_or_default());
-    decoded.is_ok()
 }

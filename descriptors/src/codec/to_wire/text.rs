@@ -1,10 +1,8 @@
 //! Values from plain text, as paths and queries have it: what ProtoJSON puts in quotes, without them.
 
-use super::{
-    Field, FromJson, Kind, Known, Walk, Written, number,
-    scalar::{decode_base64, due},
-};
+use super::{Field, FromJson, Kind, Known, Walk, Written, number, scalar::due};
 use crate::codec::{
+    base64,
     error::{Fault, shown},
     mask, time,
 };
@@ -116,7 +114,7 @@ impl FromJson<'_, '_> {
 
     fn bytes_text(&mut self, text: &[u8]) -> Option<Written> {
         let part = self.begin();
-        let legal = decode_base64(self.writer.out, text);
+        let legal = base64::decode(text, self.writer.out);
         let empty = self.writer.is_empty(&part);
         self.finish(&part);
         legal.then_some(if empty { Written::Zero } else { Written::Something })
