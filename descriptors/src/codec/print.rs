@@ -5,7 +5,7 @@
 use super::{
     base64, decimal,
     lanes::{self, Lanes},
-    page::{self, Page, Prefix, VALUE},
+    page::{Page, Prefix, VALUE},
 };
 
 /// How long a string is that [`short_string`] takes.
@@ -51,7 +51,7 @@ pub(super) fn string(out: &mut Page, prefix: &Prefix, text: &[u8]) -> bool {
         foreign |= piece(out, &lanes::padded(rest), rest.len());
     }
     out.push(b'"');
-    foreign == 0 || is_utf8(text)
+    foreign == 0 || lanes::is_utf8(text)
 }
 
 /// Prints the first `length` bytes of `chunk`; marks those that are not ASCII.
@@ -74,30 +74,36 @@ fn piece(out: &mut Page, chunk: &[u8; lanes::WIDTH], length: usize) -> u32 {
 
 /// Prints the first `length` bytes of `chunk`, of which the marked ones must be escaped.
 #[inline(never)]
-fn escaped(out: &mut Page, chunk: &[u8; lanes::WIDTH], marks: u32, length: usize) {
-    for (place, byte) in chunk.iter().take(length).enumerate() {
-        if marks >> place & 1 == 0 {
-            out.push(*byte);
-            continue;
-        }
-        match escape(*byte) {
-            b'u' => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(*byte >> 4), hex(*byte & 15)]),
+fn escaped(out: &mut Page, chunk: &[u8; lanes::WIDTH], mut marks: u32, length: usize) {
+    let mut padded = [0; 2 * lanes::WIDTH];
+    if let Some(target) = padded.first_chunk_mut() {
+        *target = *chunk;
+    }
+    let mut from = 0;
+    while marks != 0 {
+        let at = marks.trailing_zeros() as usize;
+        marks &= marks - 1;
+        step(out, &padded, from, at - from);
+        let byte = chunk.get(at).copied().unwrap_or_default();
+        match escape(byte) {
+            b'u' => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15)]),
             letter => out.extend_from_slice(&[b'\\', letter]),
         }
+        from = at + 1;
     }
+    step(out, &padded, from, length.saturating_sub(from));
 }
 
-/// Whether a text is UTF-8. Short ones are made long enough for vectors.
-fn is_utf8(text: &[u8]) -> bool {
-    const LEAST: usize = 64;
-    if text.len() >= LEAST {
-        return simdutf8::basic::from_utf8(text).is_ok();
-    }
-    let mut padded = [b' '; LEAST];
-    if let Some(target) = padded.get_mut(..text.len()) {
-        page::copy(target, text);
-    }
-    simdutf8::basic::from_utf8(&padded).is_ok()
+/// Prints so many bytes from `from`, in one step.
+#[inline]
+fn step(out: &mut Page, padded: &[u8; 2 * lanes::WIDTH], from: usize, length: usize) {
+    out.fill(lanes::WIDTH, |room| {
+        let source = padded.get(from..).and_then(<[u8]>::first_chunk);
+        if let (Some(target), Some(source)) = (room.first_chunk_mut::<{ lanes::WIDTH }>(), source) {
+            *target = *source;
+        }
+        length
+    });
 }
 
 /// What stands behind the backslash for this byte, if it must be escaped.

@@ -39,3 +39,34 @@ fn every_accepted_json_has_one_form() {
         assert_eq!(json_of(&message, &again).as_deref(), Ok(form));
     }
 }
+
+#[test]
+fn what_a_string_holds_comes_back_at_every_place() {
+    let message = message("plain.Item");
+    let pieces = [
+        "\"",
+        "\\",
+        "\n\t",
+        "\u{1}",
+        "é",
+        "漢\"",
+        "\u{1f}😀",
+        "\"\\\u{7f}\u{2028}",
+    ];
+    let lengths = [0, 1, 7, 15, 16, 17, 31, 33, 64, 65];
+    for (piece, before) in pieces
+        .iter()
+        .flat_map(|piece| (0..36).map(move |before| (piece, before)))
+    {
+        for after in lengths {
+            let text = format!("{}{piece}{}{piece}", "a".repeat(before), "b".repeat(after));
+            let json = serde_json::json!({ "title": text }).to_string();
+            let wire = wire_of(&message, &json).unwrap();
+            assert!(wire.ends_with(text.as_bytes()), "{json}");
+            assert_eq!(json_of(&message, &wire).as_deref(), Ok(&*json));
+            let units: Vec<_> = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+            let units = units.concat();
+            assert_eq!(wire_of(&message, &format!(r#"{{"title":"{units}"}}"#)), Ok(wire));
+        }
+    }
+}

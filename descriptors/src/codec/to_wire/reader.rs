@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(super) fn string(&mut self, due: &str, buffer: &mut Vec<u8>) -> Read<Text<'a>> {
         self.expect(b'"', due)?;
-        let length = plain(self.rest);
+        let length = lanes::run(self.rest, Lanes::odd);
         let text = self.rest.get(..length).unwrap_or_default();
         if self.rest.get(length) == Some(&b'"') {
             self.advance(length + 1);
@@ -166,58 +166,51 @@ impl<'a> Reader<'a> {
         self.odd_string(length, buffer)
     }
 
-    /// A string with something besides plain ASCII.
-    fn odd_string(&mut self, plain: usize, buffer: &mut Vec<u8>) -> Read<Text<'a>> {
+    /// A string with something besides plain ASCII, which does not begin before `at`.
+    fn odd_string(&mut self, mut at: usize, buffer: &mut Vec<u8>) -> Read<Text<'a>> {
         let start = self.rest;
-        let mut length = plain;
-        let mut escapes = false;
+        let from = |at: usize| start.get(at..).unwrap_or_default();
+        buffer.clear();
+        // How much of the text stands in the buffer.
+        let mut decoded = 0;
         loop {
-            match start.get(length) {
+            at += lanes::run(from(at), Lanes::marks);
+            self.rest = from(at);
+            match self.rest.first() {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    escapes = true;
-                    length += 2;
+                    lanes::append(buffer, from(decoded), at - decoded);
+                    at += self.escape(buffer)?;
+                    decoded = at;
                 }
-                Some(0..0x20) => {
-                    self.advance(length);
-                    return Err(self.fault("a control character in a string must be escaped"));
-                }
-                Some(_) => length += 1,
-                None => {
-                    self.rest = &[];
-                    return Err(self.fault("a string does not end"));
-                }
+                Some(_) => return Err(self.fault("a control character in a string must be escaped")),
+                None => return Err(self.fault("a string does not end")),
             }
         }
-        let text = start.get(..length).unwrap_or_default();
-        if let Err(error) = std::str::from_utf8(text) {
-            self.advance(error.valid_up_to());
+        let text = start.get(..at).unwrap_or_default();
+        if !lanes::is_utf8(text) {
+            self.rest = from(std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len));
             return Err(self.fault("a string is not UTF-8"));
         }
-        if escapes {
-            buffer.clear();
-            self.decode(text, buffer)?;
+        self.advance(1);
+        if decoded == 0 {
+            return Ok(Text::Plain(text));
         }
-        self.rest = start.get(length + 1..).unwrap_or_default();
-        Ok(if escapes { Text::Decoded } else { Text::Plain(text) })
+        lanes::append(buffer, from(decoded), at - decoded);
+        Ok(Text::Decoded)
     }
 
-    /// Decodes the escapes of a string, which begins at `self.rest`.
-    fn decode(&mut self, text: &[u8], buffer: &mut Vec<u8>) -> Read {
-        let start = self.rest;
-        let mut rest = text;
-        while let Some(at) = memchr::memchr(b'\\', rest) {
-            buffer.extend_from_slice(rest.get(..at).unwrap_or_default());
-            let escape = rest.get(at..).unwrap_or_default();
-            let Some((letter, length)) = unescape(escape) else {
-                self.rest = start.get(text.len() - escape.len()..).unwrap_or_default();
-                return Err(self.fault("this is no escape sequence of JSON, or half a surrogate pair"));
-            };
-            buffer.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
-            rest = escape.get(length..).unwrap_or_default();
+    /// Decodes the escape sequence that stands here; gives its length.
+    #[inline]
+    fn escape(&mut self, buffer: &mut Vec<u8>) -> Read<usize> {
+        let Some((letter, length)) = unescape(self.rest) else {
+            return Err(self.fault("this is no escape sequence of JSON, or half a surrogate pair"));
+        };
+        match u8::try_from(letter) {
+            Ok(byte @ ..0x80) => buffer.push(byte),
+            _ => buffer.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
         }
-        buffer.extend_from_slice(rest);
-        Ok(())
+        Ok(length)
     }
 
     /// Takes a number.
@@ -290,21 +283,6 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
-}
-
-/// How many bytes from the start stand for themselves and are ASCII.
-#[inline]
-fn plain(text: &[u8]) -> usize {
-    let (chunks, rest) = text.as_chunks();
-    for (count, chunk) in chunks.iter().enumerate() {
-        let odd = Lanes::new(chunk).odd();
-        if odd != 0 {
-            return count * lanes::WIDTH + odd.trailing_zeros() as usize;
-        }
-    }
-    let odd = |byte: &u8| !matches!(byte, 0x20..0x80) || matches!(byte, b'"' | b'\\');
-    let length = rest.iter().position(odd).unwrap_or(rest.len());
-    text.len() - rest.len() + length
 }
 
 /// The character that an escape sequence stands for, and the length of that.
