@@ -158,6 +158,7 @@ impl Codec {
             depth: DEPTH,
             unknown: 0,
             keeps_unknown: false,
+            spare: wire.len(),
         };
         let result = run(&mut walk);
         self.unknown = walk.unknown;

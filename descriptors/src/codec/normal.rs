@@ -48,6 +48,7 @@ pub(super) fn normalize(
         depth,
         unknown: 0,
         keeps_unknown: true,
+        spare: 0,
     };
     let writer = Writer::new(out);
     Normal { walk, writer, entries }.run(message)

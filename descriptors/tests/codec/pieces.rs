@@ -225,10 +225,14 @@ fn a_field_as_json() {
     let oneof = [bytes(12, &[]), bytes(13, &[b"w"])].concat();
     assert_eq!(one("plain.Item", "item", &oneof).unwrap(), "{}");
     assert_eq!(one("plain.Item", "word", &oneof).unwrap(), "\"w\"");
+    // As of the whole message.
+    let foreign = bytes(15, &[&bytes(1, &[b"\xff"])]);
+    let error = one("plain.Item", "child", &foreign).unwrap_err();
     assert_eq!(
-        one("plain.Item", "child", &bytes(15, &[&bytes(1, &[b"\xff"])])).unwrap_err(),
-        "child.title: a string is not UTF-8, so it has no JSON form (at byte 3)"
+        error,
+        "child.title: a string is not UTF-8, so it has no JSON form (at byte 4)"
     );
+    assert_eq!(json_of(&message("plain.Item"), &foreign), Err(error));
     assert!(one("plain.Item", "child", b"\x7a\x05").is_err());
 }
 

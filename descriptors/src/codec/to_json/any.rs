@@ -8,15 +8,6 @@ use super::{
     Body, Known, ToJson, Walk,
 };
 
-/// What is given up when an attempt fails.
-struct Start {
-    out: usize,
-    depth: u32,
-    unknown: u64,
-    occurrences: usize,
-    keys: usize,
-}
-
 impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// An `Any` whose fields were read.
     pub(super) fn any(&mut self, url: &'a [u8], value: &'a [u8], place: &'a [u8], sorted: bool) -> Walk {
@@ -29,13 +20,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
         if !print::string(self.out, &Prefix::NONE, url) {
             return Err(self.fault(place, "the type URL of a google.protobuf.Any is not UTF-8"));
         }
-        let start = Start {
-            out: self.out.len(),
-            depth: self.depth,
-            unknown: self.unknown,
-            occurrences: self.scratch.occurrences.len(),
-            keys: self.scratch.keys.len(),
-        };
+        let start = self.start();
         match self.payload(url, value, sorted) {
             Ok(true) => {}
             // The limits hold for the message as a whole, whatever stands in it.
@@ -66,14 +51,6 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
             let table = self.tables.table(index);
             table.known == Known::No && table.named(b"value").is_none()
         })
-    }
-
-    fn give_up(&mut self, start: &Start) {
-        self.out.truncate(start.out);
-        self.depth = start.depth;
-        self.unknown = start.unknown;
-        self.scratch.occurrences.truncate(start.occurrences);
-        self.scratch.keys.truncate(start.keys);
     }
 
     /// The message inside. `false`: its type is not loaded.

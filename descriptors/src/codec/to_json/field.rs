@@ -1,6 +1,6 @@
 //! One field of a message, alone.
 
-use super::{Body, Field, Known, Shape, Step, Stop, ToJson, Walk, field_step};
+use super::{Body, Field, Known, Shape, Stop, ToJson, Walk, field_step};
 use crate::{
     codec::{error::Fault, page::Prefix},
     schema::field_path,
@@ -54,37 +54,7 @@ impl<'a> ToJson<'a, '_> {
             self.redacted(&Prefix::NONE);
             return Ok(());
         }
-        match field.shape {
-            Shape::Single if field.kind.is_message() && to - from == 1 => self.piece_alone(field, from),
-            Shape::Repeated if field.kind.is_message() => {
-                let start = self.out.len();
-                for (count, at) in (from..to).enumerate() {
-                    self.bound(self.piece(at))?;
-                    self.out.prefix(&Prefix::COMMA);
-                    self.piece_alone(field, at)
-                        .map_err(|stop| stop.within(|| Step::Index(count)))?;
-                }
-                self.out.close(start, *b"[]");
-                Ok(())
-            }
-            _ => self.sorted_value(field, from, to, self.piece(from)).map(drop),
-        }
-    }
-
-    /// A message in one piece: straight if that will do.
-    fn piece_alone(&mut self, field: &'a Field, at: usize) -> Walk {
-        let (length, notes, depth, unknown) =
-            (self.out.len(), self.scratch.occurrences.len(), self.depth, self.unknown);
-        match self.message(field.child, self.piece(at)) {
-            Err(Stop::Detour) => {
-                self.out.truncate(length);
-                self.scratch.occurrences.truncate(notes);
-                self.scratch.keys.clear();
-                (self.depth, self.unknown) = (depth, unknown);
-                self.sorted_message(field.child, Body::Many(at, at + 1))
-            }
-            done => done,
-        }
+        self.sorted_value(field, from, to, self.piece(from)).map(drop)
     }
 
     /// What stands for a field that is not set.

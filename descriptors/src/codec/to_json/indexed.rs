@@ -40,6 +40,21 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
         Ok(())
     }
 
+    /// A message whose pieces were noted: straight, if it is one and that will do.
+    pub(super) fn noted_message(&mut self, message: u32, from: usize, to: usize) -> Walk {
+        let piece = self.piece(from);
+        if to - from == 1 && piece.len() <= self.spare {
+            let start = self.start();
+            if self.message(message, piece).is_ok() {
+                return Ok(());
+            }
+            // What has no JSON form may be replaced later.
+            self.give_up(&start);
+            self.spare -= piece.len();
+        }
+        self.sorted_message(message, Body::Many(from, to))
+    }
+
     pub(in crate::codec) fn first_piece(&self, body: Body<'a>) -> &'a [u8] {
         match body {
             Body::One(bytes) => bytes,
@@ -248,7 +263,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// The value of a field, as its notes tell. `false`: it is a list or map without elements.
     pub(super) fn sorted_value(&mut self, field: &'a Field, from: usize, to: usize, place: &'a [u8]) -> Walk<bool> {
         match field.shape {
-            Shape::Single if field.kind.is_message() => self.sorted_message(field.child, Body::Many(from, to))?,
+            Shape::Single if field.kind.is_message() => self.noted_message(field.child, from, to)?,
             Shape::Single => {
                 self.check_replaced(field, from, to)?;
                 let value = self.last(field, to)?;
@@ -283,7 +298,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
             if field.kind.is_message() {
                 self.bound(piece)?;
                 self.out.prefix(&Prefix::COMMA);
-                self.sorted_message(field.child, Body::Many(at, at + 1))
+                self.noted_message(field.child, at, at + 1)
                     .map_err(|stop| stop.within(|| Step::Index(count)))?;
                 count += 1;
             } else if packed {

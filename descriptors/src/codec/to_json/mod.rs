@@ -3,7 +3,9 @@
 //! Two walks render the same JSON. The [`straight`] one takes fields as they come, in one pass, and stops as soon as
 //! that would be wrong: a field that comes again, fields out of order, a oneof that changes its mind, entries of a
 //! map with one key. Then the [`indexed`] one starts over: it first notes where the fields of a message are, sorts
-//! them, and renders from that. So bytes in canonical order pay for nothing, and no bytes are read more than twice.
+//! them, and renders from that. The messages inside that are in one piece it tries straight again, until it has read
+//! as many bytes in vain as there are. So bytes in canonical order pay for nothing, and the others cost a few times as
+//! much at most, however deep they nest.
 
 mod any;
 mod check;
@@ -52,6 +54,17 @@ pub(super) struct ToJson<'a, 'o, const PLAIN: bool = false> {
     pub(super) unknown: u64,
     /// Whether unknown fields are noted.
     pub(super) keeps_unknown: bool,
+    /// How many bytes the indexed walk may still try to read straight in vain.
+    pub(super) spare: usize,
+}
+
+/// What is given up when an attempt fails.
+struct Start {
+    out: usize,
+    depth: u32,
+    unknown: u64,
+    occurrences: usize,
+    keys: usize,
 }
 
 /// Where a message stands in the input.
@@ -66,14 +79,11 @@ pub(super) enum Body<'a> {
 impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// Renders the input, which is a message of that index.
     pub(super) fn run(&mut self, message: u32) -> Result<(), Box<Fault>> {
-        let (start, depth) = (self.out.len(), self.depth);
+        let start = self.start();
         let result = match self.message(message, self.input) {
             // What has no JSON form may be replaced later.
             Err(_) => {
-                self.out.truncate(start);
-                (self.depth, self.unknown) = (depth, 0);
-                self.scratch.keys.clear();
-                self.scratch.occurrences.clear();
+                self.give_up(&start);
                 self.sorted_message(message, Body::One(self.input))
             }
             done => done,
@@ -83,6 +93,25 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
             Err(Stop::Fault(fault)) => Err(fault),
             Err(Stop::Detour) => Err(Fault::new("the message can't be rendered", 0)),
         }
+    }
+
+    /// Where an attempt begins.
+    fn start(&self) -> Start {
+        Start {
+            out: self.out.len(),
+            depth: self.depth,
+            unknown: self.unknown,
+            occurrences: self.scratch.occurrences.len(),
+            keys: self.scratch.keys.len(),
+        }
+    }
+
+    fn give_up(&mut self, start: &Start) {
+        self.out.truncate(start.out);
+        self.depth = start.depth;
+        self.unknown = start.unknown;
+        self.scratch.occurrences.truncate(start.occurrences);
+        self.scratch.keys.truncate(start.keys);
     }
 
     /// An error at the byte of the input where `rest` begins.
