@@ -21,6 +21,36 @@ pub(super) fn varint(rest: &mut &[u8]) -> Result<u64, WireError> {
 }
 
 fn long_varint(rest: &mut &[u8]) -> Result<u64, WireError> {
+    if let Some(word) = rest.first_chunk() {
+        let word = u64::from_le_bytes(*word);
+        // The top bit of the last byte is the first that is not set.
+        let ends = !word & MORE;
+        if ends != 0 {
+            *rest = rest.get(ends.trailing_zeros() as usize / 8 + 1..).unwrap_or_default();
+            return Ok(squeeze(word & (ends ^ (ends - 1)) & !MORE));
+        }
+    }
+    varint_by_bytes(rest)
+}
+
+/// The top bits of eight bytes of a varint: another byte follows.
+const MORE: u64 = 0x8080_8080_8080_8080;
+
+/// Takes the top bits out of eight bytes, which are zero.
+const fn squeeze(word: u64) -> u64 {
+    let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
+    word & 0x0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4
+}
+
+/// Puts a zero above every seven bits of 56.
+const fn spread(word: u64) -> u64 {
+    let word = word & 0x0fff_ffff | (word & 0x00ff_ffff_f000_0000) << 4;
+    let word = word & 0x0000_3fff_0000_3fff | (word & 0x0fff_c000_0fff_c000) << 2;
+    word & 0x007f_007f_007f_007f | (word & 0x3f80_3f80_3f80_3f80) << 1
+}
+
+fn varint_by_bytes(rest: &mut &[u8]) -> Result<u64, WireError> {
     let mut value = 0u64;
     for (place, byte) in rest.iter().take(10).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * place);
@@ -150,6 +180,14 @@ pub(super) fn put_varint(out: &mut Vec<u8>, value: u64) {
 }
 
 fn put_long_varint(out: &mut Vec<u8>, mut value: u64) {
+    if value < 1 << 56 {
+        let end = varint_length(value);
+        let more = MORE & ((1 << (8 * (end - 1))) - 1);
+        let end = out.len() + end;
+        out.extend_from_slice(&(spread(value) | more).to_le_bytes());
+        out.truncate(end);
+        return;
+    }
     let mut bytes = [0; 10];
     let mut length = 1;
     for byte in &mut bytes {
@@ -178,4 +216,38 @@ pub(super) fn unzigzag(value: u64) -> i64 {
 #[inline]
 pub(super) fn zigzag(value: i64) -> u64 {
     (value << 1 ^ value >> 63).cast_unsigned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_of_every_length_go_both_ways() {
+        for shift in 0..64 {
+            for value in [
+                1 << shift,
+                (1 << shift) - 1,
+                u64::MAX >> shift,
+                0x5555_5555_5555_5555 >> shift,
+            ] {
+                let (mut bytes, mut plain) = (Vec::new(), Vec::new());
+                put_varint(&mut bytes, value);
+                prost::encoding::encode_varint(value, &mut plain);
+                assert_eq!(bytes, plain);
+                for behind in [0, 1, 9] {
+                    let bytes = [&*bytes, &vec![0xff; behind]].concat();
+                    let mut rest = &*bytes;
+                    assert_eq!(varint(&mut rest).ok(), Some(value));
+                    assert_eq!(rest.len(), behind);
+                }
+                let mut cut = &bytes[..bytes.len() - 1];
+                assert!(varint(&mut cut).is_err());
+            }
+        }
+        // More bytes than are needed, and too many.
+        let mut long = &[0x81, 0x80, 0x80, 0x00, 7][..];
+        assert_eq!((varint(&mut long).ok(), long), (Some(1), &[7][..]));
+        assert!(varint(&mut &[0x80; 11][..]).is_err());
+    }
 }

@@ -25,6 +25,22 @@ fn scalars_of_every_kind() {
 }
 
 #[test]
+fn fields_whose_tags_have_two_bytes_repeat() {
+    let entry = |key: u64, value: f64| bytes(21, &[&number(1, key), &[&[0x11][..], &value.to_le_bytes()].concat()]);
+    let sample = |value: f64| [&[0xa1, 1][..], &value.to_le_bytes()].concat();
+    let wire = [
+        sample(1.5),
+        sample(2.0),
+        entry(0, 1.0),
+        entry(1, 2.5),
+        number(22, 1),
+        number(22, 5),
+    ];
+    let json = r#"{"samples":[1.5,2],"byTruth":{"false":1,"true":2.5},"kinds":["SOME","MANY"]}"#;
+    renders("plain.Item", &wire, json);
+}
+
+#[test]
 fn zero_is_absent_where_there_is_no_presence() {
     renders("plain.Item", &[number(2, 0), number(4, 0), bytes(1, &[])], "{}");
     renders("plain.Item", &[number(16, 0)], r#"{"maybe":0}"#);

@@ -8,7 +8,7 @@ use super::{
         scratch::MapKey,
         wire::{self, Raw},
     },
-    Field, ToJson, Walk,
+    Field, ToJson, Walk, straight,
 };
 use crate::table::{Kind, MessageTable};
 
@@ -51,10 +51,8 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
             let before = *rest;
             let bytes = wire::bytes(rest).map_err(|error| self.unreadable(before, error))?;
             self.straight_entry(&entry, bytes, &mut run)?;
-            let mut after = *rest;
-            match wire::tag(&mut after) {
-                Ok((number, wire)) if number == field.number && wire == field.wire => *rest = after,
-                _ => break,
+            if straight::next_of(field, rest).is_none() {
+                break;
             }
         }
         self.scratch.keys.truncate(run.base);
@@ -85,17 +83,17 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
         Ok(())
     }
 
-    /// The field, if it comes next.
+    /// The field, if it comes next: key and value have tags of one byte.
+    #[inline]
     fn optional(&mut self, field: &'a Field, rest: &mut &'a [u8]) -> Walk<Option<Raw<'a>>> {
         let before = *rest;
-        match wire::tag(rest) {
-            Ok((number, wire)) if number == field.number && wire == field.wire => wire::value(rest, wire)
-                .map(Some)
-                .map_err(|error| self.unreadable(before, error)),
-            _ => {
-                *rest = before;
-                Ok(None)
+        match rest.split_first() {
+            Some((tag, after)) if u32::from(*tag) == field.tag() => {
+                *rest = after;
+                let value = wire::value(rest, field.wire).map_err(|error| self.unreadable(before, error))?;
+                Ok(Some(value))
             }
+            _ => Ok(None),
         }
     }
 

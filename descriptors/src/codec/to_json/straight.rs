@@ -241,6 +241,8 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
                 let before = *rest;
                 let packed = wire::bytes(rest).map_err(|error| self.unreadable(before, error))?;
                 self.packed(field, packed, &mut count)?;
+            } else if field.kind == Kind::String {
+                self.text_element(rest, &mut count)?;
             } else {
                 self.element(field, rest, &mut count)?;
             }
@@ -251,6 +253,18 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
         }
         self.out.close(start, *b"[]");
         Ok(count > 0)
+    }
+
+    /// One element that is a string.
+    #[inline]
+    fn text_element(&mut self, rest: &mut &'a [u8], count: &mut usize) -> Walk {
+        let before = *rest;
+        let text = wire::bytes(rest).map_err(|error| self.unreadable(before, error))?;
+        self.bound(before)?;
+        self.text(&Prefix::COMMA, text, before)
+            .map_err(|stop| stop.within(|| Step::Index(*count)))?;
+        *count += 1;
+        Ok(())
     }
 
     /// The elements of a packed field.
@@ -371,7 +385,13 @@ impl Layout {
 
 /// Reads the next tag if it is of the same field.
 #[inline]
-fn next_of(field: &Field, rest: &mut &[u8]) -> Option<Layout> {
+pub(super) fn next_of(field: &Field, rest: &mut &[u8]) -> Option<Layout> {
+    if let Some((tag @ ..0x80, after)) = rest.split_first()
+        && u32::from(*tag) == field.tag()
+    {
+        *rest = after;
+        return Some(Layout::of_tag(field.tag()));
+    }
     let mut after = *rest;
     let tag = u32::try_from(wire::varint(&mut after).ok()?).ok()?;
     if tag != field.tag() && !(tag == field.packed_tag() && field.fits(WireType::Bytes)) {
