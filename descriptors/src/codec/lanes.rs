@@ -44,6 +44,14 @@ impl Lanes {
     }
 }
 
+/// Marks the bytes that are the same in both.
+#[inline(always)]
+#[allow(clippy::inline_always)] // A step of a few instructions.
+pub(super) fn same(one: &[u8; WIDTH], other: &[u8; WIDTH]) -> u32 {
+    let equal = Lanes::new(one).0.cmp_eq(Lanes::new(other).0);
+    equal.move_mask().cast_unsigned()
+}
+
 /// How many bytes from the start `marks` leaves out.
 #[inline(always)]
 #[allow(clippy::inline_always)] // Once a string, and each with marks of its own.

@@ -3,6 +3,8 @@
 //! A `Vec` calls `memcpy` for every few bytes. A page has room that is written already, so short pieces are copied
 //! in steps of a fixed width, which become single instructions; what is written too much the next piece overwrites.
 
+use super::lanes;
+
 /// How much more is written than a short piece is long.
 pub(crate) const PADDING: usize = 32;
 /// How much room a value has that is written in one step.
@@ -50,6 +52,20 @@ impl Prefix {
     #[inline]
     fn len(&self) -> usize {
         usize::from(self.length) % PADDING
+    }
+
+    /// What follows in `text`, if that begins with the prefix, the comma aside.
+    #[inline]
+    pub(super) fn strip<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        let length = self.len().saturating_sub(1);
+        let [_, own @ ..] = &self.bytes;
+        let Some(window) = text.first_chunk::<{ PADDING - 1 }>() else {
+            return text.strip_prefix(own.get(..length)?);
+        };
+        let same = lanes::same(window.first_chunk()?, own.first_chunk()?)
+            | lanes::same(window.last_chunk()?, own.last_chunk()?) << (PADDING - 1 - lanes::WIDTH);
+        let due = (1 << length) - 1;
+        text.get(length..).filter(|_| same & due == due)
     }
 }
 

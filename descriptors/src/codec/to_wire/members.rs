@@ -46,8 +46,14 @@ impl<'a> FromJson<'a, '_> {
         }
         let ahead = table.fields.get(next..).unwrap_or_default();
         for (place, field) in (next..).zip(ahead.iter().take(AHEAD)) {
-            let key = table.key(field, false).get(1..).unwrap_or_default();
-            if let Some(rest) = self.reader.rest.strip_prefix(key) {
+            let after = match &field.prefix {
+                Some(prefix) => prefix.strip(self.reader.rest),
+                None => self
+                    .reader
+                    .rest
+                    .strip_prefix(table.key(field, false).get(1..).unwrap_or_default()),
+            };
+            if let Some(rest) = after {
                 self.reader.rest = rest;
                 return Ok(Some(place));
             }

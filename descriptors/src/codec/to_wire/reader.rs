@@ -226,6 +226,32 @@ impl<'a> Reader<'a> {
         Ok(number)
     }
 
+    /// Takes a whole number as it is mostly written: a few digits, in quotes or not, with no space behind them. `None`:
+    /// something else, which stays.
+    #[inline]
+    pub(super) fn plain_whole(&mut self) -> Option<i64> {
+        let start = self.rest;
+        let (quoted, text) = start.strip_prefix(b"\"").map_or((false, start), |text| (true, text));
+        let (negative, digits) = text.strip_prefix(b"-").map_or((false, text), |digits| (true, digits));
+        let (mut number, mut rest) = (0i64, digits);
+        while let Some((digit @ b'0'..=b'9', after)) = rest.split_first() {
+            number = number.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+            rest = after;
+        }
+        let count = digits.len() - rest.len();
+        let whole = (1..=18).contains(&count) && (count == 1 || digits.first() != Some(&b'0'));
+        let ends = match rest.first() {
+            Some(b'"') => quoted,
+            Some(b',' | b'}' | b']') => !quoted,
+            _ => false,
+        };
+        if !(whole && ends) {
+            return None;
+        }
+        self.rest = rest.get(usize::from(quoted)..).unwrap_or_default();
+        Some(if negative { -number } else { number })
+    }
+
     /// Skips a value of any kind, whose nesting is at most `depth`. `passed` takes where objects in it have their types.
     pub(super) fn skip(&mut self, depth: u32, buffer: &mut Vec<u8>, mut passed: Option<&mut Passed>) -> Read {
         // Objects and arrays that are open: a bit each, the innermost lowest.

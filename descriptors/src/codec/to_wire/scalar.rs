@@ -22,14 +22,27 @@ impl<'a> FromJson<'a, '_> {
             Kind::Group | Kind::Message | Kind::Item => Ok(Written::Nothing),
             _ => {
                 let before = self.reader.rest;
-                let token = self.token("an integer")?;
-                let text = token.text.bytes(&self.scratch.text);
-                self.writer_whole(field.kind, number::whole(text)).ok_or_else(|| {
-                    self.reader.rest = before;
-                    self.bad_number(field.kind, &token)
-                })
+                if let Some(number) = self.reader.plain_whole()
+                    && let Some(written) = self.writer_whole(field.kind, Some(i128::from(number)))
+                {
+                    return Ok(written);
+                }
+                self.reader.rest = before;
+                self.whole(field.kind)
             }
         }
+    }
+
+    /// A whole number in any form.
+    #[inline(never)]
+    fn whole(&mut self, kind: Kind) -> Walk<Written> {
+        let before = self.reader.rest;
+        let token = self.token("an integer")?;
+        let text = token.text.bytes(&self.scratch.text);
+        self.writer_whole(kind, number::whole(text)).ok_or_else(|| {
+            self.reader.rest = before;
+            self.bad_number(kind, &token)
+        })
     }
 
     fn string(&mut self) -> Walk<Written> {
