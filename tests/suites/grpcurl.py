@@ -142,10 +142,10 @@ def unix_socket(suite, api):
     """The same set, over a socket that is a file."""
 
     def listed(path):
-        expect("grpc.health.v1.Health" in output("-plaintext", "-unix", path, "list").split(), "health is not listed")
+        expect("grpc.health.v1.Health" in output("-plaintext", f"unix:{path}", "list").split(), "health is not listed")
 
     def echoed(path):
-        equal(output("-plaintext", "-unix", "-d", "{}", path, f"descant.suite.{api.name}.Echo0/Unary").strip(), "{}")
+        equal(output("-plaintext", "-d", "{}", f"unix:{path}", f"descant.suite.{api.name}.Echo0/Unary").strip(), "{}")
 
     with tempfile.TemporaryDirectory(prefix="descant-suite-") as folder:
         path = f"{folder}/x.sock"

@@ -116,7 +116,6 @@ impl Banner<'_> {
         let Some(Target {
             address,
             host,
-            grpcurl_option,
             curl_option,
         }) = self.target()
         else {
@@ -128,11 +127,7 @@ impl Banner<'_> {
         } else {
             ("grpcurl -plaintext", "curl", "buf curl --http2-prior-knowledge", "http")
         };
-        let (grpcurl, curl, buf) = (
-            format!("{grpcurl}{grpcurl_option}"),
-            format!("{curl}{curl_option}"),
-            format!("{buf}{curl_option}"),
-        );
+        let (curl, buf) = (format!("{curl}{curl_option}"), format!("{buf}{curl_option}"));
         writeln!(f, "\nTry it:")?;
         writeln!(f, "  {grpcurl} {address} list")?;
         let Some((method, request)) = self.example() else {
@@ -161,9 +156,9 @@ impl Banner<'_> {
             let path = screen::escape(&path.display().to_string()).into_owned();
             Target {
                 host: "localhost".to_owned(),
-                grpcurl_option: " -unix",
                 curl_option: format!(" --unix-socket {path}"),
-                address: path,
+                // grpcurl's own option for this, `-unix`, has no effect as of 1.9.3.
+                address: format!("unix:{path}"),
             }
         };
         let address = self.addresses.first().map(|address| near(*address));
@@ -206,7 +201,6 @@ impl Banner<'_> {
 struct Target {
     /// For grpcurl.
     address: String,
-    grpcurl_option: &'static str,
     /// The host of URLs.
     host: String,
     /// Of curl and buf.
@@ -218,7 +212,6 @@ impl Target {
         Self {
             host: address.clone(),
             address,
-            grpcurl_option: "",
             curl_option: String::new(),
         }
     }
@@ -316,7 +309,7 @@ Ctrl-C stops.
         let banner = anstream::adapter::strip_str(&banner.to_string()).to_string();
         for line in [
             "  unix:/run/x.sock (plain text)\n",
-            "  grpcurl -plaintext -unix /run/x.sock list\n",
+            "  grpcurl -plaintext unix:/run/x.sock list\n",
             "  curl --unix-socket /run/x.sock http://localhost/v1/books/emma\n",
             "  buf curl --http2-prior-knowledge --unix-socket /run/x.sock --protocol grpc -d '{\"id\":\"emma\"}' http://localhost/",
         ] {
