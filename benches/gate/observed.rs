@@ -11,15 +11,14 @@
     missing_docs
 )]
 
+#[path = "../callgrind.rs"]
+mod callgrind;
 #[allow(dead_code)] // Other requests are for the test `gate`.
 mod client;
 
-use std::{
-    env,
-    process::{Command, ExitCode},
-    sync::Arc,
-};
+use std::{env, process::ExitCode, sync::Arc};
 
+use callgrind::{instructions, measured};
 use client::{Client, ROUNDS, Request, STREAMS};
 use descant::{Gateway, Schema, handlers::Echo};
 
@@ -33,7 +32,7 @@ fn main() -> ExitCode {
         run(word == OBSERVED[0]);
         return ExitCode::SUCCESS;
     }
-    let [with, without] = OBSERVED.map(instructions);
+    let [with, without] = OBSERVED.map(|word| instructions(&[word]) / (ROUNDS * STREAMS) as u64);
     let limit = without + without * PERCENT / 100;
     let more = with.saturating_sub(without);
     let verdict = if with <= limit { "ok" } else { "FAILED: too many" };
@@ -43,28 +42,6 @@ fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
-}
-
-/// What callgrind counts within [`measured`], in a process of its own, by call.
-fn instructions(word: &str) -> u64 {
-    let valgrind = env::var_os("VALGRIND").unwrap_or_else(|| "valgrind".into());
-    let out = Command::new(valgrind)
-        .args([
-            "--tool=callgrind",
-            "--callgrind-out-file=/dev/null",
-            "--collect-atstart=no",
-        ])
-        .arg("--toggle-collect=*measured*")
-        .arg(env::current_exe().unwrap())
-        .arg(word)
-        .output()
-        .expect("valgrind must be installed: apt-get install valgrind");
-    let said = String::from_utf8_lossy(&out.stderr);
-    let count = said.lines().find_map(|line| line.split_once("Collected :"));
-    let count: u64 = count
-        .and_then(|(_, count)| count.trim().parse().ok())
-        .unwrap_or_else(|| panic!("valgrind: {said}"));
-    count / (ROUNDS * STREAMS) as u64
 }
 
 /// Runs twice: to warm up, and to be counted.
@@ -80,10 +57,4 @@ fn run(observe: bool) {
     let mut turn = || runtime.block_on(client.run());
     turn();
     measured(&mut turn);
-}
-
-/// What callgrind looks for.
-#[inline(never)]
-fn measured(turn: &mut dyn FnMut()) {
-    turn();
 }

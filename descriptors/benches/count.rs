@@ -12,15 +12,14 @@
     missing_docs
 )]
 
+#[path = "../../benches/callgrind.rs"]
+mod callgrind;
 #[path = "../../benches/codec/messages.rs"]
 mod messages;
 
-use std::{
-    env,
-    hint::black_box,
-    process::{Command, ExitCode},
-};
+use std::{env, hint::black_box, process::ExitCode};
 
+use callgrind::{instructions, measured};
 use descant_descriptors::{Codec, MessageType, Schema};
 use messages::{Kind, kinds};
 
@@ -51,7 +50,8 @@ fn main() -> ExitCode {
     for (kind, (name, written)) in kinds.iter().zip(WRITTEN) {
         assert_eq!(kind.name, name);
         for (direction, written) in DIRECTIONS.into_iter().zip(written) {
-            let (found, limit) = (instructions(kind, direction), written + written * PERCENT / 100);
+            let found = instructions(&[kind.name, direction]) / kind.wires.len() as u64;
+            let limit = written + written * PERCENT / 100;
             let allocations = allocations(&schema, kind, direction);
             let verdict = match found {
                 _ if allocations > 0 => "FAILED: nothing may be allocated",
@@ -64,28 +64,6 @@ fn main() -> ExitCode {
         }
     }
     if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// What callgrind counts within [`measured`], in a process of its own.
-fn instructions(kind: &Kind, direction: &str) -> u64 {
-    let valgrind = env::var_os("VALGRIND").unwrap_or_else(|| "valgrind".into());
-    let out = Command::new(valgrind)
-        .args([
-            "--tool=callgrind",
-            "--callgrind-out-file=/dev/null",
-            "--collect-atstart=no",
-        ])
-        .arg("--toggle-collect=*measured*")
-        .arg(env::current_exe().unwrap())
-        .args([kind.name, direction])
-        .output()
-        .expect("valgrind must be installed: apt-get install valgrind");
-    let said = String::from_utf8_lossy(&out.stderr);
-    let count = said.lines().find_map(|line| line.split_once("Collected :"));
-    let count: u64 = count
-        .and_then(|(_, count)| count.trim().parse().ok())
-        .unwrap_or_else(|| panic!("valgrind: {said}"));
-    count / kind.wires.len() as u64
 }
 
 fn allocations(schema: &Schema, kind: &Kind, direction: &str) -> u64 {
@@ -109,12 +87,6 @@ fn run(schema: &Schema, kind: &Kind, direction: &str, measure: impl FnOnce(&mut 
     };
     all();
     measure(&mut all);
-}
-
-/// What callgrind looks for.
-#[inline(never)]
-fn measured(turn: &mut dyn FnMut()) {
-    turn();
 }
 
 fn to_json(codec: &mut Codec, message: &MessageType, kind: &Kind, out: &mut Vec<u8>) {
