@@ -33,6 +33,7 @@
 //! | `schema` | the tables that stay, and the handles into them |
 //! | `pool` | prost-reflect's descriptors, built when somebody asks for one |
 //! | `render` | descriptors as proto source |
+//! | `yaml` | YAML as a tree with places, for rules and for `descant`'s configuration |
 //!
 //! Whatever the input is, nothing here panics, recurses over its depth, or takes more memory than its limits allow.
 #![cfg_attr(
@@ -66,6 +67,8 @@ mod table;
 )]
 #[path = "../tests/check/write.rs"]
 mod write;
+#[doc(hidden)]
+pub mod yaml;
 
 pub use codec::{Codec, CodecError, JsonOptions, Place};
 pub use error::Error;

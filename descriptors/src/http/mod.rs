@@ -23,7 +23,6 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod trace;
-mod yaml;
 
 pub use bind::{
     BindError, BindErrorKind, BindOptions, BindRequest, Binder, Bound, ForeignCharset, Origin, RequestBody,

@@ -21,14 +21,12 @@ use std::{
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::{
-    rule::{Pattern, Rule},
-    yaml::{self, Node, Place, Value, YamlError},
-};
+use super::rule::{Pattern, Rule};
 use crate::{
     Severity,
     findings::{Findings, Position, Report, Shown},
     schema::{nearest, tables::Tables},
+    yaml::{self, Node, Place, Value, YamlError},
 };
 
 /// Service configurations are small: those of Google's largest APIs have some 100 KB.
