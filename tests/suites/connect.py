@@ -1,12 +1,15 @@
 """connectconformance, in server mode, with everything that the tool can ask for and no list of known failures.
 
-`DESCANT_CONNECT_RUN` holds patterns of cases, as the tool's `--run` takes them, for a look at some of them.
+`DESCANT_CONNECT_RUN` holds patterns of cases, as the tool's `--run` takes them, for a look at some of them. Suites of the same tool that
+take long run a tenth of their cases, or with `DESCANT_CONNECT_FULL=1` all. The tenth is drawn anew for each commit, or by
+`DESCANT_CONNECT_SEED`.
 """
 
 import collections
 import json
 import os
 import pathlib
+import random
 import re
 import subprocess
 import tempfile
@@ -19,6 +22,8 @@ RUNNER = harness.CACHE / "bin" / "connectconformance"
 MODULE = "connectrpc.com/conformance@v1.0.5"
 CODINGS = ["COMPRESSION_IDENTITY", "COMPRESSION_GZIP"]
 SECONDS = 1500
+WHOLE = os.environ.get("DESCANT_CONNECT_FULL") == "1"
+ASKED = os.environ.get("DESCANT_CONNECT_RUN", "").split()
 # A case that failed is shown whole; of many, as many as tell them apart.
 SHOWN = 20
 
@@ -67,6 +72,15 @@ def server(folder):
     return [harness.BIN / "descant-connect-server", path]
 
 
+def drawn(suite, cases, number):
+    """So many of the cases, drawn by a seed, which is printed."""
+    given = os.environ.get("DESCANT_CONNECT_SEED")
+    head = ["git", "-C", str(harness.HERE), "rev-parse", "HEAD"]
+    seed = given or subprocess.run(head, capture_output=True, text=True).stdout.strip()
+    print(f"{suite}: seed {seed}")
+    return random.Random(seed).sample(cases, number)
+
+
 def count(suite, said):
     """Counts the cases of a run, and shows what failed."""
     counted = re.search(r"^Total cases: (\d+)\s+(\d+) passed, (\d+) failed", said, re.MULTILINE)
@@ -92,10 +106,9 @@ def parts(name):
 
 
 def main():
-    patterns = os.environ.get("DESCANT_CONNECT_RUN", "").split()
     suite = harness.Suite("connect", TOTAL)
     with tempfile.TemporaryDirectory(prefix="descant-suite-") as folder:
-        count(suite, Runner(folder, CODINGS).run(*server(folder), patterns=patterns))
+        count(suite, Runner(folder, CODINGS).run(*server(folder), patterns=ASKED))
     suite.end()
 
 

@@ -109,20 +109,22 @@ class Server:
 
     def __init__(self, program, *arguments):
         self.command = [str(BIN / program), *map(str, arguments)]
+        self.env = {}
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="descant-suite-")
-        ready = pathlib.Path(self.folder.name, "ready")
+        self.ready = pathlib.Path(self.folder.name, "ready")
         self.log = open(pathlib.Path(self.folder.name, "log"), "w+")
         self.process = subprocess.Popen(
-            [*self.command, "--listen", "127.0.0.1:0", "--ready-file", str(ready)],
+            [*self.command, *self.where()],
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
+            env={**os.environ, **self.env},
             preexec_fn=die_with_parent,
         )
         try:
-            self.addresses = self.wait_for(ready)
+            self.addresses = self.wait()
             self.address = self.addresses[0]
         except BaseException:
             self.stop()
@@ -131,11 +133,19 @@ class Server:
         self.port = int(port)
         return self
 
-    def wait_for(self, ready, seconds=30):
+    def where(self):
+        """What tells it where to listen, and where to say so."""
+        return ["--listen", "127.0.0.1:0", "--ready-file", str(self.ready)]
+
+    def listening(self):
+        """The addresses that it listens on; none yet: nothing."""
+        return self.ready.exists() and self.ready.read_text().splitlines()
+
+    def wait(self, seconds=30):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if ready.exists() and (lines := ready.read_text().splitlines()):
-                return lines
+            if addresses := self.listening():
+                return addresses
             if self.process.poll() is not None:
                 raise Failure(f"{self.command} ended with {self.process.returncode}: {self.logged()}")
             time.sleep(0.02)

@@ -90,6 +90,7 @@ install_interop() {
 
 install_interop-proxy() {
   install_interop
+  go_tool interop-server google.golang.org/grpc/interop/server@v1.76.0
 }
 
 install_connect() {
@@ -100,6 +101,11 @@ install_connect() {
 
 install_connect-full() {
   install_connect
+}
+
+install_connect-proxy() {
+  install_connect
+  go_tool referenceserver connectrpc.com/conformance/cmd/referenceserver@v1.0.5
 }
 
 install_codec() {

@@ -1,35 +1,46 @@
-//! The server that connectconformance tests: `descant-connect-server SET.binpb`.
+//! The server that connectconformance tests: `descant-connect-server SET.binpb [REFERENCE-SERVER]`.
 //!
 //! It is told on standard input what to serve, and says on standard output where. Source: `docs/testing_servers.md` and
-//! the comments of `server_compat.proto` in the module `connectrpc.com/conformance`: four bytes of length, big endian,
-//! then the message, both ways.
+//! the comments of `server_compat.proto` in the module `connectrpc.com/conformance`. With the program of the tool's reference
+//! server it answers from that one, through a proxy.
 
+mod behind;
 mod messages;
 mod service;
+mod told;
 
-use std::{
-    error::Error,
-    io::{self, Read as _, Write as _},
-};
+use std::{env, error::Error, io, path::Path};
 
 use descant::{Gateway, Limits, Schema, Server, Tls};
-use prost::Message as _;
+use descant_handlers::Proxy;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::messages::{ServerCompatRequest, ServerCompatResponse, TlsCreds};
+use self::{
+    behind::Reference,
+    messages::{ServerCompatRequest, ServerCompatResponse, TlsCreds},
+};
 
 const ADDRESS: &str = "127.0.0.1:0";
 const SERVICE: &str = "connectrpc.conformance.v1.ConformanceService";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let set = std::env::args()
-        .nth(1)
-        .ok_or("usage: descant-connect-server SET.binpb")?;
-    let gateway = Gateway::builder(Schema::load(set)?)
-        .route(SERVICE, service::service())
-        .build()?;
+    let mut words = env::args().skip(1);
+    let set = words
+        .next()
+        .ok_or("usage: descant-connect-server SET.binpb [REFERENCE-SERVER]")?;
+    let schema = Schema::load(set)?;
+    let asked: ServerCompatRequest = told::read(&mut io::stdin().lock())?;
+    let reference = words
+        .next()
+        .map(|program| Reference::start(Path::new(&program), asked.message_receive_limit))
+        .transpose()?;
+    let gateway = Gateway::builder(schema);
+    let gateway = match &reference {
+        Some(Reference { port, .. }) => gateway.route(SERVICE, Proxy::to(&format!("http://127.0.0.1:{port}"))?),
+        None => gateway.route(SERVICE, service::service()),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(gateway, asked()?))
+    runtime.block_on(serve(gateway.build()?, asked))
 }
 
 async fn serve(gateway: Gateway, asked: ServerCompatRequest) -> Result<(), Box<dyn Error>> {
@@ -46,11 +57,12 @@ async fn serve(gateway: Gateway, asked: ServerCompatRequest) -> Result<(), Box<d
     let server = builder.bind().await?;
     let address = server.addresses().first().ok_or("no address")?;
     let mut stop = signal(SignalKind::terminate())?;
-    tell(&ServerCompatResponse {
+    let response = ServerCompatResponse {
         host: address.ip().to_string(),
         port: address.port().into(),
         pem_cert: asked.server_creds.unwrap_or_default().cert,
-    })?;
+    };
+    told::write(&response, &mut io::stdout().lock())?;
     server.serve(stop.recv()).await?;
     Ok(())
 }
@@ -62,23 +74,4 @@ fn tls(asked: &ServerCompatRequest) -> Result<Tls, Box<dyn Error>> {
         tls = tls.client_ca(asked.client_tls_cert.clone());
     }
     Ok(tls.build()?)
-}
-
-fn asked() -> Result<ServerCompatRequest, Box<dyn Error>> {
-    let mut length = [0; 4];
-    let mut input = io::stdin().lock();
-    input.read_exact(&mut length)?;
-    let mut message = Vec::new();
-    input
-        .take(u64::from(u32::from_be_bytes(length)))
-        .read_to_end(&mut message)?;
-    Ok(ServerCompatRequest::decode(&*message)?)
-}
-
-fn tell(response: &ServerCompatResponse) -> Result<(), Box<dyn Error>> {
-    let message = response.encode_to_vec();
-    let mut out = io::stdout().lock();
-    out.write_all(&u32::try_from(message.len())?.to_be_bytes())?;
-    out.write_all(&message)?;
-    Ok(out.flush()?)
 }

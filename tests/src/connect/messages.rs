@@ -5,6 +5,10 @@ use prost_types::Any;
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ServerCompatRequest {
+    #[prost(int32, tag = "1")]
+    pub protocol: i32,
+    #[prost(int32, tag = "2")]
+    pub http_version: i32,
     #[prost(bool, tag = "4")]
     pub use_tls: bool,
     #[prost(bytes = "vec", tag = "5")]
