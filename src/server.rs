@@ -1,12 +1,6 @@
 //! A gateway on the network.
 
-use std::{
-    fmt,
-    future::Future,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, future::Future, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -164,12 +158,10 @@ impl ServerBuilder {
     pub async fn bind(self) -> Result<Server, Error> {
         let gateway = self.gateway.clone();
         let (service, addresses) = self.listening(gateway).await?;
-        let paths = service.listeners.iter().filter_map(|one| one.listener.path());
-        let unix_paths = paths.map(Path::to_owned).collect();
         Ok(Server {
+            unix_paths: service.unix_paths(),
             service,
             addresses,
-            unix_paths,
         })
     }
 

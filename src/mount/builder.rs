@@ -12,13 +12,14 @@ use descant_descriptors::Schema;
 use descant_handlers::{Call, Handler, Health, Layer, Reply, Status, layer::Next};
 
 use super::{Inner, Mount};
-use crate::{Error, Gateway, GatewayBuilder, Limits, Server, Tls};
+use crate::{Error, Gateway, GatewayBuilder, Limits, Server, Tls, transport::UNIX};
 
 /// Says what a mount serves, and how.
 ///
 /// | | default | |
 /// |---|---|---|
 /// | [`host`](Self::host), [`port`](Self::port) | `[::]`, 50051 | where it listens |
+/// | [`unix`](Self::unix) | none | a Unix socket in the place of host and port |
 /// | [`route`](Self::route) | none | which handler answers which methods |
 /// | [`layer`](Self::layer), [`layer_on`](Self::layer_on), [`intercept`](Self::intercept) | none | what stands before handlers, in order |
 /// | [`state`](Self::state) | none | what the application shares with handlers |
@@ -38,6 +39,7 @@ pub struct MountBuilder {
     built_at: &'static Location<'static>,
     host: String,
     port: u16,
+    unix: Option<String>,
     tls: Option<Tls>,
     limits: Limits,
     reuse_port: bool,
@@ -53,6 +55,7 @@ impl MountBuilder {
             built_at,
             host: Mount::DEFAULT_HOST.to_owned(),
             port: Mount::DEFAULT_PORT,
+            unix: None,
             tls: None,
             limits: Limits::default(),
             reuse_port: false,
@@ -76,6 +79,16 @@ impl MountBuilder {
     /// Listens on this port; 0 lets the system choose. Default 50051.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// Listens on a Unix socket at this path, in the place of host and port. Default: none.
+    ///
+    /// The file has the permissions that the umask leaves, and is gone once the mount has stopped. One that a process left
+    /// behind which is gone is replaced; one that somebody listens on is an error of [`Mount::start`]. Handlers know who calls
+    /// by [`Peer::unix`](descant_handlers::Peer::unix).
+    pub fn unix(mut self, path: impl Into<String>) -> Self {
+        self.unix = Some(path.into());
         self
     }
 
@@ -172,7 +185,10 @@ impl MountBuilder {
     /// If routes, layers or reflection name what the schema does not have.
     pub fn build(self) -> Result<Mount, Error> {
         let gateway = self.gateway.build()?;
-        let address = address(&self.host, self.port);
+        let address = match self.unix {
+            Some(path) => format!("{UNIX}{path}"),
+            None => address(&self.host, self.port),
+        };
         let server = Server::builder(gateway.clone())
             .limits(self.limits)
             .reuse_port(self.reuse_port)

@@ -9,6 +9,7 @@ use std::{
     fmt,
     future::Future,
     net::SocketAddr,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -98,7 +99,7 @@ pub use self::builder::MountBuilder;
 ///
 /// # Two mounts on one port
 ///
-/// Mounts of one process that have the same host and port (not 0) share one server: whichever starts first listens, the
+/// Mounts of one process that have the same host and port (not 0), or the same Unix socket, share one server: whichever starts first listens, the
 /// others join it, and the last one to stop closes it. Each keeps its own handlers, layers and state. Reflection and health
 /// tell of all of them, behind the layers of the one that has been there longest.
 ///
@@ -205,7 +206,8 @@ impl Mount {
         self.place().as_ref().is_some_and(Place::is_open)
     }
 
-    /// The port that it serves on, which the system chose if it was built with port 0; `None` while it does not serve.
+    /// The port that it serves on, which the system chose if it was built with port 0; `None` while it does not serve, or on a
+    /// Unix socket.
     pub fn port(&self) -> Option<u16> {
         self.addresses().first().map(SocketAddr::port)
     }
@@ -213,6 +215,11 @@ impl Mount {
     /// The addresses that it serves on: a host name may stand for several. Empty while it does not serve.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.server().map(|server| server.addresses).unwrap_or_default()
+    }
+
+    /// The path of the Unix socket that it serves on; `None` while it does not serve, or on a port.
+    pub fn unix_path(&self) -> Option<PathBuf> {
+        self.server()?.unix_paths.pop()
     }
 
     /// The server, while it runs.
@@ -251,6 +258,7 @@ impl Mount {
 #[derive(Clone, Debug)]
 pub struct ServerHandle {
     addresses: Vec<SocketAddr>,
+    unix_paths: Vec<PathBuf>,
     draining: Draining,
     mounts: Vec<Arc<str>>,
 }
@@ -259,6 +267,11 @@ impl ServerHandle {
     /// Where it listens, with the ports that the system chose.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The paths of the Unix sockets that it listens on.
+    pub fn unix_paths(&self) -> impl ExactSizeIterator<Item = &Path> {
+        self.unix_paths.iter().map(PathBuf::as_path)
     }
 
     /// Knows when the server begins to stop, which one that several mounts share does when the last one stops.

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -17,13 +18,13 @@ use super::{
     Inner, ServerHandle,
     roster::{Member, Roster},
 };
-use crate::{Draining, Error, ServerBuilder, error::ErrorKind};
+use crate::{Draining, Error, ServerBuilder, error::ErrorKind, transport::UNIX};
 
 /// The servers of this process's mounts. Ports are the process's own, and so is this list.
 static PORTS: Mutex<Vec<Weak<Port>>> = Mutex::new(Vec::new());
 
-/// Ports of servers that were dropped, and when. Their listeners close once their runtime gets to it.
-static DROPPED: Mutex<Vec<(u16, Instant)>> = Mutex::new(Vec::new());
+/// What servers that were dropped held, and when. Their listeners close once their runtime gets to it.
+static DROPPED: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
 /// How long that may take.
 const CLOSING: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
@@ -35,6 +36,7 @@ pub(super) struct Port {
     /// Where it listens, as the mounts asked for it.
     address: String,
     addresses: Vec<SocketAddr>,
+    unix_paths: Vec<PathBuf>,
     /// How it listens.
     server: ServerBuilder,
     pub(super) roster: Roster,
@@ -47,7 +49,7 @@ pub(super) struct Port {
 impl Port {
     /// The server that mounts of this process have there. Ports that the system chooses are nobody else's.
     pub(super) fn find(address: &str) -> Option<Arc<Self>> {
-        if address.ends_with(":0") {
+        if held(address) == "0" {
             return None;
         }
         let open = ports().iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
@@ -63,6 +65,7 @@ impl Port {
                 listening => break listening?,
             }
         };
+        let unix_paths = service.unix_paths();
         let draining = service.drain.watch();
         let (stop, stopped) = oneshot::channel();
         let task = runtime.spawn(service.run(async move {
@@ -72,6 +75,7 @@ impl Port {
         let port = Arc::new(Self {
             address: mount.address.clone(),
             addresses,
+            unix_paths,
             server: mount.server.clone(),
             roster,
             draining,
@@ -106,6 +110,7 @@ impl Port {
     pub(super) fn handle(&self) -> ServerHandle {
         ServerHandle {
             addresses: self.addresses.clone(),
+            unix_paths: self.unix_paths.clone(),
             draining: self.draining.clone(),
             mounts: self.roster.names(),
         }
@@ -155,16 +160,25 @@ impl Drop for Port {
             task.abort();
             let mut dropped = lock(&DROPPED);
             dropped.retain(|(_, at)| at.elapsed() < CLOSING);
-            dropped.extend(self.addresses.iter().map(|address| (address.port(), Instant::now())));
+            let ports = self.addresses.iter().map(|address| address.port().to_string());
+            let paths = self.unix_paths.iter().map(|_| self.address.clone());
+            dropped.extend(ports.chain(paths).map(|held| (held, Instant::now())));
         }
     }
 }
 
-/// Whether a server of this process was dropped a moment ago that had the port of this address.
+/// What of an address a server has to itself: the port, or the whole of a Unix socket's.
+fn held(address: &str) -> &str {
+    match address.rsplit_once(':') {
+        Some((_, port)) if !address.starts_with(UNIX) => port,
+        _ => address,
+    }
+}
+
+/// Whether a server of this process was dropped a moment ago that held what this address needs.
 fn was_dropped(address: &str) -> bool {
-    let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
     let dropped = lock(&DROPPED);
-    let mut there = dropped.iter().filter(|(dropped, _)| Some(*dropped) == port);
+    let mut there = dropped.iter().filter(|(dropped, _)| dropped == held(address));
     there.any(|(_, at)| at.elapsed() < CLOSING)
 }
 

@@ -1,6 +1,12 @@
 //! Accepting connections until the server stops.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use descant_handlers::Peer;
 use tokio::{
@@ -39,6 +45,14 @@ pub(crate) struct Service<S> {
 pub(crate) struct Listening {
     pub(crate) listener: Listener,
     pub(crate) tls: Option<Tls>,
+}
+
+impl<S> Service<S> {
+    /// The paths of the Unix sockets among its listeners.
+    pub(crate) fn unix_paths(&self) -> Vec<PathBuf> {
+        let paths = self.listeners.iter().filter_map(|one| one.listener.path());
+        paths.map(Path::to_owned).collect()
+    }
 }
 
 impl<S: Serve> Service<S> {

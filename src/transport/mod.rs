@@ -44,7 +44,7 @@ pub(crate) use self::{
     drain::Drain,
     ended::Ended,
     inbound::{Inbound, InboundError},
-    listener::{BindError, bind},
+    listener::{BindError, UNIX, bind},
     load::{Load, Seat},
     outbound::{Frame, Outbound, OutboundStream},
     payload::Payload,

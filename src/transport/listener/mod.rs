@@ -18,7 +18,7 @@ use super::link::Link;
 /// Connections that the kernel keeps until they are accepted; it lowers this to its own limit.
 const BACKLOG: i32 = 4096;
 /// What stands before the path of a Unix socket.
-const UNIX: &str = "unix:";
+pub(crate) const UNIX: &str = "unix:";
 
 /// A socket that listens.
 #[derive(Debug)]

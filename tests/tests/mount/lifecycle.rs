@@ -11,8 +11,8 @@ use std::{
 use descant_handlers::from_fn;
 use tokio::{runtime::Runtime, sync::oneshot, time::sleep};
 
-use super::{SHAPES, address, answers, builder, call, closed, connect, health};
-use crate::support::{Ask, BIDI, FAIL, UNARY, WAIT, framed, soon, text};
+use super::{SHAPES, address, answers, bare, builder, call, closed, connect, health};
+use crate::support::{Ask, BIDI, FAIL, Peer, UNARY, WAIT, framed, soon, text};
 
 #[tokio::test]
 async fn it_starts_stops_and_starts_again() {
@@ -262,4 +262,52 @@ async fn a_handler_that_panics_fails_its_call_only() {
     let answer = soon(waiting.answer()).await;
     assert_eq!((answer.code(), answer.envelopes().len()), (Some(0), 2));
     assert_eq!(call(&mount, Ask::empty(FAIL)).await.code(), Some(13));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn on_a_unix_socket_it_starts_stops_and_starts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.sock");
+    let text_of = path.to_str().unwrap();
+    let mount = builder().unix(text_of).build().unwrap();
+    assert_eq!(mount.unix_path(), None);
+    for _ in 0..2 {
+        mount.start().await.unwrap();
+        assert_eq!((mount.unix_path(), mount.port()), (Some(path.clone()), None));
+        let server = mount.server().unwrap();
+        assert!(server.addresses().is_empty() && server.unix_paths().eq([&*path]));
+        assert!(answers_at(&path).await);
+        mount.stop().await.unwrap();
+        assert!(!path.exists());
+    }
+    // Dropped without a stop it leaves room for the next at once.
+    drop(builder().unix(text_of).start().await.unwrap());
+    let next = builder().unix(text_of).start().await.unwrap();
+    assert!(answers_at(&path).await);
+    // Another that shares it serves with it; one with other options does not.
+    let beside = bare(super::BOOKSHOP).unix(text_of).start().await.unwrap();
+    assert_eq!(beside.server().unwrap().mounts().len(), 2);
+    let other = bare(super::BOOKSHOP)
+        .unix(text_of)
+        .workers(2)
+        .start()
+        .await
+        .unwrap_err();
+    assert!(other.is_clash() && other.to_string().contains(text_of), "{other}");
+    next.stop().await.unwrap();
+    assert!(path.exists());
+    beside.stop().await.unwrap();
+    assert!(!path.exists());
+    // What is there and no socket stays.
+    std::fs::write(&path, "kept").unwrap();
+    let refused = builder().unix(text_of).start().await.unwrap_err();
+    assert!(refused.is_bind(), "{refused}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"kept");
+}
+
+#[cfg(unix)]
+async fn answers_at(path: &std::path::Path) -> bool {
+    let peer = Peer::over(tokio::net::UnixStream::connect(path).await.unwrap()).await;
+    peer.send(Ask::one(UNARY, &text("hi"))).await.code() == Some(0)
 }
