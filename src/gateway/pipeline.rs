@@ -12,10 +12,11 @@ use std::{
 
 use descant_handlers::{Answer, Call, Handler, Messages, Reply, RequestId, Status};
 use http::{HeaderName, Request, Response, header::EXPECT};
+use tokio::runtime::Handle;
 
 use super::{Deadline, Gateway};
 use crate::{
-    observe::{Observer, Presence, Watch},
+    observe::{Observer, Presence, RuntimeWatch, Watch},
     protocol::{self, Accepted, Context, Exchange, Finds, Only, Refusal, caught, guarded},
     transport::{Connection, Inbound, Outbound, Serve},
 };
@@ -33,6 +34,10 @@ impl Serve for Gateway {
 
     fn connected(&self) -> impl Send + 'static {
         self.connected()
+    }
+
+    fn serves_on(&self, runtime: &Handle) -> impl Send + 'static {
+        self.serves_on(runtime)
     }
 }
 
@@ -75,6 +80,11 @@ impl Gateway {
     /// Counts a connection as open until the answer is dropped, if anything is counted.
     pub(crate) fn connected(&self) -> Option<Presence> {
         self.0.plan.observer.as_ref().map(Observer::connected)
+    }
+
+    /// Shows what tokio counts of a runtime, if anything is counted.
+    pub(crate) fn serves_on(&self, runtime: &Handle) -> Option<RuntimeWatch> {
+        self.metrics().map(|metrics| metrics.watch_runtime(runtime))
     }
 
     fn open(&self, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refusal>> {

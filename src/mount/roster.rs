@@ -14,7 +14,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use http::{Request, Response};
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify};
 
 use crate::{
     Error, Gateway,
@@ -178,6 +178,11 @@ impl Serve for Roster {
     /// A connection is the port's: it counts for the mount that has been there longest.
     fn connected(&self) -> impl Send + 'static {
         self.first().gateway.connected()
+    }
+
+    /// So is a runtime.
+    fn serves_on(&self, runtime: &Handle) -> impl Send + 'static {
+        self.first().gateway.serves_on(runtime)
     }
 
     fn serve(

@@ -8,6 +8,7 @@ use prometheus::{
     proto::MetricFamily,
 };
 
+use super::runtimes::Runtimes;
 use crate::error::{Error, ErrorKind};
 
 /// Upper bounds of the duration's buckets, in seconds.
@@ -25,10 +26,12 @@ const BUCKETS: [f64; 15] = [
 /// | `descant_grpc_request_messages_total`, `descant_grpc_request_bytes_total` | `method`, `protocol` | messages that came, and their bytes in the protobuf wire format |
 /// | `descant_grpc_response_messages_total`, `descant_grpc_response_bytes_total` | `method`, `protocol` | messages that went out |
 /// | `descant_open_connections`, `descant_connections_total` | | connections that servers have accepted |
+/// | `descant_runtime_workers`, `descant_runtime_alive_tasks`, `descant_runtime_global_queue_depth` | `runtime` | what tokio counts of the runtimes that serve |
+/// | `descant_runtime_worker_busy_seconds_total`, `descant_runtime_worker_parks_total` | `runtime`, `worker` | of each of their threads, where the machine has atomics of 64 bits |
 ///
 /// `method` is `package.Service/Method`, or `unknown` for whatever no schema names; `code` a name such as `NOT_FOUND`;
 /// `protocol` is `grpc`, `grpc-web`, `connect` or `rest`. No label holds anything that a peer has said. A series is there from
-/// the first call on.
+/// the first call on. `runtime` is a number: servers count the one that they were started on first, then those of their workers.
 ///
 /// A gateway has metrics in a registry of its own, [`Gateway::metrics`](crate::Gateway::metrics), unless it is given others:
 ///
@@ -115,6 +118,7 @@ pub(super) struct Families {
     pub(super) response_bytes: IntCounterVec,
     pub(super) open_connections: IntGauge,
     pub(super) connections: IntCounter,
+    pub(super) runtimes: Runtimes,
 }
 
 const LABELS: [&str; 2] = ["method", "protocol"];
@@ -146,10 +150,11 @@ impl Families {
             response_bytes: flow("response_bytes", "Bytes of those messages in the protobuf wire format.")?,
             open_connections: IntGauge::new("descant_open_connections", "Connections that are open.")?,
             connections: IntCounter::new("descant_connections_total", "Connections that were accepted.")?,
+            runtimes: Runtimes::new()?,
         })
     }
 
-    fn all(&self) -> [&dyn Collector; 9] {
+    fn all(&self) -> [&dyn Collector; 10] {
         [
             &self.requests,
             &self.duration,
@@ -160,6 +165,7 @@ impl Families {
             &self.response_bytes,
             &self.open_connections,
             &self.connections,
+            &self.runtimes,
         ]
     }
 }

@@ -11,6 +11,7 @@
 mod incoming;
 mod metrics;
 mod records;
+mod runtimes;
 mod subject;
 mod watch;
 
@@ -19,7 +20,7 @@ use std::{fmt, sync::Arc};
 use descant_descriptors::Method;
 use prometheus::IntGauge;
 
-pub use self::metrics::Metrics;
+pub use self::{metrics::Metrics, runtimes::RuntimeWatch};
 pub(crate) use self::{metrics::MetricsError, subject::Subject, watch::Watch};
 use crate::error::Error;
 

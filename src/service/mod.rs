@@ -17,11 +17,12 @@ use descant_handlers::Peer;
 use futures_core::Stream;
 use http::{Request, Response};
 use hyper::body::Body;
+use tokio::runtime::Handle;
 use tower_service::Service;
 
 pub use self::body::{CutOff, ServiceBody};
 use crate::{
-    Gateway, Limits,
+    Gateway, Limits, RuntimeWatch,
     transport::{Connection, Inbound, InboundError},
 };
 
@@ -53,6 +54,8 @@ use crate::{
 pub struct GatewayService {
     gateway: Gateway,
     limits: Arc<Limits>,
+    /// The runtime that it was made on serves it, most likely.
+    _runtime: Option<RuntimeWatch>,
 }
 
 impl Gateway {
@@ -61,6 +64,7 @@ impl Gateway {
         GatewayService {
             gateway: self.clone(),
             limits: Arc::new(limits.bounded()),
+            _runtime: Handle::try_current().ok().and_then(|runtime| self.serves_on(&runtime)),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::{
 use descant_handlers::Peer;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    runtime::Handle,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -63,6 +64,7 @@ impl<S: Serve> Service<S> {
             limits: self.limits.clone(),
             draining: self.drain.watch(),
         };
+        let _noted = host.serves_on(&Handle::current());
         let crew = Arc::new(Crew::start(self.workers, &host)?);
         let gate = Gate::new(self.limits);
         let mut accepting = JoinSet::new();
@@ -161,6 +163,10 @@ impl<S: Serve> Host for Tasks<S> {
             }
             drop((connected, pass, seat));
         });
+    }
+
+    fn serves_on(&self, runtime: &Handle) -> impl Send + 'static {
+        self.serve.serves_on(runtime)
     }
 }
 

@@ -7,7 +7,10 @@
 use std::{io, sync::Arc, thread};
 
 use descant_handlers::Peer;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
 
 use super::{
     Tls,
@@ -32,6 +35,9 @@ pub(super) struct Accepted {
 pub(super) trait Host: Clone + Send + 'static {
     /// Begins to serve. `seat` is dropped when the connection has ended.
     fn host(&self, accepted: Accepted, seat: Seat);
+
+    /// Takes note of a runtime that serves until the answer is dropped.
+    fn serves_on(&self, runtime: &Handle) -> impl Send + 'static;
 }
 
 /// All who serve; the first is the runtime that accepts.
@@ -97,10 +103,12 @@ impl Worker {
         let load = Arc::<Load>::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let own = load.clone();
+        let noted = host.serves_on(runtime.handle());
         thread::Builder::new()
             .name(format!("descant-{number}"))
             .spawn(move || {
                 runtime.block_on(work(handed, host, own));
+                drop(noted);
                 // Nobody may be waiting any more.
                 let _ = ending.send(());
             })?;

@@ -38,6 +38,8 @@ mod tls;
 
 use std::{future::Future, sync::Arc};
 
+use tokio::runtime::Handle;
+
 pub(crate) use self::{
     accept::{Listening, Service, serve_one},
     connection::Connection,
@@ -70,4 +72,7 @@ pub(crate) trait Serve: Clone + Send + Sync + 'static {
 
     /// Takes note of a connection, which is open until the answer is dropped.
     fn connected(&self) -> impl Send + 'static {}
+
+    /// Takes note of a runtime that serves until the answer is dropped.
+    fn serves_on(&self, _runtime: &Handle) -> impl Send + 'static {}
 }

@@ -108,3 +108,22 @@ fn observation_may_be_off() {
     let both = crate::process::descant(["serve", "--no-observe", "--log-calls", "all"]);
     assert_eq!(both.code, Some(2));
 }
+
+#[test]
+fn each_worker_is_a_runtime_that_is_counted() {
+    let (server, admin) = start(&["--workers", "3"]);
+    http(server.address(), "GET /v1/books/emma");
+    let (_, metrics) = http(&admin, "GET /metrics");
+    for runtime in 0..3 {
+        for line in [
+            format!("descant_runtime_workers{{runtime=\"{runtime}\"}} 1\n"),
+            format!("descant_runtime_alive_tasks{{runtime=\"{runtime}\"}} "),
+            format!("descant_runtime_global_queue_depth{{runtime=\"{runtime}\"}} 0\n"),
+            format!("descant_runtime_worker_busy_seconds_total{{runtime=\"{runtime}\",worker=\"0\"}} "),
+            format!("descant_runtime_worker_parks_total{{runtime=\"{runtime}\",worker=\"0\"}} "),
+        ] {
+            assert!(metrics.contains(&line), "{line}: {metrics}");
+        }
+    }
+    assert!(!metrics.contains("runtime=\"3\""), "{metrics}");
+}

@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc};
 
-use descant::{Limits, Mount, Tls};
+use descant::{Limits, Metrics, Mount, Tls, prometheus::Registry};
 use descant_handlers::{
     Call, Metadata, Reply, RequestId, Status, from_fn,
     layer::{self, Next},
@@ -266,4 +266,29 @@ async fn mistakes_are_told_before_anything_listens() {
     assert!(error.is_bind(), "{error}");
     let mount = builder().start().await.unwrap();
     assert!(answers(&mount).await);
+}
+
+#[tokio::test]
+async fn runtimes_are_counted_while_they_serve_and_once_in_each_registry() {
+    let registry = Registry::new();
+    let metrics = Metrics::in_registry(&registry).unwrap();
+    let shown = || {
+        let text = metrics.to_text().unwrap();
+        let lines = text.lines().filter(|line| line.starts_with("descant_runtime_workers{"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let with = |builder: descant::MountBuilder| builder.gateway(|gateway| gateway.metrics(metrics.clone()));
+    let mounts = [with(builder()).workers(2), with(builder())].map(|builder| builder.build().unwrap());
+    assert!(shown().is_empty());
+    for mount in &mounts {
+        mount.start().await.unwrap();
+        assert!(answers(mount).await);
+    }
+    // The test's own for both, and the one of the thread beside it.
+    let both = [0, 1].map(|number| format!("descant_runtime_workers{{runtime=\"{number}\"}} 1"));
+    assert_eq!(shown(), both);
+    mounts[0].stop().await.unwrap();
+    assert_eq!(shown(), both[..1]);
+    mounts[1].stop().await.unwrap();
+    assert!(shown().is_empty());
 }
