@@ -60,7 +60,7 @@ pub(crate) enum ErrorKind {
     #[error(transparent)]
     Bind(crate::transport::BindError),
     #[error(transparent)]
-    Tls(crate::transport::TlsError),
+    Tls(descant_handlers::tls::TlsError),
     #[error("the connection ended: {0}")]
     Connection(crate::transport::Ended),
     #[error("the server cannot run: {0}")]

@@ -71,6 +71,7 @@
 //! | `reflection` | yes | [`Reflection`]: `grpc.reflection.v1` and `v1alpha` |
 //! | `health` | yes | [`Health`]: `grpc.health.v1` |
 //! | `proxy` | no | [`Proxy`]: answers from a gRPC server |
+//! | `tls` | no | none: [`tls`], certificates and whom to trust |
 //!
 //! # Layout
 //!
@@ -79,7 +80,13 @@
 //! `health`, `proxy` the built-in handlers.
 
 #![cfg_attr(
-    not(all(feature = "echo", feature = "reflection", feature = "health", feature = "proxy")),
+    not(all(
+        feature = "echo",
+        feature = "reflection",
+        feature = "health",
+        feature = "proxy",
+        feature = "tls"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 #![cfg_attr(
@@ -109,6 +116,8 @@ mod reflection;
 mod reply;
 mod request_id;
 mod status;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod typed;
 
 #[cfg(test)]

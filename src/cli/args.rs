@@ -1,9 +1,12 @@
 //! What was typed. What it means is worked out by each command.
 
+mod upstream;
+
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use descant::handlers::Proxy;
+
+pub(crate) use self::upstream::Upstream;
 
 /// Serve the gRPC APIs that descriptor sets describe.
 ///
@@ -62,9 +65,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) echo: bool,
 
-    /// Answer every method from this gRPC server: `http://HOST:PORT` (without TLS) or `unix:/PATH`
-    #[arg(long, value_name = "URL", value_parser = Proxy::to, requires = "paths", conflicts_with = "echo")]
-    pub(crate) to: Option<Proxy>,
+    #[command(flatten, next_help_heading = "Upstream")]
+    pub(crate) upstream: Upstream,
 
     #[command(flatten, next_help_heading = "REST")]
     pub(crate) rest: Rest,

@@ -50,7 +50,6 @@ pub(crate) use self::{
     load::{Load, Seat},
     outbound::{Frame, Outbound, OutboundStream},
     payload::Payload,
-    tls::TlsError,
 };
 pub use self::{
     drain::Draining,

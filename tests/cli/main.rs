@@ -14,3 +14,4 @@ mod serve;
 mod tls;
 #[cfg(unix)]
 mod unix;
+mod upstream;

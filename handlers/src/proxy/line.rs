@@ -9,21 +9,12 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
 };
 
 use h2::client::{Builder, Connection, SendRequest};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{
-    request::Frame,
-    target::{Place, Target},
-    wire::Wire,
-};
-use crate::Status;
+use super::{request::Frame, wire::Wire};
 
 /// Calls at once on one connection.
 pub(super) const MOST_CALLS: usize = 256;
@@ -38,30 +29,8 @@ const SMALL_FRAMES: usize = 64 << 20;
 /// What the headers of a reply may take, as for requests.
 const HEADER_BYTES: u32 = 16 << 10;
 
-/// Connects. The flag is set once the connection is closed.
-pub(super) async fn open(target: &Target, timeout: Duration) -> Result<(SendRequest<Frame>, Arc<AtomicBool>), Status> {
-    let refused = |why: &str| Status::unavailable(format!("cannot connect to {target}: {why}"));
-    let opened = tokio::time::timeout(timeout, connect(&target.place)).await;
-    match opened {
-        Ok(Ok(opened)) => Ok(opened),
-        Ok(Err(error)) => Err(refused(&error.to_string())),
-        Err(_) => Err(refused(&format!("not done within {} s", timeout.as_secs_f64()))),
-    }
-}
-
-async fn connect(place: &Place) -> io::Result<(SendRequest<Frame>, Arc<AtomicBool>)> {
-    match place {
-        Place::Tcp(host, port) => {
-            let socket = TcpStream::connect((host.as_str(), *port)).await?;
-            socket.set_nodelay(true)?;
-            over(socket).await
-        }
-        #[cfg(unix)]
-        Place::Unix(path) => over(tokio::net::UnixStream::connect(path).await?).await,
-    }
-}
-
-async fn over<T>(socket: T) -> io::Result<(SendRequest<Frame>, Arc<AtomicBool>)>
+/// Speaks HTTP/2 over this connection. The flag is set once it is closed.
+pub(super) async fn over<T>(socket: T) -> io::Result<(SendRequest<Frame>, Arc<AtomicBool>)>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -96,10 +65,7 @@ where
 {
     match Pin::new(connection).poll(cx) {
         Poll::Ready(Ok(())) => return Poll::Ready(Err(io::Error::other("it hung up at once"))),
-        Poll::Ready(Err(error)) => {
-            let what = format!("it does not answer as HTTP/2 does: {error}");
-            return Poll::Ready(Err(io::Error::other(what)));
-        }
+        Poll::Ready(Err(error)) => return Poll::Ready(Err(no_greeting(error, wire))),
         Poll::Pending => {}
     }
     if let Poll::Ready(Err(error)) = wire.drain(cx) {
@@ -109,6 +75,22 @@ where
         0 => Poll::Pending,
         _ => Poll::Ready(Ok(())),
     }
+}
+
+/// Why a server did not greet, from what it said first.
+fn no_greeting<T>(error: h2::Error, wire: &Wire<T>) -> io::Error {
+    let what = match (wire.refusal(), wire.greeting().as_slice()) {
+        (Some(refusal), _) => refusal,
+        // A record of TLS: an alert or a handshake, and the version. RFC 8446, section 5.1.
+        (None, [0x15 | 0x16, 3, ..]) => "it speaks TLS; write https:// if that is meant".to_owned(),
+        (None, b"HTT") => "it answers in HTTP/1.1, and gRPC needs HTTP/2".to_owned(),
+        _ if error.is_io() => {
+            let io = error.into_io();
+            return io.unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into());
+        }
+        _ => format!("it does not answer as HTTP/2 does: {error}"),
+    };
+    io::Error::other(what)
 }
 
 /// Moves bytes until the connection is closed. Why it was is told to each call that was open.

@@ -8,6 +8,7 @@
 //! handed from thread to thread. Source: gRPC over HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
 
 mod backoff;
+mod dial;
 mod envelope;
 mod line;
 mod pool;
@@ -15,6 +16,7 @@ mod reply;
 mod request;
 mod status;
 mod target;
+mod upstream;
 mod wire;
 
 use std::{
@@ -25,11 +27,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use descant_descriptors::Shape;
+use descant_descriptors::{Method, Shape};
 
 pub use self::target::ProxyError;
-use self::{pool::Pools, reply::Replies, request::Frame, target::Target};
-use crate::{Call, Handler, Reply, Status};
+use self::{pool::Pools, reply::Replies, request::Frame, target::Target, upstream::Upstream};
+use crate::{Call, Handler, Reply, Status, tls::ClientTls};
 
 /// Answers every call, of whichever method, from a gRPC server over HTTP/2.
 ///
@@ -47,61 +49,73 @@ use crate::{Call, Handler, Reply, Status};
 /// assert_eq!(orders.to_string(), "http://127.0.0.1:9000");
 /// assert_eq!(
 ///     Proxy::to("ftp://files").unwrap_err().to_string(),
-///     "upstream \"ftp://files\": ftp is not spoken; write http://HOST:PORT or unix:/PATH"
+///     "upstream \"ftp://files\": ftp is not spoken; write http://HOST:PORT, https://HOST or unix:/PATH"
 /// );
 /// # Ok::<(), descant_handlers::ProxyError>(())
 /// ```
 #[derive(Clone)]
 pub struct Proxy {
-    target: Arc<Target>,
-    settings: Settings,
+    upstream: Arc<Upstream>,
     pools: Arc<Pools>,
 }
 
-/// What a proxy may take.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    /// Bytes of a message of a reply.
-    message_bytes: usize,
-    /// How long a connection may take to be made.
-    connect_timeout: Duration,
-}
-
 impl Proxy {
-    /// A proxy to the server at `http://HOST:PORT` (without TLS) or, on Unix, at the socket `unix:/PATH`. Nothing is connected yet.
+    /// A proxy to the server at `http://HOST:PORT` (without TLS), at `https://HOST:PORT` (port 80 and 443 unless they are written) or,
+    /// on Unix, at the socket `unix:/PATH`. Nothing is connected yet.
     pub fn to(upstream: &str) -> Result<Self, ProxyError> {
         Ok(Self {
-            target: Arc::new(Target::parse(upstream)?),
-            settings: Settings {
-                message_bytes: 4 << 20,
-                connect_timeout: Duration::from_secs(10),
-            },
+            upstream: Arc::new(Upstream::new(Target::parse(upstream)?)),
             pools: Arc::default(),
         })
+    }
+
+    /// Whom to trust over TLS, and what to show: for `https://`. The files are read now, and by [`Proxy::reload`]. Without this,
+    /// servers are trusted that the platform trusts.
+    pub fn tls(mut self, tls: ClientTls) -> Result<Self, ProxyError> {
+        self.change().set_tls(tls)?;
+        Ok(self)
     }
 
     /// The largest message of a reply, in bytes; a larger one is `RESOURCE_EXHAUSTED`. 4 MiB unless it is set, as in gRPC's own
     /// clients. (What requests may have is for the server to say that takes them.)
     #[must_use]
     pub fn message_bytes(mut self, most: usize) -> Self {
-        self.settings.message_bytes = most;
+        self.change().options.message_bytes = most;
         self
     }
 
-    /// How long a connection may take to be made, with the look-up of the name; 10 s unless it is set.
+    /// How long a connection may take to be made, with the look-up of the name and TLS; 10 s unless it is set.
     #[must_use]
     pub fn connect_timeout(mut self, time: Duration) -> Self {
-        self.settings.connect_timeout = time;
+        self.change().options.connect_timeout = time;
         self
+    }
+
+    /// Whether the upstream is called over TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.upstream.target.secure
+    }
+
+    /// Reads certificates and keys from their files again, for connections to come; those that are open keep what they have. If
+    /// something is wrong nothing changes.
+    pub fn reload(&self) -> Result<(), ProxyError> {
+        self.upstream.reload_tls()
+    }
+
+    /// What is to be changed. The clones of before keep what they have, and their connections.
+    fn change(&mut self) -> &mut Upstream {
+        self.pools = Arc::default();
+        Arc::make_mut(&mut self.upstream)
     }
 
     async fn answer(&self, mut call: Call) -> Result<Reply, Status> {
+        let target = &self.upstream.target;
         let one_reply = matches!(call.method.shape(), Shape::Unary | Shape::ClientStreaming);
-        let head = request::head(&self.target, &mut call)?;
-        let pool = self.pools.here(&self.target, self.settings.connect_timeout);
+        let head = request::head(target, &mut call)?;
+        let pool = self.pools.here(&self.upstream);
         let (mut requests, lease) = pool.ready().await?;
         let opened = requests.send_request(head, false);
-        let (response, mut body) = opened.map_err(|error| status::of(&error, &self.target))?;
+        let (response, mut body) = opened.map_err(|error| status::of(&error, target))?;
         let fault = Arc::new(OnceLock::new());
         let pump = match call.messages.try_one() {
             Ok((message, _)) => {
@@ -113,12 +127,12 @@ impl Proxy {
         };
         let response = response
             .await
-            .map_err(|error| fault.get().cloned().unwrap_or_else(|| status::of(&error, &self.target)))?;
+            .map_err(|error| fault.get().cloned().unwrap_or_else(|| status::of(&error, target)))?;
         let (metadata, body) = reply::head(response)?;
         let mut replies = Replies {
             body,
-            envelopes: envelope::Envelopes::new(self.settings.message_bytes),
-            target: Arc::clone(&self.target),
+            envelopes: envelope::Envelopes::new(self.upstream.options.message_bytes),
+            target: Arc::clone(target),
             trailers: None,
             fault,
             _pump: pump,
@@ -138,20 +152,23 @@ impl Handler for Proxy {
     async fn call(&self, call: Call) -> Result<Reply, Status> {
         self.answer(call).await
     }
+
+    /// Whether TLS can be spoken.
+    fn check(&self, _: &[Method]) -> Result<(), String> {
+        let checked = self.upstream.check_tls();
+        checked.map_err(|error| format!("cannot reach its {error}"))
+    }
 }
 
 /// Where it goes.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.target.fmt(f)
+        self.upstream.target.fmt(f)
     }
 }
 
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxy")
-            .field("target", &self.target)
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_tuple("Proxy").field(&self.upstream).finish()
     }
 }

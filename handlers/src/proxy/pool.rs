@@ -1,11 +1,8 @@
 //! The connections to an upstream.
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use h2::client::SendRequest;
@@ -14,7 +11,7 @@ use tokio::{
     sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard},
 };
 
-use super::{backoff::Backoff, line, request::Frame, target::Target};
+use super::{backoff::Backoff, dial, line, request::Frame, upstream::Upstream};
 use crate::Status;
 
 /// Connections that one runtime may have to an upstream.
@@ -29,8 +26,7 @@ pub(super) struct Pools(Mutex<Vec<(Id, Arc<Pool>)>>);
 /// The connections of one runtime.
 #[derive(Debug)]
 pub(super) struct Pool {
-    target: Arc<Target>,
-    connect_timeout: Duration,
+    upstream: Arc<Upstream>,
     lines: Mutex<Vec<Arc<Line>>>,
     /// Held by who connects: one at a time.
     connecting: Arc<AsyncMutex<Backoff>>,
@@ -56,7 +52,7 @@ pub(super) struct Lease {
 
 impl Pools {
     /// The pool of the runtime that asks.
-    pub(super) fn here(&self, target: &Arc<Target>, connect_timeout: Duration) -> Arc<Pool> {
+    pub(super) fn here(&self, upstream: &Arc<Upstream>) -> Arc<Pool> {
         let here = Handle::current().id();
         let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, pool)) = pools.iter().find(|(id, _)| *id == here) {
@@ -65,8 +61,7 @@ impl Pools {
         // Those of runtimes that are no more have no open connection left.
         pools.retain(|(_, pool)| pool.is_used());
         let pool = Arc::new(Pool {
-            target: Arc::clone(target),
-            connect_timeout,
+            upstream: Arc::clone(upstream),
             lines: Mutex::default(),
             connecting: Arc::default(),
             freed: Notify::new(),
@@ -87,7 +82,7 @@ impl Pool {
                 Err(_) => lease.line.gone.store(true, Ordering::Relaxed),
             }
         }
-        let target = &self.target;
+        let target = &self.upstream.target;
         Err(Status::unavailable(format!("{target} closes each connection at once")))
     }
 
@@ -112,7 +107,9 @@ impl Pool {
             }
             // In a task of its own, so that a call that is given up does not undo what others wait for.
             let connected = tokio::spawn(Arc::clone(self).connect(connecting)).await;
-            connected.map_err(|error| Status::unavailable(format!("cannot connect to {}: {error}", self.target)))??;
+            connected.map_err(|error| {
+                Status::unavailable(format!("cannot connect to {}: {error}", self.upstream.target))
+            })??;
         }
     }
 
@@ -130,7 +127,7 @@ impl Pool {
     }
 
     async fn connect(self: Arc<Self>, mut connecting: OwnedMutexGuard<Backoff>) -> Result<(), Status> {
-        match line::open(&self.target, self.connect_timeout).await {
+        match dial::open(&self.upstream.target, &self.upstream).await {
             Ok((requests, gone)) => {
                 connecting.succeeded();
                 self.lines().push(Arc::new(Line {

@@ -4,11 +4,15 @@ use std::fmt;
 
 use http::uri::{Authority, Scheme, Uri};
 
+use crate::tls::TlsError;
+
 /// An upstream's address, as it was written and as it is used.
 #[derive(Debug)]
 pub(super) struct Target {
     written: String,
     pub(super) place: Place,
+    /// Whether TLS is spoken.
+    pub(super) secure: bool,
     /// What requests say in `:authority`.
     pub(super) authority: Authority,
 }
@@ -22,23 +26,29 @@ pub(super) enum Place {
     Unix(std::path::PathBuf),
 }
 
-/// Why an address is no upstream's.
+/// Why there can be no such proxy: what is wrong, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("upstream {written:?}: {what}; write http://HOST:PORT or unix:/PATH")]
-pub struct ProxyError {
-    written: String,
-    what: String,
+#[error(transparent)]
+pub struct ProxyError(#[from] Wrong);
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Wrong {
+    #[error("upstream {written:?}: {what}; write http://HOST:PORT, https://HOST or unix:/PATH")]
+    Address { written: String, what: String },
+    #[error("upstream {written}: {what}")]
+    Tls { written: String, what: TlsError },
 }
 
 impl Target {
     pub(super) fn parse(written: &str) -> Result<Self, ProxyError> {
-        let (place, authority) = read(written).map_err(|what| ProxyError {
+        let (place, secure, authority) = read(written).map_err(|what| Wrong::Address {
             written: written.to_owned(),
             what,
         })?;
         Ok(Self {
             written: written.to_owned(),
             place,
+            secure,
             authority,
         })
     }
@@ -46,23 +56,23 @@ impl Target {
     /// The full URI of a method: what h2 takes `:scheme`, `:authority` and `:path` from.
     pub(super) fn uri(&self, path: &str) -> Result<Uri, http::Error> {
         Uri::builder()
-            .scheme(Scheme::HTTP)
+            .scheme(if self.secure { Scheme::HTTPS } else { Scheme::HTTP })
             .authority(self.authority.clone())
             .path_and_query(path)
             .build()
     }
 }
 
-fn read(written: &str) -> Result<(Place, Authority), String> {
+fn read(written: &str) -> Result<(Place, bool, Authority), String> {
     if let Some(path) = written.strip_prefix("unix:") {
         return unix(path);
     }
     let (scheme, _) = written.split_once("://").ok_or("a scheme is missing")?;
-    match scheme {
-        "http" => {}
-        "https" => return Err("TLS toward an upstream is not there yet".to_owned()),
+    let (secure, usual) = match scheme {
+        "http" => (false, 80),
+        "https" => (true, 443),
         other => return Err(format!("{other} is not spoken")),
-    }
+    };
     let uri: Uri = written.parse().map_err(|error| format!("{error}"))?;
     if uri.path() != "/" || uri.query().is_some() {
         return Err("there is something behind the port".to_owned());
@@ -71,27 +81,30 @@ fn read(written: &str) -> Result<(Place, Authority), String> {
     if authority.as_str().contains('@') {
         return Err("a user's name has no meaning here".to_owned());
     }
-    let port = authority.port_u16().ok_or("a port from 0 to 65535 is missing")?;
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    match host {
+    let host = authority.host();
+    let port = match authority.as_str().strip_prefix(host) {
+        Some("") => usual,
+        _ => authority.port_u16().ok_or("the port is no number from 0 to 65535")?,
+    };
+    match host.trim_start_matches('[').trim_end_matches(']') {
         "" => Err("a host is missing".to_owned()),
-        host => Ok((Place::Tcp(host.to_owned(), port), authority.clone())),
+        host => Ok((Place::Tcp(host.to_owned(), port), secure, authority.clone())),
     }
 }
 
 #[cfg(unix)]
-fn unix(path: &str) -> Result<(Place, Authority), String> {
+fn unix(path: &str) -> Result<(Place, bool, Authority), String> {
     // `unix:///path` is the same with an empty host.
     let path = path.strip_prefix("//").unwrap_or(path);
     if !path.starts_with('/') {
         return Err("a full path is needed".to_owned());
     }
     // What gRPC's own clients say over a socket that has no name in DNS.
-    Ok((Place::Unix(path.into()), Authority::from_static("localhost")))
+    Ok((Place::Unix(path.into()), false, Authority::from_static("localhost")))
 }
 
 #[cfg(not(unix))]
-fn unix(_: &str) -> Result<(Place, Authority), String> {
+fn unix(_: &str) -> Result<(Place, bool, Authority), String> {
     Err("there are no Unix sockets here".to_owned())
 }
 
@@ -111,13 +124,18 @@ mod tests {
 
     #[test]
     fn hosts_and_ports_are_told_apart() {
-        for (written, place, authority) in [
-            ("http://orders:9000", tcp("orders", 9000), "orders:9000"),
-            ("http://127.0.0.1:80/", tcp("127.0.0.1", 80), "127.0.0.1:80"),
-            ("http://[::1]:9000", tcp("::1", 9000), "[::1]:9000"),
+        for (written, place, secure, authority) in [
+            ("http://orders:9000", tcp("orders", 9000), false, "orders:9000"),
+            ("http://127.0.0.1:80/", tcp("127.0.0.1", 80), false, "127.0.0.1:80"),
+            ("http://[::1]:9000", tcp("::1", 9000), false, "[::1]:9000"),
+            ("http://orders", tcp("orders", 80), false, "orders"),
+            ("https://orders", tcp("orders", 443), true, "orders"),
+            ("https://[::1]", tcp("::1", 443), true, "[::1]"),
+            ("https://orders:9000/", tcp("orders", 9000), true, "orders:9000"),
         ] {
             let target = Target::parse(written).unwrap();
-            assert_eq!((target.place, target.authority.as_str()), (place, authority));
+            let found = (target.place, target.secure, target.authority.as_str());
+            assert_eq!(found, (place, secure, authority));
         }
     }
 
@@ -136,17 +154,16 @@ mod tests {
         for (written, what) in [
             ("orders:9000", "a scheme is missing"),
             ("ftp://orders:9000", "ftp is not spoken"),
-            ("https://orders:9000", "TLS toward an upstream is not there yet"),
-            ("http://orders", "a port from 0 to 65535 is missing"),
+            ("http://orders:", "the port is no number from 0 to 65535"),
             ("http://:9000", "a host is missing"),
             ("http://me@orders:9000", "a user's name has no meaning here"),
             ("http://orders:9000/v1", "there is something behind the port"),
             ("http://orders:9000?a", "there is something behind the port"),
-            ("http://orders:90000", "a port from 0 to 65535 is missing"),
+            ("http://orders:90000", "the port is no number from 0 to 65535"),
             ("unix:run", "a full path is needed"),
         ] {
             let error = Target::parse(written).unwrap_err().to_string();
-            let expected = format!("upstream {written:?}: {what}; write http://HOST:PORT or unix:/PATH");
+            let expected = format!("upstream {written:?}: {what}; write http://HOST:PORT, https://HOST or unix:/PATH");
             assert_eq!(error, expected);
         }
     }

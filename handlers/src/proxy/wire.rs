@@ -13,10 +13,15 @@ use std::{
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::tls::refusal;
+
 /// Past this many bytes a write waits for the socket.
 const FULL: usize = 256 << 10;
 /// An empty buffer that grew beyond this is given back.
 const KEEP: usize = 64 << 10;
+
+/// Bytes of what comes first that are kept.
+const GREETING: usize = 3;
 
 /// A socket and what waits to be written. Clones share it.
 #[derive(Debug)]
@@ -26,6 +31,11 @@ pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
 struct State<T> {
     io: T,
     gathered: BytesMut,
+    /// What came first, and how much of it.
+    greeting: [u8; GREETING],
+    greeted: usize,
+    /// Why TLS was ended: h2 keeps no more of an error than its words.
+    refusal: Option<String>,
 }
 
 impl<T> Clone for Wire<T> {
@@ -36,8 +46,24 @@ impl<T> Clone for Wire<T> {
 
 impl<T> Wire<T> {
     pub(super) fn new(io: T) -> Self {
-        let gathered = BytesMut::new();
-        Self(Arc::new(Mutex::new(State { io, gathered })))
+        Self(Arc::new(Mutex::new(State {
+            io,
+            gathered: BytesMut::new(),
+            greeting: [0; GREETING],
+            greeted: 0,
+            refusal: None,
+        })))
+    }
+
+    /// The first bytes that came, as far as they did: they tell what a server speaks that does not speak HTTP/2.
+    pub(super) fn greeting(&self) -> Vec<u8> {
+        let state = self.lock();
+        state.greeting.iter().take(state.greeted).copied().collect()
+    }
+
+    /// Why the server ended TLS, if it did.
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.lock().refusal.clone()
     }
 
     /// The state. Nothing panics under the lock that is not fatal to the connection anyway.
@@ -71,7 +97,18 @@ impl<T: AsyncWrite + Unpin> State<T> {
 
 impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.lock().io).poll_read(cx, buf)
+        let state = &mut *self.lock();
+        let before = buf.filled().len();
+        if let Err(error) = ready!(Pin::new(&mut state.io).poll_read(cx, buf)) {
+            state.refusal = refusal(&error);
+            return Poll::Ready(Err(error));
+        }
+        if state.greeted < GREETING {
+            let came = buf.filled().get(before..).unwrap_or_default();
+            let kept = state.greeting.iter_mut().skip(state.greeted).zip(came);
+            state.greeted += kept.map(|(kept, came)| *kept = *came).count();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

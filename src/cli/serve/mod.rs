@@ -7,6 +7,7 @@ mod ready;
 mod reload;
 mod signals;
 mod tls;
+mod upstream;
 mod watch;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc, thread};
@@ -18,7 +19,10 @@ use descant::{
 use descant_descriptors::Severity;
 use tracing::level_filters::LevelFilter;
 
-use self::{banner::Banner, reload::Reloader};
+use self::{
+    banner::Banner,
+    reload::{Reloader, Renewed},
+};
 use super::{
     args::{AdminArg, LogCalls, LogFormat, LogLevel, Serve},
     check,
@@ -47,9 +51,9 @@ pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
     log::start(log_format(args.log_format), level(args.log_level));
     let schema = sources::load(&args.paths, &args.rest.http_rules).map_err(|error| sources::refused(&error))?;
     warn(&schema);
-    let backend = match (args.echo, &args.to) {
+    let backend = match (args.echo, upstream::read(&args.upstream)?) {
         (true, _) => Backend::Echo,
-        (false, Some(upstream)) => Backend::To(upstream.clone()),
+        (false, Some(upstream)) => Backend::To(upstream),
         (false, None) if args.paths.is_empty() => Backend::Demo,
         (false, None) => Backend::Nothing,
     };
@@ -91,14 +95,21 @@ async fn serve(args: Serve, gateway: Gateway, backend: &Backend) -> Result<(), F
         args.paths.clone(),
         args.rest.http_rules.clone(),
         gateway.clone(),
-        tls,
+        Renewed {
+            shown: tls,
+            upstream: match backend {
+                Backend::To(upstream) if upstream.speaks_tls() => Some(upstream.clone()),
+                _ => None,
+            },
+        },
     ));
     let _watch = if args.watch {
         let files = args
             .paths
             .iter()
             .chain(&args.rest.http_rules)
-            .chain(tls::files(&args.tls));
+            .chain(tls::files(&args.tls))
+            .chain(upstream::files(&args.upstream));
         Some(watch::start(&files.cloned().collect::<Vec<_>>(), &reloader)?)
     } else {
         None

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use descant::{Gateway, Tls};
+use descant::{Gateway, Tls, handlers::Proxy};
 use descant_descriptors::{Finding, Severity};
 
 use crate::cli::{check, sources};
@@ -16,9 +16,18 @@ pub(super) struct Reloader {
     paths: Vec<PathBuf>,
     http_rules: Vec<PathBuf>,
     gateway: Gateway,
-    tls: Option<Tls>,
+    renewed: Renewed,
     /// One reload at a time: of two that overlap, the one that read first might win last.
     turn: Mutex<()>,
+}
+
+/// What has certificates that are read again.
+#[derive(Debug)]
+pub(super) struct Renewed {
+    /// By listeners.
+    pub(super) shown: Option<Tls>,
+    /// The server that answers, over TLS.
+    pub(super) upstream: Option<Proxy>,
 }
 
 /// Why a reload changed nothing.
@@ -29,12 +38,12 @@ pub(super) struct Unchanged {
 }
 
 impl Reloader {
-    pub(super) fn new(paths: Vec<PathBuf>, http_rules: Vec<PathBuf>, gateway: Gateway, tls: Option<Tls>) -> Self {
+    pub(super) fn new(paths: Vec<PathBuf>, http_rules: Vec<PathBuf>, gateway: Gateway, renewed: Renewed) -> Self {
         Self {
             paths,
             http_rules,
             gateway,
-            tls,
+            renewed,
             turn: Mutex::new(()),
         }
     }
@@ -53,22 +62,15 @@ impl Reloader {
 
     /// Certificates run out: they are renewed though the descriptors may be broken just now.
     fn reload_certificates(&self) -> Result<(), Unchanged> {
-        let Some(tls) = &self.tls else {
-            return Ok(());
-        };
-        match tls.reload() {
-            Ok(()) => {
-                tracing::info!("reloaded the certificates");
-                Ok(())
-            }
-            Err(error) => {
-                tracing::error!("certificates not reloaded, those that were shown stay: {error}");
-                Err(Unchanged {
-                    why: error.to_string(),
-                    findings: Vec::new(),
-                })
-            }
-        }
+        let shown = self
+            .renewed
+            .shown
+            .as_ref()
+            .map(|tls| tls.reload().map_err(|error| error.to_string()));
+        let upstream = self.renewed.upstream.as_ref();
+        let upstream = upstream.map(|proxy| proxy.reload().map_err(|error| error.to_string()));
+        let shown = renewed("the certificates", "shown", shown);
+        renewed("the certificates for the upstream", "used", upstream).and(shown)
     }
 
     fn reload_schema(&self) -> Result<String, Unchanged> {
@@ -105,5 +107,22 @@ impl Reloader {
             findings: error.findings().to_vec(),
         })?;
         Ok(contents)
+    }
+}
+
+/// Tells how certificates were read again, if there are any.
+fn renewed(what: &str, how: &str, outcome: Option<Result<(), String>>) -> Result<(), Unchanged> {
+    match outcome {
+        None => Ok(()),
+        Some(Ok(())) => {
+            tracing::info!("reloaded {what}");
+            Ok(())
+        }
+        Some(Err(why)) => {
+            let what = what.trim_start_matches("the ");
+            tracing::error!("{what} not reloaded, those that were {how} stay: {why}");
+            let findings = Vec::new();
+            Err(Unchanged { why, findings })
+        }
     }
 }

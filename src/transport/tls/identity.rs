@@ -2,18 +2,12 @@
 
 use std::sync::Arc;
 
+use descant_handlers::tls::TlsError;
 use tokio_rustls::rustls::{
-    Error, InconsistentKeys,
     client::verify_server_name,
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, ServerName},
+    pki_types::ServerName,
     server::{ClientHello, ParsedCertificate, ResolvesServerCert},
-    sign::{CertifiedKey, SigningKey},
-};
-
-use super::{
-    TlsError,
-    pem::{self, Source},
+    sign::CertifiedKey,
 };
 
 /// All that a listener has; the first is for clients that ask for none of them.
@@ -23,47 +17,10 @@ pub(super) struct Identities {
     more: Vec<Arc<CertifiedKey>>,
 }
 
-/// A certificate, with those that lead to its root, and its key.
-pub(super) fn read(
-    certificate: &Source,
-    key: &Source,
-    provider: &CryptoProvider,
-) -> Result<Arc<CertifiedKey>, TlsError> {
-    let chain = pem::certificates(certificate)?;
-    let signing = provider.key_provider.load_private_key(pem::key(key)?);
-    let signing = signing.map_err(|error| TlsError::of(key, format_args!("the key cannot be used: {error}")))?;
-    let identity = CertifiedKey::new(chain, signing);
-    match identity.keys_match() {
-        // Not every kind of key tells its other half.
-        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Arc::new(identity)),
-        Err(Error::InconsistentKeys(_)) => Err(mismatch(certificate, key, &identity)),
-        Err(error) => Err(TlsError::broken(certificate, &error)),
-    }
-}
-
-/// Why a key does not fit.
-fn mismatch(certificate: &Source, key: &Source, identity: &CertifiedKey) -> TlsError {
-    let fits = |other: &CertificateDer<'static>| fits(other, &identity.key);
-    if identity.cert.iter().any(fits) {
-        let what = "the certificates are in the wrong order: the server's own, which its key belongs to, comes first";
-        return TlsError::of(certificate, what);
-    }
-    TlsError::of(
-        key,
-        format_args!("the key does not belong to the certificate in {certificate}"),
-    )
-}
-
-fn fits(certificate: &CertificateDer<'static>, key: &Arc<dyn SigningKey>) -> bool {
-    CertifiedKey::new(vec![certificate.clone()], key.clone())
-        .keys_match()
-        .is_ok()
-}
-
 impl Identities {
     pub(super) fn of(mut all: Vec<Arc<CertifiedKey>>) -> Result<Self, TlsError> {
         if all.is_empty() {
-            return Err(TlsError::no_certificate());
+            return Err(TlsError::new("a certificate and its key are needed"));
         }
         Ok(Self {
             first: all.remove(0),

@@ -3,23 +3,21 @@
 //! rustls, with aws-lc-rs named wherever a provider is needed: what another crate of the same program has made the
 //! process's default does not matter.
 
-mod error;
 mod identity;
-mod pem;
 #[cfg(test)]
 mod tests;
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
+use descant_handlers::tls::{Pem, TlsError, certificates, identity};
 use tokio_rustls::rustls::{
     RootCertStore, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 
-pub(crate) use self::error::TlsError;
-use self::{identity::Identities, pem::Source};
+use self::identity::Identities;
 use crate::{Error, error::ErrorKind};
 
 /// What is spoken, in the order in which it is preferred. RFC 7301; RFC 9113, section 3.2.
@@ -50,8 +48,8 @@ struct Shared {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
 pub struct TlsBuilder {
-    identities: Vec<(Source, Source)>,
-    client_ca: Option<Source>,
+    identities: Vec<(Pem, Pem)>,
+    client_ca: Option<Pem>,
     client_optional: bool,
 }
 
@@ -92,27 +90,27 @@ impl TlsBuilder {
     ///
     /// Of several the one whose names fit what a client asks for is shown (SNI, RFC 6066), else the first.
     pub fn certificate_files(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.identity(Source::File(certificate.into()), Source::File(key.into()))
+        self.identity(Pem::File(certificate.into()), Pem::File(key.into()))
     }
 
     /// The same from PEM in memory.
     pub fn certificate(self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.identity(
-            Source::Memory("the certificate", certificate.into()),
-            Source::Memory("the key", key.into()),
+            Pem::Memory("the certificate", certificate.into()),
+            Pem::Memory("the key", key.into()),
         )
     }
 
     /// Asks clients for a certificate that one of those in this PEM file has signed; without one they are refused. What
     /// they show is in [`Peer::tls`](crate::handlers::Peer).
     pub fn client_ca_file(mut self, file: impl Into<PathBuf>) -> Self {
-        self.client_ca = Some(Source::File(file.into()));
+        self.client_ca = Some(Pem::File(file.into()));
         self
     }
 
     /// The same from PEM in memory.
     pub fn client_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.client_ca = Some(Source::Memory("the client CA", pem.into()));
+        self.client_ca = Some(Pem::Memory("the client CA", pem.into()));
         self
     }
 
@@ -134,7 +132,7 @@ impl TlsBuilder {
         })))
     }
 
-    fn identity(mut self, certificate: Source, key: Source) -> Self {
+    fn identity(mut self, certificate: Pem, key: Pem) -> Self {
         self.identities.push((certificate, key));
         self
     }
@@ -142,10 +140,10 @@ impl TlsBuilder {
     fn config(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let identities = self.identities.iter();
-        let identities = identities.map(|(certificate, key)| identity::read(certificate, key, &provider));
+        let identities = identities.map(|(certificate, key)| identity(certificate, key, &provider));
         let identities = Identities::of(identities.collect::<Result<_, _>>()?)?;
         let versions = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
-        let builder = versions.map_err(|error| TlsError::setup(&error))?;
+        let builder = versions.map_err(TlsError::new)?;
         let builder = match self.clients(provider)? {
             None => builder.with_no_client_auth(),
             Some(verifier) => builder.with_client_cert_verifier(verifier),
@@ -153,7 +151,7 @@ impl TlsBuilder {
         let mut config = builder.with_cert_resolver(Arc::new(identities));
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
         // Sessions are resumed from what clients bring along: nothing is kept for those that do not come back.
-        config.ticketer = aws_lc_rs::Ticketer::new().map_err(|error| TlsError::setup(&error))?;
+        config.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsError::new)?;
         Ok(Arc::new(config))
     }
 
@@ -162,18 +160,20 @@ impl TlsBuilder {
             return Ok(None);
         };
         let mut roots = RootCertStore::empty();
-        for certificate in pem::certificates(source)? {
-            roots
-                .add(certificate)
-                .map_err(|error| TlsError::broken(source, &error))?;
+        for certificate in certificates(source)? {
+            roots.add(certificate).map_err(|error| unusable(source, &error))?;
         }
         let mut builder = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
         if self.client_optional {
             builder = builder.allow_unauthenticated();
         }
         let verifier = builder.build();
-        verifier.map(Some).map_err(|error| TlsError::broken(source, &error))
+        verifier.map(Some).map_err(|error| unusable(source, &error))
     }
+}
+
+fn unusable(source: &Pem, error: &dyn fmt::Display) -> TlsError {
+    TlsError::of(source, format_args!("a certificate in it cannot be used: {error}"))
 }
 
 impl From<Arc<ServerConfig>> for Tls {

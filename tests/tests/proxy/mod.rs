@@ -4,6 +4,7 @@ mod faults;
 mod flow;
 mod heads;
 mod shapes;
+mod tls;
 mod upstream;
 
 use std::{fmt::Display, path::Path};
@@ -11,6 +12,7 @@ use std::{fmt::Display, path::Path};
 use descant::{Gateway, Schema};
 use descant_handlers::Proxy;
 
+use self::upstream::babbler;
 use crate::support::{Running, serve_gateway};
 
 /// Descant before this upstream, serving what the suites' own server serves.

@@ -9,27 +9,28 @@ use tokio_rustls::rustls::pki_types::{
 
 use super::TlsError;
 
-/// Where PEM is.
+/// Where certificates or a key are, as PEM (RFC 7468).
 #[derive(Clone, PartialEq)]
-pub(super) enum Source {
+pub enum Pem {
+    /// In a file.
     File(PathBuf),
-    /// With a name for it.
+    /// In memory, with a name for it.
     Memory(&'static str, Vec<u8>),
 }
 
-impl Source {
+impl Pem {
     fn read(&self) -> Result<Cow<'_, [u8]>, TlsError> {
         match self {
             Self::File(path) => fs::read(path)
                 .map(Cow::from)
-                .map_err(|error| TlsError::unreadable(self, &error)),
+                .map_err(|error| TlsError::new(format_args!("cannot read {self}: {error}"))),
             Self::Memory(_, bytes) => Ok(Cow::from(bytes)),
         }
     }
 }
 
 /// The certificates of a source, one at least.
-pub(super) fn certificates(source: &Source) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub fn certificates(source: &Pem) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bytes = source.read()?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let found = found.map_err(|error| TlsError::of(source, Unreadable(&error)))?;
@@ -49,7 +50,7 @@ pub(super) fn certificates(source: &Source) -> Result<Vec<CertificateDer<'static
 }
 
 /// The private key of a source.
-pub(super) fn key(source: &Source) -> Result<PrivateKeyDer<'static>, TlsError> {
+pub fn key(source: &Pem) -> Result<PrivateKeyDer<'static>, TlsError> {
     let bytes = source.read()?;
     if holds(&bytes, b"BEGIN ENCRYPTED PRIVATE KEY") || holds(&bytes, b"Proc-Type: 4,ENCRYPTED") {
         let what = "the key is encrypted, and there is nobody to ask for its password: \
@@ -109,7 +110,7 @@ impl fmt::Display for Unreadable<'_> {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display().to_string().escape_debug()),
@@ -119,7 +120,7 @@ impl fmt::Display for Source {
 }
 
 /// Without the bytes: they may be a key.
-impl fmt::Debug for Source {
+impl fmt::Debug for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

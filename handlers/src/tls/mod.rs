@@ -1,0 +1,20 @@
+//! TLS on both sides of a gateway: certificates and keys as files have them, and whom a client trusts.
+//!
+//! rustls, with aws-lc-rs named wherever a provider is needed: what another crate of the same program has made the
+//! process's default does not matter.
+
+mod client;
+mod error;
+mod identity;
+mod pem;
+mod trust;
+
+#[cfg(feature = "proxy")]
+pub(crate) use self::client::NO_HTTP2;
+
+pub use self::{
+    client::{ClientTls, refusal},
+    error::TlsError,
+    identity::identity,
+    pem::{Pem, certificates, key},
+};

@@ -1,0 +1,34 @@
+//! `--to` and its kin.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use descant::handlers::Proxy;
+
+/// Which gRPC server answers, and how it is spoken to.
+#[derive(Args, Debug)]
+pub(crate) struct Upstream {
+    /// Answer every method from this gRPC server: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`
+    #[arg(long, value_name = "URL", value_parser = Proxy::to, requires = "paths", conflicts_with = "echo")]
+    pub(crate) to: Option<Proxy>,
+
+    /// Trust it over TLS if one of these certificates has signed its own (PEM) [default: those that the system trusts]
+    #[arg(long = "to-ca", value_name = "FILE", requires = "to")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Show it this certificate over TLS (PEM, its chain behind it)
+    #[arg(long = "to-cert", value_name = "FILE", requires_all = ["to", "key"])]
+    pub(crate) certificate: Option<PathBuf>,
+
+    /// The key of that certificate (PEM)
+    #[arg(long = "to-key", value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Ask for this name over TLS, which its certificate must have [default: the host of the URL]
+    #[arg(long = "to-server-name", value_name = "NAME", requires = "to")]
+    pub(crate) server_name: Option<String>,
+
+    /// Trust whoever answers over TLS
+    #[arg(long = "to-insecure", requires = "to", conflicts_with = "ca")]
+    pub(crate) insecure: bool,
+}

@@ -1,0 +1,120 @@
+//! `--to` and its kin.
+
+use std::fs;
+
+use rcgen::generate_simple_self_signed;
+use tempfile::TempDir;
+
+use crate::process::{Server, demo_set, descant, http};
+
+const GET: &str = "GET /v1/books/emma";
+
+/// A folder with `NAME.crt` and `NAME.key`, for `localhost`.
+fn certificate(name: &str) -> (TempDir, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |ending: &str| folder.path().join(format!("{name}.{ending}")).display().to_string();
+    let (crt, key) = (path("crt"), path("key"));
+    let pair = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(&crt, pair.cert.pem()).unwrap();
+    fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+    (folder, crt, key)
+}
+
+/// A server before this one.
+fn before(behind: &Server, options: &[&str]) -> Server {
+    let port = behind.address().rsplit_once(':').unwrap().1;
+    let url = format!("https://localhost:{port}");
+    let set = demo_set();
+    let args = [set.to_str().unwrap(), "--to", &url];
+    Server::start(&args.iter().chain(options).copied().collect::<Vec<_>>())
+}
+
+#[test]
+fn the_server_behind_may_speak_tls() {
+    let (_folder, crt, key) = certificate("a");
+    let (_other, strange, _) = certificate("b");
+    let behind = Server::start(&["--tls-cert", &crt, "--tls-key", &key]);
+    for options in [&["--to-ca", &crt][..], &["--to-insecure"]] {
+        let front = before(&behind, options);
+        assert!(http(front.address(), GET).0.contains(" 200 "), "{options:?}");
+    }
+    for (options, why) in [
+        (&["--to-ca", &strange][..], "is trusted has another key"),
+        (
+            &["--to-ca", &crt, "--to-server-name", "other.test"],
+            "not valid for name",
+        ),
+    ] {
+        let front = before(&behind, options);
+        let (status, body) = http(front.address(), GET);
+        assert!(status.contains(" 503 ") && body.contains(why), "{status} {body}");
+    }
+}
+
+#[test]
+fn the_server_behind_may_ask_for_a_certificate() {
+    let (_folder, crt, key) = certificate("a");
+    let behind = Server::start(&["--tls-cert", &crt, "--tls-key", &key, "--tls-client-ca", &crt]);
+    let front = before(&behind, &["--to-ca", &crt, "--to-cert", &crt, "--to-key", &key]);
+    let (status, body) = http(front.address(), GET);
+    assert!(status.contains(" 200 "), "{body}");
+    let (status, body) = http(before(&behind, &["--to-ca", &crt]).address(), GET);
+    assert!(
+        status.contains(" 503 ") && body.contains("client certificate"),
+        "{body}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_renewed_authority_is_read_on_reload() {
+    let (_folder, crt, key) = certificate("a");
+    let (_other, strange, _) = certificate("b");
+    let behind = Server::start(&["--tls-cert", &crt, "--tls-key", &key]);
+    let mut front = before(&behind, &["--to-ca", &strange]);
+    assert!(http(front.address(), GET).0.contains(" 503 "));
+    fs::copy(&crt, &strange).unwrap();
+    front.signal("HUP");
+    front.until("it trusts the new one", |front| {
+        http(front.address(), GET).0.contains(" 200 ")
+    });
+    assert!(front.err().contains("reloaded the certificates for the upstream"));
+    fs::write(&strange, "").unwrap();
+    front.signal("HUP");
+    front.until("it says so", |front| {
+        front
+            .err()
+            .contains("certificates for the upstream not reloaded, those that were used stay")
+    });
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let (_folder, crt, key) = certificate("a");
+    let set = demo_set();
+    let set = set.to_str().unwrap();
+    for (args, code, says) in [
+        (
+            &["--to", "http://localhost:1", "--to-ca", &crt][..],
+            2,
+            "no TLS is spoken with http://localhost:1",
+        ),
+        (
+            &["--to", "http://localhost:1", "--to-insecure"],
+            2,
+            "write --to https://HOST:PORT",
+        ),
+        (&["--to", "https://localhost", "--to-cert", &crt], 2, "--to-key"),
+        (&["--to-ca", &crt], 2, "--to"),
+        (&["--to", "https://localhost", "--to-ca", &key], 5, "swapped"),
+        (&["--to", "https://localhost", "--to-ca", "gone.pem"], 5, "gone.pem"),
+    ] {
+        let ran = descant(
+            ["serve", set, "--listen", "127.0.0.1:0", "--admin", "off"]
+                .iter()
+                .chain(args),
+        );
+        assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
+    }
+}
