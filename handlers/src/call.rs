@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use descant_descriptors::Method;
 
-use crate::{Extensions, Messages, Metadata, Peer, RequestId, Status};
+use crate::{Extensions, Messages, Metadata, Peer, RequestId, Status, Trace, TraceContext};
 
 /// One call, on its way in.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Call {
     pub peer: Peer,
     /// The call's name in logs.
     pub request_id: RequestId,
+    /// The span that stands for the call; `None` if nobody traces it.
+    pub trace: Option<Trace>,
     /// What the application and its layers lend to handlers.
     pub extensions: Extensions,
 }
@@ -36,6 +38,7 @@ impl Call {
             deadline: None,
             peer: Peer::default(),
             request_id: RequestId::random(),
+            trace: None,
             extensions: Extensions::new(),
         }
     }
@@ -44,5 +47,14 @@ impl Call {
     /// pass the error on; [`Extensions::get`] gives an `Option`.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<&T, Status> {
         self.extensions.state()
+    }
+
+    /// The span that calls made for this one are children of: the one that stands for the call, or, if nobody traces it, the
+    /// caller's own.
+    pub fn trace_context(&self) -> Option<TraceContext> {
+        match &self.trace {
+            Some(trace) => Some(trace.context().clone()),
+            None => TraceContext::from_metadata(&self.metadata),
+        }
     }
 }

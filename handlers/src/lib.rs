@@ -21,6 +21,7 @@
 //! | [`Reply`] | what goes out: [`Metadata`], then [`Messages`] |
 //! | [`Messages`] | zero or more messages, then trailers; pulled, never pushed |
 //! | [`Message`] | one message, as wire bytes or as a tree, whichever it was last |
+//! | [`Trace`] | the span that stands for a call, if somebody traces it; a [`Tracer`](trace::Tracer) makes spans |
 //! | [`Status`] | why a call failed: a [`Code`], words for people, details for programs |
 //!
 //! # One call, as a grammar
@@ -76,7 +77,7 @@
 //! # Layout
 //!
 //! `call`, `reply`, `handler`, `layer` are the contract; `message`, `messages`, `metadata`, `status`, `code`,
-//! `peer`, `request_id`, `extensions` what it is made of; `typed` the adapters; `echo`, `reflection`,
+//! `peer`, `request_id`, `trace`, `extensions` what it is made of; `typed` the adapters; `echo`, `reflection`,
 //! `health`, `proxy` the built-in handlers.
 
 #![cfg_attr(
@@ -118,6 +119,7 @@ mod request_id;
 mod status;
 #[cfg(feature = "tls")]
 pub mod tls;
+pub mod trace;
 pub mod typed;
 
 #[cfg(test)]
@@ -150,4 +152,5 @@ pub use self::{
     reply::Reply,
     request_id::{RequestId, RequestIdError},
     status::Status,
+    trace::{Trace, TraceContext, TraceContextError},
 };

@@ -31,12 +31,14 @@ use descant_descriptors::{Method, Shape};
 
 pub use self::target::ProxyError;
 use self::{pool::Pools, reply::Replies, request::Frame, target::Target, upstream::Upstream};
-use crate::{Call, Handler, Reply, Status, tls::ClientTls};
+use crate::{Call, Handler, Reply, Status, tls::ClientTls, trace::ClientSpan};
 
 /// Answers every call, of whichever method, from a gRPC server over HTTP/2.
 ///
 /// Metadata, messages, trailers and statuses with their details pass both ways; what is left of the deadline goes on as
-/// `grpc-timeout`; a call that is given up is reset there too. Trailers of requests are not passed on, nor is what belongs to
+/// `grpc-timeout`; a call that is given up is reset there too. The call's id goes on as `x-request-id`, in the place of what the
+/// caller sent of that name. If the call is traced the upstream is told of a span of its own (`traceparent`); otherwise
+/// what the caller said of its goes on as it is. Trailers of requests are not passed on, nor is what belongs to
 /// HTTP or to a protocol. Messages are exchanged uncompressed.
 ///
 /// Connections are made when they are first needed, by the runtime that the call runs on, and are kept. An upstream that cannot be
@@ -149,8 +151,14 @@ impl Proxy {
 
 #[async_trait]
 impl Handler for Proxy {
-    async fn call(&self, call: Call) -> Result<Reply, Status> {
-        self.answer(call).await
+    async fn call(&self, mut call: Call) -> Result<Reply, Status> {
+        let (address, port) = self.upstream.target.place.named();
+        let span = ClientSpan::begin(&mut call, &address, port)?;
+        let answer = self.answer(call).await;
+        match span {
+            Some(span) => span.follow(answer),
+            None => answer,
+        }
     }
 
     /// Whether TLS can be spoken.

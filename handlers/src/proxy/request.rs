@@ -14,10 +14,11 @@ use http::{HeaderName, HeaderValue, Method, Request, header};
 use tokio::task::AbortHandle;
 
 use super::{envelope::HEAD, target::Target};
-use crate::{Call, Message, Messages, Status};
+use crate::{Call, Message, Messages, RequestId, Status};
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const ACCEPT: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 
 /// The head of the request. Of the call's metadata goes on what is neither HTTP's nor a protocol's.
 pub(super) fn head(target: &Target, call: &mut Call) -> Result<Request<()>, Status> {
@@ -25,6 +26,7 @@ pub(super) fn head(target: &Target, call: &mut Call) -> Result<Request<()>, Stat
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     headers.insert(ACCEPT, HeaderValue::from_static("identity"));
+    headers.insert(REQUEST_ID, call.request_id.into());
     headers
         .entry(header::USER_AGENT)
         .or_insert(HeaderValue::from_static(concat!("descant/", env!("CARGO_PKG_VERSION"))));

@@ -1,6 +1,6 @@
 //! Where an upstream is.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use http::uri::{Authority, Scheme, Uri};
 
@@ -24,6 +24,17 @@ pub(super) enum Place {
     Tcp(String, u16),
     #[cfg(unix)]
     Unix(std::path::PathBuf),
+}
+
+impl Place {
+    /// Its name or address, or path, and its port.
+    pub(super) fn named(&self) -> (Cow<'_, str>, Option<u16>) {
+        match self {
+            Self::Tcp(host, port) => (host.into(), Some(*port)),
+            #[cfg(unix)]
+            Self::Unix(path) => (path.to_string_lossy(), None),
+        }
+    }
 }
 
 /// Why there can be no such proxy: what is wrong, and how to mend it.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use descant_descriptors::Method;
 use prost_reflect::DynamicMessage;
 
-use crate::{Call, Extensions, Messages, Metadata, Peer, RequestId, Status};
+use crate::{Call, Extensions, Messages, Metadata, Peer, RequestId, Status, Trace};
 
 /// A [`Call`] without its messages, which typed handlers get apart.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Context {
     pub peer: Peer,
     /// The call's name in logs.
     pub request_id: RequestId,
+    /// The span that stands for the call; `None` if nobody traces it.
+    pub trace: Option<Trace>,
     /// What the application and its layers lend to handlers.
     pub extensions: Extensions,
 }
@@ -34,6 +36,7 @@ impl Context {
             deadline,
             peer,
             request_id,
+            trace,
             extensions,
         } = call;
         (
@@ -44,6 +47,7 @@ impl Context {
                 deadline,
                 peer,
                 request_id,
+                trace,
                 extensions,
             },
         )

@@ -47,6 +47,33 @@ async fn seen(ask: Ask) -> (Upstream, Seen) {
 }
 
 #[tokio::test]
+async fn the_id_of_a_call_goes_up_as_it_goes_back() {
+    const GIVEN: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let (_upstream, seen) = seen(Ask::empty(UNARY).header("x-request-id", GIVEN)).await;
+    let ids: Vec<_> = seen.headers.get_all("x-request-id").iter().collect();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(ids[0].len(), 32);
+    // It is the caller's only in a gateway that keeps those.
+    assert_ne!(ids[0], GIVEN);
+}
+
+#[tokio::test]
+async fn what_a_caller_says_of_its_trace_goes_up_as_it_is_if_nobody_traces_here() {
+    let fields = [
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ("tracestate", "a=1,,b=2"),
+        ("baggage", "who=me;since=now, what=this"),
+    ];
+    let ask = fields
+        .iter()
+        .fold(Ask::empty(UNARY), |ask, (name, value)| ask.header(name, value));
+    let (_upstream, seen) = seen(ask).await;
+    for (name, value) in fields {
+        assert_eq!(seen.headers[name], value);
+    }
+}
+
+#[tokio::test]
 async fn the_head_is_descants_own_and_the_metadata_the_callers() {
     let ask = Ask::empty(UNARY)
         .header("note", "a")
@@ -60,7 +87,14 @@ async fn the_head_is_descants_own_and_the_metadata_the_callers() {
     names.sort_unstable();
     assert_eq!(
         names,
-        ["content-type", "grpc-accept-encoding", "note", "te", "user-agent"]
+        [
+            "content-type",
+            "grpc-accept-encoding",
+            "note",
+            "te",
+            "user-agent",
+            "x-request-id"
+        ]
     );
     assert_eq!(seen.headers["content-type"], "application/grpc");
     assert_eq!(seen.headers["grpc-accept-encoding"], "identity");

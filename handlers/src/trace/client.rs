@@ -1,0 +1,104 @@
+//! The span of what is called for a call.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use super::{Span, SpanKind, SpanStart, Value, attributes};
+use crate::{Call, Code, Message, MessageStream, Messages, Metadata, Reply, Status};
+
+/// A call that is made for another one: of an upstream server. Dropped before it is known how it ends, it was given up.
+pub struct ClientSpan {
+    /// `None` once it is told how it ended.
+    span: Option<Box<dyn Span>>,
+}
+
+impl ClientSpan {
+    /// Begins it, and tells the upstream of it in the call's metadata; `None` if nobody traces the call. `address` and `port` are the
+    /// server's, as it is known to those who call it.
+    pub fn begin(call: &mut Call, address: &str, port: Option<u16>) -> Result<Option<Self>, Status> {
+        let Some(trace) = &call.trace else {
+            return Ok(None);
+        };
+        let name = call.method.path().strip_prefix('/').unwrap_or_default();
+        let facts = [
+            (attributes::RPC_SYSTEM_NAME, Value::Text("grpc")),
+            (attributes::RPC_METHOD, Value::Text(name)),
+            (attributes::SERVER_ADDRESS, Value::Text(address)),
+            (attributes::SERVER_PORT, Value::Number(port.unwrap_or_default().into())),
+        ];
+        let known = if port.is_some() { &facts[..] } else { &facts[..3] };
+        let mut span = trace.begin(&SpanStart::new(name, SpanKind::Client, known));
+        if span.is_recording() {
+            let transport = if port.is_some() { "tcp" } else { "unix" };
+            span.set(attributes::NETWORK_TRANSPORT, Value::Text(transport));
+            span.set(attributes::NETWORK_PROTOCOL_NAME, Value::Text("http"));
+            span.set(attributes::NETWORK_PROTOCOL_VERSION, Value::Text("2"));
+        }
+        if let Some(context) = span.context() {
+            context.write(&mut call.metadata)?;
+        }
+        Ok(Some(Self { span: Some(span) }))
+    }
+
+    /// Watches an answer to its end.
+    pub fn follow(mut self, answer: Result<Reply, Status>) -> Result<Reply, Status> {
+        let mut reply = answer.inspect_err(|status| self.end(status.code()))?;
+        reply.messages = match reply.messages.try_one() {
+            Ok((message, trailers)) => {
+                self.end(Code::Ok);
+                Messages::one(message).with_trailers(trailers)
+            }
+            Err(messages) => Messages::stream(Followed { messages, span: self }),
+        };
+        Ok(reply)
+    }
+
+    fn end(&mut self, code: Code) {
+        let Some(mut span) = self.span.take().filter(|span| span.is_recording()) else {
+            return;
+        };
+        span.set(attributes::RPC_RESPONSE_STATUS_CODE, Value::Text(code.name()));
+        // To a client every code but OK is a failure: semantic conventions for gRPC, "Client".
+        if code != Code::Ok {
+            span.set(attributes::ERROR_TYPE, Value::Text(code.name()));
+            span.fail();
+        }
+    }
+}
+
+impl Drop for ClientSpan {
+    fn drop(&mut self) {
+        self.end(Code::Cancelled);
+    }
+}
+
+impl fmt::Debug for ClientSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSpan").finish_non_exhaustive()
+    }
+}
+
+/// The messages of an answer that is traced.
+struct Followed {
+    messages: Messages,
+    span: ClientSpan,
+}
+
+impl MessageStream for Followed {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let next = ready!(self.messages.poll_next(cx));
+        match &next {
+            Some(Ok(_)) => {}
+            Some(Err(status)) => self.span.end(status.code()),
+            None => self.span.end(Code::Ok),
+        }
+        Poll::Ready(next)
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> Metadata {
+        self.messages.take_trailers()
+    }
+}
