@@ -26,6 +26,8 @@ pub(crate) enum ErrorKind {
     RecklessCors,
     #[error("metrics named `descant_...` are in that registry, and are not ours ({0}): give the gateway another one")]
     MetricsTaken(crate::observe::MetricsError),
+    #[error("log records have {0} fields at most: name fewer")]
+    LogFields(usize),
     #[error("the metrics cannot be kept or shown: {0}")]
     Metrics(crate::observe::MetricsError),
     #[error(transparent)]

@@ -75,7 +75,7 @@ pub use self::{
     explain::{ExplainedField, ExplainedRefusal, ExplainedTemplate, Explanation},
     gateway::{Gateway, GatewayBuilder},
     mount::{Mount, MountBuilder, ServerHandle},
-    observe::{LogCalls, Metrics, RuntimeWatch},
+    observe::{LogCalls, LogField, LogFieldError, Metrics, RuntimeWatch},
     protocol::RestOptions,
     server::{Server, ServerBuilder},
     transport::{Draining, Keepalive, Limits, Rate, Tls, TlsBuilder},

@@ -5,6 +5,7 @@ mod upstream;
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use descant::LogField;
 
 pub(crate) use self::upstream::Upstream;
 
@@ -106,8 +107,19 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "WHICH", value_enum, default_value_t = LogCalls::Off)]
     pub(crate) log_calls: LogCalls,
 
+    /// What those records say, out of `method,service,protocol,request_id,peer,tls_fingerprint,user_agent,http_method,http_path,
+    /// http_route,timeout_ms,code,status_message,http_status,duration_ms,time_left_ms,request_messages,request_bytes,
+    /// response_messages,response_bytes,metadata.NAME,response_metadata.NAME,trailer.NAME`, in this order [default:
+    /// `method,protocol,request_id,peer,code,duration_ms` and the four sizes]
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',', requires = "log_calls")]
+    pub(crate) log_fields: Vec<LogField>,
+
+    /// Log messages as JSON, of each no more than so many bytes; fields with the option `debug_redact` are masked
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4096")]
+    pub(crate) log_payloads: Option<usize>,
+
     /// Neither count calls nor log them: there are no /metrics
-    #[arg(long, conflicts_with = "log_calls")]
+    #[arg(long, conflicts_with_all = ["log_calls", "log_payloads"])]
     pub(crate) no_observe: bool,
 
     /// Written once every listener accepts: one `address` a line

@@ -17,14 +17,19 @@ pub(crate) enum Format {
 /// Starts to log, for the whole process; a second start changes nothing.
 ///
 /// Below `TRACE` the libraries that Descant stands on are heard only from `WARN` on: h2 writes
-/// several lines a frame.
-pub(crate) fn start(format: Format, level: LevelFilter) {
+/// several lines a frame. `payloads`: the messages of calls are heard whatever the level, but for `OFF`.
+pub(crate) fn start(format: Format, level: LevelFilter, payloads: bool) {
     let of_libraries = if level == LevelFilter::TRACE {
         level
     } else {
         level.min(LevelFilter::WARN)
     };
     let targets = Targets::new().with_default(of_libraries).with_target("descant", level);
+    let targets = if payloads && level != LevelFilter::OFF {
+        targets.with_target("descant.payload", level.max(LevelFilter::DEBUG))
+    } else {
+        targets
+    };
     let registry = tracing_subscriber::registry().with(targets);
     // Collectors tell lines apart by it; to people it says where a line comes from in the source, which helps who looks closer.
     let lines = fmt::layer()

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cors::Cors,
     error::{Error, ErrorKind},
-    observe::{LogCalls, Metrics, Observer},
+    observe::{LogCalls, LogField, Metrics, Observation, Observer},
     protocol::{RestOptions, Settings},
 };
 
@@ -36,8 +36,7 @@ pub struct GatewayBuilder {
     layers: Vec<(String, Arc<dyn Layer>)>,
     rest: Vec<(String, RestOptions)>,
     observe: bool,
-    metrics: Option<Metrics>,
-    log_calls: LogCalls,
+    observation: Observation,
 }
 
 /// What every generation of a gateway has in common.
@@ -79,8 +78,7 @@ impl GatewayBuilder {
             layers: Vec::new(),
             rest: Vec::new(),
             observe: true,
-            metrics: None,
-            log_calls: LogCalls::default(),
+            observation: Observation::default(),
             plan: Plan {
                 routes: Vec::new(),
                 rest: Vec::new(),
@@ -194,13 +192,44 @@ impl GatewayBuilder {
 
     /// Counts calls in these metrics, which other gateways may share. Default: a registry of the gateway's own.
     pub fn metrics(mut self, metrics: Metrics) -> Self {
-        self.metrics = Some(metrics);
+        self.observation.metrics = Some(metrics);
         self
     }
 
     /// Which calls are told of in the log. Default: all but those of the gateway's own health and reflection.
     pub fn log_calls(mut self, calls: LogCalls) -> Self {
-        self.log_calls = calls;
+        self.observation.calls = calls;
+        self
+    }
+
+    /// Which fields the log records of calls have, in this order. Default: [`LogField::defaults`].
+    ///
+    /// ```
+    /// # fn example(builder: descant::GatewayBuilder) -> Result<descant::GatewayBuilder, descant::LogFieldError> {
+    /// use descant::LogField;
+    ///
+    /// let tenant = "metadata.x-tenant".parse()?;
+    /// let builder = builder.log_fields([LogField::Method, LogField::Code, LogField::Duration, tenant]);
+    /// # Ok(builder)
+    /// # }
+    /// ```
+    pub fn log_fields(mut self, fields: impl IntoIterator<Item = LogField>) -> Self {
+        self.observation.fields = fields.into_iter().collect();
+        self
+    }
+
+    /// Logs each message of a call as JSON, of which so many bytes are shown; `None`: none, which is the default. Calls of the
+    /// gateway's own health and reflection are left out, unless [all calls](LogCalls::All) are logged.
+    ///
+    /// They are events of [`tracing`] at the level `DEBUG` with the target `descant.payload` and the text `grpc.payload`. Their fields
+    /// are `method`, `protocol`, `request_id`, `direction` (`request` or `response`), `number` (from 1, for each direction), `bytes` (in the
+    /// wire format), `payload`, `cut` (`true` if there is more of it than is shown), and `error` in the place of a `payload`
+    /// that has no JSON form.
+    ///
+    /// Fields with the option `debug_redact` are `[REDACTED]`, however deep they stand, and so is what stands in an `Any` whose type
+    /// is not known; unknown fields are left out. Whoever reads the log sees everything else.
+    pub fn log_payloads(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.observation.payloads = bytes.into();
         self
     }
 
@@ -229,7 +258,7 @@ impl GatewayBuilder {
         let rest = self.rest.into_iter().map(|(text, options)| (text, Arc::new(options)));
         self.plan.rest = parsed(rest, ErrorKind::RestTwice)?;
         if self.observe {
-            self.plan.observer = Some(Observer::new(self.metrics, self.log_calls)?);
+            self.plan.observer = Some(Observer::new(self.observation)?);
         }
         Gateway::start(self.schema, self.plan)
     }

@@ -16,8 +16,8 @@ use tokio::runtime::Handle;
 
 use super::{Deadline, Gateway};
 use crate::{
-    observe::{Observer, Presence, RuntimeWatch, Watch},
-    protocol::{self, Accepted, Context, Exchange, Finds, Only, Refusal, caught, guarded},
+    observe::{Log, Observer, Presence, RuntimeWatch, Watch},
+    protocol::{self, Accepted, Context, Exchange, Finds, Only, Refusal, caught, given_id, guarded},
     transport::{Connection, Inbound, Outbound, Serve},
 };
 
@@ -58,7 +58,7 @@ impl Gateway {
             Some(response) => Err(Box::new(Refusal {
                 response,
                 body: Some(request.into_body()),
-                code: None,
+                status: None,
             })),
             None => self.open(request, connection),
         };
@@ -89,9 +89,18 @@ impl Gateway {
 
     fn open(&self, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refusal>> {
         let (parts, body) = request.into_parts();
+        let plan = &self.0.plan;
+        let arrival = Arrival {
+            log: (plan.observer.as_ref()).and_then(|observer| observer.begin_log(&parts, connection.peer())),
+            given_id: plan
+                .settings
+                .keep_request_ids
+                .then(|| given_id(&parts.headers))
+                .flatten(),
+        };
         let (accepted, mut watch) = self.within(connection, |context| {
-            let accepted = protocol::accept(parts, body, context);
-            let watch = self.watch(&accepted, context);
+            let mut accepted = protocol::accept(parts, body, context);
+            let watch = self.watch(&mut accepted, arrival, context);
             (accepted, watch)
         });
         let Accepted {
@@ -114,22 +123,44 @@ impl Gateway {
         })
     }
 
-    /// Begins to watch a call, or a request that is refused.
-    fn watch(&self, accepted: &Result<Accepted, Box<Refusal>>, context: &Context<'_>) -> Watch {
-        let (request_id, code) = match accepted {
-            Ok(accepted) => (Some(accepted.call.request_id), None),
-            Err(refusal) if refusal.code.is_some() => (None, refusal.code),
+    /// Begins to watch a call, or a request that is refused, which gets an id here.
+    fn watch(&self, accepted: &mut Result<Accepted, Box<Refusal>>, arrival: Arrival, context: &Context<'_>) -> Watch {
+        let (request_id, deadline) = match accepted {
+            Ok(accepted) => (accepted.call.request_id, accepted.exchange.deadline),
+            Err(refusal) if refusal.status.is_some() => (self.name(refusal, arrival.given_id), None),
             Err(_) => return Watch::default(),
         };
         let (Some(observer), Some(protocol)) = (&self.0.plan.observer, context.found.protocol.get()) else {
             return Watch::default();
         };
         let subject = context.found.subject.get().unwrap_or_else(|| observer.unknown());
-        let mut watch = Watch::begin(subject.clone(), protocol, request_id, context.connection.peer());
-        if let Some(code) = code {
-            watch.ended(code);
+        let mut log = arrival.log;
+        if let Some(log) = &mut log {
+            let doubtful = subject.path().is_none() && context.snapshot.schema().routes().hide_paths();
+            log.routed(
+                context.found.binding.get(),
+                subject.path().unwrap_or_default(),
+                doubtful,
+            );
+            log.ends_at(deadline);
+        }
+        let mut watch = Watch::begin(subject.clone(), protocol, request_id, log);
+        if let Err(refusal) = accepted
+            && let Some(status) = &refusal.status
+        {
+            watch.answered(refusal.response.status());
+            watch.refused(status);
         }
         watch
+    }
+
+    /// Gives a request that is refused an id: its own, if it has one to keep.
+    fn name(&self, refusal: &mut Refusal, given: Option<RequestId>) -> RequestId {
+        let id = given.unwrap_or_else(RequestId::random);
+        if self.0.plan.send_request_ids {
+            refusal.response.headers_mut().insert(REQUEST_ID, id.into());
+        }
+        id
     }
 }
 
@@ -145,6 +176,13 @@ impl Gateway {
             found: Finds::default(),
         })
     }
+}
+
+/// What is noted of a request before a protocol takes its head apart.
+struct Arrival {
+    log: Option<Box<Log>>,
+    /// The id that it has, where that is kept.
+    given_id: Option<RequestId>,
 }
 
 /// A call on its way through the gateway.
@@ -183,12 +221,13 @@ impl Visit {
         let answer = {
             let answering = pin!(async {
                 let message = match only {
-                    Some(only) => Some(only.message().await?),
+                    Some(only) => {
+                        let message = only.message().await;
+                        watch.received(message.as_ref());
+                        Some(message?)
+                    }
                     None => None,
                 };
-                if let Some(message) = &message {
-                    watch.received(message);
-                }
                 let handed = call.take().map(|mut call| {
                     call.messages = message.map_or(call.messages, Messages::one);
                     answer(&**handler, call)

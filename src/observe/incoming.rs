@@ -4,14 +4,18 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
 };
 
-use descant_handlers::{Message, MessageStream, Messages, Metadata, Status};
+use descant_handlers::{Message, MessageStream, Messages, Metadata, RequestId, Status};
 
-use super::{subject::Subject, watch::Size};
+use super::{
+    payloads::{Direction, Of},
+    subject::Subject,
+    watch::Size,
+};
 use crate::protocol::Protocol;
 
 /// A request that is a stream: the handler has it, and may keep it longer than the call is watched.
@@ -20,6 +24,7 @@ pub(super) struct Incoming {
     pub(super) tally: Arc<Tally>,
     pub(super) subject: Arc<Subject>,
     pub(super) protocol: Protocol,
+    pub(super) request_id: RequestId,
 }
 
 /// What has come so far.
@@ -27,6 +32,8 @@ pub(super) struct Incoming {
 pub(super) struct Tally {
     messages: AtomicU64,
     bytes: AtomicU64,
+    /// A message could not be read.
+    misread: AtomicBool,
 }
 
 impl Tally {
@@ -36,16 +43,38 @@ impl Tally {
             bytes: self.bytes.load(Ordering::Relaxed),
         }
     }
+
+    /// Whether a message could not be read.
+    pub(super) fn is_misread(&self) -> bool {
+        self.misread.load(Ordering::Relaxed)
+    }
+}
+
+impl Incoming {
+    fn count(&self, message: &Message) {
+        let bytes = message.wire_len() as u64;
+        let before = self.tally.messages.fetch_add(1, Ordering::Relaxed);
+        self.tally.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.subject.series(self.protocol).received.passed(bytes);
+        if let Some((payloads, method)) = self.subject.payloads() {
+            let of = Of {
+                method,
+                protocol: self.protocol,
+                request_id: self.request_id,
+                direction: Direction::Request,
+            };
+            payloads.tell(&of, before + 1, message);
+        }
+    }
 }
 
 impl MessageStream for Incoming {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
         let next = ready!(self.messages.poll_next(cx));
-        if let Some(Ok(message)) = &next {
-            let bytes = message.wire_len() as u64;
-            self.tally.messages.fetch_add(1, Ordering::Relaxed);
-            self.tally.bytes.fetch_add(bytes, Ordering::Relaxed);
-            self.subject.series(self.protocol).received.passed(bytes);
+        match &next {
+            Some(Ok(message)) => self.count(message),
+            Some(Err(_)) => self.tally.misread.store(true, Ordering::Relaxed),
+            None => {}
         }
         Poll::Ready(next)
     }

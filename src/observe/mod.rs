@@ -8,33 +8,40 @@
 //!
 //! A call looks no label up, and allocates for its Watch only where its request is a stream.
 
+mod fields;
 mod incoming;
 mod metrics;
+mod payloads;
 mod records;
 mod runtimes;
+mod site;
 mod subject;
 mod watch;
 
 use std::{fmt, sync::Arc};
 
 use descant_descriptors::Method;
+use descant_handlers::Peer;
+use http::request::Parts;
 use prometheus::IntGauge;
 
-pub use self::{metrics::Metrics, runtimes::RuntimeWatch};
-pub(crate) use self::{metrics::MetricsError, subject::Subject, watch::Watch};
+use self::{payloads::Payloads, records::Records};
+
+pub use self::{
+    fields::{LogField, LogFieldError},
+    metrics::Metrics,
+    runtimes::RuntimeWatch,
+};
+pub(crate) use self::{metrics::MetricsError, records::Log, subject::Subject, watch::Watch};
 use crate::error::Error;
 
 /// Which calls are told of in the log, with two records each.
 ///
-/// They are events of [`tracing`] at the level `INFO`, with the target `descant.grpc`:
-///
-/// | record | fields |
-/// |---|---|
-/// | `grpc.request` | `method`, `protocol`, `request_id`, `peer` |
-/// | `grpc.response` | `method`, `protocol`, `request_id`, `code`, `duration_ms`, `request_messages`, `request_bytes`, `response_messages`, `response_bytes` |
-///
-/// The second is written once the reply has ended, or the caller has gone (`code` is then `CANCELLED`). Bytes are those of
-/// messages in the protobuf wire format, whatever the protocol and the compression.
+/// They are events of [`tracing`] at the level `INFO`, with the target `descant.grpc` and the texts `grpc.request` and
+/// `grpc.response`. The first is written when a request has come, and has those of its [fields](LogField) that are known then. The
+/// second is written once the reply has ended, or the caller has gone (`code` is then `CANCELLED`), and has all of them, so that one
+/// line tells of a call. [`GatewayBuilder::log_fields`](crate::GatewayBuilder::log_fields) chooses which. Nothing is put together for a
+/// record that no subscriber wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogCalls {
     /// None.
@@ -50,23 +57,53 @@ pub enum LogCalls {
 pub(crate) struct Observer {
     metrics: Metrics,
     calls: LogCalls,
+    /// `None`: no call leaves any.
+    records: Option<Arc<Records>>,
+    payloads: Option<Payloads>,
     /// Calls of what no schema names. One for all: names that peers make up are not to become labels.
     unknown: Arc<Subject>,
 }
 
-/// The label of methods that no schema names.
-const UNKNOWN: &str = "unknown";
+/// What is observed of calls, and how.
+#[derive(Debug)]
+pub(crate) struct Observation {
+    /// Where they are counted; `None` is a registry of the gateway's own.
+    pub(crate) metrics: Option<Metrics>,
+    pub(crate) calls: LogCalls,
+    pub(crate) fields: Vec<LogField>,
+    /// How many bytes of each message's JSON are logged, if any.
+    pub(crate) payloads: Option<usize>,
+}
+
+impl Default for Observation {
+    fn default() -> Self {
+        Self {
+            metrics: None,
+            calls: LogCalls::default(),
+            fields: LogField::defaults(),
+            payloads: None,
+        }
+    }
+}
 
 impl Observer {
-    /// `metrics`: where they are counted; `None` is a registry of its own.
-    pub(crate) fn new(metrics: Option<Metrics>, calls: LogCalls) -> Result<Self, Error> {
-        let metrics = metrics.map_or_else(Metrics::own, Ok)?;
-        let unknown = Subject::new(UNKNOWN, calls != LogCalls::Off, metrics.families());
+    pub(crate) fn new(how: Observation) -> Result<Self, Error> {
+        let metrics = how.metrics.map_or_else(Metrics::own, Ok)?;
+        let logged = how.calls != LogCalls::Off;
+        let records = Records::of(how.fields)?;
+        let unknown = Subject::new(None, logged, None, metrics.families());
         Ok(Self {
             unknown: Arc::new(unknown),
             metrics,
-            calls,
+            calls: how.calls,
+            records: logged.then_some(records),
+            payloads: how.payloads.map(Payloads::new),
         })
+    }
+
+    /// Begins the log of a call, if it may have one and anybody wants to read it.
+    pub(crate) fn begin_log(&self, parts: &Parts, peer: &Peer) -> Option<Box<Log>> {
+        self.records.as_ref()?.begin(parts, peer)
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -80,8 +117,9 @@ impl Observer {
             LogCalls::Api => !own,
             LogCalls::All => true,
         };
-        let name = method.path().strip_prefix('/').unwrap_or_default();
-        Arc::new(Subject::new(name, logged, self.metrics.families()))
+        let payloads = self.payloads.filter(|_| !own || self.calls == LogCalls::All);
+        let method = Some(method.clone());
+        Arc::new(Subject::new(method, logged, payloads, self.metrics.families()))
     }
 
     /// The subject of what no schema names.

@@ -5,11 +5,15 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use descant_descriptors::Method;
 use descant_handlers::Code;
 use prometheus::{Histogram, IntCounter, IntGauge};
 
-use super::metrics::Families;
+use super::{metrics::Families, payloads::Payloads};
 use crate::protocol::Protocol;
+
+/// The label of methods that no schema names.
+const UNKNOWN: &str = "unknown";
 
 /// A method, as calls of it are told of.
 pub(crate) struct Subject {
@@ -17,6 +21,10 @@ pub(crate) struct Subject {
     name: Box<str>,
     /// Whether its calls are told of in the log.
     logged: bool,
+    /// What the schema has of it; `None` for what no schema names.
+    method: Option<Method>,
+    /// How its messages are told of, if they are.
+    payloads: Option<Payloads>,
     families: Arc<Families>,
     /// By protocol. Made at the first call: an API of thousands of methods has none that nobody asks for.
     series: [OnceLock<Box<Series>>; 4],
@@ -39,10 +47,19 @@ pub(super) struct Flow {
 }
 
 impl Subject {
-    pub(super) fn new(name: &str, logged: bool, families: &Arc<Families>) -> Self {
+    /// What no schema names is called `unknown`: names that peers make up are not to become labels.
+    pub(super) fn new(
+        method: Option<Method>,
+        logged: bool,
+        payloads: Option<Payloads>,
+        families: &Arc<Families>,
+    ) -> Self {
+        let name = method.as_ref().map(|method| method.path().trim_start_matches('/'));
         Self {
-            name: name.into(),
+            name: name.unwrap_or(UNKNOWN).into(),
             logged,
+            method,
+            payloads,
             families: families.clone(),
             series: Default::default(),
         }
@@ -54,6 +71,23 @@ impl Subject {
 
     pub(super) fn is_logged(&self) -> bool {
         self.logged
+    }
+
+    /// How its messages are told of, if they are.
+    pub(super) fn payloads(&self) -> Option<(Payloads, &Method)> {
+        self.payloads.zip(self.method.as_ref())
+    }
+
+    /// Whether requests may hold what is not for logs.
+    pub(super) fn is_private(&self) -> bool {
+        self.method
+            .as_ref()
+            .is_some_and(|method| method.input().has_redacted_fields())
+    }
+
+    /// `/package.Service/Method`, if a schema names it.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.method.as_ref().map(Method::path)
     }
 
     pub(super) fn series(&self, protocol: Protocol) -> &Series {

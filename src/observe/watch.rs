@@ -5,11 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use descant_handlers::{Code, Message, Messages, Peer, RequestId};
+use descant_handlers::{Code, Message, Messages, Metadata, RequestId, Status};
+use http::StatusCode;
 
 use super::{
     incoming::{Incoming, Tally},
-    records,
+    payloads::{Direction, Of},
+    records::Log,
     subject::{Series, Subject},
 };
 use crate::protocol::Protocol;
@@ -22,14 +24,17 @@ pub(crate) struct Watch(Option<Watched>);
 pub(super) struct Watched {
     pub(super) subject: Arc<Subject>,
     pub(super) protocol: Protocol,
-    /// `None`: the request never became a call.
-    pub(super) request_id: Option<RequestId>,
+    pub(super) request_id: RequestId,
     began: Instant,
     pub(super) code: Code,
     pub(super) received: Size,
     pub(super) sent: Size,
     /// What came of a request that is a stream.
     incoming: Option<Arc<Tally>>,
+    /// Whether the request, or a message of it, could not be read.
+    misread: bool,
+    /// If there are to be records of it.
+    log: Option<Box<Log>>,
 }
 
 /// How much has passed.
@@ -41,10 +46,14 @@ pub(super) struct Size {
 
 impl Watch {
     /// Begins to watch a call.
-    pub(crate) fn begin(subject: Arc<Subject>, protocol: Protocol, request_id: Option<RequestId>, peer: &Peer) -> Self {
+    pub(crate) fn begin(
+        subject: Arc<Subject>,
+        protocol: Protocol,
+        request_id: RequestId,
+        log: Option<Box<Log>>,
+    ) -> Self {
         subject.series(protocol).in_flight.inc();
         let watched = Watched {
-            subject,
             protocol,
             request_id,
             began: Instant::now(),
@@ -52,19 +61,29 @@ impl Watch {
             received: Size::default(),
             sent: Size::default(),
             incoming: None,
+            misread: false,
+            log: log.filter(|_| subject.is_logged()),
+            subject,
         };
-        if watched.subject.is_logged() {
-            records::request(&watched, peer);
+        if let Some(log) = &watched.log {
+            log.request(&watched);
         }
         Self(Some(watched))
     }
 
-    /// The one message of the request has come.
-    pub(crate) fn received(&mut self, message: &Message) {
-        if let Some(watched) = &mut self.0 {
-            let bytes = message.wire_len() as u64;
-            watched.received.add(bytes);
-            watched.series().received.passed(bytes);
+    /// The one message of the request has come, or cannot be read.
+    pub(crate) fn received(&mut self, message: Result<&Message, &Status>) {
+        let Some(watched) = &mut self.0 else {
+            return;
+        };
+        match message {
+            Ok(message) => {
+                let bytes = message.wire_len() as u64;
+                watched.received.add(bytes);
+                watched.series().received.passed(bytes);
+                watched.tell_payload(Direction::Request, watched.received.messages, message);
+            }
+            Err(_) => watched.misread = true,
         }
     }
 
@@ -79,12 +98,37 @@ impl Watch {
             tally,
             subject: watched.subject.clone(),
             protocol: watched.protocol,
+            request_id: watched.request_id,
         })
     }
 
-    /// How many bytes a message has, if anybody wants to know.
-    pub(crate) fn measure(&self, message: &Message) -> u64 {
-        self.0.as_ref().map_or(0, |_| message.wire_len() as u64)
+    /// The metadata of the reply that comes before its messages.
+    pub(crate) fn replied(&mut self, metadata: &Metadata) {
+        if let Some(log) = self.log() {
+            log.replied(metadata);
+        }
+    }
+
+    /// The metadata of the reply that comes after its messages.
+    pub(crate) fn trailed(&mut self, trailers: &Metadata) {
+        if let Some(log) = self.log() {
+            log.trailed(trailers);
+        }
+    }
+
+    /// How HTTP calls the answer.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        if let Some(log) = self.log() {
+            log.answered(status);
+        }
+    }
+
+    /// A message is about to go out. How many bytes it has, if anybody wants to know.
+    pub(crate) fn sends(&self, message: &Message) -> u64 {
+        self.0.as_ref().map_or(0, |watched| {
+            watched.tell_payload(Direction::Response, watched.sent.messages + 1, message);
+            message.wire_len() as u64
+        })
     }
 
     /// A message of so many bytes goes out.
@@ -101,11 +145,54 @@ impl Watch {
             watched.code = code;
         }
     }
+
+    /// It is known that the call fails, and how.
+    pub(crate) fn failed(&mut self, status: &Status) {
+        if let Some(watched) = &mut self.0 {
+            watched.failed(status);
+        }
+    }
+
+    /// The request never became a call.
+    pub(crate) fn refused(&mut self, status: &Status) {
+        if let Some(watched) = &mut self.0 {
+            watched.misread = true;
+            watched.failed(status);
+        }
+    }
+
+    fn log(&mut self) -> Option<&mut Log> {
+        self.0.as_mut()?.log.as_deref_mut()
+    }
 }
 
 impl Watched {
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
     fn series(&self) -> &Series {
         self.subject.series(self.protocol)
+    }
+
+    fn failed(&mut self, status: &Status) {
+        self.code = status.code();
+        if let Some(log) = &mut self.log {
+            let misread = self.misread || self.incoming.as_ref().is_some_and(|incoming| incoming.is_misread());
+            log.failed(status, || misread && self.subject.is_private());
+        }
+    }
+
+    fn tell_payload(&self, direction: Direction, number: u64, message: &Message) {
+        if let Some((payloads, method)) = self.subject.payloads() {
+            let of = Of {
+                method,
+                protocol: self.protocol,
+                request_id: self.request_id,
+                direction,
+            };
+            payloads.tell(&of, number, message);
+        }
     }
 
     fn tell(&mut self, took: Duration) {
@@ -116,8 +203,8 @@ impl Watched {
         series.in_flight.dec();
         series.duration.observe(took.as_secs_f64());
         self.subject.ended(self.protocol, self.code);
-        if self.subject.is_logged() {
-            records::response(self, took);
+        if let Some(log) = &self.log {
+            log.response(self, took);
         }
     }
 }

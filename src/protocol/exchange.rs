@@ -8,7 +8,7 @@ use std::{
 };
 
 use descant_handlers::{Code, Message, Messages, Metadata, Reply, Status};
-use http::Response;
+use http::{Response, StatusCode};
 use tokio::time::timeout;
 
 use super::{caught, connect, framed, outgoing::Outgoing, rest};
@@ -77,16 +77,21 @@ impl Exchange {
     }
 
     fn refuse(&self, status: Status, watch: &mut Watch) -> Response<Outbound> {
-        watch.ended(status.code());
-        self.speech.refuse(status)
+        watch.failed(&status);
+        let response = self.speech.refuse(status);
+        watch.answered(response.status());
+        response
     }
 
     fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata, watch: &mut Watch) -> Response<Outbound> {
-        let bytes = watch.measure(&message);
+        let bytes = watch.sends(&message);
+        watch.replied(&metadata);
+        watch.trailed(&trailers);
         match self.speech.whole(metadata, message, trailers) {
             Ok(response) => {
                 watch.sent(bytes);
                 watch.ended(Code::Ok);
+                watch.answered(response.status());
                 response
             }
             Err(status) => self.refuse(status, watch),
@@ -97,8 +102,10 @@ impl Exchange {
     fn stream(&self, first: Option<Message>, rest: Unfinished, watch: &mut Watch) -> Response<Outbound> {
         let mut watch = mem::take(watch);
         if let Some(first) = &first {
-            watch.sent(watch.measure(first));
+            watch.sent(watch.sends(first));
         }
+        watch.replied(&rest.metadata);
+        watch.answered(StatusCode::OK);
         let outgoing = Outgoing::new(rest.messages, Deadline::at(self.deadline), watch);
         self.speech.stream(rest.metadata, first, outgoing)
     }
@@ -139,8 +146,9 @@ impl Speech {
             Self::Framed(answer) => answer.stream(metadata, outgoing),
             // Such a call is accepted for methods only that give one message.
             Self::Unary(answer) => {
-                outgoing.ends(Code::Internal);
-                answer.refuse(Status::internal("a stream where one message is due"))
+                let status = Status::internal("a stream where one message is due");
+                outgoing.fails(&status);
+                answer.refuse(status)
             }
             Self::Rest(answer) => answer.stream(metadata, first, outgoing),
         }

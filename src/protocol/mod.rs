@@ -40,9 +40,9 @@ mod whole;
 
 use std::{cell::Cell, fmt, future::Future, pin::Pin, sync::Arc, time::Instant};
 
-use descant_descriptors::Method;
-use descant_handlers::{Call, Code, Extensions, Handler, Message, Messages, Metadata, RequestId, Status};
-use http::{StatusCode, Version, request::Parts};
+use descant_descriptors::{Binding, Method};
+use descant_handlers::{Call, Extensions, Handler, Message, Messages, Metadata, RequestId, Status};
+use http::{HeaderMap, StatusCode, Version, request::Parts};
 
 use self::{
     detect::{Connect, detect},
@@ -127,6 +127,8 @@ pub(crate) struct Finds<'a> {
     pub(crate) protocol: Cell<Option<Protocol>>,
     /// The method that it leads to, if calls are observed.
     pub(crate) subject: Cell<Option<&'a Arc<Subject>>>,
+    /// The HTTP rule that leads there.
+    pub(crate) binding: Cell<Option<&'a Binding>>,
 }
 
 /// How a gateway speaks, where that can be chosen.
@@ -172,7 +174,7 @@ impl<'a> Context<'a> {
     fn call(&self, method: Method, messages: Messages, metadata: Metadata, deadline: Option<Instant>) -> Call {
         let mut call = Call::new(method, messages);
         if self.settings.keep_request_ids {
-            call.request_id = given_id(&metadata).unwrap_or(call.request_id);
+            call.request_id = given_id(metadata.headers()).unwrap_or(call.request_id);
         }
         call.metadata = metadata;
         call.deadline = deadline;
@@ -183,10 +185,11 @@ impl<'a> Context<'a> {
 }
 
 /// The request id that the caller gave, if it is one.
-fn given_id(metadata: &Metadata) -> Option<RequestId> {
-    let mut given = metadata.get_all(RequestId::KEY);
+pub(crate) fn given_id(headers: &HeaderMap) -> Option<RequestId> {
+    let mut given = headers.get_all(RequestId::KEY).iter();
     // Of two nobody knows which one the caller's own logs have.
-    given.next().filter(|_| given.next().is_none())?.parse().ok()
+    let given = given.next().filter(|_| given.next().is_none())?;
+    given.to_str().ok()?.parse().ok()
 }
 
 /// What a request speaks, for people.
@@ -214,7 +217,7 @@ pub(crate) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Resu
             return Err(Box::new(Refusal {
                 response,
                 body: Some(body),
-                code: Some(Code::Unimplemented),
+                status: Some(Status::unimplemented(grpc::NEEDS_HTTP2)),
             }));
         }
         Protocol::Grpc(media) => Opening {

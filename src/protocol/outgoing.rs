@@ -3,6 +3,7 @@
 use std::task::{Context, Poll, ready};
 
 use descant_handlers::{Code, Message, Messages, Metadata, Status};
+use http::StatusCode;
 
 use super::caught;
 use crate::{gateway::Deadline, observe::Watch};
@@ -33,14 +34,14 @@ impl Outgoing {
         let written = next.map(|message| self.write(message?, write));
         match &written {
             Some(Ok(_)) => {}
-            Some(Err(status)) => self.ends(status.code()),
+            Some(Err(status)) => self.fails(status),
             None => self.ends(Code::Ok),
         }
         Poll::Ready(written)
     }
 
     fn write<T>(&mut self, message: Message, write: impl FnOnce(Message) -> Result<T, Status>) -> Result<T, Status> {
-        let bytes = self.watch.measure(&message);
+        let bytes = self.watch.sends(&message);
         let written = write(message)?;
         self.watch.sent(bytes);
         Ok(written)
@@ -63,12 +64,24 @@ impl Outgoing {
         self.watch.ended(code);
     }
 
+    /// The call fails so.
+    pub(super) fn fails(&mut self, status: &Status) {
+        self.watch.failed(status);
+    }
+
+    /// Nothing of it has gone out, and HTTP calls the answer so.
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.watch.answered(status);
+    }
+
     /// The trailers that are known before the end.
     pub(super) fn trailers(&self) -> Option<&Metadata> {
         self.messages.trailers()
     }
 
     pub(super) fn take_trailers(&mut self) -> Metadata {
-        self.messages.take_trailers()
+        let trailers = self.messages.take_trailers();
+        self.watch.trailed(&trailers);
+        trailers
     }
 }

@@ -17,8 +17,13 @@ pub(crate) struct Refusal {
     /// What is still to come of the request. Many clients that do not speak gRPC fail if the answer comes before they
     /// have sent it.
     pub(crate) body: Option<Inbound>,
-    /// What the answer says of the call; `None`: it is about none.
-    pub(crate) code: Option<Code>,
+    /// What the answer says of the call, without details; `None`: it is about none.
+    pub(crate) status: Option<Status>,
+}
+
+/// What is told of a refusal to whoever observes it.
+pub(super) fn told(status: &Status) -> Status {
+    Status::new(status.code(), status.message())
 }
 
 /// What is wrong with the head of a request. Each protocol has words of its own for it.
@@ -122,14 +127,14 @@ impl Fault {
 
 /// The path names a method, but nothing else fits: 405 or 415, as gRPC-over-HTTP/2, "Requests", asks for, so that
 /// others do not take a gRPC error for success.
-pub(super) fn unknown_call(parts: &Parts, method: &descant_descriptors::Method) -> (Response<Outbound>, Code) {
+pub(super) fn unknown_call(parts: &Parts, method: &descant_descriptors::Method) -> (Response<Outbound>, Status) {
     let fault = unsupported(parts, method);
-    let code = fault.status.code();
+    let status = told(&fault.status);
     let mut response = fault.respond();
     if parts.method == Method::HEAD {
         *response.body_mut() = Outbound::Empty;
     }
-    (response, code)
+    (response, status)
 }
 
 fn unsupported(parts: &Parts, method: &descant_descriptors::Method) -> Fault {

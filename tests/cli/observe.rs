@@ -49,7 +49,8 @@ fn calls_leave_two_records_each_as_json() {
     assert_eq!(records[3]["response_messages"], 0);
     assert_eq!(records[5]["method"], "unknown");
     assert_eq!(records[5]["code"], "NOT_FOUND");
-    assert!(records[5].get("request_id").is_none());
+    assert_eq!(records[5]["request_id"], records[4]["request_id"]);
+    assert_eq!(records[5]["request_id"].as_str().unwrap().len(), 32);
 }
 
 #[test]
@@ -126,4 +127,80 @@ fn each_worker_is_a_runtime_that_is_counted() {
         }
     }
     assert!(!metrics.contains("runtime=\"3\""), "{metrics}");
+}
+
+#[test]
+fn records_have_the_fields_that_are_asked_for() {
+    let fields = [
+        "--log-calls",
+        "api",
+        "--log-fields",
+        "http_route,code,metadata.x-tenant,status_message",
+    ];
+    let (mut server, _) = start(&[&fields[..], &["--log-format", "json"]].concat());
+    http(server.address(), "GET /v1/books/no-such-book");
+    server.until("two records", |server| records(server).len() == 2);
+    let record = &records(&server)[1];
+    assert_eq!(record["http_route"], "/v1/books/{id}");
+    assert_eq!(record["code"], "NOT_FOUND");
+    assert!(
+        record["status_message"].as_str().unwrap().contains("no-such-book"),
+        "{record}"
+    );
+    assert!(record.get("method").is_none() && record.get("metadata.x-tenant").is_none());
+    let (mut server, _) = start(&fields);
+    http(server.address(), "GET /v1/books/emma");
+    let line = "descant.grpc";
+    server.until("a line", |server| {
+        server
+            .err()
+            .contains("grpc.response http_route=\"/v1/books/{id}\" code=\"OK\"")
+    });
+    assert!(!server.err().contains(line), "targets are for who looks closer");
+}
+
+#[test]
+fn a_field_that_is_none_is_an_error_with_the_nearest_and_all() {
+    let wrong = crate::process::descant(["serve", "--log-calls", "api", "--log-fields", "code,metod"]);
+    assert_eq!(wrong.code, Some(2));
+    for says in [
+        "there is no field `metod`",
+        "did you mean `method`?",
+        "response_metadata.NAME and trailer.NAME",
+    ] {
+        assert!(wrong.err.contains(says), "{}", wrong.err);
+    }
+    assert_eq!(
+        crate::process::descant(["serve", "--log-fields", "code"]).code,
+        Some(2),
+        "of what?"
+    );
+}
+
+#[test]
+fn messages_are_logged_whatever_the_level() {
+    for (level, shown) in [("error", true), ("info", true), ("off", false)] {
+        let (mut server, _) = start(&["--log-payloads=20", "--log-format", "json", "--log-level", level]);
+        http(server.address(), "GET /v1/books/emma");
+        let payloads = |server: &Server| {
+            let lines = server.err();
+            let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            lines
+                .filter(|line| line["target"] == "descant.payload")
+                .collect::<Vec<_>>()
+        };
+        if shown {
+            server.until("both messages", |server| payloads(server).len() == 2);
+            let payloads = payloads(&server);
+            assert_eq!(payloads[0]["payload"], r#"{"id":"emma"}"#);
+            assert_eq!(payloads[1]["payload"].as_str().unwrap().len(), 20);
+            assert_eq!(
+                (&payloads[1]["cut"], &payloads[1]["direction"]),
+                (&true.into(), &"response".into())
+            );
+        } else {
+            assert_eq!(payloads(&server).len(), 0);
+        }
+        assert!(!server.err().contains("grpc.request"));
+    }
 }

@@ -19,6 +19,7 @@ mod grpc_web;
 mod heads;
 mod http1;
 mod lifetimes;
+mod logs;
 mod mount;
 mod observe;
 mod paths;

@@ -88,6 +88,11 @@ impl Binding {
         &self.variables
     }
 
+    /// Whether its path binds a field that is not for logs: one with the option `debug_redact`.
+    pub fn hides_path(&self) -> bool {
+        self.variables.iter().any(|variable| variable.field.is_redacted())
+    }
+
     /// Where its rule stands, if not in the options of its method: `rules.yaml:3:5`.
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()

@@ -25,6 +25,7 @@ pub struct Routes {
     pub(super) bindings: Vec<Binding>,
     pub(super) methods: Methods,
     pub(super) trie: Trie,
+    hide_paths: bool,
 }
 
 #[derive(Debug)]
@@ -102,6 +103,11 @@ impl Routes {
         self.bindings.get(start..end).unwrap_or_default()
     }
 
+    /// Whether any of them [hides its path](Binding::hides_path).
+    pub fn hide_paths(&self) -> bool {
+        self.hide_paths
+    }
+
     /// The methods of HTTP that some path knows: what `OPTIONS *` is answered with (RFC 9110, section 9.3.7).
     pub fn all_methods(&self) -> Allow {
         self.methods.allow_all()
@@ -110,6 +116,7 @@ impl Routes {
     /// Builds the trie, and calls `twice` with each binding whose method and template another one before it has.
     pub(super) fn build(bindings: Vec<Binding>, mut twice: impl FnMut(&Binding, &Binding)) -> Self {
         let mut routes = Self {
+            hide_paths: bindings.iter().any(Binding::hides_path),
             bindings,
             ..Self::default()
         };

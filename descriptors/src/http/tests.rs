@@ -1,6 +1,6 @@
 //! Which binding a request finds.
 
-use super::{Captures, Found};
+use super::{Binding, Captures, Found};
 use crate::{
     Schema,
     write::{STRING, Wire, field, message, method, named, proto3, set},
@@ -457,5 +457,30 @@ fn what_is_wrong_with_rules_has_its_place() {
     ] {
         let told = with_rules(&yaml).unwrap_err();
         assert!(told.iter().any(|told| told.contains(wanted)), "{yaml}\n{told:#?}");
+    }
+}
+
+#[test]
+fn paths_that_bind_what_is_not_for_logs_are_known() {
+    let proto = r#"
+        syntax = "proto3";
+        import "google/api/annotations.proto";
+        service S {
+          rpc Shown(A) returns (A) { option (google.api.http) = { get: "/shown/{name}" }; }
+          rpc Hidden(A) returns (A) { option (google.api.http) = { get: "/hidden/{inner.token}" }; }
+        }
+        message A { string name = 1; B inner = 2; }
+        message B { string token = 1 [debug_redact = true]; }
+        message Plain { string name = 1; map<string, Plain> more = 2; }
+        message Deep { map<string, A> more = 1; }
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.proto");
+    std::fs::write(&file, proto).unwrap();
+    let schema = Schema::load(&file).unwrap();
+    let hides: Vec<_> = schema.routes().bindings().iter().map(Binding::hides_path).collect();
+    assert_eq!((&hides[..], schema.routes().hide_paths()), (&[false, true][..], true));
+    for (name, wanted) in [("A", true), ("B", true), ("Plain", false), ("Deep", true)] {
+        assert_eq!(schema.message(name).unwrap().has_redacted_fields(), wanted, "{name}");
     }
 }

@@ -43,6 +43,13 @@ pub struct FieldPathError {
     nearest: Option<String>,
 }
 
+impl FieldPath {
+    /// Whether it is not for logs: it, or a field before it, has the option `debug_redact`.
+    pub(crate) fn is_redacted(&self) -> bool {
+        self.steps.iter().any(|step| step.field.redact)
+    }
+}
+
 impl MessageType {
     /// Finds a field by its path: proto or JSON names with points between, extensions as `[pkg.ext]`.
     ///

@@ -1,6 +1,6 @@
 //! Message types.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use super::{File, Schema, tables::MessageRecord};
 use crate::{Error, pool, table::Known};
@@ -31,6 +31,23 @@ impl MessageType {
     pub fn is_well_known(&self) -> bool {
         let table = self.schema.0.table(u32::try_from(self.index).unwrap_or(u32::MAX));
         table.known != Known::No
+    }
+
+    /// Whether it holds what may not be for logs: a field with the option `debug_redact`, or an `Any`, in which anything may stand,
+    /// in itself or in a message in it, however deep.
+    pub fn has_redacted_fields(&self) -> bool {
+        let tables = &self.schema.0;
+        let mut found = vec![u32::try_from(self.index).unwrap_or(u32::MAX)];
+        let mut seen: HashSet<u32> = found.iter().copied().collect();
+        while let Some(message) = found.pop() {
+            let table = tables.table(message);
+            if table.known == Known::Any || table.fields.iter().any(|field| field.redact) {
+                return true;
+            }
+            let inside = table.fields.iter().filter(|field| field.kind.is_message());
+            found.extend(inside.map(|field| field.child).filter(|child| seen.insert(*child)));
+        }
+        false
     }
 
     fn record(&self) -> Option<&MessageRecord> {

@@ -48,7 +48,8 @@ enum Backend {
 
 /// Serves until it is told to stop.
 pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
-    log::start(log_format(args.log_format), level(args.log_level));
+    let payloads = args.log_payloads.is_some();
+    log::start(log_format(args.log_format), level(args.log_level), payloads);
     let schema = sources::load(&args.paths, &args.rest.http_rules).map_err(|error| sources::refused(&error))?;
     warn(&schema);
     let backend = match (args.echo, upstream::read(&args.upstream)?) {
@@ -60,7 +61,12 @@ pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
     let builder = builder(schema, &backend)
         .rest(rest::options(&args.rest))
         .observe(!args.no_observe)
-        .log_calls(log_calls(args.log_calls));
+        .log_calls(log_calls(args.log_calls))
+        .log_payloads(args.log_payloads);
+    let builder = match args.log_fields.as_slice() {
+        [] => builder,
+        fields => builder.log_fields(fields.iter().cloned()),
+    };
     let gateway = match pages::cors(&args.cors)? {
         Some(cors) => builder.cors(cors).build(),
         None => builder.build(),

@@ -14,7 +14,7 @@ use super::{
         exchange::Speech,
         form::Form,
         head::{CONNECT_UNARY, Head},
-        refusal::{Fault, Refusal, http_status},
+        refusal::{self, Fault, Refusal, http_status},
         target,
     },
     STREAM_TYPES, UNARY_TYPES, accept_post,
@@ -190,7 +190,7 @@ fn refuse(fault: Fault, body: Inbound, context: &Context<'_>) -> Refusal {
         StatusCode::OK | StatusCode::BAD_REQUEST => http_status(fault.status.code()),
         http => http,
     };
-    let code = fault.status.code();
+    let told = refusal::told(&fault.status);
     let mut response = failed(http, fault.status, context.snapshot.schema());
     if let Some((name, value)) = fault.header {
         response.headers_mut().insert(name, value);
@@ -198,7 +198,7 @@ fn refuse(fault: Fault, body: Inbound, context: &Context<'_>) -> Refusal {
     Refusal {
         response,
         body: Some(body),
-        code: Some(code),
+        status: Some(told),
     }
 }
 

@@ -29,7 +29,7 @@ use super::{
     exchange::Speech,
     form::Form,
     head::Head,
-    refusal::{Fault, Refusal},
+    refusal::{self, Fault, Refusal},
     target,
 };
 use crate::transport::Inbound;
@@ -109,7 +109,7 @@ impl Opening {
         let Fault {
             http, status, header, ..
         } = fault;
-        let code = Some(status.code());
+        let told = Some(refusal::told(&status));
         let mut response = self.dialect.refuse(self.reply, status);
         if says_http {
             *response.status_mut() = http;
@@ -118,6 +118,10 @@ impl Opening {
             response.headers_mut().insert(name, value);
         }
         let body = (!matches!(self.dialect, Dialect::Grpc)).then_some(body);
-        Refusal { response, body, code }
+        Refusal {
+            response,
+            body,
+            status: told,
+        }
     }
 }

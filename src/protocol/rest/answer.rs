@@ -87,8 +87,10 @@ impl Answer {
         let (content_type, first) = match first.map(|first| self.content(first)) {
             Some(Ok((content_type, first))) => (content_type, Some(first)),
             Some(Err(status)) => {
-                outgoing.ends(status.code());
-                return self.refuse(status);
+                outgoing.fails(&status);
+                let response = self.refuse(status);
+                outgoing.answered(response.status());
+                return response;
             }
             None => (self.format().map_or(BYTES, Format::content_type), None),
         };

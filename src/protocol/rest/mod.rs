@@ -20,7 +20,7 @@ mod path;
 mod replies;
 
 use descant_descriptors::{Allow, Found};
-use descant_handlers::{Code, Status};
+use descant_handlers::Status;
 use http::{HeaderValue, Method as HttpMethod, Response, StatusCode, header, request::Parts};
 
 use self::{answer::refused, asked::Rule, open::Opened};
@@ -55,10 +55,10 @@ pub(super) fn binds(parts: &Parts, context: &Context<'_>) -> bool {
 pub(super) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
     let head_only = is_head(&parts);
     let faulty = |fault: Fault| {
-        let code = fault.status.code();
-        (refuse(fault, head_only, context), Some(code))
+        let status = refusal::told(&fault.status);
+        (refuse(fault, head_only, context), Some(status))
     };
-    let (response, code) = match route(&parts, context) {
+    let (response, status) = match route(&parts, context) {
         Ok(Routed::Call(opened)) => match opened.read(parts, context) {
             Ok(ready) => return Ok(ready.accepted(body, context)),
             Err(fault) => faulty(fault),
@@ -66,15 +66,15 @@ pub(super) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Resu
         Ok(Routed::Others(allow)) => others(&parts, &allow, context),
         Ok(Routed::Nothing) => match context.method(parts.uri.path()) {
             Some(method) => {
-                let (response, code) = refusal::unknown_call(&parts, &method);
-                (response, Some(code))
+                let (response, status) = refusal::unknown_call(&parts, &method);
+                (response, Some(status))
             }
             None => faulty(nothing(&parts, context)),
         },
         Err(fault) => faulty(fault),
     };
     let body = Some(body);
-    Err(Box::new(Refusal { response, body, code }))
+    Err(Box::new(Refusal { response, body, status }))
 }
 
 fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> {
@@ -89,6 +89,7 @@ fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> 
     match found {
         Found::Binding(binding) => {
             let method = binding.method(schema);
+            context.found.binding.set(Some(binding));
             let handler = context.handler(&method)?;
             let rule = Rule::Bound(binding.index());
             Ok(Routed::Call(Opened {
@@ -107,8 +108,8 @@ fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> 
 }
 
 /// The path is there, the method of HTTP is not. RFC 9110, sections 9.3.7 and 15.5.6.
-fn others(parts: &Parts, allow: &Allow, context: &Context<'_>) -> (Response<Outbound>, Option<Code>) {
-    let (mut response, code) = if parts.method == HttpMethod::OPTIONS {
+fn others(parts: &Parts, allow: &Allow, context: &Context<'_>) -> (Response<Outbound>, Option<Status>) {
+    let (mut response, status) = if parts.method == HttpMethod::OPTIONS {
         let mut response = Response::new(Outbound::Empty);
         *response.status_mut() = StatusCode::NO_CONTENT;
         (response, None)
@@ -119,13 +120,13 @@ fn others(parts: &Parts, allow: &Allow, context: &Context<'_>) -> (Response<Outb
         ));
         let http = StatusCode::METHOD_NOT_ALLOWED;
         let response = refused(http, &status, context.snapshot.schema(), is_head(parts));
-        (response, Some(status.code()))
+        (response, Some(status))
     };
     // What templates name are tokens.
     if let Ok(allow) = HeaderValue::try_from(allow.as_str()) {
         response.headers_mut().insert(header::ALLOW, allow);
     }
-    (response, code)
+    (response, status)
 }
 
 /// Longer paths are not repeated to whoever sent them.
