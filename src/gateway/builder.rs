@@ -448,7 +448,8 @@ fn is_meant((fit, ..): &(Fit, &Pattern, &Answering)) -> bool {
 }
 
 /// Whether a method is of a service that the gateway answers itself.
-fn is_own(method: &Method) -> bool {
+/// Whether a method is of reflection or health, whichever schema describes it.
+pub(crate) fn is_own(method: &Method) -> bool {
     let service = method.service();
     let service = service.full_name();
     service == HEALTH || REFLECTION.contains(&service)

@@ -26,7 +26,7 @@ use crate::{
 };
 
 pub use self::builder::GatewayBuilder;
-pub(crate) use self::{deadline::Deadline, pattern::PatternError, snapshot::Snapshot};
+pub(crate) use self::{builder::is_own, deadline::Deadline, pattern::PatternError, snapshot::Snapshot};
 
 /// Answers the calls of one API. Cheap to clone: clones are the same gateway.
 ///

@@ -11,14 +11,17 @@ use std::{
 };
 
 use descant_handlers::{Answer, Call, Handler, Messages, Reply, RequestId, Status};
-use http::{HeaderName, Request, Response, header::EXPECT};
+use http::{
+    HeaderName, HeaderValue, Request, Response, StatusCode,
+    header::{EXPECT, RETRY_AFTER},
+};
 use tokio::runtime::Handle;
 
 use super::{Deadline, Gateway};
 use crate::{
     observe::{Log, Observer, Presence, RuntimeWatch, Watch},
-    protocol::{self, Accepted, Context, Exchange, Finds, Only, Refusal, caught, given_id, guarded},
-    transport::{Connection, Inbound, Outbound, Serve},
+    protocol::{self, Accepted, Context, Exchange, Finds, Only, Protocol, Refusal, caught, given_id, guarded},
+    transport::{Connection, Inbound, Memory, Outbound, Serve},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
@@ -38,6 +41,10 @@ impl Serve for Gateway {
 
     fn serves_on(&self, runtime: &Handle) -> impl Send + 'static {
         self.serves_on(runtime)
+    }
+
+    fn holds(&self, memory: &Arc<Memory>) {
+        self.holds(memory);
     }
 }
 
@@ -87,8 +94,16 @@ impl Gateway {
         self.metrics().map(|metrics| metrics.watch_runtime(runtime))
     }
 
+    /// Shows what connections hold together, if anything is counted.
+    pub(crate) fn holds(&self, memory: &Arc<Memory>) {
+        if let Some(metrics) = self.metrics() {
+            metrics.watch_memory(memory);
+        }
+    }
+
     fn open(&self, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refusal>> {
         let (parts, body) = request.into_parts();
+        let body = body.counted(connection.account());
         let plan = &self.0.plan;
         let arrival = Arrival {
             log: (plan.observer.as_ref()).and_then(|observer| observer.begin_log(&parts, connection.peer())),
@@ -127,7 +142,12 @@ impl Gateway {
     fn watch(&self, accepted: &mut Result<Accepted, Box<Refusal>>, arrival: Arrival, context: &Context<'_>) -> Watch {
         let (request_id, deadline) = match accepted {
             Ok(accepted) => (accepted.call.request_id, accepted.exchange.deadline),
-            Err(refusal) if refusal.status.is_some() => (self.name(refusal, arrival.given_id), None),
+            Err(refusal) if refusal.status.is_some() => {
+                if context.found.full.get() {
+                    defer(&mut refusal.response, context.found.protocol.get());
+                }
+                (self.name(refusal, arrival.given_id), None)
+            }
             Err(_) => return Watch::default(),
         };
         let (Some(observer), Some(protocol)) = (&self.0.plan.observer, context.found.protocol.get()) else {
@@ -175,6 +195,16 @@ impl Gateway {
             settings: &self.0.plan.settings,
             found: Finds::default(),
         })
+    }
+}
+
+/// Says when to try again. REST has a status that says so as well; the other protocols have theirs.
+fn defer(response: &mut Response<Outbound>, protocol: Option<Protocol>) {
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    if protocol == Some(Protocol::Rest) {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::{runtime::Handle, sync::Notify};
 use crate::{
     Error, Gateway,
     error::ErrorKind,
-    transport::{Connection, Frame, Inbound, Load, Outbound, OutboundStream, Seat, Serve},
+    transport::{Connection, Frame, Inbound, Load, Memory, Outbound, OutboundStream, Seat, Serve},
 };
 
 /// The mounts that a server serves; at least one. Clones are the same roster.
@@ -178,6 +178,11 @@ impl Serve for Roster {
     /// A connection is the port's: it counts for the mount that has been there longest.
     fn connected(&self) -> impl Send + 'static {
         self.first().gateway.connected()
+    }
+
+    /// So is what connections hold.
+    fn holds(&self, memory: &Arc<Memory>) {
+        self.first().gateway.holds(memory);
     }
 
     /// So is a runtime.

@@ -8,8 +8,11 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-use super::runtimes::Runtimes;
-use crate::error::{Error, ErrorKind};
+use super::{holdings::Holdings, runtimes::Runtimes};
+use crate::{
+    error::{Error, ErrorKind},
+    transport::Memory,
+};
 
 /// Upper bounds of the duration's buckets, in seconds.
 const BUCKETS: [f64; 15] = [
@@ -26,6 +29,7 @@ const BUCKETS: [f64; 15] = [
 /// | `descant_grpc_request_messages_total`, `descant_grpc_request_bytes_total` | `method`, `protocol` | messages that came, and their bytes in the protobuf wire format |
 /// | `descant_grpc_response_messages_total`, `descant_grpc_response_bytes_total` | `method`, `protocol` | messages that went out |
 /// | `descant_open_connections`, `descant_connections_total` | | connections that servers have accepted |
+/// | `descant_memory_bytes`, `descant_memory_limit_bytes` | | what servers hold for connections, calls and messages, and [may hold](crate::Limits::memory) |
 /// | `descant_runtime_workers`, `descant_runtime_alive_tasks`, `descant_runtime_global_queue_depth` | `runtime` | what tokio counts of the runtimes that serve |
 /// | `descant_runtime_worker_busy_seconds_total`, `descant_runtime_worker_parks_total` | `runtime`, `worker` | of each of their threads, where the machine has atomics of 64 bits |
 ///
@@ -96,6 +100,11 @@ impl Metrics {
         Ok(text.map_err(ErrorKind::Metrics)?)
     }
 
+    /// Shows what the connections of a server hold, as long as it is there.
+    pub(crate) fn watch_memory(&self, memory: &Arc<Memory>) {
+        self.families.memory.watch(memory);
+    }
+
     pub(super) fn families(&self) -> &Arc<Families> {
         &self.families
     }
@@ -118,6 +127,7 @@ pub(super) struct Families {
     pub(super) response_bytes: IntCounterVec,
     pub(super) open_connections: IntGauge,
     pub(super) connections: IntCounter,
+    pub(super) memory: Holdings,
     pub(super) runtimes: Runtimes,
 }
 
@@ -150,11 +160,12 @@ impl Families {
             response_bytes: flow("response_bytes", "Bytes of those messages in the protobuf wire format.")?,
             open_connections: IntGauge::new("descant_open_connections", "Connections that are open.")?,
             connections: IntCounter::new("descant_connections_total", "Connections that were accepted.")?,
+            memory: Holdings::new()?,
             runtimes: Runtimes::new()?,
         })
     }
 
-    fn all(&self) -> [&dyn Collector; 10] {
+    fn all(&self) -> [&dyn Collector; 11] {
         [
             &self.requests,
             &self.duration,
@@ -165,6 +176,7 @@ impl Families {
             &self.response_bytes,
             &self.open_connections,
             &self.connections,
+            &self.memory,
             &self.runtimes,
         ]
     }

@@ -9,6 +9,7 @@
 //! A call looks no label up, and allocates for its Watch only where its request is a stream.
 
 mod fields;
+mod holdings;
 mod incoming;
 mod metrics;
 mod payloads;

@@ -49,9 +49,9 @@ use self::{
     framed::{Dialect, Opening, RequestMessages},
 };
 use crate::{
-    gateway::Snapshot,
+    gateway::{Snapshot, is_own},
     observe::Subject,
-    transport::{Connection, Inbound},
+    transport::{Connection, Inbound, Share},
 };
 
 pub use self::rest::RestOptions;
@@ -84,11 +84,18 @@ pub(crate) enum Only {
 }
 
 /// A body on its way to a message. In a box of its own: the futures of all calls are as large as the largest of these.
-pub(crate) struct Reading(Pin<Box<dyn Future<Output = Result<Message, Status>> + Send>>);
+pub(crate) struct Reading {
+    message: Pin<Box<dyn Future<Output = Result<Message, Status>> + Send>>,
+    /// What the message takes once it is there, as long as the call runs.
+    share: Share,
+}
 
 impl Reading {
-    fn new(reading: impl Future<Output = Result<Message, Status>> + Send + 'static) -> Self {
-        Self(Box::pin(reading))
+    fn new(message: impl Future<Output = Result<Message, Status>> + Send + 'static, connection: &Connection) -> Self {
+        Self {
+            message: Box::pin(message),
+            share: Share::of(connection.account(), 0),
+        }
     }
 }
 
@@ -103,7 +110,11 @@ impl Only {
     pub(crate) async fn message(&mut self) -> Result<Message, Status> {
         match self {
             Self::Envelope(messages) => messages.message().await,
-            Self::Body(reading) => reading.0.as_mut().await,
+            Self::Body(reading) => {
+                let message = reading.message.as_mut().await?;
+                reading.share.grow(message.wire_len());
+                Ok(message)
+            }
         }
     }
 }
@@ -127,6 +138,8 @@ pub(crate) struct Finds<'a> {
     pub(crate) protocol: Cell<Option<Protocol>>,
     /// The method that it leads to, if calls are observed.
     pub(crate) subject: Cell<Option<&'a Arc<Subject>>>,
+    /// It is refused because the server holds as much as it may.
+    pub(crate) full: Cell<bool>,
     /// The HTTP rule that leads there.
     pub(crate) binding: Cell<Option<&'a Binding>>,
 }
@@ -147,6 +160,7 @@ impl<'a> Context<'a> {
         let (method, entry) = self.snapshot.find(path)?;
         self.found.subject.set(entry.subject.as_ref());
         let handler = entry.handler(&method)?;
+        self.check_memory(&method)?;
         Ok((method, handler))
     }
 
@@ -154,7 +168,20 @@ impl<'a> Context<'a> {
     fn handler(&self, method: &Method) -> Result<&'a Arc<dyn Handler>, Status> {
         let entry = self.snapshot.entry(method)?;
         self.found.subject.set(entry.subject.as_ref());
-        entry.handler(method)
+        let handler = entry.handler(method)?;
+        self.check_memory(method)?;
+        Ok(handler)
+    }
+
+    /// Refuses a call that there is no room for. Whether a server is well has to be answered then, too.
+    fn check_memory(&self, method: &Method) -> Result<(), Status> {
+        if !self.connection.account().memory().is_full() || is_own(method) {
+            return Ok(());
+        }
+        self.found.full.set(true);
+        Err(Status::resource_exhausted(
+            "the server holds as much as `limits.memory` lets it; try again in a moment",
+        ))
     }
 
     /// The method that a path names, whether it is answered or not.

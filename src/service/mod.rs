@@ -23,7 +23,7 @@ use tower_service::Service;
 pub use self::body::{CutOff, ServiceBody};
 use crate::{
     Gateway, Limits, RuntimeWatch,
-    transport::{Connection, Inbound, InboundError},
+    transport::{Connection, Inbound, InboundError, Memory},
 };
 
 /// Answers the requests that an application's own HTTP server hands to it: axum's, or any other that takes a
@@ -54,6 +54,7 @@ use crate::{
 pub struct GatewayService {
     gateway: Gateway,
     limits: Arc<Limits>,
+    memory: Arc<Memory>,
     /// The runtime that it was made on serves it, most likely.
     _runtime: Option<RuntimeWatch>,
 }
@@ -61,7 +62,10 @@ pub struct GatewayService {
 impl Gateway {
     /// A `tower::Service` that answers as this gateway does.
     pub fn service(&self, limits: Limits) -> GatewayService {
+        let memory = Memory::new(limits.memory_in_all());
+        self.holds(&memory);
         GatewayService {
+            memory,
             gateway: self.clone(),
             limits: Arc::new(limits.bounded()),
             _runtime: Handle::try_current().ok().and_then(|runtime| self.serves_on(&runtime)),
@@ -85,7 +89,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Answering {
         let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
-        let connection = Connection::new(peer, self.limits.clone());
+        let connection = Connection::sharing(peer, self.limits.clone(), self.memory.clone());
         let request = request.map(|body| {
             if body.is_end_stream() {
                 Inbound::whole(Bytes::new())

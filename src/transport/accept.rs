@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    Connection, Drain, Draining, Ended, Limits, Serve, Tls, converse,
+    Connection, Drain, Draining, Ended, Limits, Memory, Serve, Tls, converse,
     crew::{Accepted, Crew, Host},
     gate::Gate,
     limits::LONGEST,
@@ -59,14 +59,17 @@ impl<S> Service<S> {
 impl<S: Serve> Service<S> {
     /// Serves until `shutdown` is ready, then lets what is in flight finish, within the grace that `shutdown` gives.
     pub(crate) async fn run(self, shutdown: impl Future<Output = Duration>) -> io::Result<()> {
+        let memory = Memory::new(self.limits.memory_in_all());
+        self.serve.holds(&memory);
         let host = Tasks {
+            memory: memory.clone(),
             serve: self.serve,
             limits: self.limits.clone(),
             draining: self.drain.watch(),
         };
         let _noted = host.serves_on(&Handle::current());
         let crew = Arc::new(Crew::start(self.workers, &host)?);
-        let gate = Gate::new(self.limits);
+        let gate = Gate::new(self.limits, memory);
         let mut accepting = JoinSet::new();
         for Listening { listener, tls } in self.listeners {
             accepting.spawn(accept(listener.start()?, tls, gate.clone(), crew.clone()));
@@ -90,7 +93,9 @@ where
     S: Serve,
 {
     let drain = Drain::new();
-    let connection = Arc::new(Connection::new(Peer::default(), limits));
+    let memory = Memory::new(limits.memory_in_all());
+    serve.holds(&memory);
+    let connection = Arc::new(Connection::sharing(Peer::default(), limits, memory));
     let _connected = serve.connected();
     converse::serve(io, serve, connection, drain.watch()).await
 }
@@ -133,6 +138,7 @@ fn is_peers(error: &io::Error) -> bool {
 struct Tasks<S> {
     serve: S,
     limits: Arc<Limits>,
+    memory: Arc<Memory>,
     draining: Draining,
 }
 
@@ -147,7 +153,7 @@ impl<S: Serve> Host for Tasks<S> {
         if let Err(error) = socket.set_nodelay() {
             tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
         }
-        let connection = Connection::new(peer.clone(), self.limits.clone());
+        let connection = Connection::sharing(peer.clone(), self.limits.clone(), self.memory.clone());
         let (serve, draining) = (self.serve.clone(), self.draining.clone());
         let connected = serve.connected();
         tokio::spawn(async move {

@@ -10,7 +10,7 @@ use std::{
 
 use descant_handlers::{Peer, TlsIdentity};
 
-use super::Limits;
+use super::{Account, Limits, Memory};
 
 /// What the streams of one connection share.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct Connection {
     held: Tally,
     /// Bytes of streamed replies that were pulled and wait for window.
     pulled: Tally,
+    /// All that is held for it.
+    account: Arc<Account>,
 }
 
 /// Bytes that the streams of a connection have together, and the tasks that wait for fewer.
@@ -53,9 +55,15 @@ pub(super) struct Unsent(Arc<()>);
 const PULLED_PER_HELD: usize = 16;
 
 impl Connection {
-    /// A connection of this peer.
+    /// A connection of this peer, which stands alone.
     pub(crate) fn new(peer: Peer, limits: Arc<Limits>) -> Self {
+        Self::sharing(peer, limits, Memory::new(usize::MAX))
+    }
+
+    /// A connection of this peer, to a server that has others.
+    pub(crate) fn sharing(peer: Peer, limits: Arc<Limits>, memory: Arc<Memory>) -> Self {
         Self {
+            account: Account::open(memory),
             peer,
             limits,
             sent_frames: AtomicU64::new(0),
@@ -79,6 +87,11 @@ impl Connection {
     /// The limits that the listener was given.
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What is held for it.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     pub(super) fn sent_frames(&self) -> &AtomicU64 {
@@ -110,12 +123,9 @@ impl Connection {
     /// Waits until `bytes` may be held. One piece may always be, however large.
     pub(super) fn poll_hold(self: &Arc<Self>, bytes: usize, cx: &mut Context<'_>) -> Poll<Hold> {
         let most = self.limits.held_per_connection;
-        self.held.poll(cx, |held| held.grow(bytes, most)).map(|()| Hold {
-            connection: self.clone(),
-            tally: |connection| &connection.held,
-            bytes,
-            unsent: None,
-        })
+        self.held
+            .poll(cx, |held| held.grow(bytes, most))
+            .map(|()| Hold::new(self, |connection| &connection.held, bytes))
     }
 
     /// Waits until a stream may pull more.
@@ -128,12 +138,7 @@ impl Connection {
     /// Counts what a stream has pulled.
     pub(super) fn pulled(self: &Arc<Self>, bytes: usize) -> Hold {
         self.pulled.bytes.fetch_add(bytes, Ordering::AcqRel);
-        Hold {
-            connection: self.clone(),
-            tally: |connection| &connection.pulled,
-            bytes,
-            unsent: None,
-        }
+        Hold::new(self, |connection| &connection.pulled, bytes)
     }
 
     /// Waits until nothing of a stream is held any more.
@@ -173,6 +178,17 @@ impl Tally {
 }
 
 impl Hold {
+    /// Of bytes that the tally has.
+    fn new(connection: &Arc<Connection>, tally: fn(&Connection) -> &Tally, bytes: usize) -> Self {
+        connection.account.add(bytes);
+        Self {
+            connection: connection.clone(),
+            tally,
+            bytes,
+            unsent: None,
+        }
+    }
+
     /// The same, of this stream.
     pub(super) fn of(self, unsent: Option<&Unsent>) -> Self {
         let mut hold = self;
@@ -187,6 +203,7 @@ impl Drop for Hold {
         self.unsent = None;
         let tally = (self.tally)(&self.connection);
         tally.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.connection.account.release(self.bytes);
         let woken = std::mem::take(&mut *tally.waiting());
         woken.into_iter().for_each(Waker::wake);
     }

@@ -6,12 +6,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::Limits;
+use super::{Limits, Memory};
 
 /// Counts open connections.
 #[derive(Debug)]
 pub(super) struct Gate {
     limits: Arc<Limits>,
+    memory: Arc<Memory>,
     open: Mutex<Open>,
 }
 
@@ -43,12 +44,15 @@ pub(super) enum Full {
     All,
     #[error("`limits.connections_per_peer` are open from that peer")]
     Peer,
+    #[error("more than `limits.memory` is held")]
+    Memory,
 }
 
 impl Gate {
-    pub(super) fn new(limits: Arc<Limits>) -> Arc<Self> {
+    pub(super) fn new(limits: Arc<Limits>, memory: Arc<Memory>) -> Arc<Self> {
         Arc::new(Self {
             limits,
+            memory,
             open: Mutex::default(),
         })
     }
@@ -57,6 +61,9 @@ impl Gate {
     pub(super) fn admit(self: &Arc<Self>, peer: Option<IpAddr>) -> Result<Pass, Full> {
         let network = peer.map(Network::of);
         let mut open = self.open();
+        if self.memory.is_over() {
+            return Err(Full::Memory);
+        }
         if open.all >= self.limits.connections {
             return Err(Full::All);
         }
@@ -111,11 +118,12 @@ mod tests {
     use super::*;
 
     fn gate(connections: usize, connections_per_peer: usize) -> Arc<Gate> {
-        Gate::new(Arc::new(Limits {
+        let limits = Limits {
             connections,
             connections_per_peer,
             ..Limits::default()
-        }))
+        };
+        Gate::new(Arc::new(limits), Memory::new(usize::MAX))
     }
 
     fn peer(text: &str) -> IpAddr {

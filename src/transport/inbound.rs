@@ -18,7 +18,7 @@ use futures_core::Stream;
 use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
-use super::{Connection, http1::Violation};
+use super::{Account, Connection, Share, http1::Violation};
 
 /// How much of a request that is refused is read, and for how long.
 const DISCARDED: usize = 64 << 10;
@@ -34,7 +34,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// [`Limits::message`]: super::Limits
 #[derive(Debug)]
-pub(crate) struct Inbound(Source);
+pub(crate) struct Inbound {
+    source: Source,
+    /// What was taken of it and counts for its connection.
+    share: Option<Share>,
+}
 
 #[derive(Debug)]
 enum Source {
@@ -93,12 +97,12 @@ impl Inbound {
     /// A body that is there.
     pub(crate) fn whole(body: Bytes) -> Self {
         let chunks = Some(body).filter(|body| !body.is_empty());
-        Self(Source::Memory(chunks.into_iter().map(Ok).collect()))
+        Self::of(Source::Memory(chunks.into_iter().map(Ok).collect()))
     }
 
     /// A body that comes over HTTP/2, on a stream of this connection.
     pub(super) fn http2(stream: h2::RecvStream, connection: Arc<Connection>) -> Self {
-        Self(Source::Http2(RequestStream {
+        Self::of(Source::Http2(RequestStream {
             stream,
             connection,
             ended: false,
@@ -108,7 +112,7 @@ impl Inbound {
     /// A body that an application's own HTTP server reads.
     #[cfg(feature = "tower")]
     pub(crate) fn foreign(body: impl Stream<Item = Result<Bytes, InboundError>> + Send + 'static) -> Self {
-        Self(Source::Foreign(Foreign(Box::pin(body))))
+        Self::of(Source::Foreign(Foreign(Box::pin(body))))
     }
 
     /// A body of these chunks.
@@ -117,12 +121,37 @@ impl Inbound {
     where
         C: IntoIterator<Item = Result<Bytes, InboundError>>,
     {
-        Self(Source::Memory(chunks.into_iter().collect()))
+        Self::of(Source::Memory(chunks.into_iter().collect()))
+    }
+
+    fn of(source: Source) -> Self {
+        Self { source, share: None }
+    }
+
+    /// The same body; what is taken of it counts for a connection until [`keep`](Self::keep) says otherwise, or it is dropped.
+    pub(crate) fn counted(mut self, account: &Arc<Account>) -> Self {
+        self.share = Some(Share::of(account, 0));
+        self
+    }
+
+    /// Of what was taken so many bytes are still held.
+    pub(crate) fn keep(&mut self, bytes: usize) {
+        if let Some(share) = &mut self.share {
+            share.shrink_to(bytes);
+        }
     }
 
     /// The next bytes: never empty unless the peer sent an empty DATA frame; `None` at the end.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, InboundError>>> {
-        match &mut self.0 {
+        let next = ready!(self.poll_source(cx));
+        if let (Some(share), Some(Ok(data))) = (&mut self.share, &next) {
+            share.grow(data.len());
+        }
+        Poll::Ready(next)
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, InboundError>>> {
+        match &mut self.source {
             Source::Http2(RequestStream { stream, ended, .. }) => stream.poll_data(cx).map(|next| {
                 *ended = next.is_none();
                 next.map(|data| {
@@ -182,7 +211,7 @@ impl InboundError {
 
 impl From<Incoming> for Inbound {
     fn from(body: Incoming) -> Self {
-        Self(Source::Http1(body))
+        Self::of(Source::Http1(body))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::container;
+
 /// What a peer may take, and for how long.
 ///
 /// Times bound a phase as a whole, whatever trickles in meanwhile. The defaults suit a port that
@@ -58,6 +60,14 @@ pub struct Limits {
     pub connections: usize,
     /// Open connections from one IPv4 address or one IPv6 network of 64 bits. Default 1,000.
     pub connections_per_peer: usize,
+    /// Bytes that all connections of a server hold together. Beyond it new calls are refused: `RESOURCE_EXHAUSTED`, with
+    /// `retry-after`, REST with status 503; an eighth beyond it new connections are closed at once. What runs goes on, and the gateway's own health and
+    /// reflection are answered. Default 0: three quarters of what the container has (control groups of Linux, both versions), else the
+    /// machine; nothing where neither is known.
+    ///
+    /// It is counted what is held for connections, calls, the messages of requests while they come and for as long as a call of one
+    /// message runs, and replies until their peers take them; not what handlers hold themselves, nor what the allocator keeps.
+    pub memory: usize,
     /// Bytes of streamed and large replies that are held for one connection until its peer takes
     /// them. A stream pulls its next message before it knows the peer's window: once 16 times as many
     /// bytes wait for that, the streams of the connection pull no more. Default 1 MiB.
@@ -88,6 +98,14 @@ pub(super) const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 const LARGEST_WINDOW: u32 = u32::MAX >> 1;
 
 impl Limits {
+    /// How many bytes all connections of a server may hold.
+    pub(crate) fn memory_in_all(&self) -> usize {
+        match self.memory {
+            0 => container::memory().map_or(usize::MAX, |there| there / 4 * 3),
+            bytes => bytes,
+        }
+    }
+
     /// The same, where what was meant as "without end" is so large that it can be counted with.
     pub(crate) fn bounded(mut self) -> Self {
         let bound = |time: &mut Duration| *time = LONGEST.min(*time);
@@ -131,6 +149,7 @@ impl Default for Limits {
             control_frames: Rate::default(),
             connections: 20_000,
             connections_per_peer: 1_000,
+            memory: 0,
             held_per_connection: 1 << 20,
         }
     }

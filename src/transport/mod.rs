@@ -14,6 +14,7 @@
 mod accept;
 mod clock;
 mod connection;
+mod container;
 mod converse;
 mod crew;
 mod drain;
@@ -27,6 +28,7 @@ mod limits;
 mod link;
 mod listener;
 mod load;
+mod memory;
 mod outbound;
 mod payload;
 mod pump;
@@ -48,6 +50,7 @@ pub(crate) use self::{
     inbound::{Inbound, InboundError},
     listener::{BindError, UNIX, bind},
     load::{Load, Seat},
+    memory::{Account, Memory, Share},
     outbound::{Frame, Outbound, OutboundStream},
     payload::Payload,
 };
@@ -71,6 +74,9 @@ pub(crate) trait Serve: Clone + Send + Sync + 'static {
 
     /// Takes note of a connection, which is open until the answer is dropped.
     fn connected(&self) -> impl Send + 'static {}
+
+    /// Takes note of what all connections of a server hold together.
+    fn holds(&self, _memory: &Arc<Memory>) {}
 
     /// Takes note of a runtime that serves until the answer is dropped.
     fn serves_on(&self, _runtime: &Handle) -> impl Send + 'static {}

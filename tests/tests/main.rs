@@ -20,6 +20,7 @@ mod heads;
 mod http1;
 mod lifetimes;
 mod logs;
+mod memory;
 mod mount;
 mod observe;
 mod paths;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use descant_descriptors::{Method, Schema, Shape};
-use descant_handlers::{Handler, Message, Messages, Metadata, Status};
+use descant_handlers::{Code, Handler, Message, Messages, Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
 
 use super::{
@@ -62,7 +62,12 @@ pub(in super::super) fn accept(
         Ok((media, encoding, opened)) => {
             let form = Form::new(media.notation, || opened.method.input());
             let body = Body::new(body, encoding, form, context.connection.limits());
-            Ok(opened.accepted(media, Only::Body(Reading::new(body.message())), context, false))
+            Ok(opened.accepted(
+                media,
+                Only::Body(Reading::new(body.message(), context.connection)),
+                context,
+                false,
+            ))
         }
         Err(fault) => Err(Box::new(refuse(fault, body, context))),
     }
@@ -84,9 +89,12 @@ pub(in super::super) fn accept_get(
         Ok((query.media, query.body(form, context.connection.limits()), opened))
     };
     match read(parts) {
-        Ok((media, body, opened)) => {
-            Ok(opened.accepted(media, Only::Body(Reading::new(body.message())), context, true))
-        }
+        Ok((media, body, opened)) => Ok(opened.accepted(
+            media,
+            Only::Body(Reading::new(body.message(), context.connection)),
+            context,
+            true,
+        )),
         Err(fault) => Err(Box::new(refuse(fault, body, context))),
     }
 }
@@ -97,10 +105,9 @@ fn find<'s>(parts: &Parts, context: &Context<'s>) -> Result<(Method, &'s Arc<dyn
     let path = parts.uri.path();
     target::check_path(path).map_err(|error| Fault::target(&error))?;
     context.find(path).map_err(|status| Fault {
-        http: if context.snapshot.method(path).is_some() {
-            StatusCode::NOT_IMPLEMENTED
-        } else {
-            StatusCode::NOT_FOUND
+        http: match status.code() {
+            Code::Unimplemented if context.snapshot.method(path).is_none() => StatusCode::NOT_FOUND,
+            code => http_status(code),
         },
         ..Fault::of(status)
     })

@@ -102,6 +102,8 @@ impl Envelopes {
 
     /// The next envelope; `None` at the end of the body. Not to be polled again after an error.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Envelope, EnvelopeError>>> {
+        // The envelope before it is somebody else's by now.
+        self.body.keep(self.chunk.len() + self.partial.message.len());
         loop {
             if let Some(found) = self.split().transpose() {
                 if !self.expected {

@@ -38,6 +38,11 @@ impl Body {
         Self { inbound, digits }
     }
 
+    /// Of what was taken so many bytes are still held.
+    pub(super) fn keep(&mut self, bytes: usize) {
+        self.inbound.keep(bytes);
+    }
+
     /// The next bytes; `None` at the end.
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, EnvelopeError>>> {
         let next = ready!(self.inbound.poll_data(cx));

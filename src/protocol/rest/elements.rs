@@ -73,6 +73,11 @@ pub(super) enum ElementsError {
 }
 
 impl Elements {
+    /// Bytes that came and are not taken yet.
+    pub(super) fn held(&self) -> usize {
+        self.came.len()
+    }
+
     /// Of a body that is one line a message, whatever it begins with, if `lines`; else that shows.
     pub(super) fn new(lines: bool, limit: usize) -> Self {
         let lines_only = Place::Before {

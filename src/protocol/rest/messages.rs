@@ -177,6 +177,15 @@ impl MessageStream for RequestMessages {
         if self.ended {
             return Poll::Ready(None);
         }
+        if let Self {
+            source: Source::Inbound(inbound),
+            elements,
+            ..
+        } = &mut *self
+        {
+            // The message before it is somebody else's by now.
+            inbound.keep(elements.held());
+        }
         let next = ready!(self.poll_message(cx));
         self.ended |= !matches!(next, Some(Ok(_)));
         Poll::Ready(next)

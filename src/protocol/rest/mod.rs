@@ -101,7 +101,7 @@ fn route<'s>(parts: &Parts, context: &Context<'s>) -> Result<Routed<'s>, Fault> 
         }
         Found::OtherMethods(allow) => Ok(Routed::Others(allow)),
         Found::Nothing if parts.method == HttpMethod::POST => {
-            Ok(Opened::unbound(path, context).map_or(Routed::Nothing, Routed::Call))
+            Ok(Opened::unbound(path, context)?.map_or(Routed::Nothing, Routed::Call))
         }
         Found::Nothing => Ok(Routed::Nothing),
     }

@@ -50,19 +50,25 @@ pub(super) struct Ready<'s> {
 
 impl<'s> Opened<'s> {
     /// A method that no rule leads to, by its own path.
-    pub(super) fn unbound(path: &str, context: &Context<'s>) -> Option<Self> {
-        let method = context.snapshot.method(path)?;
+    pub(super) fn unbound(path: &str, context: &Context<'s>) -> Result<Option<Self>, Fault> {
+        let Some(method) = context.snapshot.method(path) else {
+            return Ok(None);
+        };
         let bound = method.schema().routes().of_method(&method);
         if !bound.is_empty() || !context.rest(&method).unbound_methods {
-            return None;
+            return Ok(None);
         }
-        let (method, handler) = context.find(path).ok()?;
-        Some(Self {
+        let (method, handler) = match context.find(path) {
+            Ok(found) => found,
+            Err(status) if context.found.full.get() => return Err(Fault::of(status)),
+            Err(_) => return Ok(None),
+        };
+        Ok(Some(Self {
             handler,
             rule: Rule::Unbound(Box::new(Binding::of_method(&method))),
             captures: Captures::default(),
             method,
-        })
+        }))
     }
 
     /// Reads the head of the request.
@@ -148,7 +154,10 @@ impl Ready<'_> {
                 encoding,
                 time,
             };
-            (Messages::empty(), Some(Only::Body(Reading::new(body.message()))))
+            (
+                Messages::empty(),
+                Some(Only::Body(Reading::new(body.message(), context.connection))),
+            )
         };
         Accepted {
             handler: self.handler.clone(),

@@ -40,7 +40,7 @@ use self::{
     wire::Wire,
 };
 use super::{
-    Connection, Draining, Ended, Inbound, Limits, Serve,
+    Connection, Draining, Ended, Inbound, Limits, Serve, Share,
     clock::{Clock, Order, Phase},
     greeting::{Mistake, farewell},
     refusal::{self, Refusal},
@@ -132,6 +132,7 @@ async fn answer<S: Serve>(
 ) -> Response<Reply> {
     let (parts, body) = request.into_parts();
     let asked = Asked::by(&parts);
+    let _share = Share::of_call(connection.account());
     let response = match refusal::check(&parts) {
         Ok(()) => {
             let request = Request::from_parts(parts, Inbound::from(body));
@@ -139,7 +140,7 @@ async fn answer<S: Serve>(
         }
         Err(refusal) => refusal.respond(),
     };
-    Reply::to(asked, response, busy)
+    Reply::to(asked, response, busy, connection)
 }
 
 /// Polls hyper and the clock until the connection has ended.

@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header, request
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::super::{
-    Outbound, Payload,
+    Connection, Outbound, Payload, Share,
     pump::{Batch, End, Pump},
 };
 
@@ -44,6 +44,8 @@ pub(super) struct Busy(Arc<AtomicBool>);
 pub(super) struct Reply {
     body: Remaining,
     _busy: Busy,
+    /// What a reply that is whole takes until it is sent.
+    _share: Option<Share>,
 }
 
 enum Remaining {
@@ -85,8 +87,17 @@ impl Drop for Busy {
 
 impl Reply {
     /// The reply as hyper sends it.
-    pub(super) fn to(asked: Asked, response: Response<Outbound>, busy: Busy) -> Response<Self> {
+    pub(super) fn to(
+        asked: Asked,
+        response: Response<Outbound>,
+        busy: Busy,
+        connection: &Connection,
+    ) -> Response<Self> {
         let (mut head, body) = response.into_parts();
+        let share = match &body {
+            Outbound::Whole { payload, .. } => Some(Share::of(connection.account(), payload.remaining())),
+            Outbound::Empty | Outbound::Stream(_) => None,
+        };
         for own in &OWN {
             head.headers.remove(own);
         }
@@ -109,7 +120,14 @@ impl Reply {
             Outbound::Whole { payload, .. } => Remaining::Whole(payload, None),
             Outbound::Stream(body) => Remaining::Stream(Pump::new(body)),
         };
-        Response::from_parts(head, Self { body, _busy: busy })
+        Response::from_parts(
+            head,
+            Self {
+                body,
+                _busy: busy,
+                _share: share,
+            },
+        )
     }
 
     /// Whether all of it is there.

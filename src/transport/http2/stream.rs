@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{
     super::{
-        Connection, Inbound, Outbound, Payload, Serve,
+        Connection, Inbound, Outbound, Payload, Serve, Share,
         clock::SLOWEST,
         connection::{Hold, Unsent},
         pump::{Batch, End, Pump},
@@ -53,6 +53,7 @@ pub(super) async fn answer<S: Serve>(
     respond: SendResponse<Payload>,
 ) {
     let mut respond = ResetOnPanic(respond);
+    let _share = Share::of_call(shared.connection.account());
     let head_only = request.method() == Method::HEAD;
     let abandoned = shared.connection.abandoned();
     let mut waits = waits_for_leave(&request);
@@ -152,6 +153,9 @@ impl Sender<'_> {
     async fn whole(&mut self, payload: Payload, trailers: HeaderMap) -> Result<(), Gone> {
         let ends = trailers.is_empty();
         self.counts = payload.remaining() > SMALL;
+        let _share = self
+            .counts
+            .then(|| Share::of(self.connection.account(), payload.remaining()));
         if ends || payload.has_remaining() {
             self.data(payload, ends).await?;
         }
