@@ -1,5 +1,6 @@
 //! The log records of calls, and their messages: what a subscriber of the application's own gets.
 
+mod mounts;
 mod payloads;
 mod records;
 

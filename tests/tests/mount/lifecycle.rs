@@ -102,6 +102,19 @@ async fn the_grace_of_a_stop_is_that_of_the_mount_and_not_of_the_limits() {
 }
 
 #[tokio::test]
+async fn a_stop_waits_five_seconds_unless_told_otherwise() {
+    let mount = builder().start().await.unwrap();
+    let peer = connect(&mount).await;
+    let mut open = peer.open(Ask::empty(WAIT)).await;
+    open.body.send_data(vec![0; 5].into(), true).unwrap();
+    sleep(Duration::from_millis(50)).await;
+    let began = Instant::now();
+    soon(mount.stop()).await.unwrap();
+    let took = began.elapsed().as_secs_f64();
+    assert!((4.9..8.0).contains(&took), "{took} s");
+}
+
+#[tokio::test]
 async fn dropped_without_a_stop_it_ends() {
     let mount = builder().start().await.unwrap();
     let clone = mount.clone();

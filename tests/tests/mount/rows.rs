@@ -1,8 +1,8 @@
 //! What a mount can be told.
 
-use std::{fs, sync::Arc};
+use std::{fs, sync::Arc, time::Duration};
 
-use descant::{Limits, Metrics, Mount, Tls, prometheus::Registry};
+use descant::{Keepalive, Limits, Metrics, Mount, Rate, Tls, prometheus::Registry};
 use descant_handlers::{
     Call, Metadata, Reply, RequestId, Status, from_fn,
     layer::{self, Next},
@@ -88,6 +88,11 @@ async fn handlers_see_the_application_and_the_id_that_the_caller_gets() {
             assert!(id.parse::<RequestId>().is_ok(), "{protocol}: {id}");
             assert_eq!(header(&answer, "known-as"), id, "{protocol}");
             assert_eq!(id == GIVEN, keep, "{protocol}");
+        }
+        // What is none is not kept.
+        for given in ["42", "4bf92f3577b34da6a3ce929d0e0e473g", ""] {
+            let answer = call(&mount, Ask::empty(GET_BOOK).header("x-request-id", given)).await;
+            assert_eq!((header(&answer, "x-request-id").len(), answer.code()), (32, Some(0)));
         }
     }
 }
@@ -216,6 +221,14 @@ async fn interceptors_see_a_call_in_order_and_where_they_are_meant_to() {
 #[tokio::test]
 async fn every_limit_is_an_option() {
     let mut limits = Limits::default();
+    let (time, keepalive) = (Duration::from_secs(60), Keepalive::default());
+    (limits.tls_handshake, limits.preface, limits.header_block) = (time, time, time);
+    (limits.message, limits.write_stall, limits.grace) = (time, time, time);
+    (limits.idle, limits.keepalive, limits.age) = (Some(time), Some(keepalive), None);
+    (limits.streams, limits.header_bytes, limits.stream_window) = (10, 4 << 10, 32 << 10);
+    (limits.connection_window, limits.control_frames) = (64 << 10, Rate::default());
+    (limits.connections, limits.connections_per_peer) = (10, 10);
+    (limits.held_per_connection, limits.memory) = (64 << 10, 1 << 30);
     (limits.message_bytes, limits.header_fields) = (100, 10);
     let mount = builder().limits(limits).start().await.unwrap();
     let peer = connect(&mount).await;
