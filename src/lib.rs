@@ -49,6 +49,8 @@
 #[doc = include_str!("../docs/embed.md")]
 mod embed {}
 
+#[cfg(feature = "config")]
+pub mod config;
 mod cors;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -67,6 +69,8 @@ pub use descant_descriptors::{self as descriptors, Codec, CodecError, JsonOption
 pub use descant_handlers as handlers;
 pub use prometheus;
 
+#[cfg(feature = "config")]
+pub use self::config::{Config, ConfigError};
 #[cfg(feature = "tower")]
 pub use self::service::{CutOff, GatewayService, ServiceBody};
 pub use self::{

@@ -66,6 +66,17 @@ impl Server {
         &self.unix_paths
     }
 
+    /// Where it listens, each in the words of [`ServerBuilder::listen`], and whether TLS is spoken there.
+    pub fn listeners(&self) -> impl Iterator<Item = (String, bool)> {
+        self.service.listeners.iter().filter_map(|Listening { listener, tls }| {
+            let address = match listener.path() {
+                Some(path) => format!("unix:{}", path.display()),
+                None => listener.address()?.ok()?.to_string(),
+            };
+            Some((address, tls.is_some()))
+        })
+    }
+
     /// Knows when the server begins to stop. Whoever keeps calls open waits for it and ends them.
     pub fn draining(&self) -> Draining {
         self.service.drain.watch()

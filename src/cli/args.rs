@@ -1,13 +1,17 @@
 //! What was typed. What it means is worked out by each command.
 
+mod config;
 mod upstream;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use descant::LogField;
 
-pub(crate) use self::upstream::Upstream;
+pub(crate) use self::{
+    config::{Config, ConfigFormat},
+    upstream::Upstream,
+};
 
 /// Serve the gRPC APIs that descriptor sets describe.
 ///
@@ -35,6 +39,12 @@ pub(crate) enum Command {
     Convert(Convert),
     /// Tell what would become of an HTTP request: the rule that takes it, its fields, the message
     Explain(Explain),
+    /// Show what `serve` would be told by a file and options, or the JSON Schema of such files
+    Config {
+        /// What to show
+        #[command(subcommand)]
+        what: Config,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell that is to complete
@@ -42,15 +52,25 @@ pub(crate) enum Command {
     },
     /// Print a manual page (roff), of descant or of one of its commands
     Man {
-        /// The command; without one, the page of descant itself
-        command: Option<String>,
+        /// The command, `serve` or `config print` for instance; without one, the page of descant itself
+        command: Vec<String>,
     },
 }
 
-/// Options of `serve`.
+/// Options of `serve`. Each is a setting as well: what a file says and what is typed come together in
+/// [`descant::Config`], which takes options by their names.
 #[allow(clippy::struct_excessive_bools)] // Each is a flag of its own.
+#[allow(dead_code, reason = "they are taken by their names")]
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("sources").args(["paths", "config"]).multiple(true))]
+#[command(group = ArgGroup::new("certified").args(["certificates", "config"]).multiple(true))]
+#[command(group = ArgGroup::new("logging").args(["log_calls", "config"]).multiple(true))]
+#[command(group = ArgGroup::new("allowing").args(["origins", "config"]).multiple(true))]
 pub(crate) struct Serve {
+    /// Take settings from this file, descant.yaml for instance; options win over it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
     /// Descriptor sets (.binpb .pb .desc .protoset .bin .json .txtpb), .proto files, or folders of them
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
@@ -111,7 +131,7 @@ pub(crate) struct Serve {
     /// http_route,timeout_ms,code,status_message,http_status,duration_ms,time_left_ms,request_messages,request_bytes,
     /// response_messages,response_bytes,metadata.NAME,response_metadata.NAME,trailer.NAME`, in this order [default:
     /// `method,protocol,request_id,peer,code,duration_ms` and the four sizes]
-    #[arg(long, value_name = "FIELD,...", value_delimiter = ',', requires = "log_calls")]
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',', requires = "logging")]
     pub(crate) log_fields: Vec<LogField>,
 
     /// Log messages as JSON, of each no more than so many bytes; fields with the option `debug_redact` are masked
@@ -128,6 +148,7 @@ pub(crate) struct Serve {
 }
 
 /// Which browser pages may call the API.
+#[allow(dead_code, reason = "they are taken by their names")]
 #[derive(Args, Debug)]
 pub(crate) struct Cors {
     /// Let browser pages of this origin call the API: an origin such as `https://shop.example`, `http://host:*`,
@@ -136,15 +157,15 @@ pub(crate) struct Cors {
     pub(crate) origins: Vec<String>,
 
     /// Let those pages send this request header too, or * for any; may be given more than once
-    #[arg(long = "cors-header", value_name = "NAME", requires = "origins")]
+    #[arg(long = "cors-header", value_name = "NAME", requires = "allowing")]
     pub(crate) headers: Vec<String>,
 
     /// Let those pages read this response header too; may be given more than once
-    #[arg(long = "cors-expose", value_name = "NAME", requires = "origins")]
+    #[arg(long = "cors-expose", value_name = "NAME", requires = "allowing")]
     pub(crate) exposed: Vec<String>,
 
     /// Let those pages send cookies and client certificates
-    #[arg(long = "cors-credentials", requires = "origins")]
+    #[arg(long = "cors-credentials", requires = "allowing")]
     pub(crate) credentials: bool,
 
     /// How long a browser may remember what those pages may do
@@ -164,17 +185,21 @@ pub(crate) struct TlsFiles {
     pub(crate) keys: Vec<PathBuf>,
 
     /// Let only clients in whose certificate one of these has signed (PEM)
-    #[arg(long = "tls-client-ca", value_name = "FILE", requires = "certificates")]
+    #[arg(long = "tls-client-ca", value_name = "FILE", requires = "certified")]
     pub(crate) client_ca: Option<PathBuf>,
 
     /// Let clients in that show no certificate
-    #[arg(long = "tls-client-optional", requires = "client_ca")]
+    #[arg(long = "tls-client-optional", requires = "certified")]
     pub(crate) client_optional: bool,
 }
 
 /// Options of `check`.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
+    /// Check this configuration, and the descriptors that it names unless a PATH is given
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
     /// Descriptor sets, .proto files, or folders of them; without one, the embedded demo API
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,

@@ -2,28 +2,68 @@
 
 use std::{fmt::Write, process::ExitCode};
 
+use descant::{
+    ConfigError,
+    config::{ConfigBuilder, Handlers},
+};
 use descant_descriptors::{Error, Finding, Schema, Severity};
 use serde_json::{Value, json};
 
 use super::{
     args::{Check, ReportFormat},
+    config,
     failure::{Failure, Kind},
     screen::{self, FAINT, Tone},
     sources,
 };
 
-/// Loads, reports, and exits with 4 if there are errors.
-pub(crate) fn run(args: &Check) -> Result<ExitCode, Failure> {
-    let outcome = sources::load(&args.paths, &args.http_rules);
+/// Loads, reports, and exits with 4 if there are errors; with 3 if it is the configuration that is wrong.
+pub(crate) fn run(args: &Check, given: &ConfigBuilder) -> Result<ExitCode, Failure> {
+    if args.config.is_none() {
+        return report(args, &sources::load(&args.paths, &args.http_rules));
+    }
+    let config = match given.build() {
+        Ok(config) => config,
+        Err(error) => return refused(args, &error),
+    };
+    config::is_demo(&config)?;
+    let outcome = config.schema();
+    if let Ok(schema) = &outcome {
+        let fits = config
+            .handlers(&Handlers::default())
+            .and_then(|handlers| config.check_routes(schema, &handlers))
+            .and_then(|()| config.listeners().map(drop));
+        if let Err(error) = fits {
+            return refused(args, &error);
+        }
+    }
+    report(args, &outcome)
+}
+
+fn report(args: &Check, outcome: &Result<Schema, Error>) -> Result<ExitCode, Failure> {
     let report = match args.format {
-        ReportFormat::Text => text(&outcome),
-        ReportFormat::Json => format!("{:#}\n", json(&outcome)),
+        ReportFormat::Text => text(outcome),
+        ReportFormat::Json => format!("{:#}\n", json(outcome)),
     };
     screen::print(&report)?;
     Ok(match outcome {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(Kind::Descriptors as u8),
     })
+}
+
+/// What is wrong with a configuration.
+fn refused(args: &Check, error: &ConfigError) -> Result<ExitCode, Failure> {
+    let failure = config::refused(error);
+    match args.format {
+        ReportFormat::Text => Err(failure),
+        ReportFormat::Json => {
+            let lines: Vec<_> = error.lines().collect();
+            let report = json!({ "loads": false, "errors": error.count(), "configuration": lines });
+            screen::print(&format!("{report:#}\n"))?;
+            Ok(ExitCode::from(&failure))
+        }
+    }
 }
 
 /// A finding on one line: what weighs how much, where, and what it is.

@@ -4,6 +4,7 @@
 mod args;
 mod ask;
 mod check;
+mod config;
 mod convert;
 mod describe;
 mod explain;
@@ -18,14 +19,15 @@ mod sources;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use self::{args::Command, failure::Failure};
 
 /// Runs the command that the process was started with.
 pub(crate) fn main() -> ExitCode {
-    let line = args::Line::parse();
-    match run(line.command) {
+    let matches = args::Line::command().get_matches();
+    let line = args::Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(line.command, &matches) {
         Ok(code) => code,
         Err(failure) => {
             failure.report();
@@ -34,15 +36,16 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<ExitCode, Failure> {
+fn run(command: Command, matches: &ArgMatches) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve(args) => serve::run(*args),
-        Command::Check(args) => check::run(&args),
+        Command::Serve(args) => serve::run(&args, &config::given(&["serve"], matches)?),
+        Command::Check(args) => check::run(&args, &config::given(&["check"], matches)?),
         Command::List(args) => list::run(&args),
         Command::Describe(args) => describe::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Config { what } => config::run(&what, matches),
         Command::Completions { shell } => pages::completions(shell),
-        Command::Man { command } => pages::man(command.as_deref()),
+        Command::Man { command } => pages::man(&command),
     }
 }

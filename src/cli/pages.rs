@@ -20,29 +20,32 @@ pub(crate) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
 }
 
 /// Prints the manual page of descant, or of one of its commands.
-pub(crate) fn man(command: Option<&str>) -> Result<ExitCode, Failure> {
+pub(crate) fn man(command: &[String]) -> Result<ExitCode, Failure> {
     let mut line = Line::command();
     line.build();
-    let page = match command {
-        None => line,
-        Some(name) => sub_command(&line, name)?,
-    };
+    let page = command
+        .iter()
+        .try_fold(line, |around, name| sub_command(&around, name))?;
     let mut roff = Vec::new();
     render(page, &mut roff).map_err(|error| Failure::new(Kind::Other, error, ""))?;
     screen::print(&String::from_utf8_lossy(&roff))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn sub_command(line: &Command, name: &str) -> Result<Command, Failure> {
-    let known = || line.get_subcommands().filter(|command| command.get_name() != "help");
+fn sub_command(around: &Command, name: &str) -> Result<Command, Failure> {
+    let known = || around.get_subcommands().filter(|command| command.get_name() != "help");
     if let Some(command) = known().find(|command| command.get_name() == name) {
         return Ok(command.clone());
     }
     let names: Vec<_> = known().map(Command::get_name).collect();
+    let around = around.get_display_name().unwrap_or(around.get_name()).replace('-', " ");
     Err(Failure::new(
         Kind::Usage,
-        format!("descant has no command `{}`", screen::escape(name)),
-        format!("the commands are {}", names.join(", ")),
+        format!("{around} has no command `{}`", screen::escape(name)),
+        match names.as_slice() {
+            [] => String::new(),
+            names => format!("the commands are {}", names.join(", ")),
+        },
     ))
 }
 

@@ -26,6 +26,8 @@ use crate::{
 };
 
 pub use self::builder::GatewayBuilder;
+#[cfg(feature = "config")]
+pub(crate) use self::pattern::Pattern;
 pub(crate) use self::{builder::is_own, deadline::Deadline, pattern::PatternError, snapshot::Snapshot};
 
 /// Answers the calls of one API. Cheap to clone: clones are the same gateway.

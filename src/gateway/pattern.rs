@@ -6,7 +6,7 @@ use descant_descriptors::{Method, Schema};
 
 /// `pkg.Service/Method`, `pkg.Service`, `pkg.*` (the package and those below it) or `*`. The most specific one wins.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Pattern {
+pub(crate) enum Pattern {
     Method {
         service: String,
         method: String,
@@ -18,7 +18,7 @@ pub(super) enum Pattern {
 }
 
 /// How well a pattern fits; the greater, the more specific.
-pub(super) type Fit = (u8, usize);
+pub(crate) type Fit = (u8, usize);
 
 /// What is wrong with a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,7 @@ pub(crate) struct PatternError(String);
 
 impl Pattern {
     /// How well it fits a method; `None`: it does not.
-    pub(super) fn fits(&self, method: &Method) -> Option<Fit> {
+    pub(crate) fn fits(&self, method: &Method) -> Option<Fit> {
         let service = method.service();
         let service = service.full_name();
         match self {
@@ -42,7 +42,7 @@ impl Pattern {
     }
 
     /// Names of the schema that resemble it.
-    pub(super) fn nearest(&self, schema: &Schema) -> Vec<String> {
+    pub(crate) fn nearest(&self, schema: &Schema) -> Vec<String> {
         match self {
             Self::Method { .. } => schema.nearest_methods(&format!("/{self}")),
             Self::Service(name) => {

@@ -227,6 +227,8 @@ impl fmt::Display for LogFieldError {
             let near = all.map(|(known, more)| (strsim::osa_distance(kind, known), known, more));
             if let Some((_, name, more)) = near.min().filter(|(distance, ..)| *distance <= FARTHEST) {
                 write!(f, "; did you mean `{name}{more}`?")?;
+            } else {
+                write!(f, ".")?;
             }
         } else {
             write!(f, "; `{}` is no name of metadata.", name.escape_debug())?;

@@ -102,7 +102,7 @@ fn what_makes_no_sense_is_refused() {
         (
             &["--to", "http://localhost:1", "--to-insecure"],
             2,
-            "write --to https://HOST:PORT",
+            "write https://HOST:PORT",
         ),
         (&["--to", "https://localhost", "--to-cert", &crt], 2, "--to-key"),
         (&["--to-ca", &crt], 2, "--to"),

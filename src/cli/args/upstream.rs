@@ -6,10 +6,11 @@ use clap::Args;
 use descant::handlers::Proxy;
 
 /// Which gRPC server answers, and how it is spoken to.
+#[allow(dead_code, reason = "they are taken by their names")]
 #[derive(Args, Debug)]
 pub(crate) struct Upstream {
     /// Answer every method from this gRPC server: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`
-    #[arg(long, value_name = "URL", value_parser = Proxy::to, requires = "paths", conflicts_with = "echo")]
+    #[arg(long, value_name = "URL", value_parser = Proxy::to, requires = "sources", conflicts_with = "echo")]
     pub(crate) to: Option<Proxy>,
 
     /// Trust it over TLS if one of these certificates has signed its own (PEM) [default: those that the system trusts]

@@ -6,9 +6,9 @@ use std::{
     path::PathBuf,
 };
 
+use descant::config::{Route, Settings};
 use descant_descriptors::{Method, Schema, Shape};
 
-use super::Backend;
 use crate::cli::{
     check::plural,
     screen::{self, FAINT, STRONG},
@@ -22,11 +22,52 @@ const DEMO_REQUEST: &str = r#"{"id":"emma"}"#;
 /// The same by its HTTP rule.
 const DEMO_PATH: &str = "/v1/books/emma";
 
+/// What answers the methods, as the banner tells it.
+#[derive(Clone, Debug)]
+pub(super) enum Backend {
+    /// The bookshop's own handlers.
+    Demo,
+    /// Every method gets its own request back.
+    Echo,
+    /// A gRPC server, by its URL.
+    To(String),
+    /// Several, each by its pattern.
+    Routes(Vec<(String, String)>),
+    /// Nothing yet.
+    Nothing,
+}
+
+impl Backend {
+    pub(super) fn of(settings: &Settings, is_demo: bool) -> Self {
+        let all = |route: &Route| route.pattern.0 == "*";
+        match settings.routes.as_slice() {
+            [] if is_demo => Self::Demo,
+            [] => Self::Nothing,
+            [Route { echo: Some(_), .. }] if settings.routes.iter().all(all) => Self::Echo,
+            [Route { proxy: Some(proxy), .. }] if settings.routes.iter().all(all) => Self::To(proxy.url.0.clone()),
+            routes => Self::Routes(
+                routes
+                    .iter()
+                    .map(|route| (route.pattern.0.clone(), answer(route)))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+fn answer(route: &Route) -> String {
+    match &route.proxy {
+        Some(proxy) => proxy.url.0.clone(),
+        None => "their own requests".to_owned(),
+    }
+}
+
 /// The start banner.
 pub(super) struct Banner<'s> {
     pub(super) addresses: &'s [SocketAddr],
     pub(super) unix_paths: &'s [PathBuf],
-    pub(super) tls: bool,
+    /// Those of them that speak TLS, in the words of `--listen`.
+    pub(super) tls: &'s [String],
     pub(super) admin: Option<SocketAddr>,
     pub(super) schema: &'s Schema,
     pub(super) backend: &'s Backend,
@@ -40,12 +81,8 @@ impl fmt::Display for Banner<'_> {
             "{STRONG}Descant {}{STRONG:#} serves gRPC on",
             env!("CARGO_PKG_VERSION")
         )?;
-        let (scheme, how) = if self.tls {
-            ("https://", "TLS")
-        } else {
-            ("", "plain text")
-        };
         for address in self.addresses {
+            let (scheme, how) = self.speaks(&address.to_string());
             let more = if address.ip().is_unspecified() {
                 format!("{address}, every interface, {how}")
             } else {
@@ -55,12 +92,10 @@ impl fmt::Display for Banner<'_> {
             writeln!(f, "  {STRONG}{scheme}{near}{STRONG:#} {FAINT}({more}){FAINT:#}")?;
         }
         for path in self.unix_paths {
-            let path = path.display().to_string();
-            writeln!(
-                f,
-                "  {STRONG}unix:{}{STRONG:#} {FAINT}({how}){FAINT:#}",
-                screen::escape(&path)
-            )?;
+            let address = format!("unix:{}", path.display());
+            let (_, how) = self.speaks(&address);
+            let address = screen::escape(&address);
+            writeln!(f, "  {STRONG}{address}{STRONG:#} {FAINT}({how}){FAINT:#}")?;
         }
         self.services(f)?;
         self.answers(f)?;
@@ -70,6 +105,15 @@ impl fmt::Display for Banner<'_> {
 }
 
 impl Banner<'_> {
+    /// How an address begins as a URL, and what is spoken there.
+    fn speaks(&self, address: &str) -> (&'static str, &'static str) {
+        if self.tls.iter().any(|tls| tls == address) {
+            ("https://", "TLS")
+        } else {
+            ("", "plain text")
+        }
+    }
+
     fn services(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let services = self.schema.services();
         let count = services.len();
@@ -100,12 +144,31 @@ impl Banner<'_> {
                     "answered with their own requests: {able} of {all}, whose request and reply are of one type"
                 )
             }
-            Backend::To(upstream) => writeln!(f, "answered by {}", screen::escape(&upstream.to_string())),
+            Backend::To(upstream) => writeln!(f, "answered by {}", screen::escape(upstream)),
+            Backend::Routes(routes) => {
+                writeln!(
+                    f,
+                    "answered by {}, of which the most specific wins:",
+                    plural(routes.len(), "route")
+                )?;
+                for (pattern, answer) in routes.iter().take(MOST_SERVICES) {
+                    writeln!(
+                        f,
+                        "  {} {FAINT}by{FAINT:#} {}",
+                        screen::escape(pattern),
+                        screen::escape(answer)
+                    )?;
+                }
+                match routes.len().saturating_sub(MOST_SERVICES) {
+                    0 => Ok(()),
+                    more => writeln!(f, "  {FAINT}and {more} more{FAINT:#}"),
+                }
+            }
             Backend::Nothing => {
                 writeln!(f, "answered by nothing yet: every call gets UNIMPLEMENTED")?;
                 writeln!(
                     f,
-                    "  start with --to URL or --echo, or give them handlers in Rust: see Gateway::builder(..).route(..)"
+                    "  start with --to URL or --echo, give a configuration `routes`, or write handlers in Rust: see Gateway::builder(..).route(..)"
                 )
             }
         }
@@ -117,12 +180,13 @@ impl Banner<'_> {
             address,
             host,
             curl_option,
+            tls,
         }) = self.target()
         else {
             return Ok(());
         };
         // Whether a client can check the certificate is for its owner to know.
-        let (grpcurl, curl, buf, scheme) = if self.tls {
+        let (grpcurl, curl, buf, scheme) = if tls {
             ("grpcurl -insecure", "curl -k", "buf curl -k", "https")
         } else {
             ("grpcurl -plaintext", "curl", "buf curl --http2-prior-knowledge", "http")
@@ -153,16 +217,22 @@ impl Banner<'_> {
     /// What the lines call; a Unix socket only where there is nothing else.
     fn target(&self) -> Option<Target> {
         let unix = |path: &PathBuf| {
+            let (scheme, _) = self.speaks(&format!("unix:{}", path.display()));
             let path = screen::escape(&path.display().to_string()).into_owned();
             Target {
+                tls: !scheme.is_empty(),
                 host: "localhost".to_owned(),
                 curl_option: format!(" --unix-socket {path}"),
                 // grpcurl's own option for this, `-unix`, has no effect as of 1.9.3.
                 address: format!("unix:{path}"),
             }
         };
-        let address = self.addresses.first().map(|address| near(*address));
-        address.map(Target::tcp).or_else(|| self.unix_paths.first().map(unix))
+        let tcp = |address: &SocketAddr| {
+            let (scheme, _) = self.speaks(&address.to_string());
+            Target::tcp(near(*address), !scheme.is_empty())
+        };
+        let address = self.addresses.first().map(tcp);
+        address.or_else(|| self.unix_paths.first().map(unix))
     }
 
     /// A method that answers, and a request for it.
@@ -178,7 +248,8 @@ impl Banner<'_> {
                 let unary = |method: &Method| method.shape() == Shape::Unary;
                 Some((self.schema.methods().find(unary)?, "{}"))
             }
-            Backend::Nothing => None,
+            // Which of them answers is for its owner to know.
+            Backend::Routes(_) | Backend::Nothing => None,
         }
     }
 
@@ -205,14 +276,16 @@ struct Target {
     host: String,
     /// Of curl and buf.
     curl_option: String,
+    tls: bool,
 }
 
 impl Target {
-    fn tcp(address: String) -> Self {
+    fn tcp(address: String, tls: bool) -> Self {
         Self {
             host: address.clone(),
             address,
             curl_option: String::new(),
+            tls,
         }
     }
 }
@@ -232,7 +305,7 @@ fn near(address: SocketAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use descant::{demo, handlers::Proxy};
+    use descant::demo;
 
     use super::*;
 
@@ -241,10 +314,11 @@ mod tests {
     }
 
     fn banner_with(schema: &Schema, backend: &Backend, tls: bool) -> String {
+        let tls_addresses = ["[::]:50051".to_owned()];
         let banner = Banner {
             addresses: &["[::]:50051".parse().unwrap()],
             unix_paths: &[],
-            tls,
+            tls: if tls { &tls_addresses } else { &[] },
             admin: Some("127.0.0.1:9901".parse().unwrap()),
             schema,
             backend,
@@ -300,7 +374,7 @@ Ctrl-C stops.
         let banner = Banner {
             addresses: &[],
             unix_paths: &["/run/x.sock".into()],
-            tls: false,
+            tls: &[],
             admin: None,
             schema: &demo::schema().unwrap(),
             backend: &Backend::Demo,
@@ -319,13 +393,24 @@ Ctrl-C stops.
 
     #[test]
     fn an_upstream_is_named() {
-        let upstream = Proxy::to("http://orders:9000").unwrap();
-        let banner = banner(&demo::schema().unwrap(), &Backend::To(upstream));
+        let banner = banner(&demo::schema().unwrap(), &Backend::To("http://orders:9000".to_owned()));
         assert!(banner.contains("\nanswered by http://orders:9000\n"), "{banner}");
         assert!(
             banner.contains("-d '{}' localhost:50051 bookshop.v1.Catalog/"),
             "{banner}"
         );
+    }
+
+    #[test]
+    fn routes_are_told() {
+        let route = |pattern: &str, answer: &str| (pattern.to_owned(), answer.to_owned());
+        let routes = vec![
+            route("bookshop.v1.Desk", "http://desk:9000"),
+            route("*", "their own requests"),
+        ];
+        let banner = banner(&demo::schema().unwrap(), &Backend::Routes(routes));
+        let told = "answered by 2 routes, of which the most specific wins:\n  bookshop.v1.Desk by http://desk:9000\n  * by their own";
+        assert!(banner.contains(told), "{banner}");
     }
 
     #[test]

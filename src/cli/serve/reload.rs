@@ -1,33 +1,27 @@
 //! Loading anew: the whole schema aside, then one swap; and likewise the certificates. What fails changes nothing.
 
-use std::{
-    path::PathBuf,
-    sync::{Mutex, PoisonError},
-};
+use std::sync::{Mutex, PoisonError};
 
-use descant::{Gateway, Tls, handlers::Proxy};
+use descant::{
+    Config, Gateway, Tls,
+    config::{Handlers, Listener},
+};
 use descant_descriptors::{Finding, Severity};
 
-use crate::cli::{check, sources};
+use super::load;
+use crate::cli::check;
 
 /// Reloads the schema of a gateway, and the certificates of its listeners, from where they came.
 #[derive(Debug)]
 pub(super) struct Reloader {
-    paths: Vec<PathBuf>,
-    http_rules: Vec<PathBuf>,
+    config: Config,
+    is_demo: bool,
     gateway: Gateway,
-    renewed: Renewed,
+    handlers: Handlers,
+    /// What listeners show.
+    shown: Vec<Tls>,
     /// One reload at a time: of two that overlap, the one that read first might win last.
     turn: Mutex<()>,
-}
-
-/// What has certificates that are read again.
-#[derive(Debug)]
-pub(super) struct Renewed {
-    /// By listeners.
-    pub(super) shown: Option<Tls>,
-    /// The server that answers, over TLS.
-    pub(super) upstream: Option<Proxy>,
 }
 
 /// Why a reload changed nothing.
@@ -38,14 +32,24 @@ pub(super) struct Unchanged {
 }
 
 impl Reloader {
-    pub(super) fn new(paths: Vec<PathBuf>, http_rules: Vec<PathBuf>, gateway: Gateway, renewed: Renewed) -> Self {
+    pub(super) fn new(config: Config, is_demo: bool, gateway: Gateway, handlers: Handlers) -> Self {
         Self {
-            paths,
-            http_rules,
+            config,
+            is_demo,
             gateway,
-            renewed,
+            handlers,
+            shown: Vec::new(),
             turn: Mutex::new(()),
         }
+    }
+
+    /// Renews what these listeners show as well.
+    pub(super) fn renew(&mut self, listeners: &[Listener]) {
+        self.shown = listeners.iter().filter_map(|listener| listener.tls.clone()).collect();
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.config
     }
 
     pub(super) fn gateway(&self) -> &Gateway {
@@ -62,13 +66,14 @@ impl Reloader {
 
     /// Certificates run out: they are renewed though the descriptors may be broken just now.
     fn reload_certificates(&self) -> Result<(), Unchanged> {
+        // All of them, whatever is wrong with one.
         let shown = self
-            .renewed
             .shown
-            .as_ref()
+            .iter()
             .map(|tls| tls.reload().map_err(|error| error.to_string()));
-        let upstream = self.renewed.upstream.as_ref();
-        let upstream = upstream.map(|proxy| proxy.reload().map_err(|error| error.to_string()));
+        let shown = shown.reduce(Result::and);
+        let upstream = self.handlers.reload_certificates();
+        let upstream = upstream.map(|read| read.map_err(|error| error.to_string()));
         let shown = renewed("the certificates", "shown", shown);
         renewed("the certificates for the upstream", "used", upstream).and(shown)
     }
@@ -97,7 +102,7 @@ impl Reloader {
     }
 
     fn try_reload(&self) -> Result<String, Unchanged> {
-        let schema = sources::load(&self.paths, &self.http_rules).map_err(|error| Unchanged {
+        let schema = load(&self.config, self.is_demo).map_err(|error| Unchanged {
             why: error.to_string(),
             findings: error.findings().to_vec(),
         })?;

@@ -1,0 +1,135 @@
+//! Settings: what a file and options say together, and the commands that show it.
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Command, CommandFactory, parser::ValueSource};
+use descant::{Config, ConfigError, config::ConfigBuilder};
+
+use super::{
+    args::{Config as What, ConfigFormat, Line},
+    failure::{Failure, Kind},
+    screen, sources,
+};
+
+/// Options that are no settings: where settings come from, and how they are shown.
+const NO_SETTINGS: [&str; 2] = ["--config", "--format"];
+
+/// Shows a configuration, or what one looks like.
+pub(crate) fn run(what: &What, matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let text = match what {
+        What::Schema => format!("{:#}\n", Config::json_schema()),
+        What::Print(args) => {
+            let config = load(&given(&["config", "print"], matches)?)?;
+            match args.format {
+                ConfigFormat::Yaml => config.to_yaml(),
+                ConfigFormat::Json => format!("{:#}\n", config.to_json()),
+            }
+        }
+    };
+    screen::print(&screen::escape_lines(&text))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads what is given.
+pub(crate) fn load(given: &ConfigBuilder) -> Result<Config, Failure> {
+    given.build().map_err(|error| refused(&error))
+}
+
+/// Why settings make no sense. A slip of the hand on the command line is one of its use.
+pub(crate) fn refused(error: &ConfigError) -> Failure {
+    match () {
+        () if error.is_tls() => Failure::new(Kind::Bind, error, ""),
+        () if error.is_of_flags() => Failure::new(Kind::Usage, error, ""),
+        () => Failure::new(
+            Kind::Configuration,
+            format!("the configuration cannot be used\n{error}"),
+            "",
+        ),
+    }
+}
+
+/// Whether it is the demo that is served: nobody named anything else.
+pub(crate) fn is_demo(config: &Config) -> Result<bool, Failure> {
+    match config.file() {
+        _ if !config.settings().descriptors.0.is_empty() => Ok(false),
+        None => Ok(true),
+        Some(file) => Err(Failure::new(
+            Kind::Configuration,
+            format!("{} names no descriptors", sources::shown(file)),
+            "add `descriptors: [api.binpb]` to it, or give a PATH",
+        )),
+    }
+}
+
+/// What was typed for a command that takes the options of `serve`.
+pub(crate) fn given(path: &[&str], matches: &ArgMatches) -> Result<ConfigBuilder, Failure> {
+    let line = Line::command();
+    let (mut command, mut matches) = (&line, matches);
+    for name in path {
+        let found = command.find_subcommand(name).zip(matches.subcommand_matches(name));
+        let missing = || Failure::new(Kind::Other, format!("descant has no command `{name}`"), "");
+        (command, matches) = found.ok_or_else(missing)?;
+    }
+    of(command, matches)
+}
+
+fn of(command: &Command, matches: &ArgMatches) -> Result<ConfigBuilder, Failure> {
+    let mut given = Config::builder();
+    for argument in command.get_arguments() {
+        let id = argument.get_id().as_str();
+        if matches.value_source(id) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        let name = argument
+            .get_long()
+            .map_or("PATH".to_owned(), |long| format!("--{long}"));
+        let mut values = Vec::new();
+        for value in matches.get_raw(id).into_iter().flatten() {
+            let refused = || Failure::new(Kind::Usage, format!("{name}: {} is no UTF-8", value.display()), "");
+            values.push(value.to_str().ok_or_else(refused)?.to_owned());
+        }
+        given = match name.as_str() {
+            "--config" => given.file(values.concat()),
+            other if NO_SETTINGS.contains(&other) => given,
+            _ => given.flag(name, values),
+        };
+    }
+    Ok(given)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Each option of `serve` is a key of the file, and the other way round; and what help says of defaults is true.
+    #[test]
+    fn options_and_keys_are_the_same_settings() {
+        let line = Line::command();
+        let serve = line.find_subcommand("serve").unwrap();
+        let arguments = serve.get_arguments();
+        let options: BTreeSet<_> = arguments
+            .map(|argument| {
+                argument
+                    .get_long()
+                    .map_or("PATH".to_owned(), |long| format!("--{long}"))
+            })
+            .filter(|name| !NO_SETTINGS.contains(&name.as_str()))
+            .collect();
+        let keys = Config::keys();
+        let flags: BTreeSet<_> = keys.iter().flat_map(|key| &key.flags).cloned().collect();
+        assert_eq!(options, flags);
+        for argument in serve.get_arguments() {
+            let Some(default) = argument.get_default_values().first() else {
+                continue;
+            };
+            let name = argument.get_long().map_or_else(String::new, |long| format!("--{long}"));
+            let Some(key) = keys.iter().find(|key| key.flags.contains(&name)) else {
+                continue;
+            };
+            let is_switch = argument.get_num_args().is_some_and(|range| !range.takes_values());
+            assert!(is_switch || key.default == default.to_str(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What the routes make: handlers, some of which are kept from one reload to the next.
+
+use super::{
+    Config,
+    fault::{ConfigError, Faults},
+    origin::Origin,
+    settings::{Route, Upstream, UpstreamTls},
+};
+use crate::{
+    GatewayBuilder,
+    handlers::{Echo, Handler, Proxy, ProxyError, tls::ClientTls},
+};
+
+/// The handlers of a configuration's routes.
+#[derive(Clone, Debug, Default)]
+pub struct Handlers(Vec<(Route, Answering)>);
+
+/// What answers.
+#[derive(Clone, Debug)]
+enum Answering {
+    Echo,
+    Proxy(Box<Proxy>),
+}
+
+impl Config {
+    /// The handlers of all routes. A proxy of `before` whose settings have not changed is kept, with its connections.
+    ///
+    /// # Errors
+    /// If certificates are not what they should be: each, with the place where the file names them.
+    pub fn handlers(&self, before: &Handlers) -> Result<Handlers, ConfigError> {
+        let mut faults = Faults::default();
+        let mut handlers = Vec::new();
+        for route in &self.settings.routes {
+            let answering = match &route.proxy {
+                None => Some(Answering::Echo),
+                Some(proxy) => match before.proxy(proxy).map_or_else(|| connect(proxy), Ok) {
+                    Ok(proxy) => Some(Answering::Proxy(Box::new(proxy))),
+                    Err(error) => {
+                        faults.add(place(proxy), error.to_string(), "");
+                        None
+                    }
+                },
+            };
+            handlers.extend(answering.map(|answering| (route.clone(), answering)));
+        }
+        self.outcome(faults).map_err(ConfigError::of_tls)?;
+        Ok(Handlers(handlers))
+    }
+}
+
+impl Handlers {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Route, &dyn Handler)> {
+        self.0.iter().map(|(route, answering)| {
+            let handler: &dyn Handler = match answering {
+                Answering::Echo => &Echo,
+                Answering::Proxy(proxy) => &**proxy,
+            };
+            (route, handler)
+        })
+    }
+
+    /// Adds them to a gateway.
+    pub(super) fn route(&self, gateway: GatewayBuilder) -> GatewayBuilder {
+        self.0.iter().fold(gateway, |gateway, (route, answering)| {
+            let pattern = route.pattern.0.as_str();
+            match answering {
+                Answering::Echo => gateway.route(pattern, Echo),
+                Answering::Proxy(proxy) => gateway.route(pattern, (**proxy).clone()),
+            }
+        })
+    }
+
+    /// Reads the certificates anew that are used toward servers; `None`: there are none.
+    ///
+    /// # Errors
+    /// If one of them is not what it should be. Those that were used stay.
+    pub fn reload_certificates(&self) -> Option<Result<(), ProxyError>> {
+        let proxies = self.0.iter().filter_map(|(_, answering)| match answering {
+            Answering::Proxy(proxy) if proxy.speaks_tls() => Some(proxy),
+            _ => None,
+        });
+        // All of them, whatever is wrong with one.
+        let read = proxies.map(|proxy| proxy.reload());
+        read.reduce(Result::and)
+    }
+
+    fn proxy(&self, settings: &Upstream) -> Option<Proxy> {
+        self.0.iter().find_map(|(route, answering)| match answering {
+            Answering::Proxy(proxy) if route.proxy.as_ref() == Some(settings) => Some((**proxy).clone()),
+            _ => None,
+        })
+    }
+}
+
+fn connect(settings: &Upstream) -> Result<Proxy, ProxyError> {
+    let proxy = Proxy::to(&settings.url.0)?
+        .connect_timeout(settings.connect_timeout.value)
+        .message_bytes(settings.message_bytes.whole());
+    match &settings.tls {
+        Some(settings) => proxy.tls(tls(settings)),
+        None => Ok(proxy),
+    }
+}
+
+fn tls(settings: &UpstreamTls) -> ClientTls {
+    let mut tls = ClientTls::new().insecure(*settings.insecure);
+    if let Some(ca) = &settings.ca {
+        tls = tls.ca_file(&ca.value);
+    }
+    if let (Some(certificate), Some(key)) = (&settings.certificate, &settings.key) {
+        tls = tls.certificate_files(&certificate.value, &key.value);
+    }
+    if let Some(name) = &settings.server_name {
+        tls = tls.server_name(&name.value);
+    }
+    tls
+}
+
+/// What a fault of its certificates is about.
+fn place(settings: &Upstream) -> Origin {
+    let tls = settings.tls.as_ref();
+    let file = tls.and_then(|tls| tls.ca.as_ref().or(tls.certificate.as_ref()));
+    file.map_or(settings.url.origin, |file| file.origin)
+}

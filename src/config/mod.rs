@@ -1,0 +1,259 @@
+//! The configuration of `descant serve`: a file, what the command line says instead, and defaults for the rest.
+//!
+//! ```text
+//! file -> yaml -> node (merge keys, variables) -> complete (defaults) -> flags -> setting (typed, with origins) -> check
+//!                                                     |                                                            |
+//!                                         shape (the table of keys) -> schema, reference             Gateway, Server <- apply
+//! ```
+//!
+//! The structs in `settings` are the table of keys: the reader, the JSON Schema, the reference in the docs, and what flags mean are
+//! all made from them. Everything that is wrong is told at once, each with its place.
+
+mod apply;
+mod check;
+mod fault;
+mod flags;
+mod handlers;
+mod node;
+mod origin;
+mod print;
+mod reference;
+mod scalar;
+mod schema;
+mod setting;
+mod settings;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+use std::{
+    collections::BTreeMap,
+    env, fmt,
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+    str::{Utf8Error, from_utf8},
+    sync::Arc,
+};
+
+use descant_descriptors::yaml;
+
+use self::{
+    fault::Faults,
+    node::{Environment, Node, Value},
+    setting::{Reader, Setting},
+};
+
+pub use self::{
+    apply::Listener,
+    fault::ConfigError,
+    handlers::Handlers,
+    origin::{Origin, Placed},
+    reference::KeyReference,
+    scalar::{AdminAddress, ListenAddress, Number, Pattern, Size, TimeOrOff, Unavailable},
+    setting::OneOrMore,
+    settings::{
+        Admin, ControlFrames, CrossOrigin, Echo, HeaderText, Keepalive, Limits, Listen, Log, LogCalls, LogFormat,
+        LogLevel, PageOrigin, Rest, Route, Settings, Tls, Upstream, UpstreamTls, UpstreamUrl,
+    },
+};
+
+/// A larger file is not meant.
+const LARGEST: u64 = 1 << 20;
+
+/// A configuration that is sound: every setting, and where it comes from.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use descant::Config;
+///
+/// let config = Config::load("descant.yaml")?;
+/// let gateway = config.gateway(config.schema()?)?.build()?;
+/// config.server(gateway)?.bind().await?.serve(tokio::signal::ctrl_c()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    settings: Settings,
+    tree: Node,
+    file: Option<Arc<fault::File>>,
+}
+
+/// What a configuration is made of.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct ConfigBuilder {
+    file: Option<PathBuf>,
+    flags: BTreeMap<String, Vec<String>>,
+}
+
+impl Config {
+    /// Reads a file such as `descant.yaml`. `${NAME}` and `${NAME:-default}` in it are variables of the environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each fault with its line and a remedy.
+    pub fn load(file: impl Into<PathBuf>) -> Result<Self, ConfigError> {
+        Self::builder().file(file).build()
+    }
+
+    /// A configuration that nobody has said anything of yet.
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder::default()
+    }
+
+    /// Every setting.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The file that it was read from.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref().map(|file| file.path.as_path())
+    }
+
+    /// The error that faults make which were found later.
+    fn outcome(&self, faults: Faults) -> Result<(), ConfigError> {
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(faults.into_error(self.file.clone()))
+    }
+}
+
+impl ConfigBuilder {
+    /// What this file says.
+    pub fn file(mut self, file: impl Into<PathBuf>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
+    /// What an option of `descant serve` says, `--grace` for instance, with its values; paths are the option `PATH`. It wins over the
+    /// file.
+    pub fn flag<V: Into<String>>(mut self, name: impl Into<String>, values: impl IntoIterator<Item = V>) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.flags.insert(name.into(), values);
+        self
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each fault with its place and a remedy.
+    pub fn build(&self) -> Result<Config, ConfigError> {
+        self.within(&|name| env::var(name))
+    }
+
+    fn within(&self, environment: Environment<'_>) -> Result<Config, ConfigError> {
+        let mut faults = Faults::default();
+        let file = match &self.file {
+            None => None,
+            Some(path) => match read(path) {
+                Ok(text) => Some(Arc::new(fault::File {
+                    path: path.clone(),
+                    text,
+                })),
+                Err((what, mend)) => {
+                    let text = String::new();
+                    let file = fault::File {
+                        path: path.clone(),
+                        text,
+                    };
+                    faults.add(None, what, mend);
+                    return Err(faults.into_error(Some(Arc::new(file))));
+                }
+            },
+        };
+        match self.settings(file.as_deref(), environment, &mut faults) {
+            Some((settings, tree)) if faults.is_empty() => Ok(Config { settings, tree, file }),
+            _ => Err(faults.into_error(file)),
+        }
+    }
+
+    fn settings(
+        &self,
+        file: Option<&fault::File>,
+        environment: Environment<'_>,
+        faults: &mut Faults,
+    ) -> Option<(Settings, Node)> {
+        let document = match file.map(|file| yaml::read(&file.text)) {
+            None => None,
+            Some(Ok(document)) => document,
+            Some(Err(error)) => {
+                let mend = mend(&error.what);
+                faults.add(
+                    Origin::at(error.place),
+                    format!("this is no YAML that is taken: {}", error.what),
+                    mend,
+                );
+                return None;
+            }
+        };
+        let nothing = Node {
+            origin: Origin::Default,
+            value: Value::Null,
+        };
+        let mut tree = document.map_or(nothing, |node| Node::of(&node, environment, faults));
+        let shape = Settings::shape();
+        shape.complete(&mut tree);
+        flags::check_tls_stays(&tree, &self.flags, faults);
+        flags::overlay(&mut tree, &shape, &self.flags);
+        shape.complete(&mut tree);
+        let folder = self.file.as_deref().and_then(Path::parent);
+        let settings = Settings::read(
+            &tree,
+            &mut Reader {
+                faults,
+                folder,
+                key: "",
+            },
+        )?;
+        Some((settings, tree))
+    }
+}
+
+/// Without values, which may be secrets.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("file", &self.file())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The text of a file; else why not, and how to mend it.
+fn read(path: &Path) -> Result<String, (String, String)> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        let what = format!("the file cannot be read: {error}");
+        return Err((what, "check the path and its permissions".to_owned()));
+    }
+    if bytes.len() as u64 > LARGEST {
+        let what = format!("the file is larger than {} MiB", LARGEST >> 20);
+        return Err((what, "is it the right one?".to_owned()));
+    }
+    match from_utf8(&bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => Err((no_utf8(&bytes, error), "save it as UTF-8".to_owned())),
+    }
+}
+
+fn no_utf8(bytes: &[u8], error: Utf8Error) -> String {
+    let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+    let line = before.split(|byte| *byte == b'\n').count();
+    format!("the file is no UTF-8, in line {line}")
+}
+
+/// How to mend what the parser of YAML stumbles over.
+fn mend(what: &str) -> &'static str {
+    match what {
+        what if what.contains("tab") => "indent with spaces: YAML takes no tabs there",
+        what if what.contains("anchor") => "an alias (`*name`) stands for what an anchor (`&name`) before it names",
+        what if what.contains("mapping values are not allowed") => "put texts with `: ` in them in quotes",
+        what if what.contains("second document") => "leave out the `---` and what follows",
+        what if what.contains("tags") => "leave the tag out",
+        _ => "",
+    }
+}

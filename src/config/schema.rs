@@ -1,0 +1,144 @@
+//! The JSON Schema of the file, for editors and validators. Source: JSON Schema 2020-12.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    Config,
+    node::{Node, Value},
+    origin::Origin,
+    setting::Setting,
+    settings::Settings,
+    shape::{Form, Key, Scalar, Shape, Table},
+};
+
+/// A value with variables of the environment in it may stand for any other.
+const VARIABLE: &str = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}";
+
+impl Config {
+    /// The JSON Schema of the file, 2020-12.
+    pub fn json_schema() -> Json {
+        let mut schema = of(&Settings::shape());
+        if let Json::Object(members) = &mut schema {
+            members.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
+            members.insert("title".into(), "descant.yaml".into());
+            members.insert(
+                "$defs".into(),
+                json!({ "variable": {
+                    "description": "A text with variables of the environment: ${NAME} or ${NAME:-default}; $$ is a dollar",
+                    "type": "string",
+                    "pattern": VARIABLE,
+                } }),
+            );
+        }
+        schema
+    }
+}
+
+fn of(shape: &Shape) -> Json {
+    match shape {
+        Shape::Scalar(scalar) => of_scalar(scalar),
+        Shape::List { of: item, one: false } => json!({ "type": ["array", "null"], "items": of(item) }),
+        Shape::List { of: item, one: true } => {
+            json!({ "anyOf": [{ "type": ["array", "null"], "items": of(item) }, of(item)] })
+        }
+        Shape::Map(table) => of_table(table),
+        Shape::Unavailable => json!({ "not": {} }),
+    }
+}
+
+fn of_scalar(scalar: &Scalar) -> Json {
+    let variable = || json!({ "$ref": "#/$defs/variable" });
+    match scalar.form {
+        Form::Bool => json!({ "anyOf": [{ "type": "boolean" }, variable()] }),
+        Form::Number { least, most: u64::MAX } => {
+            json!({ "anyOf": [{ "type": "integer", "minimum": least }, variable()] })
+        }
+        Form::Number { least, most } => {
+            json!({ "anyOf": [{ "type": "integer", "minimum": least, "maximum": most }, variable()] })
+        }
+        Form::Text(None) => json!({ "type": "string" }),
+        Form::Text(Some(pattern)) => json!({ "anyOf": [{ "type": "string", "pattern": pattern }, variable()] }),
+        Form::NumberOrText(pattern) => json!({ "anyOf": [
+            { "type": "integer", "minimum": 0 },
+            { "type": "string", "pattern": pattern },
+            variable(),
+        ] }),
+        Form::Choice(words) => {
+            let words = words
+                .iter()
+                .map(|(word, about)| json!({ "const": word, "description": about.trim() }));
+            json!({ "anyOf": words.chain([variable()]).collect::<Vec<_>>() })
+        }
+    }
+}
+
+fn of_table(table: &Table) -> Json {
+    let properties: Map<_, _> = table
+        .keys
+        .iter()
+        .map(|key| (key.name.to_owned(), of_key(key)))
+        .collect();
+    let is_needed = |key: &&Key| key.default.is_none() && (key.needed)();
+    let needed: Vec<_> = table.keys.iter().filter(is_needed).map(|key| key.name).collect();
+    // Of a map that needs nothing all may be left out.
+    let kind = if needed.is_empty() {
+        json!(["object", "null"])
+    } else {
+        json!("object")
+    };
+    let mut schema = json!({ "type": kind, "properties": properties, "additionalProperties": false });
+    if let Json::Object(members) = &mut schema {
+        if !needed.is_empty() {
+            members.insert("required".into(), needed.into());
+        }
+        if !table.one_of.is_empty() {
+            let one_of: Vec<_> = table.one_of.iter().map(|key| json!({ "required": [key] })).collect();
+            members.insert("oneOf".into(), one_of.into());
+        }
+    }
+    match table.short.and_then(|short| table.key(short)) {
+        Some(short) => json!({ "anyOf": [schema, of(&(short.shape)())] }),
+        None => schema,
+    }
+}
+
+fn of_key(key: &Key) -> Json {
+    let shape = (key.shape)();
+    let mut schema = of(&shape);
+    if let Json::Object(members) = &mut schema {
+        members.insert("description".into(), key.about().into());
+        if let Some(default) = key.default {
+            let default = Node::snippet(Origin::Default, default, "");
+            members.insert("default".into(), to_json(&default, &shape));
+        }
+    }
+    schema
+}
+
+/// A value as JSON has it: numbers and truth values as such.
+pub(super) fn to_json(node: &Node, shape: &Shape) -> Json {
+    match (&node.value, shape) {
+        (Value::Text(text), shape) => {
+            let text = text.value.as_str();
+            let typed = match shape {
+                Shape::Scalar(Scalar { form: Form::Bool, .. }) => text.parse().ok().map(Json::Bool),
+                Shape::Scalar(Scalar {
+                    form: Form::Number { .. } | Form::NumberOrText(_),
+                    ..
+                }) => text.parse::<u64>().ok().map(Json::from),
+                _ => None,
+            };
+            typed.unwrap_or_else(|| text.into())
+        }
+        (Value::List(items), Shape::List { of, .. }) => items.iter().map(|item| to_json(item, of)).collect(),
+        (Value::List(items), _) => items.iter().map(|item| to_json(item, shape)).collect(),
+        (Value::Map(entries), Shape::Map(table)) => {
+            let member = |entry: &super::node::Entry| {
+                let shape = table.key(&entry.key).map_or(Shape::Unavailable, |key| (key.shape)());
+                (entry.key.clone(), to_json(&entry.node, &shape))
+            };
+            Json::Object(entries.iter().map(member).collect())
+        }
+        (Value::Null | Value::Map(_), _) => Json::Null,
+    }
+}

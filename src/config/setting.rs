@@ -1,0 +1,298 @@
+//! How what is said becomes typed values.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    fault::{Faults, listed, nearest, shown},
+    node::{Entry, Node, Value},
+    origin::{Origin, Placed},
+    shape::{self, Shape, Table},
+};
+
+/// A type that settings have.
+pub(super) trait Setting: Sized {
+    /// What may stand for it.
+    fn shape() -> Shape;
+
+    /// Reads it. `None`: something is wrong, and the reader has noted what.
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self>;
+
+    /// What it is where nothing is said; `None`: it has to be said.
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+/// A type that is read from one scalar.
+pub(super) trait FromScalar: Sized {
+    /// What may stand for it.
+    fn scalar() -> shape::Scalar;
+
+    /// Reads it; what else is due, or why not.
+    fn from_scalar(text: &str, from: From<'_>) -> Result<Self, Unfit>;
+}
+
+/// Why a text does not do.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    /// It is not what is due.
+    Other,
+    /// Something more particular, as a sentence about the place.
+    Because(String),
+}
+
+/// What a scalar is read in the light of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct From<'f> {
+    origin: Origin,
+    /// Where the file lies.
+    folder: Option<&'f Path>,
+}
+
+impl From<'_> {
+    /// A path as its writer means it: in a file it is relative to the file.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        match (self.folder, self.origin) {
+            (Some(folder), Origin::File { .. }) => folder.join(path),
+            _ => PathBuf::from(path),
+        }
+    }
+}
+
+/// Reads a tree, and notes what is wrong with it.
+#[derive(Debug)]
+pub(super) struct Reader<'r> {
+    pub(super) faults: &'r mut Faults,
+    pub(super) folder: Option<&'r Path>,
+    /// The key whose value is read.
+    pub(super) key: &'static str,
+}
+
+impl Reader<'_> {
+    /// The entries of a map that has only keys that it may have, and exactly one of those that exclude each other.
+    pub(super) fn entries<'n>(&mut self, node: &'n Node, table: &Table) -> Option<&'n [Entry]> {
+        let Value::Map(entries) = &node.value else {
+            let keys = listed(&table.names());
+            let what = format!("{} stands where {} is due", node.kind(), table.name);
+            self.faults
+                .add(node.origin, what, format!("it is a map with the keys {keys}"));
+            return None;
+        };
+        for entry in entries {
+            if table.key(&entry.key).is_none() {
+                let what = format!("{} has no key `{}`", table.name, shown(&entry.key));
+                self.faults.add(entry.origin, what, nearest(&entry.key, &table.names()));
+            }
+        }
+        self.check_one_of(node, entries, table);
+        Some(entries)
+    }
+
+    fn check_one_of(&mut self, node: &Node, entries: &[Entry], table: &Table) {
+        if table.one_of.is_empty() {
+            return;
+        }
+        let mut there = entries
+            .iter()
+            .filter(|entry| table.one_of.contains(&entry.key.as_str()));
+        match (there.next(), there.next()) {
+            (Some(_), None) => {}
+            (Some(first), Some(second)) => {
+                let what = format!("{} has both `{}` and `{}`", table.name, first.key, second.key);
+                self.faults.add(second.origin, what, "keep one of them");
+            }
+            (None, _) => {
+                // A key that is misspelt has been told of.
+                if entries.iter().all(|entry| table.key(&entry.key).is_some()) {
+                    let what = format!("{} says nothing of how its methods are answered", table.name);
+                    self.faults
+                        .add(node.origin, what, format!("give it one of {}", listed(table.one_of)));
+                }
+            }
+        }
+    }
+
+    /// The value of a key.
+    pub(super) fn member<T: Setting>(
+        &mut self,
+        node: &Node,
+        entries: &[Entry],
+        key: &'static str,
+        table: &Table,
+    ) -> Option<T> {
+        match entries.iter().find(|entry| entry.key == key) {
+            Some(entry) => {
+                self.key = key;
+                T::read(&entry.node, self)
+            }
+            // A key that is misspelt has been told of.
+            None if entries.iter().any(|entry| table.key(&entry.key).is_none()) => T::absent(),
+            None => T::absent().or_else(|| {
+                let what = format!("{} has no `{key}`", table.name);
+                let about = table.key(key).map(shape::Key::about).unwrap_or_default();
+                self.faults.add(node.origin, what, format!("add `{key}`: {about}"));
+                None
+            }),
+        }
+    }
+}
+
+impl<T: FromScalar> Setting for Placed<T> {
+    fn shape() -> Shape {
+        Shape::Scalar(T::scalar())
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let due = || T::scalar().due;
+        let Value::Text(text) = &node.value else {
+            let what = format!("{} stands where {} is due", node.kind(), due());
+            reader.faults.add(node.origin, what, "");
+            return None;
+        };
+        if text.is_broken {
+            return None;
+        }
+        let from = From {
+            origin: node.origin,
+            folder: reader.folder,
+        };
+        match T::from_scalar(&text.value, from) {
+            Ok(value) => Some(Self {
+                value,
+                origin: node.origin,
+            }),
+            Err(unfit) => {
+                let (what, mend) = match unfit {
+                    Unfit::Other => (format!("`{}` is not {}", text.shown(), due()), String::new()),
+                    // It may repeat what only the environment knows.
+                    Unfit::Because(_) if text.written.is_some() => (
+                        format!("the value of `{}` is not {}", text.shown(), due()),
+                        "look at the variables of the environment in it".to_owned(),
+                    ),
+                    Unfit::Because(why) => (why, String::new()),
+                };
+                reader.faults.add(node.origin, what, mend);
+                None
+            }
+        }
+    }
+}
+
+impl<T: Setting> Setting for Option<T> {
+    fn shape() -> Shape {
+        T::shape()
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        T::read(node, reader).map(Some)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: Setting> Setting for Vec<T> {
+    fn shape() -> Shape {
+        Shape::List {
+            of: Box::new(T::shape()),
+            one: false,
+        }
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Value::List(items) = &node.value else {
+            let what = format!("{} stands where a list is due", node.kind());
+            reader.faults.add(
+                node.origin,
+                what,
+                "write `[a, b]`, or each on a line of its own after `- `",
+            );
+            return None;
+        };
+        // Each is looked at, whatever is wrong with those before.
+        let read: Vec<_> = items.iter().map(|item| T::read(item, reader)).collect();
+        read.into_iter().collect()
+    }
+}
+
+/// One, or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneOrMore<T>(pub Vec<T>);
+
+impl<T: Setting> Setting for OneOrMore<T> {
+    fn shape() -> Shape {
+        Shape::List {
+            of: Box::new(T::shape()),
+            one: true,
+        }
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        Vec::read(node, reader).map(Self)
+    }
+}
+
+/// A struct whose fields are the keys of a map, and the table of those keys: one cannot be without the other.
+macro_rules! section {
+    (
+        $(#[doc = $doc:literal])+
+        $name:ident is $called:literal $(, short for $short:literal)? $(, one of $one_of:expr)? $(, checked by $check:path)?;
+        $(
+            $(#[doc = $about:literal])+
+            $field:ident $([$key:literal])? : $type:ty $(, $method:ident($($argument:expr),*))*;
+        )*
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[doc = $about])+ pub $field: $type,)*
+        }
+
+        impl $name {
+            const TABLE: $crate::config::shape::Table = $crate::config::shape::Table {
+                name: $called,
+                keys: &[$(
+                    $crate::config::shape::Key::new(
+                        $crate::config::setting::section!(@key $field $($key)?),
+                        &[$($about),+],
+                        <$type as $crate::config::setting::Setting>::shape,
+                        || <$type as $crate::config::setting::Setting>::absent().is_none(),
+                    )$(.$method($($argument),*))*,
+                )*],
+                short: $crate::config::setting::section!(@short $($short)?),
+                one_of: $crate::config::setting::section!(@one_of $($one_of)?),
+            };
+        }
+
+        impl $crate::config::setting::Setting for $name {
+            fn shape() -> $crate::config::shape::Shape {
+                static TABLE: $crate::config::shape::Table = $name::TABLE;
+                $crate::config::shape::Shape::Map(&TABLE)
+            }
+
+            fn read(
+                node: &$crate::config::node::Node,
+                reader: &mut $crate::config::setting::Reader<'_>,
+            ) -> Option<Self> {
+                let table = &Self::TABLE;
+                let entries = reader.entries(node, table)?;
+                // All of them, before the first that is missing ends it.
+                $(let $field = reader.member(node, entries, $crate::config::setting::section!(@key $field $($key)?), table);)*
+                let _ = entries;
+                let read = Self { $($field: $field?),* };
+                $($check(&read, node.origin, reader.faults);)?
+                Some(read)
+            }
+        }
+    };
+    (@key $field:ident) => { stringify!($field) };
+    (@key $field:ident $key:literal) => { $key };
+    (@short) => { None };
+    (@short $short:literal) => { Some($short) };
+    (@one_of) => { &[] };
+    (@one_of $one_of:expr) => { $one_of };
+}
+
+pub(super) use section;

@@ -1,0 +1,388 @@
+//! Every setting that there is. From these structs come the reader, the JSON Schema, the reference and what flags mean.
+
+use std::{path::PathBuf, time::Duration};
+
+use http::HeaderName;
+
+use super::{
+    check,
+    origin::Placed,
+    scalar::{AdminAddress, ListenAddress, Number, Pattern, Size, TimeOrOff, Unavailable, choice},
+    setting::{From, FromScalar, OneOrMore, Unfit, section},
+    shape::{Flag, Form, Scalar},
+};
+use crate::LogField;
+
+/// Many more threads are a slip of the hand: each has file descriptors of its own, of which a process may have 1024 or so.
+pub(super) const MOST_WORKERS: u64 = 256;
+
+section! {
+    /// Everything that `descant serve` can be told.
+    Settings is "the configuration", checked by check::settings;
+
+    /// Where to listen. An address may stand alone.
+    listen: OneOrMore<Listen>, default("'[::]:50051'"), flags(&[Flag::value("--listen")]), restart();
+    /// What is served: descriptor sets, `.proto` files, or folders of them. A path is relative to this file.
+    descriptors: OneOrMore<Placed<PathBuf>>, default("[]"), flags(&[Flag::value("PATH")]);
+    /// HTTP rules for methods whose descriptors have none, or others: the section `http` of a `google.api.Service`, in YAML.
+    http_rules: OneOrMore<Placed<PathBuf>>, default("[]"), flags(&[Flag::value("--http-rules")]);
+    /// What answers which methods. The most specific match wins: `pkg.Service/Method`, `pkg.Service`, `pkg.*`, `*`.
+    routes: Vec<Route>, default("[]"), flags(&[
+        Flag::means("--echo", "[{ match: '*', echo: {} }]"),
+        Flag::means("--to", "[{ match: '*', proxy: $value }]"),
+    ]);
+    /// How HTTP and JSON are spoken, along HTTP rules.
+    rest: Rest, default("{}");
+    /// Which browser pages may call the API.
+    cors: CrossOrigin, default("{}");
+    /// The admin pages. The address may stand alone.
+    admin: Admin, default("{}"), restart();
+    /// What peers and descriptors may take, and for how long.
+    limits: Limits, default("{}"), restart();
+    /// Threads that serve connections.
+    workers: Option<Placed<Number<1, MOST_WORKERS>>>, otherwise("one a core"), flags(&[Flag::value("--workers")]), restart();
+    /// Share the ports with other processes, a successor for instance.
+    reuse_port: Placed<bool>, default("false"), flags(&[Flag::means("--reuse-port", "true")]), restart();
+    /// Reload when a descriptor or a certificate changes. SIGHUP and `POST /reload` always do.
+    watch: Placed<bool>, default("false"), flags(&[Flag::means("--watch", "true")]), restart();
+    /// A file that is written once every listener accepts, one address a line, and removed at the end.
+    ready_file: Option<Placed<PathBuf>>, otherwise("none"), flags(&[Flag::value("--ready-file")]), restart();
+    /// Log lines, on standard error.
+    log: Log, default("{}");
+    /// Count calls for `/metrics`, and log them as `log.calls` says.
+    observe: Placed<bool>, default("true"), flags(&[Flag::means("--no-observe", "false")]), restart();
+}
+
+section! {
+    /// Where to listen.
+    Listen is "a listener", short for "address";
+
+    /// A host, which may be left out, and a port (0: the system chooses), or a Unix socket: `unix:PATH`.
+    address: Placed<ListenAddress>;
+    /// Speak TLS there.
+    tls: Option<Tls>, otherwise("plain text");
+}
+
+section! {
+    /// What a listener shows over TLS, and asks of clients.
+    Tls is "TLS", checked by check::tls;
+
+    /// Files with certificates, each with its chain behind it (PEM). Of several the one counts whose names fit what a client asks for.
+    certificate: OneOrMore<Placed<PathBuf>>, flags(&[Flag::value("--tls-cert")]);
+    /// Files with keys (PEM), one for each certificate and in their order.
+    key: OneOrMore<Placed<PathBuf>>, flags(&[Flag::value("--tls-key")]);
+    /// Let only clients in whose certificate one of these has signed (PEM).
+    client_ca: Option<Placed<PathBuf>>, otherwise("clients show none"), flags(&[Flag::value("--tls-client-ca")]);
+    /// Let clients in that show no certificate. With `client_ca`.
+    client_optional: Placed<bool>, default("false"), flags(&[Flag::means("--tls-client-optional", "true")]);
+}
+
+section! {
+    /// What answers some methods.
+    Route is "a route", one of &["proxy", "mock", "echo"];
+
+    /// Which methods: `pkg.Service/Method`, `pkg.Service`, `pkg.*` (the package and those below it) or `*`.
+    pattern["match"]: Placed<Pattern>;
+    /// A gRPC server. Its URL may stand alone.
+    proxy: Option<Upstream>;
+    /// Made-up data. Not there yet.
+    mock: Option<Unavailable>;
+    /// Each call's own request, where request and reply have the same type.
+    echo: Option<Echo>;
+}
+
+section! {
+    /// A gRPC server that answers calls.
+    Upstream is "a proxy", short for "url", checked by check::upstream;
+
+    /// Where it is: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`.
+    url: Placed<UpstreamUrl>;
+    /// How long a connection may take to be made, with the look-up of the name.
+    connect_timeout: Placed<Duration>, default("10s");
+    /// The largest message of a reply.
+    message_bytes: Placed<Size>, default("4MiB");
+    /// Whom to trust over TLS, and what to show. With `https://`.
+    tls: Option<UpstreamTls>, otherwise("servers that the system trusts; nothing is shown");
+    /// How long a call may take. Not there yet: the caller's deadline goes along.
+    timeout: Option<Unavailable>;
+}
+
+section! {
+    /// How a server is spoken to over TLS.
+    UpstreamTls is "TLS toward a server", checked by check::upstream_tls;
+
+    /// Trust servers whose certificate one of these has signed (PEM).
+    ca: Option<Placed<PathBuf>>, otherwise("those that the system trusts"), flags(&[Flag::value("--to-ca")]);
+    /// Show this certificate, its chain behind it (PEM).
+    certificate: Option<Placed<PathBuf>>, otherwise("none"), flags(&[Flag::value("--to-cert")]);
+    /// The key of that certificate (PEM).
+    key: Option<Placed<PathBuf>>, flags(&[Flag::value("--to-key")]);
+    /// The name to ask for, which the server's certificate must have.
+    server_name: Option<Placed<String>>, otherwise("the host of the URL"), flags(&[Flag::value("--to-server-name")]);
+    /// Trust whoever answers.
+    insecure: Placed<bool>, default("false"), flags(&[Flag::means("--to-insecure", "true")]);
+}
+
+section! {
+    /// Answers calls with their own requests.
+    Echo is "`echo`";
+}
+
+section! {
+    /// How HTTP and JSON are spoken, along HTTP rules.
+    Rest is "`rest`";
+
+    /// Query parameters that are passed over where no field has their name; `*` for any.
+    ignore_parameters: OneOrMore<Placed<String>>, default("[]"), flags(&[Flag::value("--ignore-parameter")]);
+    /// Name in the `update_mask` of a PATCH that has none what its body has.
+    update_mask: Placed<bool>, default("true"), flags(&[Flag::means("--no-update-mask", "false")]);
+    /// Serve methods without an HTTP rule too: `POST /package.Service/Method`, with the message as JSON.
+    unbound_methods: Placed<bool>, default("false"), flags(&[Flag::means("--unbound-methods", "true")]);
+    /// Indent JSON.
+    pretty: Placed<bool>, default("false"), flags(&[Flag::means("--pretty", "true")]);
+    /// Write fields that are not set too, where not set means zero.
+    emit_defaults: Placed<bool>, default("false"), flags(&[Flag::means("--emit-defaults", "true")]);
+    /// Call fields in JSON by the names that their file gives them.
+    proto_names: Placed<bool>, default("false"), flags(&[Flag::means("--proto-names", "true")]);
+    /// Write enums by number.
+    enums_as_numbers: Placed<bool>, default("false"), flags(&[Flag::means("--enums-as-numbers", "true")]);
+    /// Write 64-bit integers in JSON without quotes.
+    integers_as_numbers: Placed<bool>, default("false"), flags(&[Flag::means("--integers-as-numbers", "true")]);
+    /// Skip unknown fields and unknown names of enum values instead of refusing them.
+    ignore_unknown: Placed<bool>, default("false"), flags(&[Flag::means("--ignore-unknown", "true")]);
+}
+
+section! {
+    /// Which browser pages may call the API.
+    CrossOrigin is "`cors`", checked by check::cors;
+
+    /// Origins whose pages may: `https://host`, `http://host:*`, `https://*.host`, `localhost`, or `*`.
+    origins: OneOrMore<Placed<PageOrigin>>, default("[]"), flags(&[Flag::value("--cors-origin")]);
+    /// Request headers that those pages may send besides those of the protocols; `*` for any.
+    headers: OneOrMore<Placed<HeaderText>>, default("[]"), flags(&[Flag::value("--cors-header")]);
+    /// Response headers that those pages may read besides those of the protocols.
+    expose: OneOrMore<Placed<HeaderText>>, default("[]"), flags(&[Flag::value("--cors-expose")]);
+    /// Let those pages send cookies and client certificates.
+    credentials: Placed<bool>, default("false"), flags(&[Flag::means("--cors-credentials", "true")]);
+    /// How long a browser may remember what those pages may do.
+    max_age: Placed<Duration>, default("2h"), flags(&[Flag::value("--cors-max-age")]);
+}
+
+section! {
+    /// The admin pages.
+    Admin is "`admin`", short for "address";
+
+    /// Where `/metrics`, `/healthz`, `/readyz`, `/schema`, `/explain` and `POST /reload` are, or `off`.
+    address: Placed<AdminAddress>, default("127.0.0.1:9901"), flags(&[Flag::value("--admin")]);
+}
+
+section! {
+    /// What peers and descriptors may take, and for how long. Times bound a phase as a whole, whatever trickles in meanwhile.
+    Limits is "`limits`";
+
+    /// From the accepted connection to the end of its TLS handshake.
+    tls_handshake: Placed<Duration>, default("10s");
+    /// From there to the first byte of a request, or to the HTTP/2 preface and the first SETTINGS.
+    preface: Placed<Duration>, default("10s");
+    /// From a header block's first byte to its last.
+    header_block: Placed<Duration>, default("10s");
+    /// From a message's first byte to its last.
+    message: Placed<Duration>, default("30s");
+    /// How long a peer may take less than 1 KiB a second while bytes wait for it.
+    write_stall: Placed<Duration>, default("10s");
+    /// How long a connection may be open without a request, or `off`.
+    idle: Placed<TimeOrOff>, default("5m");
+    /// Pings to peers of HTTP/2 from which nothing comes. `off` may stand alone.
+    keepalive: Keepalive, default("{}");
+    /// How old a connection may grow before it is asked to go, within 10 % more or less, or `off`.
+    age: Placed<TimeOrOff>, default("30m");
+    /// How long calls in flight may take once a stop is asked for.
+    grace: Placed<Duration>, default("30s"), flags(&[Flag::value("--grace")]);
+    /// Requests at a time on one connection.
+    streams: Placed<Number<1, U32>>, default("100");
+    /// Bytes of a request's headers, each field counted with 32 more.
+    header_bytes: Placed<Size>, default("16KiB");
+    /// Fields among a request's headers.
+    header_fields: Placed<Number<1, U32>>, default("100");
+    /// Bytes of a message, after inflation.
+    message_bytes: Placed<Size>, default("4MiB");
+    /// Bytes of a request's body that a peer may send before they are read.
+    stream_window: Placed<Size>, default("64KiB");
+    /// The same for all requests of a connection together.
+    connection_window: Placed<Size>, default("1MiB");
+    /// Frames that carry nothing: PING, SETTINGS, PRIORITY, `WINDOW_UPDATE`, `RST_STREAM`, unknown ones and empty DATA.
+    control_frames: ControlFrames, default("{}");
+    /// Open connections.
+    connections: Placed<Number<1, U32>>, default("20000");
+    /// Open connections from one IPv4 address or one IPv6 network of 64 bits.
+    connections_per_peer: Placed<Number<1, U32>>, default("1000");
+    /// Bytes of replies that are held for one connection until its peer takes them.
+    held_per_connection: Placed<Size>, default("1MiB");
+    /// Bytes that all connections hold together; beyond it new calls are refused. 0 is three quarters of the container's memory.
+    memory: Placed<Size>, default("0");
+    /// How deep messages may nest. Cannot be set yet: it is 100.
+    depth: Option<Unavailable>;
+    /// Bytes of all descriptors together, after inflation.
+    descriptor_bytes: Placed<Size>, default("128MiB");
+    /// Files, messages, fields, enums, values, methods and ranges of all descriptors together.
+    descriptor_elements: Placed<Number<1, U32>>, default("1000000");
+}
+
+section! {
+    /// When a silent peer is pinged, and how long it may take to answer.
+    Keepalive is "`keepalive`", short for "every";
+
+    /// A ping is sent once nothing has come for this long, or `off`.
+    every: Placed<TimeOrOff>, default("30s");
+    /// If nothing comes for this long after the ping the connection is closed.
+    timeout: Placed<Duration>, default("20s");
+}
+
+section! {
+    /// A budget that fills up again as time passes.
+    ControlFrames is "`control_frames`";
+
+    /// How many at once.
+    burst: Placed<Number<1, U32>>, default("1000");
+    /// How many more a second, up to `burst`.
+    per_second: Placed<Number<1, U32>>, default("100");
+}
+
+section! {
+    /// Log lines, on standard error.
+    Log is "`log`";
+
+    /// How lines look.
+    format: Placed<LogFormat>, default("text"), flags(&[Flag::value("--log-format")]), restart();
+    /// The least severe lines to write.
+    level: Placed<LogLevel>, default("info"), flags(&[Flag::value("--log-level")]);
+    /// Which calls are logged, each when it comes and when it is over.
+    calls: Placed<LogCalls>, default("off"), flags(&[Flag::value("--log-calls")]);
+    /// What the records of calls say, in this order. There is also `metadata.NAME`, `response_metadata.NAME` and `trailer.NAME`.
+    fields: OneOrMore<Placed<LogField>>, default(
+        "[method, protocol, request_id, peer, code, duration_ms, request_messages, request_bytes, response_messages, response_bytes]"
+    ), flags(&[Flag::value("--log-fields")]);
+    /// Log messages as JSON, of each no more than so many bytes. Fields with the option `debug_redact` are masked.
+    payloads: Option<Placed<Size>>, otherwise("messages are not logged"), flags(&[Flag::value("--log-payloads")]);
+}
+
+const U32: u64 = u32::MAX as u64;
+
+choice! {
+    /// How log lines look.
+    LogFormat {
+        /// For people
+        Text = "text",
+        /// One JSON object a line
+        Json = "json",
+    }
+}
+
+choice! {
+    /// The least severe log lines that are written.
+    LogLevel {
+        /// Nothing, neither lines nor the banner
+        Off = "off",
+        /// What failed
+        Error = "error",
+        /// What may go wrong
+        Warn = "warn",
+        /// What the server does
+        Info = "info",
+        /// What its connections do
+        Debug = "debug",
+        /// Everything, of the libraries below too
+        Trace = "trace",
+    }
+}
+
+choice! {
+    /// Which calls are logged.
+    LogCalls {
+        /// None
+        Off = "off",
+        /// All but those of health and reflection
+        Api = "api",
+        /// All
+        All = "all",
+    }
+}
+
+/// Where a gRPC server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamUrl(pub String);
+
+/// An origin of browser pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageOrigin(pub String);
+
+/// The name of a header, or `*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderText(pub String);
+
+impl FromScalar for UpstreamUrl {
+    fn scalar() -> Scalar {
+        Scalar {
+            due: "a URL such as http://127.0.0.1:9000, https://orders.example or unix:/run/orders.sock".to_owned(),
+            form: Form::Text(Some("^(https?://.+|unix:/.+)$")),
+            private: true,
+        }
+    }
+
+    fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
+        match crate::handlers::Proxy::to(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(error) => Err(Unfit::Because(error.to_string())),
+        }
+    }
+}
+
+impl FromScalar for LogField {
+    fn scalar() -> Scalar {
+        Scalar {
+            due: "a field such as method, code or metadata.NAME".to_owned(),
+            form: Form::Text(Some(r"^[a-z_]+(\.[!#$%&'*+.^_`|~0-9A-Za-z-]+)?$")),
+            private: false,
+        }
+    }
+
+    fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
+        text.parse()
+            .map_err(|error: crate::LogFieldError| Unfit::Because(error.to_string()))
+    }
+}
+
+impl FromScalar for PageOrigin {
+    fn scalar() -> Scalar {
+        Scalar {
+            due: "an origin such as https://shop.example".to_owned(),
+            form: Form::Text(None),
+            private: true,
+        }
+    }
+
+    fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
+        match crate::Cors::allow([text]) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(error) => Err(Unfit::Because(error.to_string())),
+        }
+    }
+}
+
+impl FromScalar for HeaderText {
+    fn scalar() -> Scalar {
+        Scalar {
+            due: "the name of a header, or `*`".to_owned(),
+            form: Form::Text(Some("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")),
+            private: false,
+        }
+    }
+
+    fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
+        if text == "*" || HeaderName::from_bytes(text.as_bytes()).is_ok() {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Unfit::Other)
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What settings mean, and what they say of what is wrong.
+
+use std::{env::VarError, fs};
+
+use super::{
+    Config, ConfigError, Origin, Setting, TimeOrOff,
+    node::Node,
+    schema,
+    settings::Settings,
+    shape::{Shape, Table},
+};
+
+fn read_with(text: &str, flags: &[(&str, &[&str])]) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("descant.yaml");
+    fs::write(&path, text).unwrap();
+    let mut builder = Config::builder().file(&path);
+    for (name, values) in flags {
+        builder = builder.flag(*name, values.iter().copied());
+    }
+    let environment = |name: &str| match name {
+        "PORT" => Ok("8080".to_owned()),
+        "EMPTY" => Ok(String::new()),
+        "SECRET" => Ok("hunter2: [*x]".to_owned()),
+        _ => Err(VarError::NotPresent),
+    };
+    builder.within(&environment)
+}
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    read_with(text, &[])
+}
+
+#[test]
+fn what_nobody_says_anything_of_is_as_in_rust() {
+    let config = read("").unwrap();
+    assert_eq!(config.limits(), crate::Limits::default());
+    assert_eq!(config.rest(), crate::RestOptions::default());
+    let fields = config.settings().log.fields.0.iter().map(|field| field.value.clone());
+    assert_eq!(fields.collect::<Vec<_>>(), crate::LogField::defaults());
+    assert_eq!(config.settings().listen.0[0].address.0, crate::Server::DEFAULT_ADDRESS);
+    let built = Config::builder().build().unwrap();
+    assert_eq!(built.settings(), config.settings());
+}
+
+/// Snippets of the table are YAML, and mean something.
+#[test]
+fn every_default_and_every_flag_can_be_read() {
+    fn walk(table: &Table) {
+        for key in table.keys {
+            let shape = (key.shape)();
+            for yaml in key
+                .default
+                .iter()
+                .chain(key.flags.iter().filter_map(|flag| flag.means.as_ref()))
+            {
+                assert!(descant_descriptors::yaml::read(yaml).unwrap().is_some(), "{}", key.name);
+                let node = Node::snippet(Origin::Default, yaml, "");
+                schema::to_json(&node, &shape);
+            }
+            assert!(!key.about().is_empty(), "{}", key.name);
+            let inner = match &shape {
+                Shape::List { of, .. } => &**of,
+                other => other,
+            };
+            if let Shape::Map(table) = inner {
+                walk(table);
+            }
+        }
+    }
+    let Shape::Map(table) = Settings::shape() else { panic!() };
+    walk(table);
+}
+
+#[test]
+fn a_file_says_and_options_win() {
+    let text = "listen: ':1'\nlimits: { grace: 5s, idle: off, streams: 7 }\nwatch: true\nobserve: true\n";
+    let config = read(text).unwrap();
+    let settings = config.settings();
+    assert_eq!(settings.listen.0[0].address.0, ":1");
+    assert_eq!(settings.limits.idle.value, TimeOrOff(None));
+    assert_eq!(config.limits().streams, 7);
+    assert!(matches!(settings.limits.grace.origin, Origin::File { line: 2, .. }));
+    let typed = read_with(
+        text,
+        &[
+            ("--grace", &["9s"]),
+            ("--no-observe", &["true"]),
+            ("--listen", &[":2", "unix:/x"]),
+            ("--to", &["http://a:1"]),
+        ],
+    );
+    let config = typed.unwrap();
+    let settings = config.settings();
+    assert_eq!(
+        (settings.limits.grace.as_secs(), settings.limits.grace.origin),
+        (9, Origin::Flag("--grace"))
+    );
+    assert!(!*settings.observe && *settings.watch);
+    let addresses: Vec<_> = settings
+        .listen
+        .0
+        .iter()
+        .map(|listen| listen.address.0.as_str())
+        .collect();
+    assert_eq!(addresses, [":2", "unix:/x"]);
+    assert_eq!(settings.routes[0].proxy.as_ref().unwrap().url.0, "http://a:1");
+}
+
+#[test]
+fn paths_are_relative_to_whoever_says_them() {
+    let config = read_with(
+        "descriptors: [a.binpb, /b.binpb]\nready_file: r",
+        &[("--http-rules", &["c.yaml"])],
+    )
+    .unwrap();
+    let settings = config.settings();
+    let folder = config.file().unwrap().parent().unwrap();
+    assert_eq!(settings.descriptors.0[0].value, folder.join("a.binpb"));
+    assert_eq!(settings.descriptors.0[1].value.to_str(), Some("/b.binpb"));
+    assert_eq!(settings.ready_file.as_ref().unwrap().value, folder.join("r"));
+    assert_eq!(settings.http_rules.0[0].value.to_str(), Some("c.yaml"));
+}
+
+#[test]
+fn variables_are_put_in_after_parsing() {
+    let config = read(
+        "listen: 'localhost:${PORT}'\nrest: { ignore_parameters: ['${SECRET}', 'a$$b', '${EMPTY:-c}', '${NONE:-d}'] }",
+    );
+    let config = config.unwrap();
+    assert_eq!(config.settings().listen.0[0].address.0, "localhost:8080");
+    let names: Vec<_> = config
+        .settings()
+        .rest
+        .ignore_parameters
+        .0
+        .iter()
+        .map(|name| name.value.as_str())
+        .collect();
+    assert_eq!(names, ["hunter2: [*x]", "a$b", "c", "d"]);
+    let printed = config.to_yaml();
+    assert!(
+        !printed.contains("hunter2") && printed.contains("\"${SECRET}\"  # descant.yaml:2, from ${SECRET}"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("- address: \"localhost:8080\"  # descant.yaml:1, from localhost:${PORT}"),
+        "{printed}"
+    );
+    assert!(printed.contains("\"a$$b\""), "{printed}");
+    assert!(!config.to_json().to_string().contains("hunter2"));
+    // Nor does a message tell what a variable holds.
+    for text in [
+        "routes: [{ match: '*', proxy: 'http://${SECRET}' }]",
+        "limits: { grace: '${SECRET}' }",
+        "${NOT: -a",
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn merge_keys_bring_entries_along() {
+    let text = "
+listen:
+- &first { address: ':1', tls: { certificate: a, key: b } }
+- { <<: *first, address: ':2' }
+limits: { keepalive: off }
+";
+    let config = read(text).unwrap();
+    let [first, second] = config.settings().listen.0.as_slice() else {
+        panic!()
+    };
+    assert_eq!(second.address.0, ":2");
+    assert_eq!(first.tls, second.tls);
+    assert_eq!(config.limits().keepalive, None);
+}
+
+#[test]
+fn what_is_printed_says_the_same() {
+    let text = "
+listen: [':1', { address: 'unix:/run/x', tls: { certificate: [a, b], key: [c, d], client_ca: e } }]
+descriptors: [/a.binpb]
+routes:
+- match: a.B/C
+  proxy: { url: 'http://h:1', message_bytes: 1MiB }
+- { match: '*', echo: {} }
+cors: { origins: [localhost], headers: ['*'] }
+admin: off
+workers: 3
+log: { level: 'off', calls: all }
+limits: { grace: 1m 30s, message_bytes: 5000 }
+";
+    let config = read(text).unwrap();
+    let printed = config.to_yaml();
+    let again = read(&printed).unwrap();
+    assert_eq!(again.limits(), config.limits());
+    assert_eq!(again.rest(), config.rest());
+    let without_comments = |printed: &str| -> Vec<String> {
+        printed
+            .lines()
+            .map(|line| line.split("  # ").next().unwrap().to_owned())
+            .collect()
+    };
+    // Relative paths aside, whose file lies elsewhere.
+    assert_eq!(
+        without_comments(&again.to_yaml()),
+        without_comments(&printed),
+        "{printed}"
+    );
+    let all = Config::builder().build().unwrap().to_yaml();
+    read(&all).unwrap();
+}
+
+#[test]
+fn tls_of_the_file_is_not_lost_to_an_address_that_is_typed() {
+    let text = "listen: [{ address: ':1', tls: { certificate: a, key: b } }]";
+    let error = read_with(text, &[("--listen", &[":2"])]).unwrap_err();
+    assert!(error.to_string().contains("TLS, which would be lost"), "{error}");
+    let both = [("--listen", &[":2"][..]), ("--tls-cert", &["c"]), ("--tls-key", &["d"])];
+    let config = read_with(text, &both).unwrap();
+    let listen = &config.settings().listen.0[0];
+    assert_eq!(listen.tls.as_ref().unwrap().key.0[0].value.to_str(), Some("d"));
+    // Without a file as well.
+    let typed = Config::builder()
+        .flag("--tls-cert", ["c"])
+        .flag("--tls-key", ["d"])
+        .build()
+        .unwrap();
+    assert!(typed.settings().listen.0[0].tls.is_some());
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_where_the_file_names_it() {
+    let config = read("listen: [{ address: ':1', tls: { certificate: gone.crt, key: gone.key } }]").unwrap();
+    let error = config.listeners().unwrap_err();
+    assert!(
+        error.is_tls() && error.to_string().contains("descant.yaml:1:47: "),
+        "{error}"
+    );
+}
