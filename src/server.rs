@@ -108,7 +108,7 @@ impl Server {
 
 impl Gateway {
     /// Serves one connection that came some other way than through a [`Server`]: over a socket
-    /// that was inherited, say, or an in-memory pipe. Returns when the peer or a limit has ended it; dropped, it is cut off.
+    /// that was inherited, say, or an in-memory pipe. [`Limits::memory`] counts for it alone. Returns when the peer or a limit has ended it; dropped, it is cut off.
     ///
     /// # Errors
     /// If it ended because the peer broke the protocol or a limit, or because reading or writing failed.

@@ -48,7 +48,8 @@ use crate::{
 /// # }
 /// ```
 ///
-/// Connections are the application's: it bounds them, and it drains them. Of [`Limits`] those count that are about messages. A
+/// Connections are the application's: it bounds them, and it drains them. Of [`Limits`] those count that are about
+/// messages, and `memory`, for all clones of a service together. A
 /// handler knows who calls if the request's extensions hold a [`Peer`](crate::handlers::Peer).
 #[derive(Clone, Debug)]
 pub struct GatewayService {

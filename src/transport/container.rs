@@ -3,15 +3,17 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 /// Bytes that this process may use, as far as the system tells: the smallest limit of its control groups, else what the machine
-/// has. `None`: nobody says.
+/// has. `None`: nobody says. It is looked up once.
 ///
 /// Sources: the kernel's `admin-guide/cgroup-v2.rst` (`memory.max`), `cgroup-v1/memory.rst` (`memory.limit_in_bytes`), and
 /// proc(5).
 pub(super) fn memory() -> Option<usize> {
-    of(Path::new("/proc"), Path::new("/sys/fs/cgroup"))
+    static FOUND: OnceLock<Option<usize>> = OnceLock::new();
+    *FOUND.get_or_init(|| of(Path::new("/proc"), Path::new("/sys/fs/cgroup")))
 }
 
 fn of(proc: &Path, cgroups: &Path) -> Option<usize> {

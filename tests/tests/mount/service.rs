@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{BOOKSHOP, CATALOG, SHAPES, answers, bare, builder, listed};
-use crate::support::{Ask, BIDI, Peer, SERVER, UNARY, framed, soon, text};
+use crate::support::{Ask, BIDI, Peer, SERVER, UNARY, WAIT, framed, soon, text};
 
 /// Serves an application on a free port.
 async fn serve(app: Router) -> SocketAddr {
@@ -151,6 +151,20 @@ async fn limits_on_messages_hold_there_too() {
     let peer = connect(serve(beside_a_page(&mount)).await).await;
     let long = peer.send(Ask::one(UNARY, &text(&"long".repeat(50)))).await;
     assert_eq!(long.code(), Some(8), "{long:?}");
+}
+
+#[tokio::test]
+async fn what_calls_hold_is_bounded_there_too() {
+    let mut limits = Limits::default();
+    limits.memory = 1 << 20;
+    let mount = builder().limits(limits).build().unwrap();
+    let peer = connect(serve(beside_a_page(&mount)).await).await;
+    let mut waits = peer.open(Ask::bytes(WAIT, [&b""[..]])).await;
+    waits.body.send_data(framed(&text(&"x".repeat(1 << 20))), true).unwrap();
+    let hi = || peer.send(Ask::one(UNARY, &text("hi")));
+    soon(async { while hi().await.code() != Some(8) {} }).await;
+    waits.body.send_reset(h2::Reason::CANCEL);
+    soon(async { while hi().await.code() != Some(0) {} }).await;
 }
 
 #[tokio::test]
