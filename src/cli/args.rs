@@ -111,7 +111,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N", value_parser = workers)]
     pub(crate) workers: Option<NonZeroUsize>,
 
-    /// Reload when a descriptor or a certificate changes; SIGHUP and POST /reload always do
+    /// Reload when a descriptor, a certificate or the configuration changes; SIGHUP and POST /reload always do
     #[arg(long)]
     pub(crate) watch: bool,
 

@@ -10,6 +10,7 @@
 //! all made from them. Everything that is wrong is told at once, each with its place.
 
 mod apply;
+mod changes;
 mod check;
 mod fault;
 mod flags;

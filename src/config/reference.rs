@@ -44,7 +44,7 @@ fn collect(table: &Table, around: &str, needs_restart: bool, keys: &mut Vec<KeyR
     for key in table.keys {
         let shape = (key.shape)();
         let path = format!("{around}{}", key.name);
-        let needs_restart = needs_restart || key.restart;
+        let needs_restart = key.restart.unwrap_or(needs_restart);
         keys.push(of(key, &shape, &path, needs_restart));
         let (inner, path) = match &shape {
             Shape::List { of, .. } => (&**of, format!("{path}[].")),

@@ -43,7 +43,7 @@ section! {
     workers: Option<Placed<Number<1, MOST_WORKERS>>>, otherwise("one a core"), flags(&[Flag::value("--workers")]), restart();
     /// Share the ports with other processes, a successor for instance.
     reuse_port: Placed<bool>, default("false"), flags(&[Flag::means("--reuse-port", "true")]), restart();
-    /// Reload when a descriptor or a certificate changes. SIGHUP and `POST /reload` always do.
+    /// Reload when this file, a descriptor or a certificate changes. SIGHUP and `POST /reload` always do.
     watch: Placed<bool>, default("false"), flags(&[Flag::means("--watch", "true")]), restart();
     /// A file that is written once every listener accepts, one address a line, and removed at the end.
     ready_file: Option<Placed<PathBuf>>, otherwise("none"), flags(&[Flag::value("--ready-file")]), restart();
@@ -223,9 +223,9 @@ section! {
     /// How deep messages may nest. Cannot be set yet: it is 100.
     depth: Option<Unavailable>;
     /// Bytes of all descriptors together, after inflation.
-    descriptor_bytes: Placed<Size>, default("128MiB");
+    descriptor_bytes: Placed<Size>, default("128MiB"), live();
     /// Files, messages, fields, enums, values, methods and ranges of all descriptors together.
-    descriptor_elements: Placed<Number<1, U32>>, default("1000000");
+    descriptor_elements: Placed<Number<1, U32>>, default("1000000"), live();
 }
 
 section! {

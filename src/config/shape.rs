@@ -71,8 +71,8 @@ pub(super) struct Key {
     /// What happens without it, where no value says so.
     pub(super) otherwise: &'static str,
     pub(super) flags: &'static [Flag],
-    /// Whether a change takes effect with the next start alone.
-    pub(super) restart: bool,
+    /// Whether a change takes effect with the next start alone; `None`: as with the map that it is in.
+    pub(super) restart: Option<bool>,
 }
 
 /// An option of `descant serve`, and what it says in the place of a key.
@@ -111,7 +111,7 @@ impl Key {
             default: None,
             otherwise: "",
             flags: &[],
-            restart: false,
+            restart: None,
         }
     }
 
@@ -131,7 +131,17 @@ impl Key {
     }
 
     pub(super) const fn restart(self) -> Self {
-        Self { restart: true, ..self }
+        Self {
+            restart: Some(true),
+            ..self
+        }
+    }
+
+    pub(super) const fn live(self) -> Self {
+        Self {
+            restart: Some(false),
+            ..self
+        }
     }
 
     /// Its documentation as one paragraph.

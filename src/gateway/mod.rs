@@ -4,6 +4,7 @@ mod builder;
 mod deadline;
 mod pattern;
 mod pipeline;
+mod plan;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -18,17 +19,17 @@ use descant_descriptors::{Method, Schema};
 use descant_handlers::Health;
 use http::Request;
 
-use self::builder::Plan;
+use self::plan::Plan;
 use crate::{
     error::{Error, ErrorKind},
-    observe::{Metrics, Observer},
+    observe::Metrics,
     protocol::RestOptions,
 };
 
 pub use self::builder::GatewayBuilder;
 #[cfg(feature = "config")]
 pub(crate) use self::pattern::Pattern;
-pub(crate) use self::{builder::is_own, deadline::Deadline, pattern::PatternError, snapshot::Snapshot};
+pub(crate) use self::{deadline::Deadline, pattern::PatternError, plan::is_own, snapshot::Snapshot};
 
 /// Answers the calls of one API. Cheap to clone: clones are the same gateway.
 ///
@@ -44,8 +45,11 @@ pub(crate) use self::{builder::is_own, deadline::Deadline, pattern::PatternError
 pub struct Gateway(Arc<Inner>);
 
 struct Inner {
-    plan: Plan,
     snapshot: ArcSwap<Snapshot>,
+    /// As it was when the gateway was built, whatever takes the place of its plan.
+    health: Option<Health>,
+    /// Likewise.
+    metrics: Option<Metrics>,
     beside: Mutex<Beside>,
 }
 
@@ -69,25 +73,44 @@ impl Gateway {
 
     fn start(schema: Schema, plan: Plan) -> Result<Self, Error> {
         plan.check_handlers(&schema)?;
-        let snapshot = ArcSwap::from_pointee(plan.snapshot(schema, &[])?);
-        let beside = Mutex::default();
-        let gateway = Self(Arc::new(Inner { plan, snapshot, beside }));
-        gateway.0.plan.tell_health(None, &gateway.schema());
-        Ok(gateway)
+        let plan = Arc::new(plan);
+        let snapshot = Arc::clone(&plan).snapshot(schema, &[])?;
+        plan.tell_health(None, snapshot.schema());
+        Ok(Self(Arc::new(Inner {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            health: plan.health.clone(),
+            metrics: plan.observer.as_ref().map(|observer| observer.metrics().clone()),
+            beside: Mutex::default(),
+        })))
     }
 
     /// Serves another version of the API from now on, with the same routes. Calls in flight end as they began; if the
     /// new version cannot be served nothing changes.
     pub fn reload(&self, schema: Schema) -> Result<(), Error> {
+        self.swap(schema, None)
+    }
+
+    /// Serves what this builder says from now on: another schema, routes, layers and options. Calls in flight end as they began;
+    /// if something cannot be served nothing changes. Only [`health`](Self::health) and [`metrics`](Self::metrics) stay what they were,
+    /// whatever the builder says.
+    pub fn replace(&self, builder: GatewayBuilder) -> Result<(), Error> {
+        let (schema, plan) = builder.in_place_of(self.0.health.clone(), self.0.metrics.clone())?;
+        plan.check_handlers(&schema)?;
+        self.swap(schema, Some(plan))
+    }
+
+    /// `plan`: `None` is the one that there is.
+    fn swap(&self, schema: Schema, plan: Option<Plan>) -> Result<(), Error> {
         let others = {
             let beside = self.beside();
             let others = upgraded(&beside);
-            if let Some(method) = others.iter().find_map(|other| self.both_answer(&schema, other)) {
+            let plan = plan.map_or_else(|| self.plan(), Arc::new);
+            if let Some(method) = others.iter().find_map(|other| plan.both_answer(&schema, other)) {
                 return Err(ErrorKind::ReloadClash(method.full_name().to_owned()).into());
             }
-            let snapshot = self.0.plan.snapshot(schema, &others)?;
+            let snapshot = Arc::clone(&plan).snapshot(schema, &others)?;
             let before = self.0.snapshot.swap(Arc::new(snapshot));
-            self.0.plan.tell_health(Some(before.schema()), &self.schema());
+            plan.tell_health(Some(before.schema()), &self.schema());
             others
         };
         // They tell of this one as well.
@@ -103,7 +126,7 @@ impl Gateway {
     /// Makes the snapshot anew, from the same schema.
     fn renew(&self) -> Result<(), Error> {
         let beside = self.beside();
-        let snapshot = self.0.plan.snapshot(self.schema(), &upgraded(&beside))?;
+        let snapshot = self.plan().snapshot(self.schema(), &upgraded(&beside))?;
         self.0.snapshot.store(Arc::new(snapshot));
         Ok(())
     }
@@ -112,15 +135,14 @@ impl Gateway {
         self.0.beside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What every generation has in common until it is replaced.
+    fn plan(&self) -> Arc<Plan> {
+        Arc::clone(self.0.snapshot.load().plan())
+    }
+
     /// A method that this gateway answers, were this its schema, and the other one answers too.
     pub(crate) fn both_answer(&self, schema: &Schema, other: &Self) -> Option<Method> {
-        let theirs = other.schema();
-        let answered = schema.methods().filter(|method| self.0.plan.is_routed(method));
-        let mut both = answered.filter(|method| {
-            let same = theirs.method(method.path());
-            same.is_some_and(|same| other.0.plan.is_routed(&same))
-        });
-        both.next()
+        self.plan().both_answer(schema, other)
     }
 
     /// How much it has to do with a request.
@@ -133,22 +155,22 @@ impl Gateway {
 
     /// The handle of `grpc.health.v1`, if that is served: to say how services are, and that they are about to go.
     pub fn health(&self) -> Option<&Health> {
-        self.0.plan.health.as_ref()
+        self.0.health.as_ref()
     }
 
     /// What its calls are counted in; `None` if they are not observed.
     pub fn metrics(&self) -> Option<&Metrics> {
-        self.0.plan.observer.as_ref().map(Observer::metrics)
+        self.0.metrics.as_ref()
     }
 
     pub(crate) fn describe_handler(&self, method: &Method) -> String {
-        self.0.plan.describe_handler(method)
+        self.plan().describe_handler(method)
     }
 
     /// How REST is spoken to a method.
     pub(crate) fn rest(&self, method: &Method) -> Arc<RestOptions> {
         let snapshot = self.0.snapshot.load();
-        snapshot.rest(method).unwrap_or(&self.0.plan.settings.rest).clone()
+        snapshot.rest(method).unwrap_or(&snapshot.plan().settings.rest).clone()
     }
 
     /// What is served now.

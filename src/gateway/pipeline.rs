@@ -17,7 +17,7 @@ use http::{
 };
 use tokio::runtime::Handle;
 
-use super::{Deadline, Gateway};
+use super::{Deadline, Gateway, Snapshot};
 use crate::{
     observe::{Log, Observer, Presence, RuntimeWatch, Watch},
     protocol::{self, Accepted, Context, Exchange, Finds, Only, Protocol, Refusal, caught, given_id, guarded},
@@ -55,7 +55,10 @@ impl Gateway {
         request: Request<Inbound>,
         connection: &Connection,
     ) -> impl Future<Output = Response<Outbound>> + Send + use<> {
-        let visitor = self.0.plan.cors.as_ref().map(|cors| Box::new(cors.greet(&request)));
+        // One generation for the whole call.
+        let snapshot = self.0.snapshot.load();
+        let cors = snapshot.plan().cors.as_ref();
+        let visitor = cors.map(|cors| Box::new(cors.greet(&request)));
         let sound = || protocol::check_target(request.method(), request.uri(), request.headers()).is_ok();
         let preflight = visitor.as_ref().and_then(|visitor| visitor.preflight(&request));
         let preflight = preflight.filter(|_| sound());
@@ -67,7 +70,7 @@ impl Gateway {
                 body: Some(request.into_body()),
                 status: None,
             })),
-            None => self.open(request, connection),
+            None => open(&snapshot, request, connection),
         };
         if let (Err(refusal), true) = (&mut opened, waits) {
             refusal.body = None;
@@ -86,7 +89,7 @@ impl Gateway {
 
     /// Counts a connection as open until the answer is dropped, if anything is counted.
     pub(crate) fn connected(&self) -> Option<Presence> {
-        self.0.plan.observer.as_ref().map(Observer::connected)
+        self.0.snapshot.load().plan().observer.as_ref().map(Observer::connected)
     }
 
     /// Shows what tokio counts of a runtime, if anything is counted.
@@ -101,101 +104,103 @@ impl Gateway {
         }
     }
 
-    fn open(&self, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refusal>> {
-        let (parts, body) = request.into_parts();
-        let body = body.counted(connection.account());
-        let plan = &self.0.plan;
-        let arrival = Arrival {
-            log: (plan.observer.as_ref()).and_then(|observer| observer.begin_log(&parts, connection.peer())),
-            given_id: plan
-                .settings
-                .keep_request_ids
-                .then(|| given_id(&parts.headers))
-                .flatten(),
-        };
-        let (accepted, mut watch) = self.within(connection, |context| {
-            let mut accepted = protocol::accept(parts, body, context);
-            let watch = self.watch(&mut accepted, arrival, context);
-            (accepted, watch)
-        });
-        let Accepted {
-            handler,
-            mut call,
-            only,
-            exchange,
-        } = accepted?;
-        if only.is_none() {
-            call.messages = watch.incoming(mem::replace(&mut call.messages, Messages::empty()));
-        }
-        Ok(Visit {
-            request_id: self.0.plan.send_request_ids.then_some(call.request_id),
-            handler,
-            call: Some(call),
-            only,
-            deadline: Deadline::at(exchange.deadline),
-            exchange,
-            watch,
-        })
-    }
-
-    /// Begins to watch a call, or a request that is refused, which gets an id here.
-    fn watch(&self, accepted: &mut Result<Accepted, Box<Refusal>>, arrival: Arrival, context: &Context<'_>) -> Watch {
-        let (request_id, deadline) = match accepted {
-            Ok(accepted) => (accepted.call.request_id, accepted.exchange.deadline),
-            Err(refusal) if refusal.status.is_some() => {
-                if context.found.full.get() {
-                    defer(&mut refusal.response, context.found.protocol.get());
-                }
-                (self.name(refusal, arrival.given_id), None)
-            }
-            Err(_) => return Watch::default(),
-        };
-        let (Some(observer), Some(protocol)) = (&self.0.plan.observer, context.found.protocol.get()) else {
-            return Watch::default();
-        };
-        let subject = context.found.subject.get().unwrap_or_else(|| observer.unknown());
-        let mut log = arrival.log;
-        if let Some(log) = &mut log {
-            let doubtful = subject.path().is_none() && context.snapshot.schema().routes().hide_paths();
-            log.routed(
-                context.found.binding.get(),
-                subject.path().unwrap_or_default(),
-                doubtful,
-            );
-            log.ends_at(deadline);
-        }
-        let mut watch = Watch::begin(subject.clone(), protocol, request_id, log);
-        if let Err(refusal) = accepted
-            && let Some(status) = &refusal.status
-        {
-            watch.answered(refusal.response.status());
-            watch.refused(status);
-        }
-        watch
-    }
-
-    /// Gives a request that is refused an id: its own, if it has one to keep.
-    fn name(&self, refusal: &mut Refusal, given: Option<RequestId>) -> RequestId {
-        let id = given.unwrap_or_else(RequestId::random);
-        if self.0.plan.send_request_ids {
-            refusal.response.headers_mut().insert(REQUEST_ID, id.into());
-        }
-        id
+    /// Runs what needs to know one generation, which is the same for the whole call.
+    pub(crate) fn within<T>(&self, connection: &Connection, run: impl FnOnce(&Context<'_>) -> T) -> T {
+        within(&self.0.snapshot.load(), connection, run)
     }
 }
 
-impl Gateway {
-    /// Runs what needs to know one generation, which is the same for the whole call.
-    pub(crate) fn within<T>(&self, connection: &Connection, run: impl FnOnce(&Context<'_>) -> T) -> T {
-        let snapshot = self.0.snapshot.load();
-        run(&Context {
-            snapshot: &snapshot,
-            connection,
-            state: &self.0.plan.state,
-            settings: &self.0.plan.settings,
-            found: Finds::default(),
-        })
+fn within<T>(snapshot: &Snapshot, connection: &Connection, run: impl FnOnce(&Context<'_>) -> T) -> T {
+    let plan = snapshot.plan();
+    run(&Context {
+        snapshot,
+        connection,
+        state: &plan.state,
+        settings: &plan.settings,
+        found: Finds::default(),
+    })
+}
+
+fn open(snapshot: &Snapshot, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refusal>> {
+    let (parts, body) = request.into_parts();
+    let body = body.counted(connection.account());
+    let plan = snapshot.plan();
+    let arrival = Arrival {
+        log: (plan.observer.as_ref()).and_then(|observer| observer.begin_log(&parts, connection.peer())),
+        given_id: plan
+            .settings
+            .keep_request_ids
+            .then(|| given_id(&parts.headers))
+            .flatten(),
+    };
+    let (accepted, mut watch) = within(snapshot, connection, |context| {
+        let mut accepted = protocol::accept(parts, body, context);
+        let watch = watch(&mut accepted, arrival, context);
+        (accepted, watch)
+    });
+    let Accepted {
+        handler,
+        mut call,
+        only,
+        exchange,
+    } = accepted?;
+    if only.is_none() {
+        call.messages = watch.incoming(mem::replace(&mut call.messages, Messages::empty()));
     }
+    Ok(Visit {
+        request_id: plan.send_request_ids.then_some(call.request_id),
+        handler,
+        call: Some(call),
+        only,
+        deadline: Deadline::at(exchange.deadline),
+        exchange,
+        watch,
+    })
+}
+
+/// Begins to watch a call, or a request that is refused, which gets an id here.
+fn watch(accepted: &mut Result<Accepted, Box<Refusal>>, arrival: Arrival, context: &Context<'_>) -> Watch {
+    let (request_id, deadline) = match accepted {
+        Ok(accepted) => (accepted.call.request_id, accepted.exchange.deadline),
+        Err(refusal) if refusal.status.is_some() => {
+            if context.found.full.get() {
+                defer(&mut refusal.response, context.found.protocol.get());
+            }
+            (name(refusal, arrival.given_id, context.snapshot), None)
+        }
+        Err(_) => return Watch::default(),
+    };
+    let (Some(observer), Some(protocol)) = (&context.snapshot.plan().observer, context.found.protocol.get()) else {
+        return Watch::default();
+    };
+    let subject = context.found.subject.get().unwrap_or_else(|| observer.unknown());
+    let mut log = arrival.log;
+    if let Some(log) = &mut log {
+        let doubtful = subject.path().is_none() && context.snapshot.schema().routes().hide_paths();
+        log.routed(
+            context.found.binding.get(),
+            subject.path().unwrap_or_default(),
+            doubtful,
+        );
+        log.ends_at(deadline);
+    }
+    let mut watch = Watch::begin(subject.clone(), protocol, request_id, log);
+    if let Err(refusal) = accepted
+        && let Some(status) = &refusal.status
+    {
+        watch.answered(refusal.response.status());
+        watch.refused(status);
+    }
+    watch
+}
+
+/// Gives a request that is refused an id: its own, if it has one to keep.
+fn name(refusal: &mut Refusal, given: Option<RequestId>, snapshot: &Snapshot) -> RequestId {
+    let id = given.unwrap_or_else(RequestId::random);
+    if snapshot.plan().send_request_ids {
+        refusal.response.headers_mut().insert(REQUEST_ID, id.into());
+    }
+    id
 }
 
 /// Says when to try again. REST has a status that says so as well; the other protocols have theirs.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use descant_descriptors::{Captures, Found, Method, Schema};
 use descant_handlers::{Handler, Status};
 
-use super::Claim;
+use super::{Claim, plan::Plan};
 use crate::{error::hint, observe::Subject, protocol::RestOptions};
 
 /// Names longer than this are not repeated to whoever sent them.
@@ -13,6 +13,8 @@ const LONGEST_ECHO: usize = 256;
 
 /// What is served at one time. Immutable: a reload makes another.
 pub(crate) struct Snapshot {
+    /// What it was made by.
+    plan: Arc<Plan>,
     /// What was loaded.
     loaded: Served,
     /// The gateway's own services, reflection and health, where the loaded schema does not describe them.
@@ -49,8 +51,17 @@ impl Served {
 }
 
 impl Snapshot {
-    pub(super) fn new(loaded: Served, own: Served, rest: Vec<Option<Arc<RestOptions>>>) -> Self {
-        Self { loaded, own, rest }
+    pub(super) fn new(plan: Arc<Plan>, loaded: Served, own: Served, rest: Vec<Option<Arc<RestOptions>>>) -> Self {
+        Self {
+            plan,
+            loaded,
+            own,
+            rest,
+        }
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 
     /// How REST is spoken to a method; `None`: as the settings say.

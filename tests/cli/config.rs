@@ -200,12 +200,18 @@ mod docs {
                 (None, "") if key.is_required => "has to be there".to_owned(),
                 (None, otherwise) => otherwise.to_owned(),
             };
+            let restart = if key.needs_restart { " Restart." } else { "" };
             let flags = match flags.as_slice() {
                 [] => String::new(),
                 flags => format!(" {}.", flags.join(", ")),
             };
             let due = key.due.replace('|', "\\|");
-            writeln!(table, "| `{}` | {due} | {default} | {}.{flags} |", key.path, key.about).unwrap();
+            writeln!(
+                table,
+                "| `{}` | {due} | {default} | {}.{flags}{restart} |",
+                key.path, key.about
+            )
+            .unwrap();
         }
         table
     }

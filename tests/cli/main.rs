@@ -11,6 +11,7 @@ mod messages;
 mod observe;
 mod process;
 mod readme;
+mod reload;
 mod serve;
 mod tls;
 #[cfg(unix)]

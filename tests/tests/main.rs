@@ -25,6 +25,7 @@ mod mount;
 mod observe;
 mod paths;
 mod proxy;
+mod replace;
 mod replies;
 mod rest;
 mod support;

@@ -7,7 +7,7 @@
 //! | `GET /readyz` | 200 while calls are welcome, 503 once the server drains |
 //! | `GET /schema` | services and methods as JSON, and what was found in the descriptors |
 //! | `GET /explain?request=...` | what would become of a request: `request=GET /v1/books`, `header=name: value` (repeatable), `body=...`; as JSON, or as text to who accepts that |
-//! | `POST /reload` | loads the descriptors anew; 422 with every finding if they do not load |
+//! | `POST /reload` | reads the configuration and the descriptors anew; 422 with all that is wrong if they cannot be used |
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -148,7 +148,14 @@ impl Pages {
         let reloader = Arc::clone(&self.reloader);
         let outcome = tokio::task::spawn_blocking(move || reloader.reload()).await;
         match outcome {
-            Ok(Ok(contents)) => page(StatusCode::OK, &json!({ "reloaded": true, "serves": contents })),
+            Ok(Ok(done)) => page(
+                StatusCode::OK,
+                &json!({
+                    "reloaded": true,
+                    "serves": done.contents,
+                    "needs_restart": done.needs_restart,
+                }),
+            ),
             Ok(Err(unchanged)) => page(StatusCode::UNPROCESSABLE_ENTITY, &refusal(&unchanged)),
             Err(error) => text(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -167,6 +174,7 @@ fn refusal(unchanged: &Unchanged) -> Value {
     json!({
         "reloaded": false,
         "error": unchanged.why,
+        "faults": unchanged.faults,
         "findings": unchanged.findings.iter().map(check::finding_json).collect::<Vec<_>>(),
     })
 }

@@ -8,7 +8,13 @@ mod signals;
 mod tls;
 mod watch;
 
-use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc, thread};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    thread,
+};
 
 use descant::{
     Config, ConfigError, Error, Gateway, GatewayBuilder, Schema,
@@ -20,7 +26,7 @@ use tracing::level_filters::LevelFilter;
 
 use self::{
     banner::{Backend, Banner},
-    reload::Reloader,
+    reload::{Current, Reloader},
 };
 use super::{
     args::Serve,
@@ -35,7 +41,7 @@ pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failu
     let config = config::load(given)?;
     let settings = config.settings();
     let payloads = settings.log.payloads.is_some();
-    log::start(log_format(*settings.log.format), level(*settings.log.level), payloads);
+    let volume = log::start(log_format(*settings.log.format), level(*settings.log.level), payloads);
     let is_demo = config::is_demo(&config)?;
     let schema = load(&config, is_demo).map_err(|error| sources::refused(&error))?;
     warn(&schema);
@@ -46,7 +52,8 @@ pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failu
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
     let backend = Backend::of(settings, is_demo);
-    let reloader = Reloader::new(config, is_demo, gateway, handlers);
+    let current = Current { config, handlers };
+    let reloader = Reloader::new(given.clone(), is_demo, current, gateway, volume);
     let outcome = runtime.block_on(serve(reloader, &backend));
     // A reload that is still under way must not hold the end up.
     runtime.shutdown_background();
@@ -72,7 +79,7 @@ fn builder(config: &Config, is_demo: bool, schema: Schema, handlers: &Handlers) 
 }
 
 async fn serve(mut reloader: Reloader, backend: &Backend) -> Result<(), Failure> {
-    let (config, gateway) = (reloader.config().clone(), reloader.gateway().clone());
+    let (config, gateway) = (reloader.started().clone(), reloader.gateway().clone());
     let settings = config.settings();
     let listeners = config.listeners().map_err(|error| config::refused(&error))?;
     let mut server = config.server_on(gateway.clone(), &listeners);
@@ -85,11 +92,9 @@ async fn serve(mut reloader: Reloader, backend: &Backend) -> Result<(), Failure>
     let signals = signals::Signals::listen().map_err(|error| Failure::new(Kind::Other, error, ""))?;
     reloader.renew(&listeners);
     let reloader = Arc::new(reloader);
-    let _watch = if *settings.watch {
-        Some(watch::start(&watched(&config), &reloader)?)
-    } else {
-        None
-    };
+    if *settings.watch {
+        reloader.watch(watch::start(&watched(&config), &reloader)?);
+    }
     let admin_address = admin.as_ref().and_then(|listener| listener.local_addr().ok());
     if let Some(listener) = admin {
         tokio::spawn(admin::serve(listener, Arc::clone(&reloader), server.draining()));
@@ -135,6 +140,7 @@ fn watched(config: &Config) -> Vec<PathBuf> {
         .chain(certificates)
         .chain(theirs)
         .map(|path| path.value.clone())
+        .chain(config.file().map(Path::to_owned))
         .collect()
 }
 

@@ -1,27 +1,47 @@
-//! Loading anew: the whole schema aside, then one swap; and likewise the certificates. What fails changes nothing.
+//! Loading anew: the configuration and the whole schema aside, then one swap; and likewise the certificates. What fails
+//! changes nothing.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use descant::{
-    Config, Gateway, Tls,
-    config::{Handlers, Listener},
+    Config, ConfigError, Error, Gateway, Tls,
+    config::{ConfigBuilder, Handlers, Listener},
 };
 use descant_descriptors::{Finding, Severity};
 
-use super::load;
-use crate::cli::check;
+use super::{builder, level, load, warn, watch::Watching, watched};
+use crate::cli::{check, log::Volume};
 
-/// Reloads the schema of a gateway, and the certificates of its listeners, from where they came.
+/// Reloads what a gateway serves, and the certificates of its listeners, from where they came.
 #[derive(Debug)]
 pub(super) struct Reloader {
-    config: Config,
+    given: ConfigBuilder,
+    /// What the server was started with: some of it cannot change any more.
+    started: Config,
     is_demo: bool,
     gateway: Gateway,
-    handlers: Handlers,
+    volume: Volume,
     /// What listeners show.
     shown: Vec<Tls>,
-    /// One reload at a time: of two that overlap, the one that read first might win last.
-    turn: Mutex<()>,
+    watching: OnceLock<Mutex<Watching>>,
+    /// Locked for a reload: of two that overlap, the one that read first might win last.
+    current: Mutex<Current>,
+}
+
+/// What is in force.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) config: Config,
+    pub(super) handlers: Handlers,
+}
+
+/// What a reload brought about.
+#[derive(Debug)]
+pub(super) struct Reloaded {
+    /// How much is served now.
+    pub(super) contents: String,
+    /// Keys that have changed, to no effect before the next start.
+    pub(super) needs_restart: Vec<String>,
 }
 
 /// Why a reload changed nothing.
@@ -29,17 +49,52 @@ pub(super) struct Reloader {
 pub(super) struct Unchanged {
     pub(super) why: String,
     pub(super) findings: Vec<Finding>,
+    /// What is wrong with the configuration.
+    pub(super) faults: Vec<String>,
+}
+
+impl Unchanged {
+    fn because(why: String) -> Self {
+        Self {
+            why,
+            findings: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    fn of_descriptors(error: &descant_descriptors::Error) -> Self {
+        Self {
+            findings: error.findings().to_vec(),
+            ..Self::because(error.to_string())
+        }
+    }
+
+    fn of_gateway(error: &Error) -> Self {
+        Self {
+            findings: error.findings().to_vec(),
+            ..Self::because(error.to_string())
+        }
+    }
+
+    fn of_config(error: &ConfigError) -> Self {
+        Self {
+            faults: error.lines().collect(),
+            ..Self::because("the configuration cannot be used".to_owned())
+        }
+    }
 }
 
 impl Reloader {
-    pub(super) fn new(config: Config, is_demo: bool, gateway: Gateway, handlers: Handlers) -> Self {
+    pub(super) fn new(given: ConfigBuilder, is_demo: bool, current: Current, gateway: Gateway, volume: Volume) -> Self {
         Self {
-            config,
+            given,
+            started: current.config.clone(),
             is_demo,
             gateway,
-            handlers,
+            volume,
             shown: Vec::new(),
-            turn: Mutex::new(()),
+            watching: OnceLock::new(),
+            current: Mutex::new(current),
         }
     }
 
@@ -48,8 +103,15 @@ impl Reloader {
         self.shown = listeners.iter().filter_map(|listener| listener.tls.clone()).collect();
     }
 
-    pub(super) fn config(&self) -> &Config {
-        &self.config
+    /// Has this watch what is read, whatever that comes to be.
+    pub(super) fn watch(&self, watching: Watching) {
+        // There is one.
+        let _ = self.watching.set(Mutex::new(watching));
+    }
+
+    /// What the server was started with.
+    pub(super) fn started(&self) -> &Config {
+        &self.started
     }
 
     pub(super) fn gateway(&self) -> &Gateway {
@@ -57,33 +119,43 @@ impl Reloader {
     }
 
     /// Reloads and logs how it went; says what is served now. Takes as long as loading takes: not for a thread that serves.
-    pub(super) fn reload(&self) -> Result<String, Unchanged> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = self.reload_schema();
-        let certificates = self.reload_certificates();
-        outcome.and_then(|contents| certificates.map(|()| contents))
+    pub(super) fn reload(&self) -> Result<Reloaded, Unchanged> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = self.reload_gateway(&mut current);
+        let certificates = self.reload_certificates(&current);
+        outcome.and_then(|reloaded| certificates.map(|()| reloaded))
     }
 
     /// Certificates run out: they are renewed though the descriptors may be broken just now.
-    fn reload_certificates(&self) -> Result<(), Unchanged> {
+    fn reload_certificates(&self, current: &Current) -> Result<(), Unchanged> {
         // All of them, whatever is wrong with one.
         let shown = self
             .shown
             .iter()
             .map(|tls| tls.reload().map_err(|error| error.to_string()));
         let shown = shown.reduce(Result::and);
-        let upstream = self.handlers.reload_certificates();
+        let upstream = current.handlers.reload_certificates();
         let upstream = upstream.map(|read| read.map_err(|error| error.to_string()));
         let shown = renewed("the certificates", "shown", shown);
         renewed("the certificates for the upstream", "used", upstream).and(shown)
     }
 
-    fn reload_schema(&self) -> Result<String, Unchanged> {
-        let outcome = self.try_reload();
+    fn reload_gateway(&self, current: &mut Current) -> Result<Reloaded, Unchanged> {
+        let outcome = self.try_reload(current);
         match &outcome {
-            Ok(contents) => tracing::info!("reloaded: {contents}"),
+            Ok(reloaded) => {
+                tracing::info!("reloaded: {}", reloaded.contents);
+                for key in &reloaded.needs_restart {
+                    tracing::warn!(
+                        "`{key}` has changed, which takes effect with the next start: what was in force stays"
+                    );
+                }
+            }
             Err(unchanged) => {
                 tracing::error!("not reloaded, what was served stays: {}", unchanged.why);
+                for fault in &unchanged.faults {
+                    tracing::error!("{fault}");
+                }
                 // A finding that stands alone is the reason, which the line above has told in full.
                 if unchanged.findings.len() == 1 {
                     return outcome;
@@ -101,17 +173,47 @@ impl Reloader {
         outcome
     }
 
-    fn try_reload(&self) -> Result<String, Unchanged> {
-        let schema = load(&self.config, self.is_demo).map_err(|error| Unchanged {
-            why: error.to_string(),
-            findings: error.findings().to_vec(),
-        })?;
+    fn try_reload(&self, current: &mut Current) -> Result<Reloaded, Unchanged> {
+        let config = self.given.build().map_err(|error| Unchanged::of_config(&error))?;
+        if !self.is_demo && config.settings().descriptors.0.is_empty() {
+            return Err(Unchanged::because("the configuration names no descriptors".to_owned()));
+        }
+        let schema = load(&config, self.is_demo).map_err(|error| Unchanged::of_descriptors(&error))?;
         let contents = check::contents(&schema);
-        self.gateway.reload(schema).map_err(|error| Unchanged {
-            why: error.to_string(),
-            findings: error.findings().to_vec(),
-        })?;
-        Ok(contents)
+        if config.file().is_none() {
+            // Options do not change, and handlers keep what they hold.
+            self.gateway
+                .reload(schema)
+                .map_err(|error| Unchanged::of_gateway(&error))?;
+        } else {
+            warn(&schema);
+            let handlers = config.handlers(&current.handlers);
+            let handlers = handlers.map_err(|error| Unchanged::of_config(&error))?;
+            let builder = builder(&config, self.is_demo, schema, &handlers);
+            let builder = builder.map_err(|error| Unchanged::of_config(&error))?;
+            let builder = builder.observe(*self.started.settings().observe);
+            self.gateway
+                .replace(builder)
+                .map_err(|error| Unchanged::of_gateway(&error))?;
+            current.handlers = handlers;
+        }
+        self.follow(&config);
+        let needs_restart = config.needs_restart(&self.started);
+        current.config = config;
+        Ok(Reloaded {
+            contents,
+            needs_restart,
+        })
+    }
+
+    /// What is not the gateway's.
+    fn follow(&self, config: &Config) {
+        let log = &config.settings().log;
+        self.volume.set(level(*log.level), log.payloads.is_some());
+        if let Some(watching) = self.watching.get() {
+            let mut watching = watching.lock().unwrap_or_else(PoisonError::into_inner);
+            watching.follow(&watched(config));
+        }
     }
 }
 
@@ -126,8 +228,7 @@ fn renewed(what: &str, how: &str, outcome: Option<Result<(), String>>) -> Result
         Some(Err(why)) => {
             let what = what.trim_start_matches("the ");
             tracing::error!("{what} not reloaded, those that were {how} stay: {why}");
-            let findings = Vec::new();
-            Err(Unchanged { why, findings })
+            Err(Unchanged::because(why))
         }
     }
 }

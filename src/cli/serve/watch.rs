@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::Duration,
 };
@@ -17,8 +17,47 @@ use crate::cli::sources::shown;
 /// Programs write files in several steps: a reload waits until nothing has changed for this long.
 const QUIET: Duration = Duration::from_millis(200);
 
+/// What is watched, as long as this is there.
+#[derive(Debug)]
+pub(super) struct Watching {
+    watcher: RecommendedWatcher,
+    targets: Arc<Mutex<Watched>>,
+}
+
+impl Watching {
+    /// Watches these in the place of what was watched.
+    pub(super) fn follow(&mut self, paths: &[PathBuf]) {
+        let next = Watched::of(paths);
+        // Not locked meanwhile: the thread that tells of events waits for it, and is the one that begins to watch.
+        let before = self.targets().clone();
+        let news = next
+            .folders()
+            .filter(|folder| before.folders().all(|old| old != *folder));
+        for (folder, mode) in news {
+            if let Err(error) = self.watcher.watch(folder, mode) {
+                tracing::warn!(
+                    "--watch cannot watch {}: {error}; SIGHUP reloads by hand",
+                    shown(folder)
+                );
+            }
+        }
+        let gone = before
+            .folders()
+            .filter(|(folder, _)| next.folders().all(|(new, _)| new != *folder));
+        for (folder, _) in gone {
+            // One that is no more is watched no more.
+            let _ = self.watcher.unwatch(folder);
+        }
+        *self.targets() = next;
+    }
+
+    fn targets(&self) -> MutexGuard<'_, Watched> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Watches until it is dropped.
-pub(super) fn start(paths: &[PathBuf], reloader: &Arc<Reloader>) -> Result<RecommendedWatcher, Failure> {
+pub(super) fn start(paths: &[PathBuf], reloader: &Arc<Reloader>) -> Result<Watching, Failure> {
     if paths.is_empty() {
         return Err(Failure::new(
             Kind::Usage,
@@ -26,19 +65,22 @@ pub(super) fn start(paths: &[PathBuf], reloader: &Arc<Reloader>) -> Result<Recom
             "name a PATH to watch, or leave --watch out",
         ));
     }
-    let targets = Watched::of(paths);
+    let first = Watched::of(paths);
+    let targets = Arc::new(Mutex::new(first.clone()));
     let (bell, rung) = mpsc::channel();
-    let filter = targets.clone();
+    let filter = Arc::clone(&targets);
     let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| match event {
-        Ok(event) if filter.concerns(&event) => {
-            // It fails once nobody reloads any more.
-            let _ = bell.send(());
+        Ok(event) => {
+            let filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
+            if filter.concerns(&event) {
+                // It fails once nobody reloads any more.
+                let _ = bell.send(());
+            }
         }
-        Ok(_) => {}
         Err(error) => tracing::warn!("--watch missed a change: {error}; SIGHUP reloads by hand"),
     });
     let mut watcher = watcher.map_err(|error| refused(Path::new("files"), &error))?;
-    for (folder, mode) in targets.folders() {
+    for (folder, mode) in first.folders() {
         watcher.watch(folder, mode).map_err(|error| refused(folder, &error))?;
     }
     let reloader = Arc::clone(reloader);
@@ -49,7 +91,7 @@ pub(super) fn start(paths: &[PathBuf], reloader: &Arc<Reloader>) -> Result<Recom
             let _ = reloader.reload();
         }
     });
-    Ok(watcher)
+    Ok(Watching { watcher, targets })
 }
 
 /// What is watched: folders with all that is in them, and files by way of their folders, since a file that is replaced is

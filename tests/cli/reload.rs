@@ -1,0 +1,172 @@
+//! What a configuration brings about, and what becomes of a change while it is served.
+
+use std::{fs, net::TcpListener, path::Path};
+
+use tempfile::{TempDir, tempdir};
+
+use crate::process::{Server, descant, http, http_with};
+
+const LIBRARY: &str = r#"syntax = "proto3"; package library;
+message Book { string name = 1; }
+service Shelf { rpc Get(Book) returns (Book); }
+service Desk { rpc Lend(Book) returns (Book); rpc Back(Book) returns (Book); }
+"#;
+
+fn write(folder: &Path, text: &str) {
+    let fresh = folder.join("fresh");
+    fs::write(&fresh, text).unwrap();
+    fs::rename(fresh, folder.join("descant.yaml")).unwrap();
+}
+
+/// A folder with an API and its configuration.
+fn folder(configuration: &str) -> TempDir {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("library.proto"), LIBRARY).unwrap();
+    write(folder.path(), configuration);
+    folder
+}
+
+fn start(folder: TempDir, more: &[&str]) -> Server {
+    let file = folder.path().join("descant.yaml").display().to_string();
+    Server::start_in(folder, &[&["-c", &file], more].concat())
+}
+
+/// How a method is answered: the status, and the body.
+fn call(server: &Server, method: &str) -> String {
+    // What follows the path is a header, and the version in the place of its value.
+    let request = format!("POST /library.{method} HTTP/1.1\r\ncontent-type: application/json\r\nx-version:");
+    let (status, body) = http_with(server.address(), &request, r#"{"name":"a"}"#);
+    format!("{} {body}", status.split(' ').nth(1).unwrap())
+}
+
+#[test]
+fn each_route_has_its_handler() {
+    let behind = start(
+        folder("descriptors: library.proto\nroutes: [{ match: '*', echo: {} }]"),
+        &[],
+    );
+    let text = format!(
+        "descriptors: library.proto\nroutes:\n- {{ match: library.Desk, proxy: 'http://{}' }}\n- {{ match: library.Desk/Back, echo: {{}} }}\n",
+        behind.address()
+    );
+    let server = start(folder(&text), &[]);
+    let banner = server.out();
+    assert!(
+        banner.contains("answered by 2 routes, of which the most specific wins:\n"),
+        "{banner}"
+    );
+    for method in ["Desk/Lend", "Desk/Back"] {
+        assert_eq!(call(&server, method), r#"200 {"name":"a"}"#, "{method}");
+    }
+    assert!(call(&server, "Shelf/Get").starts_with("501 "));
+    drop(behind);
+    assert!(call(&server, "Desk/Lend").starts_with("503 "));
+    assert!(call(&server, "Desk/Back").starts_with("200 "));
+}
+
+#[test]
+fn options_win_over_the_file() {
+    let text = "descriptors: library.proto\nlisten: 'nowhere.invalid:1'\nroutes: [{ match: library.Desk, echo: {} }]\nlog: { format: json }\n";
+    let server = start(folder(text), &["--echo", "--log-format", "text"]);
+    assert!(call(&server, "Shelf/Get").starts_with("200 "));
+    assert!(server.out().contains("answered with their own requests"));
+}
+
+#[test]
+fn a_change_of_routes_is_served_and_a_fault_changes_nothing() {
+    let admin = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let text = |more: &str| format!("descriptors: library.proto\nadmin: {admin}\n{more}");
+    let folder = folder(&text("routes: [{ match: library.Desk, echo: {} }]\n"));
+    let place = folder.path().to_owned();
+    let server = start(folder, &["--admin", &admin]);
+    assert!(call(&server, "Shelf/Get").starts_with("501 "));
+
+    write(
+        &place,
+        &text("routes: [{ match: '*', echo: {} }]\nworkers: 7\nlimits: { grace: 1s }\n"),
+    );
+    let (status, body) = http(&admin, "POST /reload");
+    assert_eq!(status, "HTTP/1.1 200 OK", "{body}");
+    let report: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(report["needs_restart"], serde_json::json!(["limits.grace", "workers"]));
+    assert!(call(&server, "Shelf/Get").starts_with("200 "));
+    let told = "`workers` has changed, which takes effect with the next start: what was in force stays";
+    assert!(server.err().contains(told), "{}", server.err());
+
+    write(
+        &place,
+        &text("routes: [{ match: library.Dusk, echo: {} }, { match: library.Shelf }]\n"),
+    );
+    let (status, body) = http(&admin, "POST /reload");
+    assert_eq!(status, "HTTP/1.1 422 Unprocessable Entity", "{body}");
+    let report: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let fault = report["faults"][0].as_str().unwrap();
+    assert!(fault.ends_with("descant.yaml:3:45: a route says nothing of how its methods are answered; give it one of `proxy`, `mock` and `echo`"), "{fault}");
+    assert!(call(&server, "Shelf/Get").starts_with("200 "));
+
+    write(&place, &text("routes: [{ match: library.Dusk, echo: {} }]\n"));
+    let (_, body) = http(&admin, "POST /reload");
+    assert!(
+        body.contains("matches no method of the descriptors; did you mean library.Desk?"),
+        "{body}"
+    );
+    assert!(call(&server, "Desk/Back").starts_with("200 "));
+}
+
+#[test]
+fn a_change_of_the_file_is_watched_and_so_is_what_it_comes_to_name() {
+    let folder = folder("descriptors: library.proto\nwatch: true\nlog: { calls: api, level: error }\n");
+    let place = folder.path().to_owned();
+    let mut server = start(folder, &[]);
+    assert!(call(&server, "Shelf/Get").starts_with("501 "));
+    assert!(!server.err().contains("grpc.request"), "{}", server.err());
+    fs::create_dir(place.join("protos")).unwrap();
+    fs::write(place.join("protos/other.proto"), LIBRARY.replace("Shelf", "Cellar")).unwrap();
+    write(
+        &place,
+        "descriptors: protos\nwatch: true\nroutes: [{ match: '*', echo: {} }]\nlog: { calls: api, level: info }\n",
+    );
+    server.until("the new folder is served", |server| {
+        call(server, "Cellar/Get").starts_with("200 ")
+    });
+    server.until("the log is louder", |server| server.err().contains("grpc.request"));
+    fs::write(place.join("protos/other.proto"), LIBRARY.replace("Shelf", "Attic")).unwrap();
+    server.until("the new folder is watched", |server| {
+        call(server, "Attic/Get").starts_with("200 ")
+    });
+}
+
+#[test]
+fn what_is_in_force_is_told_with_its_reason() {
+    let folder = folder("descriptors: library.proto\nlimits:\n  grace: 5s\n  idle: '${IDLE:-7m}'\n");
+    let file = folder.path().join("descant.yaml").display().to_string();
+    let printed = descant(["config", "print", "-c", &file, "--workers", "3"]);
+    assert_eq!(printed.code, Some(0), "{}", printed.err);
+    for line in [
+        "workers: 3  # --workers",
+        "  grace: 5s  # descant.yaml:3",
+        "  idle: 7m  # descant.yaml:4",
+        "  age: 30m  # default",
+        "watch: false  # default",
+    ] {
+        assert!(
+            printed.out.lines().any(|printed| printed == line),
+            "{line}\n{}",
+            printed.out
+        );
+    }
+    let json = descant(["config", "print", "--format", "json", "--grace", "9s"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(
+        json["limits.grace"],
+        serde_json::json!({ "value": "9s", "from": "--grace" })
+    );
+    assert_eq!(
+        json["limits.streams"],
+        serde_json::json!({ "value": 100, "from": "default" })
+    );
+}
