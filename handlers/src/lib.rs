@@ -136,9 +136,9 @@ pub use self::echo::Echo;
 #[cfg(feature = "health")]
 pub use self::health::{Health, ServingStatus};
 #[cfg(feature = "proxy")]
-pub use self::proxy::{Proxy, ProxyError};
+pub use self::proxy::{ConnectError, Misfit, Phases, Proxy, ProxyError};
 #[cfg(feature = "reflection")]
-pub use self::reflection::{Reflection, ReflectionError};
+pub use self::reflection::{AskError, Fetched, Reflection, ReflectionClient, ReflectionError};
 pub use self::{
     call::Call,
     code::Code,

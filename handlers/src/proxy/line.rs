@@ -2,7 +2,6 @@
 
 use std::{
     future::poll_fn,
-    io,
     pin::Pin,
     sync::{
         Arc,
@@ -14,7 +13,11 @@ use std::{
 use h2::client::{Builder, Connection, SendRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{request::Frame, wire::Wire};
+use super::{
+    misfit::{Misfit, Unfit},
+    request::Frame,
+    wire::Wire,
+};
 
 /// Calls at once on one connection.
 pub(super) const MOST_CALLS: usize = 256;
@@ -30,7 +33,7 @@ const SMALL_FRAMES: usize = 64 << 20;
 const HEADER_BYTES: u32 = 16 << 10;
 
 /// Speaks HTTP/2 over this connection. The flag is set once it is closed.
-pub(super) async fn over<T>(socket: T) -> io::Result<(SendRequest<Frame>, Arc<AtomicBool>)>
+pub(super) async fn over<T>(socket: T) -> Result<(SendRequest<Frame>, Arc<AtomicBool>), Unfit>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -45,7 +48,7 @@ where
         .initial_max_send_streams(0)
         .handshake(wire.clone())
         .await
-        .map_err(io::Error::other)?;
+        .map_err(|error| no_greeting(error, &wire))?;
     poll_fn(|cx| poll_greeted(&mut connection, &wire, &requests, cx)).await?;
     let gone = Gone(Arc::default());
     let flag = Arc::clone(&gone.0);
@@ -59,17 +62,17 @@ fn poll_greeted<T>(
     wire: &Wire<T>,
     requests: &SendRequest<Frame>,
     cx: &mut Context<'_>,
-) -> Poll<io::Result<()>>
+) -> Poll<Result<(), Unfit>>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     match Pin::new(connection).poll(cx) {
-        Poll::Ready(Ok(())) => return Poll::Ready(Err(io::Error::other("it hung up at once"))),
+        Poll::Ready(Ok(())) => return Poll::Ready(Err(Unfit::new(Misfit::HungUp, "it hung up at once"))),
         Poll::Ready(Err(error)) => return Poll::Ready(Err(no_greeting(error, wire))),
         Poll::Pending => {}
     }
     if let Poll::Ready(Err(error)) = wire.drain(cx) {
-        return Poll::Ready(Err(error));
+        return Poll::Ready(Err(Unfit::of_tls(&error).unwrap_or_else(|| Unfit::of_io(&error))));
     }
     match requests.current_max_send_streams() {
         0 => Poll::Pending,
@@ -78,19 +81,9 @@ where
 }
 
 /// Why a server did not greet, from what it said first.
-fn no_greeting<T>(error: h2::Error, wire: &Wire<T>) -> io::Error {
-    let what = match (wire.refusal(), wire.greeting().as_slice()) {
-        (Some(refusal), _) => refusal,
-        // A record of TLS: an alert or a handshake, and the version. RFC 8446, section 5.1.
-        (None, [0x15 | 0x16, 3, ..]) => "it speaks TLS; write https:// if that is meant".to_owned(),
-        (None, b"HTT") => "it answers in HTTP/1.1, and gRPC needs HTTP/2".to_owned(),
-        _ if error.is_io() => {
-            let io = error.into_io();
-            return io.unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into());
-        }
-        _ => format!("it does not answer as HTTP/2 does: {error}"),
-    };
-    io::Error::other(what)
+fn no_greeting<T>(error: h2::Error, wire: &Wire<T>) -> Unfit {
+    wire.refusal()
+        .unwrap_or_else(|| Unfit::of_greeting(error, &wire.greeting()))
 }
 
 /// Moves bytes until the connection is closed. Why it was is told to each call that was open.

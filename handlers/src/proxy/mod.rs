@@ -11,6 +11,7 @@ mod backoff;
 mod dial;
 mod envelope;
 mod line;
+mod misfit;
 mod pool;
 mod reply;
 mod request;
@@ -29,7 +30,11 @@ use std::{
 use async_trait::async_trait;
 use descant_descriptors::{Method, Shape};
 
-pub use self::target::ProxyError;
+pub use self::{
+    dial::Phases,
+    misfit::{ConnectError, Misfit},
+    target::ProxyError,
+};
 use self::{pool::Pools, reply::Replies, request::Frame, target::Target, upstream::Upstream};
 use crate::{Call, Handler, Reply, Status, tls::ClientTls, trace::ClientSpan};
 
@@ -71,7 +76,7 @@ impl Proxy {
         })
     }
 
-    /// Whom to trust over TLS, and what to show: for `https://`. The files are read now, and by [`Proxy::reload`]. Without this,
+    /// Whom to trust over TLS, and what to show: for `https://`, and for a Unix socket, which is spoken to over TLS from then on. The files are read now, and by [`Proxy::reload`]. Without this,
     /// servers are trusted that the platform trusts.
     pub fn tls(mut self, tls: ClientTls) -> Result<Self, ProxyError> {
         self.change().set_tls(tls)?;
@@ -96,6 +101,12 @@ impl Proxy {
     /// Whether the upstream is called over TLS.
     pub fn speaks_tls(&self) -> bool {
         self.upstream.target.secure
+    }
+
+    /// Connects now, for the calls of this runtime that are to come, and says how long it took. Calls connect by themselves:
+    /// this tells more of why it cannot be done.
+    pub async fn connect(&self) -> Result<Phases, ConnectError> {
+        self.pools.here(&self.upstream).connect_now().await
     }
 
     /// Reads certificates and keys from their files again, for connections to come; those that are open keep what they have. If

@@ -11,7 +11,14 @@ use tokio::{
     sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard},
 };
 
-use super::{backoff::Backoff, dial, line, request::Frame, upstream::Upstream};
+use super::{
+    backoff::Backoff,
+    dial::{self, Phases},
+    line,
+    misfit::ConnectError,
+    request::Frame,
+    upstream::Upstream,
+};
 use crate::Status;
 
 /// Connections that one runtime may have to an upstream.
@@ -126,22 +133,28 @@ impl Pool {
         })
     }
 
-    async fn connect(self: Arc<Self>, mut connecting: OwnedMutexGuard<Backoff>) -> Result<(), Status> {
+    async fn connect(self: Arc<Self>, mut connecting: OwnedMutexGuard<Backoff>) -> Result<Phases, ConnectError> {
         match dial::open(&self.upstream.target, &self.upstream).await {
-            Ok((requests, gone)) => {
+            Ok(opened) => {
                 connecting.succeeded();
                 self.lines().push(Arc::new(Line {
-                    requests,
+                    requests: opened.requests,
                     calls: AtomicUsize::new(0),
-                    gone,
+                    gone: opened.gone,
                 }));
-                Ok(())
+                Ok(opened.phases)
             }
-            Err(status) => {
-                connecting.failed(status.clone());
-                Err(status)
+            Err(error) => {
+                connecting.failed(error.clone().into());
+                Err(error)
             }
         }
+    }
+
+    /// Connects now, whatever connections there are and whatever failed before.
+    pub(super) async fn connect_now(self: Arc<Self>) -> Result<Phases, ConnectError> {
+        let connecting = Arc::clone(&self.connecting).lock_owned().await;
+        self.connect(connecting).await
     }
 
     fn is_used(&self) -> bool {

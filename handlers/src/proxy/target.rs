@@ -64,6 +64,17 @@ impl Target {
         })
     }
 
+    /// The same over TLS.
+    #[cfg(unix)]
+    pub(super) fn secured(&self) -> Self {
+        Self {
+            written: self.written.clone(),
+            place: self.place.clone(),
+            secure: true,
+            authority: self.authority.clone(),
+        }
+    }
+
     /// The full URI of a method: what h2 takes `:scheme`, `:authority` and `:path` from.
     pub(super) fn uri(&self, path: &str) -> Result<Uri, http::Error> {
         Uri::builder()

@@ -48,6 +48,10 @@ impl Upstream {
 
     /// Another way of TLS, which is read at once.
     pub(super) fn set_tls(&mut self, tls: ClientTls) -> Result<(), ProxyError> {
+        #[cfg(unix)]
+        if let Place::Unix(_) = self.target.place {
+            self.target = Arc::new(self.target.secured());
+        }
         self.tls = tls;
         self.config = Arc::default();
         self.check_tls()
@@ -69,9 +73,13 @@ impl Upstream {
 
     /// How TLS is spoken with this target; `None`: it is not.
     pub(super) fn secure(&self, target: &Target) -> Result<Option<Secure>, TlsError> {
+        if !target.secure {
+            return Ok(None);
+        }
         let host = match &target.place {
-            Place::Tcp(host, _) if target.secure => host,
-            _ => return Ok(None),
+            Place::Tcp(host, _) => host,
+            #[cfg(unix)]
+            Place::Unix(_) => target.authority.host(),
         };
         let name = self.tls.name(host)?;
         let mut known = self.config();

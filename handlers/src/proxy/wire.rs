@@ -13,7 +13,7 @@ use std::{
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::tls::refusal;
+use super::misfit::Unfit;
 
 /// Past this many bytes a write waits for the socket.
 const FULL: usize = 256 << 10;
@@ -35,7 +35,7 @@ struct State<T> {
     greeting: [u8; GREETING],
     greeted: usize,
     /// Why TLS was ended: h2 keeps no more of an error than its words.
-    refusal: Option<String>,
+    refusal: Option<Unfit>,
 }
 
 impl<T> Clone for Wire<T> {
@@ -62,7 +62,7 @@ impl<T> Wire<T> {
     }
 
     /// Why the server ended TLS, if it did.
-    pub(super) fn refusal(&self) -> Option<String> {
+    pub(super) fn refusal(&self) -> Option<Unfit> {
         self.lock().refusal.clone()
     }
 
@@ -100,7 +100,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
         let state = &mut *self.lock();
         let before = buf.filled().len();
         if let Err(error) = ready!(Pin::new(&mut state.io).poll_read(cx, buf)) {
-            state.refusal = refusal(&error);
+            state.refusal = Unfit::of_tls(&error);
             return Poll::Ready(Err(error));
         }
         if state.greeted < GREETING {

@@ -1,6 +1,8 @@
 //! What a server can do, told to those who ask.
 
 mod answer;
+mod client;
+mod fetched;
 mod scope;
 mod view;
 mod wire;
@@ -20,7 +22,11 @@ use bytes::Bytes;
 use descant_descriptors::{Schema, Shape};
 use prost::Message as _;
 
-pub use self::scope::ReflectionError;
+pub use self::{
+    client::{AskError, ReflectionClient},
+    fetched::Fetched,
+    scope::ReflectionError,
+};
 use self::{
     answer::Desk,
     scope::Scope,

@@ -1,10 +1,9 @@
 //! How a client of TLS connects: whom it trusts, and what it shows.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use tokio_rustls::rustls::{
-    self, AlertDescription, CertificateError, ClientConfig, OtherError, client::danger::ServerCertVerifier,
-    crypto::aws_lc_rs, pki_types::ServerName, sign::SingleCertAndKey,
+    ClientConfig, client::danger::ServerCertVerifier, crypto::aws_lc_rs, pki_types::ServerName, sign::SingleCertAndKey,
 };
 
 use super::{
@@ -112,41 +111,6 @@ impl ClientTls {
         };
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok(Arc::new(config))
-    }
-}
-
-/// Why a server and a client of TLS do not come together, as a sentence about the server; `None`: TLS is not the reason.
-pub fn refusal(error: &io::Error) -> Option<String> {
-    let tls = error.get_ref()?.downcast_ref::<rustls::Error>()?;
-    Some(match tls {
-        rustls::Error::InvalidCertificate(error) => {
-            format!("its certificate is not to be trusted: {}", distrusted(error))
-        }
-        // A port of plain text answers in plain text; ours, and OpenSSL's, with this alert.
-        rustls::Error::InvalidMessage(_) | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => {
-            format!("it speaks no TLS ({tls}); write http:// if that is meant")
-        }
-        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => NO_HTTP2.to_owned(),
-        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
-            "it asks for a client certificate, and none was shown".to_owned()
-        }
-        rustls::Error::AlertReceived(alert) => format!("it refuses TLS with the alert {alert:?}"),
-        other => format!("no TLS with it: {other}"),
-    })
-}
-
-/// What is said of a server that does not choose HTTP/2 (ALPN, RFC 7301).
-pub(crate) const NO_HTTP2: &str = "it does not choose HTTP/2 over TLS (ALPN h2), which gRPC needs";
-
-fn distrusted(error: &CertificateError) -> String {
-    match error {
-        CertificateError::UnknownIssuer => "nobody who is trusted has signed it".to_owned(),
-        CertificateError::BadSignature => "the authority of that name that is trusted has another key".to_owned(),
-        CertificateError::Other(OtherError(reason)) => {
-            format!("it is signed by nobody but itself, or of a form that is not known ({reason})")
-        }
-        // Names in it are the server's words.
-        _ => error.to_string().escape_debug().to_string(),
     }
 }
 

@@ -9,11 +9,8 @@ mod identity;
 mod pem;
 mod trust;
 
-#[cfg(feature = "proxy")]
-pub(crate) use self::client::NO_HTTP2;
-
 pub use self::{
-    client::{ClientTls, refusal},
+    client::ClientTls,
     error::TlsError,
     identity::identity,
     pem::{Pem, certificates, key},

@@ -1,0 +1,201 @@
+//! Why an upstream cannot be talked to: what a refused, broken or odd connection tells of it.
+
+use std::{error::Error, fmt, io, time::Duration};
+
+use h2::Reason;
+use tokio_rustls::rustls::{self, AlertDescription, CertificateError, OtherError};
+
+use super::target::Target;
+use crate::{Status, tls::TlsError};
+
+/// Why a connection cannot be made or used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misfit {
+    /// There is no such host.
+    Host,
+    /// Nobody takes the connection.
+    Connection,
+    /// It was not made in time.
+    Time,
+    /// It hung up without a word.
+    HungUp,
+    /// It speaks TLS, and was spoken to in plain text.
+    Tls,
+    /// It was spoken to over TLS, and does not speak it.
+    PlainText,
+    /// Its certificate is not to be trusted, or has another name.
+    Certificate,
+    /// It asks for a certificate that it trusts.
+    ClientCertificate,
+    /// It speaks HTTP/1, or does not choose HTTP/2.
+    Http1,
+    /// None of these: the words tell.
+    Other,
+}
+
+/// Why a connection cannot be made or used, as a sentence about the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unfit {
+    pub(super) misfit: Misfit,
+    pub(super) what: String,
+}
+
+/// Why an upstream cannot be reached: what was found out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectError {
+    target: String,
+    unfit: Unfit,
+}
+
+impl ConnectError {
+    pub(super) fn new(target: &Target, unfit: Unfit) -> Self {
+        let target = target.to_string();
+        Self { target, unfit }
+    }
+
+    /// What does not fit.
+    pub fn misfit(&self) -> Misfit {
+        self.unfit.misfit
+    }
+
+    /// The same in words, as a sentence about the server: `it speaks TLS`.
+    pub fn what(&self) -> &str {
+        &self.unfit.what
+    }
+}
+
+/// With how to mend it in the URL of a proxy, where that is what does not fit.
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot connect to {}: {}", self.target, self.unfit.what)?;
+        match self.unfit.misfit {
+            Misfit::Tls => f.write_str("; write https:// if that is meant"),
+            Misfit::PlainText => f.write_str("; write http:// if that is meant"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Error for ConnectError {}
+
+/// Out of reach for now.
+impl From<ConnectError> for Status {
+    fn from(error: ConnectError) -> Self {
+        Status::unavailable(error.to_string())
+    }
+}
+
+impl Unfit {
+    pub(super) fn new(misfit: Misfit, what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self { misfit, what }
+    }
+
+    /// A name that leads nowhere.
+    pub(super) fn host(error: &io::Error) -> Self {
+        Self::new(Misfit::Host, error.to_string())
+    }
+
+    /// A connection that nobody takes.
+    pub(super) fn refused(error: &io::Error) -> Self {
+        Self::new(Misfit::Connection, error.to_string())
+    }
+
+    /// A connection that is not made in time.
+    pub(super) fn late(time: Duration) -> Self {
+        Self::new(Misfit::Time, format!("not done within {} s", time.as_secs_f64()))
+    }
+
+    /// A server that does not choose HTTP/2 (ALPN, RFC 7301).
+    pub(super) fn no_http2() -> Self {
+        let what = "it does not choose HTTP/2 over TLS (ALPN h2), which gRPC needs";
+        Self::new(Misfit::Http1, what)
+    }
+
+    /// A handshake of TLS that failed.
+    pub(super) fn handshake(error: &io::Error) -> Self {
+        match (Self::of_tls(error), error.kind()) {
+            (Some(unfit), _) => unfit,
+            (None, io::ErrorKind::UnexpectedEof) => Self::new(
+                Misfit::PlainText,
+                "it hangs up on a TLS handshake; does it speak TLS at all?",
+            ),
+            (None, _) => Self::of_io(error),
+        }
+    }
+
+    /// A connection that breaks before anything is said.
+    pub(super) fn of_io(error: &io::Error) -> Self {
+        let misfit = match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Misfit::HungUp,
+            _ => Misfit::Other,
+        };
+        Self::new(misfit, error.to_string())
+    }
+
+    /// Why a server and a client of TLS do not come together; `None`: TLS is not the reason.
+    pub(super) fn of_tls(error: &io::Error) -> Option<Self> {
+        let tls = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+        Some(match tls {
+            rustls::Error::InvalidCertificate(error) => Self::new(
+                Misfit::Certificate,
+                format!("its certificate is not to be trusted: {}", distrusted(error)),
+            ),
+            // A port of plain text answers in plain text; ours, and OpenSSL's, with this alert.
+            rustls::Error::InvalidMessage(_) | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => {
+                Self::new(Misfit::PlainText, format!("it speaks no TLS ({tls})"))
+            }
+            rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol) => Self::no_http2(),
+            rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => Self::new(
+                Misfit::ClientCertificate,
+                "it asks for a client certificate, and none was shown",
+            ),
+            rustls::Error::AlertReceived(alert) => {
+                let misfit = match alert {
+                    AlertDescription::BadCertificate
+                    | AlertDescription::UnknownCA
+                    | AlertDescription::CertificateUnknown
+                    | AlertDescription::CertificateExpired => Misfit::ClientCertificate,
+                    _ => Misfit::Other,
+                };
+                Self::new(misfit, format!("it refuses TLS with the alert {alert:?}"))
+            }
+            other => Self::new(Misfit::Other, format!("no TLS with it: {other}")),
+        })
+    }
+
+    /// Why a server did not greet as HTTP/2 has it, from the bytes that it said first.
+    pub(super) fn of_greeting(error: h2::Error, greeting: &[u8]) -> Self {
+        match greeting {
+            // Said in HTTP/2 to whom speaks plain text where TLS is due: RFC 9113, section 9.2.
+            _ if error.reason() == Some(Reason::INADEQUATE_SECURITY) => Self::new(Misfit::Tls, "it speaks TLS"),
+            // A record of TLS: an alert or a handshake, and the version. RFC 8446, section 5.1.
+            [0x15 | 0x16, 3, ..] => Self::new(Misfit::Tls, "it speaks TLS"),
+            b"HTT" => Self::new(Misfit::Http1, "it answers in HTTP/1.1, and gRPC needs HTTP/2"),
+            _ if error.is_io() => {
+                let io = error.into_io();
+                Self::of_io(&io.unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into()))
+            }
+            _ => Self::new(Misfit::Other, format!("it does not answer as HTTP/2 does: {error}")),
+        }
+    }
+}
+
+impl From<TlsError> for Unfit {
+    fn from(error: TlsError) -> Self {
+        Self::new(Misfit::Other, error.to_string())
+    }
+}
+
+fn distrusted(error: &CertificateError) -> String {
+    match error {
+        CertificateError::UnknownIssuer => "nobody who is trusted has signed it".to_owned(),
+        CertificateError::BadSignature => "the authority of that name that is trusted has another key".to_owned(),
+        CertificateError::Other(OtherError(reason)) => {
+            format!("it is signed by nobody but itself, or of a form that is not known ({reason})")
+        }
+        // Names in it are the server's words.
+        _ => error.to_string().escape_debug().to_string(),
+    }
+}

@@ -1,0 +1,266 @@
+//! Asking a server what it serves.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use descant_descriptors::{Builtin, Schema};
+use prost::Message as _;
+use tokio::sync::mpsc;
+
+use super::{
+    fetched::{Described, Fetched},
+    wire::{Answer, Query, Request, Response},
+};
+use crate::{Call, Code, Handler, Message, MessageStream, Messages, Metadata, Status};
+
+/// The methods to try, newest first.
+const METHODS: [&str; 2] = [
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+/// What a server may send in all. All of googleapis with its comments is 81 MB.
+const MOST_BYTES: usize = 128 << 20;
+
+/// Asks a server what it serves, by reflection (v1, else v1alpha), through the handler that reaches it, such as a proxy.
+///
+/// ```text
+/// *( Question Answer )
+/// ```
+///
+/// One call for all questions, which ends when the client is dropped. What the server sends is bounded to 128 MiB in all; how long
+/// it may take is for whoever asks to bound.
+///
+/// Source: gRPC core, `doc/server-reflection.md`.
+pub struct ReflectionClient {
+    server: Arc<dyn Handler>,
+    metadata: Metadata,
+    received: usize,
+    open: Option<Open>,
+}
+
+/// A call that takes questions.
+struct Open {
+    questions: mpsc::Sender<Bytes>,
+    answers: Messages,
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The server has neither version of reflection.
+    #[error("it does not offer reflection")]
+    NoReflection,
+    /// The call ended so.
+    #[error("reflection ended with {0}")]
+    Ended(Status),
+    /// The question was answered with an error.
+    #[error("reflection sent the error {code}: {}", message.escape_debug())]
+    Refused {
+        /// A code of gRPC, as the server sent it.
+        code: i32,
+        /// Its words.
+        message: String,
+    },
+    /// What it sent makes no sense.
+    #[error("reflection sent {0}")]
+    Broken(&'static str),
+}
+
+impl ReflectionClient {
+    /// A client of the server that this handler reaches. Nothing is asked yet.
+    pub fn new(server: impl Handler) -> Self {
+        Self {
+            server: Arc::new(server),
+            metadata: Metadata::new(),
+            received: 0,
+            open: None,
+        }
+    }
+
+    /// Sends this metadata along.
+    #[must_use]
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// The names of the services.
+    pub async fn services(&mut self) -> Result<Vec<String>, AskError> {
+        match self.ask(Query::ListServices("*".into())).await? {
+            Answer::Services(list) => Ok(list.service.into_iter().map(|service| service.name).collect()),
+            other => Err(odd(other)),
+        }
+    }
+
+    /// The file that declares a symbol, and perhaps what it imports; `None`: there is no such symbol.
+    pub async fn files_of(&mut self, symbol: &str) -> Result<Option<Vec<Bytes>>, AskError> {
+        self.files(Query::FileContainingSymbol(symbol.into())).await
+    }
+
+    /// The file of a name, as imports have it, and perhaps what it imports; `None`: there is no such file.
+    pub async fn file(&mut self, name: &str) -> Result<Option<Vec<Bytes>>, AskError> {
+        self.files(Query::FileByFilename(name.into())).await
+    }
+
+    /// These files, and all that they import: it is asked for what is missing. What the server does not have stays missing, and what
+    /// is no descriptor is left out.
+    pub async fn with_imports(&mut self, files: Vec<Bytes>) -> Result<Fetched, AskError> {
+        let mut fetched = Fetched::default();
+        let (mut known, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+        let mut fresh = VecDeque::from(files);
+        loop {
+            while let Some(file) = fresh.pop_front() {
+                match Described::read(file) {
+                    None => fetched.undescribe("", "a file that the server sent is no descriptor"),
+                    Some(file) if known.insert(file.name.clone()) => {
+                        wanted.extend(file.imports.iter().cloned());
+                        fetched.files.push(file);
+                    }
+                    Some(_) => {}
+                }
+            }
+            let Some(name) = wanted.pop_first() else {
+                fetched.files.sort_by(|one, other| one.name.cmp(&other.name));
+                return Ok(fetched);
+            };
+            if known.contains(&name) {
+                continue;
+            }
+            match self.file(&name).await {
+                Ok(files) => fresh.extend(files.unwrap_or_default()),
+                // The loader has copies of the well-known ones, and names what is missing.
+                Err(AskError::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            // Asked for once, whatever came.
+            if !fresh.iter().any(|file| Described::is_named(file, &name)) {
+                known.insert(name);
+            }
+        }
+    }
+
+    /// What describes all services but those that `skip` names. One that the server does not describe is told in the findings.
+    pub async fn everything(&mut self, skip: impl Fn(&str) -> bool) -> Result<Fetched, AskError> {
+        let services = self.services().await?;
+        let (mut files, mut undescribed) = (Vec::new(), Vec::new());
+        for service in services.into_iter().filter(|name| !skip(name)) {
+            match self.files_of(&service).await {
+                Ok(Some(found)) => files.extend(found),
+                Ok(None) => undescribed.push((service, "the server lists it, and does not know it".to_owned())),
+                Err(error @ AskError::Refused { .. }) => undescribed.push((service, error.to_string())),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut fetched = self.with_imports(files).await?;
+        for (service, what) in undescribed {
+            fetched.undescribe(&service, &what);
+        }
+        Ok(fetched)
+    }
+
+    async fn files(&mut self, query: Query) -> Result<Option<Vec<Bytes>>, AskError> {
+        match self.ask(query).await? {
+            Answer::Files(files) => Ok(Some(files.file_descriptor_proto)),
+            Answer::Error(error) if error.error_code == Code::NotFound.number() => Ok(None),
+            other => Err(odd(other)),
+        }
+    }
+
+    async fn ask(&mut self, query: Query) -> Result<Answer, AskError> {
+        let question = Request {
+            host: String::new(),
+            query: Some(query),
+        };
+        let question = Bytes::from(question.encode_to_vec());
+        let answer = match &mut self.open {
+            Some(open) => open.ask(question).await,
+            None => self.begin(question).await,
+        };
+        if answer.is_err() {
+            self.open = None;
+        }
+        let answer = answer?;
+        self.received = self.received.saturating_add(answer.len());
+        if self.received > MOST_BYTES {
+            self.open = None;
+            return Err(AskError::Broken("more than 128 MiB of descriptors"));
+        }
+        let answer = Response::decode(answer).map_err(|_| AskError::Broken("a message that does not decode"))?;
+        answer.answer.ok_or(AskError::Broken("an answer of an unknown kind"))
+    }
+
+    /// The first question also finds out which version of the service is there.
+    async fn begin(&mut self, question: Bytes) -> Result<Bytes, AskError> {
+        let schema = Schema::builder().builtin(Builtin::Reflection).build();
+        let schema = schema.map_err(|error| AskError::Ended(error.into()))?;
+        for method in METHODS.iter().filter_map(|path| schema.method(path)) {
+            let (questions, incoming) = mpsc::channel(1);
+            // There is room for one.
+            let _ = questions.try_send(question.clone());
+            let mut call = Call::new(method, Messages::stream(Questions(incoming)));
+            call.metadata = self.metadata.clone();
+            let mut answers = match self.server.call(call).await {
+                Ok(reply) => reply.messages,
+                Err(status) if status.code() == Code::Unimplemented => continue,
+                Err(status) => return Err(AskError::Ended(status)),
+            };
+            match answers.next().await {
+                Some(Ok(answer)) => {
+                    self.open = Some(Open { questions, answers });
+                    return Ok(answer.into_wire());
+                }
+                Some(Err(status)) if status.code() == Code::Unimplemented => {}
+                Some(Err(status)) => return Err(AskError::Ended(status)),
+                None => return Err(AskError::Broken("no answer")),
+            }
+        }
+        Err(AskError::NoReflection)
+    }
+}
+
+impl Open {
+    async fn ask(&mut self, question: Bytes) -> Result<Bytes, AskError> {
+        // Why nobody takes it the answers say.
+        let _ = self.questions.send(question).await;
+        match self.answers.next().await {
+            Some(Ok(answer)) => Ok(answer.into_wire()),
+            Some(Err(status)) => Err(AskError::Ended(status)),
+            None => Err(AskError::Broken("no answer")),
+        }
+    }
+}
+
+impl std::fmt::Debug for ReflectionClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReflectionClient")
+            .field("received", &self.received)
+            .finish_non_exhaustive()
+    }
+}
+
+fn odd(answer: Answer) -> AskError {
+    match answer {
+        Answer::Error(error) => AskError::Refused {
+            code: error.error_code,
+            message: error.error_message,
+        },
+        _ => AskError::Broken("an answer to another question"),
+    }
+}
+
+/// Questions as they are asked.
+struct Questions(mpsc::Receiver<Bytes>);
+
+impl MessageStream for Questions {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|question| question.map(|wire| Ok(Message::from_wire(wire))))
+    }
+}

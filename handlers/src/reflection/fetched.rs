@@ -1,0 +1,154 @@
+//! What a server said of itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use descant_descriptors::{Error, Finding, Schema, SchemaBuilder, Severity};
+use prost::Message as _;
+
+/// How often the rest is tried again without what does not check. Each time all that is wrong is left out, so this is more than
+/// any server has needed.
+const ATTEMPTS: usize = 16;
+
+/// Files that a server described itself with, each one once. Equal if nothing has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// Sorted by name.
+    pub(super) files: Vec<Described>,
+    /// Services that it did not describe, and why.
+    undescribed: Vec<(String, String)>,
+}
+
+/// A file, and what of it says what else is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Described {
+    pub(super) name: String,
+    pub(super) imports: Vec<String>,
+    bytes: Bytes,
+}
+
+/// The fields of `google.protobuf.FileDescriptorProto` that are looked at here.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Head {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, repeated, tag = "3")]
+    imports: Vec<String>,
+}
+
+impl Described {
+    /// `None`: it is no descriptor.
+    pub(super) fn read(bytes: Bytes) -> Option<Self> {
+        let Head { name, imports } = Head::decode(bytes.clone()).ok()?;
+        Some(Self { name, imports, bytes })
+    }
+
+    pub(super) fn is_named(bytes: &Bytes, name: &str) -> bool {
+        Head::decode(bytes.clone()).is_ok_and(|head| head.name == name)
+    }
+}
+
+impl Fetched {
+    /// Tells of a service, or of a file, that is not described.
+    pub(super) fn undescribe(&mut self, service: &str, what: &str) {
+        self.undescribed.push((service.to_owned(), what.to_owned()));
+    }
+
+    fn has(&self, name: &str) -> bool {
+        let found = self.files.binary_search_by(|file| file.name.as_str().cmp(name));
+        found.is_ok()
+    }
+
+    /// The files as one descriptor set.
+    pub fn set(&self) -> Bytes {
+        set(self.files.iter())
+    }
+
+    /// The schema of what checks, and what was left out of it. A file that does not check is left out, with all that import it,
+    /// so that one that is wrong breaks nothing else; the findings say why, as warnings.
+    ///
+    /// `base` makes what the files are added to; it is called once for each attempt. `origin` names the server in findings.
+    ///
+    /// # Errors
+    /// If nothing loads, or what is wrong is none of the files, such as HTTP rules of `base`.
+    pub fn load(&self, origin: &str, base: impl Fn() -> SchemaBuilder) -> Result<(Schema, Vec<Finding>), Error> {
+        let mut left_out = BTreeSet::new();
+        let undescribed = self.undescribed.iter();
+        let mut findings: Vec<_> = undescribed.map(|(name, what)| warning("", name, what.clone())).collect();
+        for attempt in 1..=ATTEMPTS {
+            let kept = self.files.iter().filter(|file| !left_out.contains(&file.name));
+            let error = match base().bytes(origin, set(kept)).build() {
+                Ok(schema) => return Ok((schema, findings)),
+                Err(error) => error,
+            };
+            let wrong = self.wrong(&error, &mut left_out);
+            if wrong.is_empty() || attempt == ATTEMPTS {
+                return Err(error);
+            }
+            findings.extend(wrong);
+            findings.extend(self.leave_out_importers(&mut left_out));
+        }
+        // The loop ends by its attempts.
+        base().build().map(|schema| (schema, findings))
+    }
+
+    /// Leaves out the files in which something is wrong, and says what.
+    fn wrong(&self, error: &Error, left_out: &mut BTreeSet<String>) -> Vec<Finding> {
+        let of_files = error.findings().iter().filter(|finding| {
+            finding.severity == Severity::Error && self.has(&finding.file) && !left_out.contains(&finding.file)
+        });
+        let wrong: Vec<_> = of_files.cloned().map(as_warning).collect();
+        left_out.extend(wrong.iter().map(|finding| finding.file.clone()));
+        wrong
+    }
+
+    /// Leaves out what imports something that is left out, directly or not.
+    fn leave_out_importers(&self, left_out: &mut BTreeSet<String>) -> Vec<Finding> {
+        let mut importers: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for file in &self.files {
+            for import in &file.imports {
+                importers.entry(import).or_default().push(&file.name);
+            }
+        }
+        let mut findings = Vec::new();
+        let mut fresh: Vec<String> = left_out.iter().cloned().collect();
+        while let Some(name) = fresh.pop() {
+            for importer in importers.get(name.as_str()).into_iter().flatten() {
+                if left_out.insert((*importer).to_owned()) {
+                    findings.push(warning(importer, "", format!("it imports {name}, which is left out")));
+                    fresh.push((*importer).to_owned());
+                }
+            }
+        }
+        findings
+    }
+}
+
+fn as_warning(finding: Finding) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        what: format!("its file is left out: {}", finding.what),
+        ..finding
+    }
+}
+
+fn warning(file: &str, symbol: &str, what: String) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        file: file.to_owned(),
+        symbol: symbol.to_owned(),
+        what,
+        mend: String::new(),
+    }
+}
+
+/// `FileDescriptorSet`: field 1 is a file.
+fn set<'a>(files: impl Iterator<Item = &'a Described>) -> Bytes {
+    let mut set = BytesMut::new();
+    for file in files {
+        set.put_u8(1 << 3 | 2);
+        prost::encoding::encode_varint(file.bytes.len() as u64, &mut set);
+        set.put_slice(&file.bytes);
+    }
+    set.freeze()
+}
