@@ -1,6 +1,8 @@
 //! What was typed. What it means is worked out by each command.
 
+mod call;
 mod config;
+mod server;
 mod upstream;
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
@@ -9,7 +11,9 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use descant::LogField;
 
 pub(crate) use self::{
+    call::{Call, ReplyFormat},
     config::{Config, ConfigFormat},
+    server::{LiveArgs, ServerTls},
     upstream::Upstream,
 };
 
@@ -37,6 +41,12 @@ pub(crate) enum Command {
     Describe(Describe),
     /// Convert a message between JSON, the binary wire format and the text format
     Convert(Convert),
+    /// Call a method of a live server
+    #[command(
+        after_help = "Exit codes: 0; 64 and the code of gRPC if the call fails (69 for NOT_FOUND, 78 for UNAVAILABLE); \
+                            2 usage; 4 descriptors; 6 data that is no message."
+    )]
+    Call(Box<Call>),
     /// Tell what would become of an HTTP request: the rule that takes it, its fields, the message
     Explain(Explain),
     /// Show what `serve` would be told by a file and options, or the JSON Schema of such files
@@ -340,22 +350,6 @@ pub(crate) enum MessageFormat {
     /// The text format
     #[value(alias = "textproto")]
     Txtpb,
-}
-
-/// A live server in the place of files.
-#[derive(Args, Debug)]
-pub(crate) struct LiveArgs {
-    /// Ask a live server, by reflection, instead of files: HOST:PORT, https://HOST:PORT over TLS, or unix:PATH
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) from: Option<String>,
-
-    /// Trust servers whose certificate one of these has signed (PEM), instead of those that the system trusts
-    #[arg(long, value_name = "FILE", requires = "from")]
-    pub(crate) ca: Option<PathBuf>,
-
-    /// Trust whoever answers
-    #[arg(long, requires = "from", conflicts_with = "ca")]
-    pub(crate) insecure: bool,
 }
 
 /// Options of `explain`.

@@ -3,6 +3,7 @@
 
 mod args;
 mod ask;
+mod call;
 mod check;
 mod config;
 mod convert;
@@ -15,6 +16,7 @@ mod pages;
 mod rest;
 mod screen;
 mod serve;
+mod server;
 mod sources;
 
 use std::process::ExitCode;
@@ -43,6 +45,7 @@ fn run(command: Command, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Command::List(args) => list::run(&args),
         Command::Describe(args) => describe::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Call(args) => call::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Config { what } => config::run(&what, matches),
         Command::Completions { shell } => pages::completions(shell),

@@ -11,7 +11,7 @@ use descant::{Gateway, Server, demo};
 use crate::process::descant;
 
 /// A server that says the same to everyone, and its address.
-fn parrot(answer: &'static [u8]) -> String {
+pub(crate) fn parrot(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
@@ -27,14 +27,21 @@ fn other_protocols_are_recognised() {
     for (answer, what, hint) in [
         (
             &b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"[..],
-            "speaks HTTP/1, and gRPC needs HTTP/2",
+            "it answers in HTTP/1.1, and gRPC needs HTTP/2",
             "is it the port of the gRPC server?",
         ),
-        (&[21, 3, 3, 0, 2, 2, 40], "speaks TLS", "say --from https://HOST:PORT"),
+        (
+            &[21, 3, 3, 0, 2, 2, 40],
+            "it speaks TLS",
+            "say --from https://HOST:PORT",
+        ),
     ] {
         let address = parrot(answer);
         let ran = descant(["list", "--from", &address]);
-        assert_eq!(ran.err, format!("error: {address} {what}\nhint: {hint}\n"));
+        assert_eq!(
+            ran.err,
+            format!("error: cannot connect to {address}: {what}\nhint: {hint}\n")
+        );
         assert_eq!(ran.code, Some(1));
     }
 }
@@ -63,7 +70,7 @@ fn a_server_may_not_offer_reflection() {
         ran.err,
         format!(
             "error: {address} does not offer reflection\n\
-             hint: turn it on there, or name its descriptor set instead of --from\n"
+             hint: turn it on there, or name its descriptor set\n"
         )
     );
 }

@@ -14,6 +14,7 @@ fn help_is_as_it_was_agreed() {
         "list",
         "describe",
         "convert",
+        "call",
         "explain",
         "config",
         "config print",
@@ -116,14 +117,14 @@ fn errors_say_what_where_and_how_to_mend_it() {
     fails(
         &["list", "--from", "ftp://localhost:1"],
         2,
-        "error: --from speaks http and https, not ftp\n\
+        "error: http and https are spoken, not ftp\n\
          hint: for instance --from localhost:50051, or --from https://localhost:50051\n",
     );
     fails(
         &["man", "dance"],
         2,
         "error: descant has no command `dance`\n\
-         hint: the commands are serve, check, list, describe, convert, explain, config, completions, man\n",
+         hint: the commands are serve, check, list, describe, convert, call, explain, config, completions, man\n",
     );
     fails(
         &["serve", "--cors-origin", "localhost", "--cors-header", "x-a, x-b"],

@@ -106,7 +106,7 @@ fn the_reference_is_complete() {
     };
     let (_, reference) = readme.split_once("## The command line").unwrap();
     let reference = reference.split("\n## ").next().unwrap();
-    for command in ["serve", "check", "list", "describe", "explain"] {
+    for command in ["serve", "check", "list", "describe", "call", "explain"] {
         for option in options(&descant([command, "-h"]).out) {
             let common = matches!(option.as_str(), "--help" | "--version");
             assert!(common || reference.contains(&option), "{command} {option}");

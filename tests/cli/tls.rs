@@ -81,7 +81,7 @@ fn a_server_is_asked_over_tls() {
     );
     let plain = descant(["list", "--from", server.address()]);
     assert_eq!(plain.code, Some(1));
-    let (told, hint) = ("speaks TLS\n", "hint: say --from https://HOST:PORT\n");
+    let (told, hint) = ("it speaks TLS\n", "hint: say --from https://HOST:PORT\n");
     assert!(plain.err.ends_with(&format!("{told}{hint}")), "{}", plain.err);
 }
 

@@ -74,7 +74,9 @@ impl Fetched {
     pub fn load(&self, origin: &str, base: impl Fn() -> SchemaBuilder) -> Result<(Schema, Vec<Finding>), Error> {
         let mut left_out = BTreeSet::new();
         let undescribed = self.undescribed.iter();
-        let mut findings: Vec<_> = undescribed.map(|(name, what)| warning("", name, what.clone())).collect();
+        let mut findings: Vec<_> = undescribed
+            .map(|(name, what)| warning("", name, what.clone()))
+            .collect();
         for attempt in 1..=ATTEMPTS {
             let kept = self.files.iter().filter(|file| !left_out.contains(&file.name));
             let error = match base().bytes(origin, set(kept)).build() {

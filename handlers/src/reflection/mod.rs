@@ -22,16 +22,16 @@ use bytes::Bytes;
 use descant_descriptors::{Schema, Shape};
 use prost::Message as _;
 
-pub use self::{
-    client::{AskError, ReflectionClient},
-    fetched::Fetched,
-    scope::ReflectionError,
-};
 use self::{
     answer::Desk,
     scope::Scope,
     view::View,
     wire::{Request, Response},
+};
+pub use self::{
+    client::{AskError, ReflectionClient},
+    fetched::Fetched,
+    scope::ReflectionError,
 };
 use crate::{Call, Handler, Message, MessageStream, Messages, Reply, Status};
 

@@ -1,0 +1,88 @@
+//! `call`: what is called, with what, and how replies look.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use super::{Json, ServerTls, duration};
+
+/// Options of `call`.
+#[derive(Args, Debug)]
+pub(crate) struct Call {
+    /// Where the server is: HOST:PORT, https://HOST:PORT over TLS, or unix:PATH
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: String,
+
+    /// What is called: package.Service/Method, or package.Service.Method
+    #[arg(value_name = "METHOD")]
+    pub(crate) method: String,
+
+    /// Descriptor sets, .proto files or folders that describe it; without one the server is asked, by reflection
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// The request's message as JSON, several one after another for a stream; `@FILE` takes them from a file, `@-` from standard
+    /// input, each as soon as it is there [default: {} where one message is due, else none]
+    #[arg(short, long, value_name = "JSON", allow_hyphen_values = true)]
+    pub(crate) data: Option<String>,
+
+    /// Metadata, `name: value`, to reflection too; that of names that end in -bin is base64; may be given more than once
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub(crate) headers: Vec<String>,
+
+    /// How long all of it may take: the server is told what is left of it
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// How long the connection may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub(crate) connect_timeout: Duration,
+
+    /// The largest message of a reply, in bytes, or such as 16MiB
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = size)]
+    pub(crate) max_message: usize,
+
+    /// How replies look [default: pretty on a terminal, else json]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<ReplyFormat>,
+
+    #[command(flatten)]
+    pub(crate) json: Json,
+
+    /// Tell on standard error what goes out and comes back beside the messages, and how long each part took; twice: sizes too
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// Print nothing: the exit code tells
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+
+    #[command(flatten, next_help_heading = "TLS")]
+    pub(crate) tls: ServerTls,
+}
+
+/// What replies look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplyFormat {
+    /// JSON, one reply a line
+    Json,
+    /// JSON, indented
+    Pretty,
+    /// The text format
+    Text,
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit.trim() {
+        "" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let size = number.parse::<usize>().ok().zip(factor);
+    size.and_then(|(number, factor)| number.checked_mul(factor))
+        .ok_or_else(|| "expected bytes, such as 65536, 64KiB or 16MiB".to_owned())
+}

@@ -1,0 +1,188 @@
+//! Asking a live server what it serves, by reflection.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use descant::handlers::{AskError, Fetched, Metadata, ReflectionClient};
+use descant_descriptors::Schema;
+
+use super::{
+    args::LiveArgs,
+    failure::{Failure, Kind},
+    screen,
+    server::Server,
+    sources,
+};
+
+/// How long the whole conversation may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest answer: all of googleapis with its comments is 81 MB.
+const MOST_BYTES: usize = 128 << 20;
+
+/// A server that is asked.
+#[derive(Debug)]
+pub(crate) struct Live(Server);
+
+impl Live {
+    /// The server that `--from` names.
+    pub(crate) fn at(args: &LiveArgs) -> Result<Option<Self>, Failure> {
+        let Some(address) = &args.from else {
+            if args.tls.is_said() {
+                return Err(Failure::new(
+                    Kind::Usage,
+                    "--ca, --cert, --server-name and --insecure are about a live server, and none is asked",
+                    "say --from https://HOST:PORT too",
+                ));
+            }
+            return Ok(None);
+        };
+        Server::at(address, "--from ", &args.tls).map(|server| Some(Self(server)))
+    }
+
+    /// The names of its services.
+    pub(crate) fn services(&self) -> Result<Vec<String>, Failure> {
+        self.converse(async |asker| asker.services().await)
+    }
+
+    /// What describes `symbol`: its file, and all that it imports.
+    pub(crate) fn schema_of(&self, symbol: &str) -> Result<Schema, Failure> {
+        self.converse(async |asker| asker.schema_of(symbol).await)
+    }
+
+    /// The same of a word that may be a file's name, as imports have it, or else a symbol's.
+    pub(crate) fn schema_of_file(&self, file: &str, symbol: &str) -> Result<Schema, Failure> {
+        self.converse(async |asker| asker.schema_of_file(file, symbol).await)
+    }
+
+    /// What describes these services.
+    pub(crate) fn schema(&self, services: &[String]) -> Result<Schema, Failure> {
+        self.converse(async |asker| asker.schema(services).await)
+    }
+
+    fn converse<T>(&self, talk: impl AsyncFnOnce(&mut Asker) -> Result<T, Failure>) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
+        runtime.block_on(within(&self.0, PATIENCE, async {
+            self.0.connect().await?;
+            talk(&mut Asker::new(&self.0, Metadata::new())).await
+        }))
+    }
+}
+
+/// Bounds a conversation.
+pub(crate) async fn within<T>(
+    server: &Server,
+    time: Duration,
+    talk: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let talked = tokio::time::timeout(time, talk).await;
+    talked.unwrap_or_else(|_| {
+        Err(Failure::new(
+            Kind::Other,
+            format!("{} did not answer within {} s", server.name(), time.as_secs_f64()),
+            "is it a gRPC server? does something on the way hold the connection back?",
+        ))
+    })
+}
+
+/// A conversation with a server.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    /// The server's name.
+    name: String,
+    client: ReflectionClient,
+}
+
+impl Asker {
+    /// With this metadata.
+    pub(crate) fn new(server: &Server, metadata: Metadata) -> Self {
+        let proxy = server.proxy.clone().message_bytes(MOST_BYTES);
+        Self {
+            name: server.name(),
+            client: ReflectionClient::new(proxy).metadata(metadata),
+        }
+    }
+
+    /// The names of the services.
+    pub(crate) async fn services(&mut self) -> Result<Vec<String>, Failure> {
+        let services = self.client.services().await;
+        services.map_err(|error| self.failed(&error))
+    }
+
+    /// What describes `symbol`: its file, and all that it imports.
+    pub(crate) async fn schema_of(&mut self, symbol: &str) -> Result<Schema, Failure> {
+        match self.files_of(symbol).await? {
+            Some(files) => self.complete(files).await,
+            None => Err(self.unknown("symbol", symbol).await),
+        }
+    }
+
+    async fn schema_of_file(&mut self, file: &str, symbol: &str) -> Result<Schema, Failure> {
+        if let Some(files) = self.files_of(symbol).await? {
+            return self.complete(files).await;
+        }
+        let found = self.client.file(file).await;
+        match found.map_err(|error| self.failed(&error))? {
+            Some(files) => self.complete(files).await,
+            None => Err(self.unknown("file", file).await),
+        }
+    }
+
+    async fn schema(&mut self, services: &[String]) -> Result<Schema, Failure> {
+        let mut all = Vec::new();
+        for service in services {
+            match self.files_of(service).await? {
+                Some(files) => all.extend(files),
+                None => return Err(self.unknown("symbol", service).await),
+            }
+        }
+        self.complete(all).await
+    }
+
+    async fn files_of(&mut self, symbol: &str) -> Result<Option<Vec<Bytes>>, Failure> {
+        let files = self.client.files_of(symbol).await;
+        files.map_err(|error| self.failed(&error))
+    }
+
+    async fn complete(&mut self, files: Vec<Bytes>) -> Result<Schema, Failure> {
+        let fetched = self.client.with_imports(files).await;
+        let set = fetched.as_ref().map(Fetched::set).map_err(|error| self.failed(error))?;
+        let schema = Schema::builder()
+            .bytes(format!("reflection at {}", self.name), set)
+            .build();
+        schema.map_err(|error| sources::refused(&error))
+    }
+
+    async fn unknown(&mut self, what: &str, name: &str) -> Failure {
+        let served = self.client.services().await.unwrap_or_default();
+        Failure::new(
+            Kind::Descriptors,
+            format!("{} knows no {what} `{}`", self.name, screen::escape(name)),
+            match served.as_slice() {
+                [] => String::new(),
+                names => format!("it serves {}", screen::escape(&names.join(", "))),
+            },
+        )
+    }
+
+    fn failed(&self, error: &AskError) -> Failure {
+        let name = &self.name;
+        match error {
+            AskError::NoReflection => Failure::new(
+                Kind::Other,
+                format!("{name} does not offer reflection"),
+                "turn it on there, or name its descriptor set",
+            ),
+            AskError::Ended(status) => {
+                let status = status.to_string();
+                let what = format!("reflection at {name} ended with {}", screen::escape(&status));
+                Failure::new(Kind::Other, what, "")
+            }
+            other => Failure::new(
+                Kind::Other,
+                format!("{name}: {}", screen::escape(&other.to_string())),
+                "",
+            ),
+        }
+    }
+}

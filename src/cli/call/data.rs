@@ -1,0 +1,162 @@
+//! The request's messages: JSON values one after another, each sent as soon as it is there.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Cursor, Read},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    thread,
+};
+
+use descant::handlers::{Message, MessageStream, Messages, Status};
+use descant_descriptors::{Codec, MessageType, Method, Shape};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use crate::cli::{
+    failure::{Failure, Kind},
+    screen, sources,
+};
+
+/// What is to be sent.
+pub(super) struct Data {
+    values: mpsc::Receiver<Result<Box<RawValue>, String>>,
+    /// What it is called in reports.
+    origin: String,
+    given: bool,
+    shape: Shape,
+    input: MessageType,
+    codec: Codec,
+    fault: Fault,
+    count: usize,
+}
+
+/// Why the data ended the call, if it did.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fault(Arc<Mutex<Option<Failure>>>);
+
+impl Fault {
+    pub(super) fn take(&self) -> Option<Failure> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set(&self, failure: Failure) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+    }
+}
+
+impl Data {
+    /// What `-d` says: JSON, `@FILE` or `@-`.
+    pub(super) fn open(data: Option<&str>, method: &Method, codec: Codec) -> Result<Self, Failure> {
+        let (reader, origin): (Box<dyn Read + Send>, String) = match data.map(|data| (data, data.strip_prefix('@'))) {
+            None => (Box::new(io::empty()), "-d".to_owned()),
+            Some((_, Some("-"))) => (Box::new(io::stdin()), "standard input".to_owned()),
+            Some((_, Some(file))) => {
+                let opened = File::open(file).map_err(|error| {
+                    let what = format!("-d @{}: {error}", screen::escape(file));
+                    Failure::new(Kind::Usage, what, "")
+                })?;
+                (Box::new(BufReader::new(opened)), sources::shown(file.as_ref()))
+            }
+            Some((json, None)) => (Box::new(Cursor::new(json.to_owned())), "-d".to_owned()),
+        };
+        let (sender, values) = mpsc::channel(1);
+        // A thread that the process does not wait for: reading standard input cannot be given up.
+        thread::spawn(move || read(reader, &sender));
+        Ok(Self {
+            values,
+            origin,
+            given: data.is_some(),
+            shape: method.shape(),
+            input: method.input(),
+            codec,
+            fault: Fault::default(),
+            count: 0,
+        })
+    }
+
+    pub(super) fn fault(&self) -> Fault {
+        self.fault.clone()
+    }
+
+    /// The messages; those of a call that takes one are read to the end now. `sizes`: tells how large each one is.
+    pub(super) async fn messages(mut self, sizes: bool) -> Result<Messages, Failure> {
+        if matches!(self.shape, Shape::ClientStreaming | Shape::Bidi) {
+            return Ok(Messages::stream(Sent { data: self, sizes }));
+        }
+        let message = match self.values.recv().await {
+            None => Message::from_wire(bytes::Bytes::new()),
+            Some(value) => self.message(value)?,
+        };
+        if self.given && self.values.recv().await.is_some() {
+            return Err(Failure::new(
+                Kind::Data,
+                format!("the method takes one message, and {} has more", self.origin),
+                "",
+            ));
+        }
+        if sizes {
+            tell_size(&message);
+        }
+        Ok(Messages::one(message))
+    }
+
+    fn message(&mut self, value: Result<Box<RawValue>, String>) -> Result<Message, Failure> {
+        self.count += 1;
+        let message = value.and_then(|json| {
+            let message = Message::from_json(json.get().as_bytes(), &self.input, &mut self.codec);
+            message.map_err(|status| status.message().to_owned())
+        });
+        message.map_err(|what| {
+            let (origin, name) = (&self.origin, self.input.full_name());
+            let which = match self.shape {
+                Shape::Unary | Shape::ServerStreaming => String::new(),
+                Shape::ClientStreaming | Shape::Bidi => format!(" (message {})", self.count),
+            };
+            let mend = format!("`descant describe` shows what {name} has");
+            Failure::new(
+                Kind::Data,
+                format!("{origin} is no {name}{which}: {}", screen::escape(&what)),
+                mend,
+            )
+        })
+    }
+}
+
+/// Until nobody takes them any more, or what comes is no JSON.
+fn read(reader: Box<dyn Read + Send>, values: &mpsc::Sender<Result<Box<RawValue>, String>>) {
+    for value in serde_json::Deserializer::from_reader(reader).into_iter() {
+        let value = value.map_err(|error| error.to_string());
+        let last = value.is_err();
+        if values.blocking_send(value).is_err() || last {
+            return;
+        }
+    }
+}
+
+/// Messages as they are read.
+struct Sent {
+    data: Data,
+    sizes: bool,
+}
+
+impl MessageStream for Sent {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let Some(value) = std::task::ready!(self.data.values.poll_recv(cx)) else {
+            return Poll::Ready(None);
+        };
+        let message = self.data.message(value).map_err(|failure| {
+            self.data.fault.set(failure);
+            Status::cancelled("the data is wrong")
+        });
+        if let (true, Ok(message)) = (self.sizes, &message) {
+            tell_size(message);
+        }
+        Poll::Ready(Some(message))
+    }
+}
+
+fn tell_size(message: &Message) {
+    super::show::line(format_args!("> message of {} bytes", message.wire_len()));
+}

@@ -1,0 +1,267 @@
+//! `descant call`: calls a method of a live server.
+//!
+//! ```text
+//! address, TLS -> connection -> descriptors (paths, or reflection) -> data -> call -> replies, status
+//! ```
+
+mod data;
+mod failed;
+mod show;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use base64::{
+    Engine as _,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use descant::handlers::{self, Handler as _, Metadata, Status};
+use descant_descriptors::{Method, Schema};
+
+use self::{
+    data::Data,
+    show::{Screen, Timing},
+};
+use super::{
+    args::Call,
+    ask::{self, Asker},
+    failure::{Failure, Kind},
+    screen,
+    server::Server,
+    sources,
+};
+
+/// How long reflection may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How a call ended that was not answered well.
+enum Ended {
+    /// It was not made, and why.
+    Failed(Failure),
+    /// There is no connection.
+    Unreachable(Failure),
+    /// With this status.
+    Status(Status),
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Calls, prints the replies, and exits with 64 and the code of gRPC if the call fails.
+pub(crate) fn run(args: &Call) -> Result<ExitCode, Failure> {
+    let server = Server::at(&args.address, "", &args.tls)?.within(args.connect_timeout, args.max_message);
+    let metadata = headers(&args.headers)?;
+    let path = path(&args.method)?;
+    let schema = match args.paths.as_slice() {
+        [] => None,
+        paths => Some(sources::load(paths, &[]).map_err(|error| sources::refused(&error))?),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
+    let errand = Errand {
+        args,
+        server,
+        metadata,
+        path,
+        started: Instant::now(),
+    };
+    let ended = runtime.block_on(errand.run(schema));
+    // Standard input may still be waited for.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(Ended::Failed(failure)) => Err(failure),
+        Err(Ended::Unreachable(failure)) => {
+            if !args.quiet {
+                failure.report();
+            }
+            Ok(failed::exit_code(handlers::Code::Unavailable))
+        }
+        Err(Ended::Status(status)) => Ok(failed::exit_code(status.code())),
+    }
+}
+
+/// A call that is to be made.
+struct Errand<'a> {
+    args: &'a Call,
+    server: Server,
+    metadata: Metadata,
+    path: String,
+    started: Instant,
+}
+
+impl Errand<'_> {
+    async fn run(&self, schema: Option<Schema>) -> Result<(), Ended> {
+        let mut screen = Screen::new(self.args, self.started);
+        let (outcome, schema) = match self.prepare(schema, &mut screen).await {
+            Ok(method) => {
+                let schema = method.schema().clone();
+                (self.call(method, &mut screen).await, Some(schema))
+            }
+            Err(ended) => (Err(ended), None),
+        };
+        screen.finish();
+        if let Err(Ended::Status(status)) = &outcome {
+            failed::report(self.args, &self.server, status, schema.as_ref());
+        }
+        outcome
+    }
+
+    /// Connects, and finds the method.
+    async fn prepare(&self, schema: Option<Schema>, screen: &mut Screen) -> Result<Method, Ended> {
+        let connected = self.in_time(self.server.connect()).await?;
+        screen.timing.phases = Some(connected.map_err(Ended::Unreachable)?);
+        let schema = if let Some(schema) = schema {
+            schema
+        } else {
+            let asked = Instant::now();
+            let schema = self.in_time(self.ask()).await??;
+            screen.timing.reflection = Some(asked.elapsed());
+            schema
+        };
+        Ok(self.method(&schema)?)
+    }
+
+    async fn ask(&self) -> Result<Schema, Failure> {
+        let service = self.path.trim_start_matches('/').rsplit_once('/');
+        let service = service.map_or("", |(service, _)| service);
+        ask::within(&self.server, PATIENCE, async {
+            Asker::new(&self.server, self.metadata.clone()).schema_of(service).await
+        })
+        .await
+    }
+
+    fn method(&self, schema: &Schema) -> Result<Method, Failure> {
+        let found = schema.method(&self.path);
+        found.ok_or_else(|| {
+            let nearest = schema.nearest_methods(&self.path);
+            sources::unknown("method", self.path.trim_start_matches('/'), &nearest)
+        })
+    }
+
+    async fn call(&self, method: Method, screen: &mut Screen) -> Result<(), Ended> {
+        let data = Data::open(self.args.data.as_deref(), &method, screen.codec())?;
+        screen.request(&method, &self.metadata);
+        let fault = data.fault();
+        let mut call = handlers::Call::new(method.clone(), data.messages(screen.sizes()).await?);
+        call.metadata = self.metadata.clone();
+        call.deadline = self.deadline();
+        let outcome = self
+            .in_time(self.converse(call, &method, screen))
+            .await
+            .and_then(|done| done);
+        match (fault.take(), outcome) {
+            // The data ended the call.
+            (Some(failure), Err(Ended::Status(_))) => Err(Ended::Failed(failure)),
+            (_, outcome) => outcome,
+        }
+    }
+
+    async fn converse(&self, call: handlers::Call, method: &Method, screen: &mut Screen) -> Result<(), Ended> {
+        screen.timing.sent = Some(Instant::now());
+        let reply = self.server.proxy.call(call).await;
+        let mut reply = reply.map_err(|status| screen.failed(status))?;
+        screen.head(&reply.metadata);
+        while let Some(message) = reply.messages.next().await {
+            let message = message.map_err(|status| screen.failed(status))?;
+            if !screen.reply(&message, &method.output())? {
+                return Ok(());
+            }
+        }
+        screen.trailers(&reply.messages.take_trailers());
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.args.timeout.and_then(|time| self.started.checked_add(time))
+    }
+
+    /// Bounds by `--timeout`.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
+        let Some((time, deadline)) = self.args.timeout.zip(self.deadline()) else {
+            return Ok(work.await);
+        };
+        let done = tokio::time::timeout_at(deadline.into(), work).await;
+        done.map_err(|_| {
+            let what = format!("not answered within {}", humantime::format_duration(time));
+            Ended::Status(Status::deadline_exceeded(what))
+        })
+    }
+}
+
+/// `pkg.Service/Method` or `pkg.Service.Method` as a path.
+fn path(word: &str) -> Result<String, Failure> {
+    let name = word.trim_start_matches(['.', '/']);
+    let split = name.rsplit_once('/').or_else(|| name.rsplit_once('.'));
+    match split {
+        Some((service, method)) if !service.is_empty() && !method.is_empty() => Ok(format!("/{service}/{method}")),
+        _ => Err(Failure::new(
+            Kind::Usage,
+            format!("`{}` is no method", screen::escape(word)),
+            "write package.Service/Method",
+        )),
+    }
+}
+
+/// `name: value`, base64 for names that end in `-bin`.
+fn headers(lines: &[String]) -> Result<Metadata, Failure> {
+    /// Read with or without padding: gRPC over HTTP/2, "Binary-Header".
+    const BASE64: GeneralPurpose = GeneralPurpose::new(
+        &base64::alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    let mut metadata = Metadata::new();
+    for line in lines {
+        let refused = |what: &str| {
+            let what = format!("-H '{}': {what}", screen::escape(line));
+            Failure::new(Kind::Usage, what, "write -H 'name: value'")
+        };
+        let (name, value) = line.split_once(':').ok_or_else(|| refused("there is no colon"))?;
+        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
+        let added = if name.ends_with("-bin") {
+            let bytes = BASE64.decode(value).map_err(|error| refused(&format!("{error}")))?;
+            metadata.append_bin(&name, bytes)
+        } else {
+            metadata.append(&name, value)
+        };
+        added.map_err(|error| refused(&error.to_string()))?;
+    }
+    Ok(metadata)
+}
+
+impl Timing {
+    fn told(duration: Duration) -> String {
+        format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_written_in_two_ways() {
+        for word in ["a.B/C", "a.B.C", "/a.B/C", ".a.B.C"] {
+            assert_eq!(path(word).ok().as_deref(), Some("/a.B/C"), "{word}");
+        }
+        for word in ["C", "", "/C", "a.B/"] {
+            assert!(path(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn headers_are_text_or_base64() {
+        let lines = ["X-User: me", "key-bin: 3q0", "x-user:you"].map(str::to_owned);
+        let metadata = headers(&lines).ok().unwrap();
+        assert_eq!(metadata.get_all("x-user").collect::<Vec<_>>(), ["me", "you"]);
+        assert_eq!(metadata.get_bin("key-bin").unwrap().unwrap(), &[0xde, 0xad][..]);
+        for line in ["x-user", "key-bin: ?", "grpc-timeout: 1S", "a b: c"] {
+            assert!(headers(&[line.to_owned()]).is_err(), "{line}");
+        }
+    }
+}

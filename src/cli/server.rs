@@ -1,0 +1,160 @@
+//! A live server: from the words of the command line to a connection, and why there is none.
+
+use std::{path::Path, time::Duration};
+
+use descant::handlers::{ConnectError, Misfit, Phases, Proxy, tls::ClientTls};
+
+use super::{
+    args::ServerTls,
+    failure::{Failure, Kind},
+    screen,
+};
+
+/// What stands before the path of a Unix socket.
+const UNIX: &str = "unix:";
+
+/// A server that is asked or called.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    address: String,
+    /// What stands before the address on the command line: `--from `, or nothing.
+    flag: &'static str,
+    pub(crate) proxy: Proxy,
+}
+
+impl Server {
+    /// The server at `host:port`, `http://host:port`, `https://host:port` or `unix:path`; the last over TLS where something is
+    /// said of it.
+    pub(crate) fn at(address: &str, flag: &'static str, tls: &ServerTls) -> Result<Self, Failure> {
+        let url = url(address, flag)?;
+        let unix = url.starts_with(UNIX);
+        let proxy = Proxy::to(&url).map_err(|error| Failure::new(Kind::Usage, error, ""))?;
+        let secure = proxy.speaks_tls() || (unix && tls.is_said());
+        if !secure && tls.is_said() {
+            return Err(Failure::new(
+                Kind::Usage,
+                format!(
+                    "--ca, --cert, --server-name and --insecure are about TLS, and {} is spoken to in plain text",
+                    screen::escape(address)
+                ),
+                format!("say {flag}https://HOST:PORT"),
+            ));
+        }
+        let proxy = if secure {
+            proxy.tls(client_tls(tls)).map_err(|error| {
+                let mend = "--ca FILE names a certificate to trust, --insecure trusts any server";
+                Failure::new(Kind::Other, error, mend)
+            })?
+        } else {
+            proxy
+        };
+        Ok(Self {
+            address: address.to_owned(),
+            flag,
+            proxy,
+        })
+    }
+
+    /// The same with these bounds: the time that a connection may take, and the bytes of a reply's message.
+    pub(crate) fn within(mut self, connect: Duration, message_bytes: usize) -> Self {
+        self.proxy = self.proxy.connect_timeout(connect).message_bytes(message_bytes);
+        self
+    }
+
+    /// Its address as it was written, safe to be shown.
+    pub(crate) fn name(&self) -> String {
+        screen::escape(&self.address).into_owned()
+    }
+
+    /// Connects, and says how long it took.
+    pub(crate) async fn connect(&self) -> Result<Phases, Failure> {
+        self.proxy.connect().await.map_err(|error| self.unreachable(&error))
+    }
+
+    /// Why there is no connection, and what to do.
+    fn unreachable(&self, error: &ConnectError) -> Failure {
+        let what = format!("cannot connect to {}: {}", self.name(), screen::escape(error.what()));
+        Failure::new(Kind::Other, what, self.mend(error.misfit()))
+    }
+
+    fn mend(&self, misfit: Misfit) -> String {
+        let unix = self.address.starts_with(UNIX);
+        let over_tls = if unix {
+            "say --ca FILE or --insecure too".to_owned()
+        } else {
+            format!("say {}https://HOST:PORT", self.flag)
+        };
+        match misfit {
+            Misfit::Host => "is the name of the host right?".to_owned(),
+            Misfit::Connection if unix => {
+                "is the server running, is the path right, and may this user write to the socket?".to_owned()
+            }
+            Misfit::Connection => "is the server running, and is the port right?".to_owned(),
+            Misfit::Time => "is it a gRPC server? does something on the way hold the connection back?".to_owned(),
+            Misfit::HungUp if self.proxy.speaks_tls() => {
+                "does it ask clients for a certificate? --cert FILE and --key FILE show one".to_owned()
+            }
+            Misfit::HungUp => format!("does it speak TLS? then {over_tls}"),
+            Misfit::Tls => over_tls,
+            Misfit::PlainText => "is it plain text? then say http://, or the host and port alone".to_owned(),
+            Misfit::Certificate => {
+                "--ca FILE names a certificate to trust, --server-name NAME the name that it has, --insecure trusts any \
+                 server"
+                    .to_owned()
+            }
+            Misfit::ClientCertificate => "--cert FILE and --key FILE show one that it trusts".to_owned(),
+            Misfit::Http1 => "is it the port of the gRPC server?".to_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// The address as a proxy has it.
+fn url(address: &str, flag: &str) -> Result<String, Failure> {
+    if let Some(path) = address.strip_prefix(UNIX) {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let full = std::path::absolute(Path::new(path));
+        let full =
+            full.map_err(|error| Failure::new(Kind::Usage, format!("{}: {error}", screen::escape(address)), ""))?;
+        return Ok(format!("{UNIX}{}", full.display()));
+    }
+    let (scheme, host) = match address.split_once("://") {
+        None => ("http", address),
+        Some((scheme @ ("http" | "https"), host)) => (scheme, host.trim_end_matches('/')),
+        Some((scheme, _)) => {
+            return Err(Failure::new(
+                Kind::Usage,
+                format!("http and https are spoken, not {}", screen::escape(scheme)),
+                format!("for instance {flag}localhost:50051, or {flag}https://localhost:50051"),
+            ));
+        }
+    };
+    let port = host.rsplit_once(':').map(|(_, port)| port);
+    if port.is_none_or(|port| port.parse::<u16>().is_err()) {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("{flag}{}: a host and a port are needed", screen::escape(host)),
+            match port {
+                Some(port) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                    "ports are numbers up to 65535".to_owned()
+                }
+                _ => format!("for instance {flag}localhost:50051"),
+            },
+        ));
+    }
+    Ok(format!("{scheme}://{host}"))
+}
+
+fn client_tls(args: &ServerTls) -> ClientTls {
+    let mut tls = ClientTls::new().insecure(args.insecure);
+    if let Some(ca) = &args.ca {
+        tls = tls.ca_file(ca);
+    }
+    if let (Some(certificate), Some(key)) = (&args.cert, &args.key) {
+        tls = tls.certificate_files(certificate, key);
+    }
+    if let Some(name) = &args.server_name {
+        tls = tls.server_name(name);
+    }
+    tls
+}

@@ -1,0 +1,362 @@
+//! `descant call`.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    process::Stdio,
+    sync::mpsc,
+    thread,
+};
+
+use crate::{
+    ask::parrot,
+    process::{Ran, Server, command, demo_set, descant, repository},
+};
+
+fn call(server: &Server, args: &[&str]) -> Ran {
+    descant([&["call", server.address()], args].concat())
+}
+
+const BOOK: &str = "bookshop.v1.Catalog/GetBook";
+
+#[test]
+fn each_shape_is_called() {
+    let server = Server::start(&[]);
+    let unary = call(&server, &[BOOK, "-d", r#"{"id":"emma"}"#]);
+    assert!(unary.out.starts_with(r#"{"id":"emma","title":"Emma","#), "{unary:?}");
+    assert_eq!(
+        (unary.code, unary.out.lines().count(), unary.err.as_str()),
+        (Some(0), 1, "")
+    );
+
+    let replies = call(&server, &["bookshop.v1.Catalog.SearchBooks", "-d", r#"{"query":"e"}"#]);
+    assert_eq!(replies.code, Some(0), "{replies:?}");
+    assert!(replies.out.lines().count() > 1, "{replies:?}");
+
+    let imported = r#"{"title":"One","authors":[{"name":"A"}],"price":{"currency":"EUR","units":"1"}}"#;
+    let requests = call(
+        &server,
+        &["bookshop.v1.Catalog/ImportBooks", "-d", &[imported, imported].concat()],
+    );
+    assert_eq!(
+        (requests.code, requests.out.lines().count()),
+        (Some(0), 1),
+        "{requests:?}"
+    );
+
+    let talk = r#"{"text":"And about gardening?"}{"text":"And about cooking?"}"#;
+    let both = call(&server, &["bookshop.v1.Desk/Chat", "-d", talk]);
+    assert_eq!((both.code, both.out.lines().count()), (Some(0), 2), "{both:?}");
+
+    let none = call(&server, &["bookshop.v1.Desk/Chat"]);
+    assert_eq!((none.code, none.out.as_str()), (Some(0), ""), "{none:?}");
+    let usual = call(&server, &["bookshop.v1.Catalog/ListBooks"]);
+    assert!(usual.out.contains("emma"), "{usual:?}");
+}
+
+#[test]
+fn files_describe_a_server_that_does_not_describe_itself() {
+    let server = Server::start(&[]);
+    let set = demo_set();
+    let ran = call(&server, &[BOOK, set.to_str().unwrap(), "-d", r#"{"id":"emma"}"#, "-v"]);
+    assert!(ran.out.contains("Emma"), "{ran:?}");
+    assert!(!ran.err.contains("reflection"), "{ran:?}");
+}
+
+#[test]
+fn a_talk_goes_both_ways_as_it_is_typed() {
+    let server = Server::start(&[]);
+    let mut child = command(["call", server.address(), "bookshop.v1.Desk/Chat", "-d", "@-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut typed = child.stdin.take().unwrap();
+    let mut read = BufReader::new(child.stdout.take().unwrap());
+    for word in ["gardening", "cooking"] {
+        writeln!(typed, r#"{{"text":"And about {word}?"}}"#).unwrap();
+        let mut line = String::new();
+        read.read_line(&mut line).unwrap();
+        assert!(line.contains(word), "{line}");
+    }
+    drop(typed);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn replies_are_shown_as_they_are_asked_for() {
+    let server = Server::start(&[]);
+    for (options, shown) in [
+        (&["--format", "pretty"][..], "{\n  \"id\": \"emma\",\n"),
+        (&["--pretty"], "{\n  \"id\": \"emma\",\n"),
+        (&["--format", "text"], "id: \"emma\"\n"),
+        (&["--proto-names", "--enums-as-numbers"], "\"reading_time\""),
+        (&["--emit-defaults"], "{\"id\":\"emma\""),
+        (&["--quiet"], ""),
+    ] {
+        let ran = call(&server, &[&[BOOK, "-d", r#"{"id":"emma"}"#], options].concat());
+        assert!(
+            ran.out.contains(shown) && ran.out.is_empty() == shown.is_empty(),
+            "{ran:?}"
+        );
+    }
+}
+
+#[test]
+fn what_goes_beside_the_messages_is_told() {
+    let server = Server::start(&[]);
+    let ran = call(
+        &server,
+        &[
+            BOOK,
+            "-d",
+            r#"{"id":"emma"}"#,
+            "-vv",
+            "-H",
+            "x-user: me",
+            "-H",
+            "key-bin: 3q0",
+        ],
+    );
+    for line in [
+        &format!(
+            "> {BOOK} at {} (gRPC)\n> x-user: me\n> key-bin: 3q0\n",
+            server.address()
+        ),
+        "> message of 6 bytes\n",
+        "< x-request-id: ",
+        "< message of ",
+        "< OK\n",
+        "= lookup ",
+        " HTTP/2 ",
+        " reflection ",
+        " first reply ",
+        " total ",
+    ] {
+        assert!(ran.err.contains(line), "{line}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_call_that_fails_says_how() {
+    let server = Server::start(&[]);
+    let order = r#"{"items":[{"bookId":"the-art-of-war","quantity":30}]}"#;
+    let ran = call(&server, &["bookshop.v1.Desk/PlaceOrder", "-d", order]);
+    assert_eq!(ran.code, Some(64 + 9));
+    let told = "error: FAILED_PRECONDITION: not enough in stock: the-art-of-war (1 left)\n  \
+                google.rpc.PreconditionFailure {\"violations\":[{\"type\":\"STOCK\",";
+    assert!(ran.err.starts_with(told), "{}", ran.err);
+    assert!(
+        ran.err
+            .contains("\n  google.rpc.ErrorInfo {\"reason\":\"OUT_OF_STOCK\","),
+        "{}",
+        ran.err
+    );
+
+    let missing = call(&server, &[BOOK, "-d", r#"{"id":"none"}"#]);
+    assert_eq!(missing.code, Some(64 + 5), "{missing:?}");
+    let quiet = call(&server, &[BOOK, "-d", r#"{"id":"none"}"#, "-q"]);
+    assert_eq!((quiet.code, quiet.err.as_str()), (Some(64 + 5), ""));
+
+    let late = call(&server, &["bookshop.v1.Catalog/WatchPrices", "--timeout", "300ms"]);
+    assert_eq!(late.code, Some(64 + 4), "{late:?}");
+    assert!(late.err.contains("DEADLINE_EXCEEDED"), "{late:?}");
+    let large = call(&server, &["bookshop.v1.Catalog/ListBooks", "--max-message", "64"]);
+    assert_eq!(large.code, Some(64 + 8), "{large:?}");
+    assert!(
+        large.err.contains("hint: --max-message SIZE takes larger ones"),
+        "{large:?}"
+    );
+}
+
+#[test]
+fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
+    let server = Server::start(&[]);
+    for (args, code, told) in [
+        (
+            &["bookshop.v1.Catalog/GetBok"][..],
+            4,
+            "error: there is no method `bookshop.v1.Catalog/GetBok`\nhint: did you mean bookshop.v1.Catalog/GetBook",
+        ),
+        (
+            &["bookshop.v1.Catlog/GetBook"],
+            4,
+            "knows no symbol `bookshop.v1.Catlog`\nhint: it serves bookshop.v1.Catalog",
+        ),
+        (
+            &["GetBook"],
+            2,
+            "error: `GetBook` is no method\nhint: write package.Service/Method",
+        ),
+        (&[BOOK, "-H", "nothing"], 2, "-H 'nothing': there is no colon"),
+        (&[BOOK, "-d", "@/nowhere"], 2, "-d @/nowhere: No such file"),
+        (
+            &[BOOK, "-d", "{"],
+            6,
+            "-d is no bookshop.v1.GetBookRequest: EOF while parsing",
+        ),
+        (
+            &[BOOK, "-d", r#"{"id":7}"#],
+            6,
+            "-d is no bookshop.v1.GetBookRequest: id: expected a string, but there is a number (line 1, column 7)",
+        ),
+        (
+            &[BOOK, "-d", "{}{}"],
+            6,
+            "the method takes one message, and -d has more",
+        ),
+        (
+            &["bookshop.v1.Desk/Chat", "-d", r#"{"text":"hi"}{"tex":"hi"}"#],
+            6,
+            "-d is no bookshop.v1.ChatMessage (message 2): ",
+        ),
+        (
+            &[BOOK, "--max-message", "4MB"],
+            2,
+            "expected bytes, such as 65536, 64KiB or 16MiB",
+        ),
+        (
+            &[BOOK, "--insecure"],
+            2,
+            "is spoken to in plain text\nhint: say https://HOST:PORT",
+        ),
+        (&[BOOK, "--cert", "a.pem"], 2, "--key"),
+    ] {
+        let ran = call(&server, args);
+        assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(told), "{args:?}: {}", ran.err);
+    }
+}
+
+/// A server that speaks HTTP/2 and answers everything with a page.
+fn pages() -> String {
+    let (tell, told) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            tell.send(listener.local_addr().unwrap().to_string()).unwrap();
+            let (socket, _) = listener.accept().await.unwrap();
+            let mut connection = h2::server::handshake(socket).await.unwrap();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let head = http::Response::builder().header("content-type", "text/html").body(());
+                let mut body = respond.send_response(head.unwrap(), false).unwrap();
+                body.send_data(bytes::Bytes::from_static(b"<html>"), true).unwrap();
+            }
+        });
+    });
+    told.recv().unwrap()
+}
+
+/// A server that takes connections and says nothing.
+fn silence() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    (listener, address)
+}
+
+/// A server that hangs up.
+fn rude() -> String {
+    let (listener, address) = silence();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream.unwrap().read(&mut [0; 4096]);
+        }
+    });
+    address
+}
+
+#[test]
+fn what_does_not_fit_is_told_plainly() {
+    let plain = Server::start(&[]);
+    let (_listener, silent) = silence();
+    let http1 = parrot(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    let tls = parrot(&[21, 3, 3, 0, 2, 2, 40]);
+    let (page, rude) = (pages(), rude());
+    let over_tls = format!("https://{}", plain.address());
+    for (address, code, told) in [
+        (
+            tls.as_str(),
+            14,
+            "error: cannot connect to ADDRESS: it speaks TLS\nhint: say https://HOST:PORT\n",
+        ),
+        (
+            &over_tls,
+            14,
+            "error: cannot connect to ADDRESS: it speaks no TLS (received fatal alert: ProtocolVersion)\n\
+             hint: is it plain text? then say http://, or the host and port alone\n",
+        ),
+        (
+            &http1,
+            14,
+            "error: cannot connect to ADDRESS: it answers in HTTP/1.1, and gRPC needs HTTP/2\n\
+             hint: is it the port of the gRPC server?\n",
+        ),
+        (
+            &rude,
+            14,
+            "error: cannot connect to ADDRESS: it hung up at once\n\
+             hint: does it speak TLS? then say https://HOST:PORT\n",
+        ),
+        (
+            &silent,
+            14,
+            "error: cannot connect to ADDRESS: not done within 0.5 s\n\
+             hint: is it a gRPC server? does something on the way hold the connection back?\n",
+        ),
+        (
+            &page,
+            2,
+            "error: UNKNOWN: the upstream answers with HTTP 200 OK and content type text/html, not as gRPC does\n",
+        ),
+        (
+            "127.0.0.1:1",
+            14,
+            "error: cannot connect to ADDRESS: Connection refused (os error 111)\n\
+             hint: is the server running, and is the port right?\n",
+        ),
+    ] {
+        let set = demo_set();
+        let ran = descant([
+            "call",
+            address,
+            BOOK,
+            set.to_str().unwrap(),
+            "--connect-timeout",
+            "500ms",
+        ]);
+        assert_eq!(ran.err, told.replace("ADDRESS", address));
+        assert_eq!(ran.code, Some(64 + code), "{told}");
+    }
+    let name = descant(["call", "nowhere.invalid:50051", BOOK]);
+    assert_eq!(name.code, Some(64 + 14), "{name:?}");
+    assert!(name.err.ends_with("hint: is the name of the host right?\n"), "{name:?}");
+}
+
+/// Every `$` line of the page, and what follows it.
+#[test]
+fn the_page_is_true() {
+    let server = Server::start(&[]);
+    let page = std::fs::read_to_string(repository("docs/call.md")).unwrap();
+    let blocks = page.split("```console\n").skip(1);
+    let blocks: String = blocks.filter_map(|block| block.split("```").next()).collect();
+    let runs: Vec<_> = blocks.split("$ ").skip(1).collect();
+    assert!(runs.len() > 5);
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_descant")).parent().unwrap();
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
+    for run in runs {
+        let (line, shown) = run.split_once('\n').unwrap();
+        let line = format!("exec 2>&1; {}", line.replace("localhost:50051", server.address()));
+        let mut shell = std::process::Command::new("sh");
+        let output = shell
+            .args(["-c", &line])
+            .env("PATH", &path)
+            .env("NO_COLOR", "1")
+            .output();
+        let ran = Ran::from(output.unwrap());
+        assert_eq!(ran.out.replace(server.address(), "localhost:50051"), shown, "{line}");
+    }
+}
