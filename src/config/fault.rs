@@ -211,7 +211,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// Neither a control character, nor one that hides itself or turns the direction of text around.
-fn is_plain(character: char) -> bool {
+pub(super) fn is_plain(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

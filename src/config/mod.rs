@@ -34,7 +34,7 @@ use std::{
     fs::File,
     io::Read as _,
     path::{Path, PathBuf},
-    str::{Utf8Error, from_utf8},
+    str::Utf8Error,
     sync::Arc,
 };
 
@@ -87,6 +87,8 @@ pub struct Config {
 #[must_use]
 pub struct ConfigBuilder {
     file: Option<PathBuf>,
+    /// What is in the file, if it is not to be read.
+    bytes: Option<Vec<u8>>,
     flags: BTreeMap<String, Vec<String>>,
 }
 
@@ -127,6 +129,14 @@ impl ConfigBuilder {
     /// What this file says.
     pub fn file(mut self, file: impl Into<PathBuf>) -> Self {
         self.file = Some(file.into());
+        self.bytes = None;
+        self
+    }
+
+    /// What this text says, as if it were in a file of that name.
+    pub fn text(mut self, file: impl Into<PathBuf>, text: impl Into<Vec<u8>>) -> Self {
+        self.file = Some(file.into());
+        self.bytes = Some(text.into());
         self
     }
 
@@ -150,7 +160,7 @@ impl ConfigBuilder {
         let mut faults = Faults::default();
         let file = match &self.file {
             None => None,
-            Some(path) => match read(path) {
+            Some(path) => match self.bytes.clone().map_or_else(|| read(path), text) {
                 Ok(text) => Some(Arc::new(fault::File {
                     path: path.clone(),
                     text,
@@ -231,14 +241,18 @@ fn read(path: &Path) -> Result<String, (String, String)> {
         let what = format!("the file cannot be read: {error}");
         return Err((what, "check the path and its permissions".to_owned()));
     }
+    text(bytes)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, (String, String)> {
     if bytes.len() as u64 > LARGEST {
         let what = format!("the file is larger than {} MiB", LARGEST >> 20);
         return Err((what, "is it the right one?".to_owned()));
     }
-    match from_utf8(&bytes) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(error) => Err((no_utf8(&bytes, error), "save it as UTF-8".to_owned())),
-    }
+    String::from_utf8(bytes).map_err(|error| {
+        let what = no_utf8(error.as_bytes(), error.utf8_error());
+        (what, "save it as UTF-8".to_owned())
+    })
 }
 
 fn no_utf8(bytes: &[u8], error: Utf8Error) -> String {

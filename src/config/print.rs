@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     Config,
-    fault::shown,
+    fault::{is_plain, shown},
     node::{Node, Value},
     origin::Origin,
     schema::to_json,
@@ -167,16 +167,28 @@ fn written(node: &Node, shape: &Shape) -> String {
 
 /// A text that is read as itself.
 fn quoted(text: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_./-".contains(character);
+    let is_bare = |character: char| character.is_ascii_alphanumeric() || "_./-".contains(character);
     let begins = text
         .chars()
         .next()
         .is_some_and(|first| first.is_ascii_alphanumeric() || "/.".contains(first));
     let is_word = |word: &str| matches!(word, "true" | "false" | "null" | "yes" | "no" | "on" | "y" | "n");
     let reads_alike = text.parse::<f64>().is_ok() || is_word(&text.to_ascii_lowercase());
-    if begins && text.chars().all(is_plain) && !reads_alike {
+    if begins && text.chars().all(is_bare) && !reads_alike {
         text.to_owned()
     } else {
-        Json::from(text).to_string()
+        let mut quoted = String::with_capacity(text.len() + 2);
+        quoted.push('"');
+        for character in text.chars() {
+            match character {
+                '"' | '\\' => quoted.extend(['\\', character]),
+                plain if is_plain(plain) => quoted.push(plain),
+                other => {
+                    let _ = write!(quoted, "\\U{:08X}", u32::from(other));
+                }
+            }
+        }
+        quoted.push('"');
+        quoted
     }
 }

@@ -9,6 +9,9 @@ use super::{
     shape::{self, Shape, Table},
 };
 
+/// Bytes of a text that a message may repeat.
+const LONGEST: usize = 256;
+
 /// A type that settings have.
 pub(super) trait Setting: Sized {
     /// What may stand for it.
@@ -164,6 +167,10 @@ impl<T: FromScalar> Setting for Placed<T> {
             Err(unfit) => {
                 let (what, mend) = match unfit {
                     Unfit::Other => (format!("`{}` is not {}", text.shown(), due()), String::new()),
+                    // It may be as long as the text.
+                    Unfit::Because(_) if text.value.len() > LONGEST => {
+                        (format!("`{}` is not {}", text.shown(), due()), String::new())
+                    }
                     // It may repeat what only the environment knows.
                     Unfit::Because(_) if text.written.is_some() => (
                         format!("the value of `{}` is not {}", text.shown(), due()),

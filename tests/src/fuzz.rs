@@ -3,6 +3,7 @@
 mod answer;
 mod bind;
 mod codec;
+mod config;
 mod requests;
 mod routes;
 mod text;
@@ -13,6 +14,7 @@ use descant::Schema;
 pub use self::{
     bind::bind,
     codec::{json_to_wire, wire_to_json},
+    config::config,
     requests::Requests,
     routes::routes,
     text::text,

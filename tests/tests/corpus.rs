@@ -58,6 +58,11 @@ fn saved_json_comes_back_from_wire_bytes() {
 }
 
 #[test]
+fn saved_configurations_are_printed_as_they_are_read() {
+    each("config", fuzz::config);
+}
+
+#[test]
 fn saved_text_comes_back_from_wire_bytes() {
     each("text", fuzz::text);
 }
