@@ -38,7 +38,7 @@
 //! The repository's `examples/` show more, `docs/embed.md` all that a mount can do, and `docs/architecture.md` the way of a
 //! request. Features: `tower` (default) puts a mount behind an application's own HTTP server, `cli` (default) is the
 //! `descant` command, `demo` the API that it serves when it is given none; an application that embeds Descant needs
-//! neither. `compression` (default) is `gzip`, `zstd`, `br`, `deflate` and `snappy`.
+//! neither. `config` is `Config`, the file that the command takes. `compression` (default) is `gzip`, `zstd`, `br`, `deflate` and `snappy`.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
@@ -48,6 +48,11 @@
 #[cfg(all(doctest, feature = "tower"))]
 #[doc = include_str!("../docs/embed.md")]
 mod embed {}
+
+/// Likewise.
+#[cfg(all(doctest, feature = "config"))]
+#[doc = include_str!("../docs/configuration.md")]
+mod configuration {}
 
 #[cfg(feature = "config")]
 pub mod config;

@@ -119,7 +119,10 @@ mod tests {
             .collect();
         let keys = Config::keys();
         let flags: BTreeSet<_> = keys.iter().flat_map(|key| &key.flags).cloned().collect();
-        assert_eq!(options, flags);
+        assert_eq!(
+            options, flags,
+            "an option of `serve` has a key in src/config/settings.rs"
+        );
         for argument in serve.get_arguments() {
             let Some(default) = argument.get_default_values().first() else {
                 continue;

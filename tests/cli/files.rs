@@ -182,8 +182,20 @@ fn completions_and_pages_are_printed() {
         let ran = descant(["completions", shell]);
         assert_eq!(ran.code, Some(0), "{shell}");
         assert!(ran.out.contains("ready-file"), "{shell}");
+        assert!(ran.out.contains("config") && ran.out.contains("schema"), "{shell}");
     }
     let page = descant(["man", "serve"]);
     assert!(page.out.contains(".TH descant-serve 1  \"descant "), "{}", page.out);
+    let page = descant(["man", "config", "print"]);
+    assert!(
+        page.out.contains(".TH descant-config-print 1  \"descant "),
+        "{}",
+        page.out
+    );
+    let lost = descant(["man", "config", "dance"]);
+    assert_eq!(
+        lost.err,
+        "error: descant config has no command `dance`\nhint: the commands are print, schema\n"
+    );
     assert!(descant(["man"]).out.contains(".TH descant 1"));
 }
