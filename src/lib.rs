@@ -38,14 +38,15 @@
 //! The repository's `examples/` show more, `docs/embed.md` all that a mount can do, and `docs/architecture.md` the way of a
 //! request. Features: `tower` (default) puts a mount behind an application's own HTTP server, `cli` (default) is the
 //! `descant` command, `demo` the API that it serves when it is given none; an application that embeds Descant needs
-//! neither. `config` is `Config`, the file that the command takes. `compression` (default) is `gzip`, `zstd`, `br`, `deflate` and `snappy`.
+//! neither. `config` is `Config`, the file that the command takes. `otel` traces calls with OpenTelemetry, and `otlp` sends their spans to a
+//! collector. `compression` (default) is `gzip`, `zstd`, `br`, `deflate` and `snappy`.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
 /// The code of the page is compiled.
-#[cfg(all(doctest, feature = "tower"))]
+#[cfg(all(doctest, feature = "otel", feature = "tower"))]
 #[doc = include_str!("../docs/embed.md")]
 mod embed {}
 
@@ -64,6 +65,8 @@ mod explain;
 mod gateway;
 mod mount;
 mod observe;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod protocol;
 mod server;
 #[cfg(feature = "tower")]

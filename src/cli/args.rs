@@ -137,8 +137,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "WHICH", value_enum, default_value_t = LogCalls::Off)]
     pub(crate) log_calls: LogCalls,
 
-    /// What those records say, out of `method,service,protocol,request_id,peer,tls_fingerprint,user_agent,http_method,http_path,
-    /// http_route,timeout_ms,code,status_message,http_status,duration_ms,time_left_ms,request_messages,request_bytes,
+    /// What those records say, out of `method,service,protocol,request_id,trace_id,peer,tls_fingerprint,user_agent,http_method,
+    /// http_path,http_route,timeout_ms,code,status_message,http_status,duration_ms,time_left_ms,request_messages,request_bytes,
     /// response_messages,response_bytes,metadata.NAME,response_metadata.NAME,trailer.NAME`, in this order [default:
     /// `method,protocol,request_id,peer,code,duration_ms` and the four sizes]
     #[arg(long, value_name = "FIELD,...", value_delimiter = ',', requires = "logging")]
@@ -148,8 +148,13 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4096")]
     pub(crate) log_payloads: Option<usize>,
 
-    /// Neither count calls nor log them: there are no /metrics
-    #[arg(long, conflicts_with_all = ["log_calls", "log_payloads"])]
+    /// Send spans of calls to this receiver of OTLP over HTTP, such as `http://localhost:4318` [default: what
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` names; OpenTelemetry's other variables count too]
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
+
+    /// Neither count calls nor log nor trace them: there are no /metrics
+    #[arg(long, conflicts_with_all = ["log_calls", "log_payloads", "otlp"])]
     pub(crate) no_observe: bool,
 
     /// Written once every listener accepts: one `address` a line

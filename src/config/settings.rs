@@ -49,7 +49,9 @@ section! {
     ready_file: Option<Placed<PathBuf>>, otherwise("none"), flags(&[Flag::value("--ready-file")]), restart();
     /// Log lines, on standard error.
     log: Log, default("{}");
-    /// Count calls for `/metrics`, and log them as `log.calls` says.
+    /// Where spans of calls go: a receiver of OTLP over HTTP, such as `http://localhost:4318`. OpenTelemetry's environment variables count too.
+    otlp: Option<Placed<String>>, otherwise("what `OTEL_EXPORTER_OTLP_ENDPOINT` names"), flags(&[Flag::value("--otlp")]), restart();
+    /// Count calls for `/metrics`, log them as `log.calls` says, and trace them.
     observe: Placed<bool>, default("true"), flags(&[Flag::means("--no-observe", "false")]), restart();
 }
 

@@ -6,6 +6,7 @@ use descant_descriptors::Schema;
 use descant_handlers::{
     Call, Handler, Health, Layer, Reply, Status,
     layer::{self, Next},
+    trace::Tracer,
 };
 
 use super::{
@@ -145,8 +146,8 @@ impl GatewayBuilder {
         self
     }
 
-    /// Whether calls are observed: counted in [`metrics`](Self::metrics), and told of in the log
-    /// ([`log_calls`](Self::log_calls)). Default yes; otherwise nothing of it costs anything.
+    /// Whether calls are observed: counted in [`metrics`](Self::metrics), told of in the log
+    /// ([`log_calls`](Self::log_calls)), and traced ([`tracer`](Self::tracer)). Default yes; otherwise nothing of it costs anything.
     pub fn observe(mut self, observe: bool) -> Self {
         self.observe = observe;
         self
@@ -192,6 +193,21 @@ impl GatewayBuilder {
     /// is not known; unknown fields are left out. Whoever reads the log sees everything else.
     pub fn log_payloads(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.observation.payloads = bytes.into();
+        self
+    }
+
+    /// Gives calls spans: their method, where they come from and how they end, as children of their callers' (W3C Trace Context). What
+    /// makes them is OpenTelemetry's tracer (`otel::OtelTracer`, feature `otel`) or any other. Handlers find the span in
+    /// [`Call::trace`], and a `Proxy` makes a child of it. Default: nobody traces, and that costs nothing.
+    pub fn tracer(mut self, tracer: impl Tracer) -> Self {
+        self.observation.tracer = Some(Arc::new(tracer));
+        self
+    }
+
+    /// Which calls have spans, if there is a [`tracer`](Self::tracer). Default: all but those of the gateway's own health and
+    /// reflection.
+    pub fn trace_calls(mut self, calls: LogCalls) -> Self {
+        self.observation.traces = calls;
         self
     }
 

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 
 use super::{Deadline, Gateway, Snapshot};
 use crate::{
-    observe::{Log, Observer, Presence, RuntimeWatch, Watch},
+    observe::{Draft, Log, Observer, Presence, RuntimeWatch, Watch},
     protocol::{self, Accepted, Context, Exchange, Finds, Only, Protocol, Refusal, caught, given_id, guarded},
     transport::{Connection, Inbound, Memory, Outbound, Serve},
 };
@@ -127,6 +127,7 @@ fn open(snapshot: &Snapshot, request: Request<Inbound>, connection: &Connection)
     let plan = snapshot.plan();
     let arrival = Arrival {
         log: (plan.observer.as_ref()).and_then(|observer| observer.begin_log(&parts, connection.peer())),
+        span: (plan.observer.as_ref()).and_then(|observer| observer.draft_span(&parts)),
         given_id: plan
             .settings
             .keep_request_ids
@@ -144,6 +145,7 @@ fn open(snapshot: &Snapshot, request: Request<Inbound>, connection: &Connection)
         only,
         exchange,
     } = accepted?;
+    call.trace = watch.trace();
     if only.is_none() {
         call.messages = watch.incoming(mem::replace(&mut call.messages, Messages::empty()));
     }
@@ -174,17 +176,18 @@ fn watch(accepted: &mut Result<Accepted, Box<Refusal>>, arrival: Arrival, contex
         return Watch::default();
     };
     let subject = context.found.subject.get().unwrap_or_else(|| observer.unknown());
+    let binding = context.found.binding.get();
+    let doubtful = || subject.path().is_none() && context.snapshot.schema().routes().hide_paths();
     let mut log = arrival.log;
     if let Some(log) = &mut log {
-        let doubtful = subject.path().is_none() && context.snapshot.schema().routes().hide_paths();
-        log.routed(
-            context.found.binding.get(),
-            subject.path().unwrap_or_default(),
-            doubtful,
-        );
+        log.routed(binding, subject.path().unwrap_or_default(), doubtful());
         log.ends_at(deadline);
     }
-    let mut watch = Watch::begin(subject.clone(), protocol, request_id, log);
+    let span = arrival.span.and_then(|mut span| {
+        span.routed(binding, doubtful());
+        span.begin(subject, protocol, context.connection.peer())
+    });
+    let mut watch = Watch::begin(subject.clone(), protocol, request_id, log, span);
     if let Err(refusal) = accepted
         && let Some(status) = &refusal.status
     {
@@ -216,6 +219,7 @@ fn defer(response: &mut Response<Outbound>, protocol: Option<Protocol>) {
 /// What is noted of a request before a protocol takes its head apart.
 struct Arrival {
     log: Option<Box<Log>>,
+    span: Option<Box<Draft>>,
     /// The id that it has, where that is kept.
     given_id: Option<RequestId>,
 }

@@ -14,6 +14,7 @@ use http::HeaderName;
 /// | `service` | both | `package.Service` |
 /// | `protocol` | both | `grpc`, `grpc-web`, `connect` or `rest` |
 /// | `request_id` | both | what the reply carries as `x-request-id` |
+/// | `trace_id` | both | of the trace that the call belongs to, if somebody traces here |
 /// | `peer` | both | the address of the other end, or its process |
 /// | `tls_fingerprint` | both | SHA-256 of the certificate that the client showed, in hexadecimal digits |
 /// | `user_agent` | both | as the request has it |
@@ -61,6 +62,8 @@ pub enum LogField {
     Protocol,
     /// `request_id`
     RequestId,
+    /// `trace_id`
+    TraceId,
     /// `peer`
     Peer,
     /// `tls_fingerprint`
@@ -102,11 +105,12 @@ pub enum LogField {
 }
 
 /// Those that have a name of their own.
-static NAMED: [(&str, LogField); 20] = [
+static NAMED: [(&str, LogField); 21] = [
     ("method", LogField::Method),
     ("service", LogField::Service),
     ("protocol", LogField::Protocol),
     ("request_id", LogField::RequestId),
+    ("trace_id", LogField::TraceId),
     ("peer", LogField::Peer),
     ("tls_fingerprint", LogField::TlsFingerprint),
     ("user_agent", LogField::UserAgent),
@@ -160,11 +164,11 @@ impl LogField {
     pub(super) fn is_of_request(&self) -> bool {
         use LogField::{
             HttpMethod, HttpPath, HttpRoute, Metadata, Method, Peer, Protocol, RequestId, Service, Timeout,
-            TlsFingerprint, UserAgent,
+            TlsFingerprint, TraceId, UserAgent,
         };
         match self {
-            Method | Service | Protocol | RequestId | Peer | TlsFingerprint | UserAgent | HttpMethod | HttpPath
-            | HttpRoute | Timeout | Metadata(_) => true,
+            Method | Service | Protocol | RequestId | TraceId | Peer | TlsFingerprint | UserAgent | HttpMethod
+            | HttpPath | HttpRoute | Timeout | Metadata(_) => true,
             Self::Code
             | Self::StatusMessage
             | Self::HttpStatus

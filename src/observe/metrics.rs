@@ -5,17 +5,17 @@ use std::{cell::RefCell, fmt, sync::Arc};
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
     core::{Collector, Desc},
-    proto::MetricFamily,
+    proto::{LabelPair, MetricFamily},
 };
 
-use super::{holdings::Holdings, runtimes::Runtimes};
+use super::{exemplars::Shelf, holdings::Holdings, openmetrics, runtimes::Runtimes};
 use crate::{
     error::{Error, ErrorKind},
     transport::Memory,
 };
 
 /// Upper bounds of the duration's buckets, in seconds.
-const BUCKETS: [f64; 15] = [
+pub(super) const BUCKETS: [f64; 15] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 
@@ -105,6 +105,34 @@ impl Metrics {
         self.families.memory.watch(memory);
     }
 
+    /// The same in the text format of OpenMetrics, version 1.0.0, in which the buckets of durations have exemplars: the ids of a
+    /// call's trace and span, once calls are traced.
+    ///
+    /// A counter of somebody else whose name does not end in `_total` is of type `unknown` there: its series keeps its name.
+    pub fn to_openmetrics(&self) -> String {
+        let gathered = self.registry.gather();
+        openmetrics::write(&gathered, &|family, labels, bucket| {
+            let value = |name| labels.iter().find(|label| label.name() == name).map(LabelPair::value);
+            let [method, protocol] = LABELS.map(value);
+            let (true, Some(method), Some(protocol)) = (family == DURATION, method, protocol) else {
+                return None;
+            };
+            self.families.exemplars.find(method, protocol, bucket)
+        })
+    }
+
+    /// Everything in the registry in whichever of the two formats a scraper likes better, and the content type of that. `accept` is the
+    /// request's header of this name.
+    ///
+    /// # Errors
+    /// As [`to_text`](Self::to_text).
+    pub fn to_accepted(&self, accept: Option<&str>) -> Result<(&'static str, String), Error> {
+        if openmetrics::is_accepted(accept.unwrap_or_default()) {
+            return Ok((openmetrics::CONTENT_TYPE, self.to_openmetrics()));
+        }
+        Ok(("text/plain; version=0.0.4; charset=utf-8", self.to_text()?))
+    }
+
     pub(super) fn families(&self) -> &Arc<Families> {
         &self.families
     }
@@ -129,18 +157,18 @@ pub(super) struct Families {
     pub(super) connections: IntCounter,
     pub(super) memory: Holdings,
     pub(super) runtimes: Runtimes,
+    /// Of the durations.
+    pub(super) exemplars: Shelf,
 }
 
+const DURATION: &str = "descant_grpc_request_duration_seconds";
 const LABELS: [&str; 2] = ["method", "protocol"];
 
 impl Families {
     fn new() -> Result<Self, MetricsError> {
         let flow =
             |name: &str, help: &str| IntCounterVec::new(Opts::new(format!("descant_grpc_{name}_total"), help), &LABELS);
-        let duration = HistogramOpts::new(
-            "descant_grpc_request_duration_seconds",
-            "Time from the head of a call to the end of its reply.",
-        );
+        let duration = HistogramOpts::new(DURATION, "Time from the head of a call to the end of its reply.");
         Ok(Self {
             requests: IntCounterVec::new(
                 Opts::new(
@@ -162,6 +190,7 @@ impl Families {
             connections: IntCounter::new("descant_connections_total", "Connections that were accepted.")?,
             memory: Holdings::new()?,
             runtimes: Runtimes::new()?,
+            exemplars: Shelf::default(),
         })
     }
 

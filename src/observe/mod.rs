@@ -1,4 +1,4 @@
-//! What a gateway tells about its calls: two log records each, and metrics.
+//! What a gateway tells about its calls: two log records each, metrics, and spans.
 //!
 //! ```text
 //! Observer (one a gateway) -> Subject (one a method, in the snapshot) -> Series (one a protocol, made at the first call)
@@ -6,34 +6,43 @@
 //!                                    +-> Watch (one a call): counts as the call goes on, and tells the rest when dropped
 //! ```
 //!
-//! A call looks no label up, and allocates for its Watch only where its request is a stream.
+//! A call looks no label up, and allocates for its Watch only where its request is a stream or somebody traces it.
 
+mod exemplars;
 mod fields;
 mod holdings;
 mod incoming;
 mod metrics;
+mod openmetrics;
 mod payloads;
 mod records;
 mod runtimes;
 mod site;
+mod span;
 mod subject;
 mod watch;
 
 use std::{fmt, sync::Arc};
 
 use descant_descriptors::Method;
-use descant_handlers::Peer;
+use descant_handlers::{Peer, trace::Tracer};
 use http::request::Parts;
 use prometheus::IntGauge;
 
-use self::{payloads::Payloads, records::Records};
+use self::{payloads::Payloads, records::Records, subject::Told};
 
 pub use self::{
     fields::{LogField, LogFieldError},
     metrics::Metrics,
     runtimes::RuntimeWatch,
 };
-pub(crate) use self::{metrics::MetricsError, records::Log, subject::Subject, watch::Watch};
+pub(crate) use self::{
+    metrics::MetricsError,
+    records::{Log, REDACTED},
+    span::Draft,
+    subject::Subject,
+    watch::Watch,
+};
 use crate::error::Error;
 
 /// Which calls are told of in the log, with two records each.
@@ -54,10 +63,24 @@ pub enum LogCalls {
     All,
 }
 
+impl LogCalls {
+    /// Whether those of a method are among them. `own`: it is of the gateway's own services.
+    fn has(self, own: bool) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Api => !own,
+            Self::All => true,
+        }
+    }
+}
+
 /// What observes the calls of a gateway.
 pub(crate) struct Observer {
     metrics: Metrics,
     calls: LogCalls,
+    /// `None`: nobody traces.
+    tracer: Option<Arc<dyn Tracer>>,
+    traces: LogCalls,
     /// `None`: no call leaves any.
     records: Option<Arc<Records>>,
     payloads: Option<Payloads>,
@@ -66,7 +89,6 @@ pub(crate) struct Observer {
 }
 
 /// What is observed of calls, and how.
-#[derive(Debug)]
 pub(crate) struct Observation {
     /// Where they are counted; `None` is a registry of the gateway's own.
     pub(crate) metrics: Option<Metrics>,
@@ -74,6 +96,10 @@ pub(crate) struct Observation {
     pub(crate) fields: Vec<LogField>,
     /// How many bytes of each message's JSON are logged, if any.
     pub(crate) payloads: Option<usize>,
+    /// What makes their spans; `None`: they have none.
+    pub(crate) tracer: Option<Arc<dyn Tracer>>,
+    /// Which have spans.
+    pub(crate) traces: LogCalls,
 }
 
 impl Default for Observation {
@@ -83,6 +109,8 @@ impl Default for Observation {
             calls: LogCalls::default(),
             fields: LogField::defaults(),
             payloads: None,
+            tracer: None,
+            traces: LogCalls::default(),
         }
     }
 }
@@ -90,14 +118,20 @@ impl Default for Observation {
 impl Observer {
     pub(crate) fn new(how: Observation) -> Result<Self, Error> {
         let metrics = how.metrics.map_or_else(Metrics::own, Ok)?;
-        let logged = how.calls != LogCalls::Off;
+        let told = Told {
+            logged: how.calls.has(false),
+            traced: how.traces.has(false),
+            payloads: None,
+        };
         let records = Records::of(how.fields)?;
-        let unknown = Subject::new(None, logged, None, metrics.families());
+        let unknown = Subject::new(None, told, metrics.families());
         Ok(Self {
             unknown: Arc::new(unknown),
             metrics,
             calls: how.calls,
-            records: logged.then_some(records),
+            tracer: how.tracer,
+            traces: how.traces,
+            records: told.logged.then_some(records),
             payloads: how.payloads.map(Payloads::new),
         })
     }
@@ -107,20 +141,24 @@ impl Observer {
         self.records.as_ref()?.begin(parts, peer)
     }
 
+    /// What the span of a call is made of, if anybody traces.
+    pub(crate) fn draft_span(&self, parts: &Parts) -> Option<Box<Draft>> {
+        let tracer = self.tracer.as_ref()?;
+        Some(Box::new(Draft::new(tracer, parts)))
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
     /// What is told of the calls of a method. `own`: it is of the gateway's own services.
     pub(crate) fn subject(&self, method: &Method, own: bool) -> Arc<Subject> {
-        let logged = match self.calls {
-            LogCalls::Off => false,
-            LogCalls::Api => !own,
-            LogCalls::All => true,
+        let told = Told {
+            logged: self.calls.has(own),
+            traced: self.traces.has(own),
+            payloads: self.payloads.filter(|_| !own || self.calls == LogCalls::All),
         };
-        let payloads = self.payloads.filter(|_| !own || self.calls == LogCalls::All);
-        let method = Some(method.clone());
-        Arc::new(Subject::new(method, logged, payloads, self.metrics.families()))
+        Arc::new(Subject::new(Some(method.clone()), told, self.metrics.families()))
     }
 
     /// The subject of what no schema names.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use descant_descriptors::Binding;
-use descant_handlers::{Metadata, Peer, Status};
+use descant_handlers::{Metadata, Peer, Status, TraceContext};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use tokio_rustls::rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use tracing::field::{DisplayValue, Value, display};
@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorKind};
 const TARGET: &str = "descant.grpc";
 /// Bytes of a value that a peer chooses.
 const LONGEST: usize = 512;
-const REDACTED: &str = "[REDACTED]";
+pub(crate) const REDACTED: &str = "[REDACTED]";
 
 /// Which records there are, and what they say.
 #[derive(Debug)]
@@ -106,6 +106,12 @@ impl Log {
         } else if doubtful {
             self.set(&LogField::HttpPath, || Some(REDACTED.to_owned()));
         }
+    }
+
+    /// Which span stands for the call.
+    pub(super) fn traced(&mut self, context: &TraceContext) {
+        let trace = u128::from_be_bytes(*context.trace_id());
+        self.set(&LogField::TraceId, || Some(format!("{trace:032x}")));
     }
 
     /// How HTTP calls the answer.

@@ -3,13 +3,14 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use descant_descriptors::Method;
-use descant_handlers::Code;
+use descant_handlers::{Code, TraceContext};
 use prometheus::{Histogram, IntCounter, IntGauge};
 
-use super::{metrics::Families, payloads::Payloads};
+use super::{exemplars::Exemplars, metrics::Families, payloads::Payloads};
 use crate::protocol::Protocol;
 
 /// The label of methods that no schema names.
@@ -19,20 +20,30 @@ const UNKNOWN: &str = "unknown";
 pub(crate) struct Subject {
     /// `package.Service/Method`.
     name: Box<str>,
-    /// Whether its calls are told of in the log.
-    logged: bool,
+    told: Told,
     /// What the schema has of it; `None` for what no schema names.
     method: Option<Method>,
-    /// How its messages are told of, if they are.
-    payloads: Option<Payloads>,
     families: Arc<Families>,
     /// By protocol. Made at the first call: an API of thousands of methods has none that nobody asks for.
     series: [OnceLock<Box<Series>>; 4],
 }
 
+/// What is told of calls beside what is counted.
+#[derive(Clone, Copy)]
+pub(super) struct Told {
+    /// Whether they are told of in the log.
+    pub(super) logged: bool,
+    /// Whether they have spans, if anybody traces.
+    pub(super) traced: bool,
+    /// How their messages are told of, if they are.
+    pub(super) payloads: Option<Payloads>,
+}
+
 /// The metrics of one method and one protocol.
 pub(super) struct Series {
-    pub(super) duration: Histogram,
+    duration: Histogram,
+    /// From the first call on that is traced.
+    exemplars: OnceLock<Arc<Exemplars>>,
     pub(super) in_flight: IntGauge,
     pub(super) received: Flow,
     pub(super) sent: Flow,
@@ -48,18 +59,12 @@ pub(super) struct Flow {
 
 impl Subject {
     /// What no schema names is called `unknown`: names that peers make up are not to become labels.
-    pub(super) fn new(
-        method: Option<Method>,
-        logged: bool,
-        payloads: Option<Payloads>,
-        families: &Arc<Families>,
-    ) -> Self {
+    pub(super) fn new(method: Option<Method>, told: Told, families: &Arc<Families>) -> Self {
         let name = method.as_ref().map(|method| method.path().trim_start_matches('/'));
         Self {
             name: name.unwrap_or(UNKNOWN).into(),
-            logged,
+            told,
             method,
-            payloads,
             families: families.clone(),
             series: Default::default(),
         }
@@ -70,12 +75,16 @@ impl Subject {
     }
 
     pub(super) fn is_logged(&self) -> bool {
-        self.logged
+        self.told.logged
+    }
+
+    pub(super) fn is_traced(&self) -> bool {
+        self.told.traced
     }
 
     /// How its messages are told of, if they are.
     pub(super) fn payloads(&self) -> Option<(Payloads, &Method)> {
-        self.payloads.zip(self.method.as_ref())
+        self.told.payloads.zip(self.method.as_ref())
     }
 
     /// Whether requests may hold what is not for logs.
@@ -101,6 +110,16 @@ impl Subject {
         series.get_or_init(|| Box::new(Series::new(&self.families, &self.name, protocol)))
     }
 
+    /// Counts how long a call took. `span`: that of the call, if anybody will see it.
+    pub(super) fn took(&self, protocol: Protocol, took: Duration, span: Option<&TraceContext>) {
+        let series = self.series(protocol);
+        series.duration.observe(took.as_secs_f64());
+        if let Some(span) = span {
+            let find = || self.families.exemplars.of(&self.name, protocol.label());
+            series.exemplars.get_or_init(find).note(took, span);
+        }
+    }
+
     /// Counts a call that has ended.
     pub(super) fn ended(&self, protocol: Protocol, code: Code) {
         let find = || {
@@ -119,6 +138,7 @@ impl Series {
         let labels = [method, protocol.label()];
         Self {
             duration: families.duration.with_label_values(&labels),
+            exemplars: OnceLock::new(),
             in_flight: families.in_flight.with_label_values(&labels),
             received: Flow {
                 messages: families.request_messages.with_label_values(&labels),

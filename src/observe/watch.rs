@@ -5,13 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use descant_handlers::{Code, Message, Messages, Metadata, RequestId, Status};
+use descant_handlers::{Code, Message, Messages, Metadata, RequestId, Status, Trace};
 use http::StatusCode;
 
 use super::{
     incoming::{Incoming, Tally},
     payloads::{Direction, Of},
     records::Log,
+    span::ServerSpan,
     subject::{Series, Subject},
 };
 use crate::protocol::Protocol;
@@ -35,6 +36,8 @@ pub(super) struct Watched {
     misread: bool,
     /// If there are to be records of it.
     log: Option<Box<Log>>,
+    /// `None`: nobody traces it.
+    pub(super) span: Option<ServerSpan>,
 }
 
 /// How much has passed.
@@ -51,8 +54,13 @@ impl Watch {
         protocol: Protocol,
         request_id: RequestId,
         log: Option<Box<Log>>,
+        span: Option<ServerSpan>,
     ) -> Self {
         subject.series(protocol).in_flight.inc();
+        let mut log = log.filter(|_| subject.is_logged());
+        if let (Some(log), Some(context)) = (&mut log, span.as_ref().and_then(ServerSpan::context)) {
+            log.traced(context);
+        }
         let watched = Watched {
             protocol,
             request_id,
@@ -62,7 +70,8 @@ impl Watch {
             sent: Size::default(),
             incoming: None,
             misread: false,
-            log: log.filter(|_| subject.is_logged()),
+            log,
+            span,
             subject,
         };
         if let Some(log) = &watched.log {
@@ -121,6 +130,14 @@ impl Watch {
         if let Some(log) = self.log() {
             log.answered(status);
         }
+        if let Some(span) = self.0.as_mut().and_then(|watched| watched.span.as_mut()) {
+            span.answered(status);
+        }
+    }
+
+    /// What the call's handler gets of its span.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        self.0.as_ref()?.span.as_ref()?.trace()
     }
 
     /// A message is about to go out. How many bytes it has, if anybody wants to know.
@@ -199,10 +216,13 @@ impl Watched {
         if let Some(incoming) = &self.incoming {
             self.received = incoming.size();
         }
-        let series = self.series();
-        series.in_flight.dec();
-        series.duration.observe(took.as_secs_f64());
+        self.series().in_flight.dec();
+        let sampled = self.span.as_ref().and_then(ServerSpan::sampled);
+        self.subject.took(self.protocol, took, sampled);
         self.subject.ended(self.protocol, self.code);
+        if let Some(span) = &mut self.span {
+            span.ended(self.code);
+        }
         if let Some(log) = &self.log {
             log.response(self, took);
         }

@@ -62,6 +62,7 @@ pub(crate) use self::{
     panics::{caught, guarded},
     refusal::Refusal,
     target::check as check_target,
+    weight::weight,
 };
 
 /// A request whose head is understood.

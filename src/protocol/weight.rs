@@ -1,7 +1,7 @@
 //! How much a client likes what it accepts.
 
 /// How much a client likes something, in thousandths: RFC 9110, section 12.4.2. What is no weight is none.
-pub(super) fn weight(range: &str) -> u32 {
+pub(crate) fn weight(range: &str) -> u32 {
     let parameters = range
         .split(';')
         .skip(1)

@@ -15,6 +15,7 @@ mod readme;
 mod reload;
 mod serve;
 mod tls;
+mod traces;
 #[cfg(unix)]
 mod unix;
 mod upstream;

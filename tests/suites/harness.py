@@ -5,11 +5,14 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
+import urllib.error
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = pathlib.Path(os.environ["DESCANT_SUITES_CACHE"])
@@ -82,6 +85,31 @@ class Suite:
         sys.exit(1 if self.failed else 0)
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def fetch(url, method="GET", headers=None):
+    """Status, headers and body, whatever the status. What the environment says of proxies is not meant for it."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, method=method, headers=headers or {}), timeout=20) as answer:
+            return answer.status, answer.headers, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
+
+
+def until(what, holds, seconds=30):
+    """What `holds` gives once that is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := holds():
+            return found
+        time.sleep(0.1)
+    raise Failure(f"not within {seconds} s: {what}")
+
+
 def run(*command, seconds=20, stdin="", env=None):
     """Runs a command to its end: (exit code, standard output, standard error)."""
     try:
@@ -107,9 +135,9 @@ def die_with_parent():
 class Server:
     """A program of ours that serves on a free port and says where in a ready file."""
 
-    def __init__(self, program, *arguments):
+    def __init__(self, program, *arguments, env=None):
         self.command = [str(BIN / program), *map(str, arguments)]
-        self.env = {}
+        self.env = env or {}
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="descant-suite-")

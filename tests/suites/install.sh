@@ -170,7 +170,19 @@ system_package() {
 # Prometheus, and promtool beside it.
 install_metrics() {
   install_python
+  once prometheus "$DESCANT_SUITES_CACHE/venv/bin/pip" install --quiet prometheus-client==0.26.0
   system_package prometheus
+}
+
+# The OpenTelemetry collector, made by its own builder of no more than it takes here.
+install_traces() {
+  install_python
+  go_tool ocb go.opentelemetry.io/collector/cmd/builder@v0.165.0
+  once collector build_collector "$(sha256sum <collector.yaml)"
+}
+
+build_collector() {
+  "$DESCANT_SUITES_CACHE/bin/builder" --config collector.yaml --output-path "$DESCANT_SUITES_CACHE/otelcol"
 }
 
 # For .ci/run: it counts instructions.

@@ -3,48 +3,25 @@
 import contextlib
 import json
 import pathlib
-import socket
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 
 import grpc
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 import harness
-from harness import Failure, equal, expect
+from harness import Failure, equal, expect, fetch, free_port, until
 
-TOTAL = 9
+TOTAL = 11
 GET_BOOK = "bookshop.v1.Catalog/GetBook"
 # A tag, a length and the id.
 EMMA, NOBODY = b"\x0a\x04emma", b"\x0a\x06nobody"
 
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def fetch(url, method="GET"):
-    """Status, headers and body, whatever the status. What the environment says of proxies is not meant for it."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(urllib.request.Request(url, method=method), timeout=20) as answer:
-            return answer.status, answer.headers, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read().decode()
-
-
-def until(what, holds, seconds=30):
-    """What `holds` gives once that is true."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := holds():
-            return found
-        time.sleep(0.1)
-    raise Failure(f"not within {seconds} s: {what}")
+# Spans are lost there; that a call is traced is enough for exemplars.
+AWAY = "http://127.0.0.1:1"
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 class Prometheus:
@@ -64,6 +41,7 @@ class Prometheus:
             process = subprocess.Popen(
                 [
                     "prometheus",
+                    "--enable-feature=exemplar-storage",
                     f"--config.file={folder / 'prometheus.yml'}",
                     f"--storage.tsdb.path={folder / 'data'}",
                     f"--web.listen-address={self.url.removeprefix('http://')}",
@@ -125,6 +103,8 @@ class Metrics:
             ("methods that there are none of", self.unknown),
             ("a reload keeps what was counted", self.reload),
             ("types and help", self.metadata),
+            ("exemplars are kept", self.exemplars),
+            ("OpenMetrics is read by Prometheus' own parser", self.openmetrics),
             ("promtool has nothing to say", self.promtool),
         ]:
             self.suite.case(name, check)
@@ -133,6 +113,7 @@ class Metrics:
         self.prometheus.becomes('up{job="descant"}', 1)
         _, headers, _ = fetch(f"http://{self.admin}/metrics")
         equal(headers["content-type"], "text/plain; version=0.0.4; charset=utf-8")
+        expect("trace_id" not in self.scraped(), "exemplars of nothing")
         self.prometheus.becomes("descant_open_connections", 0)
 
     def get_book(self, book):
@@ -193,16 +174,54 @@ class Metrics:
 
     def metadata(self):
         known = until("metadata", lambda: self.prometheus.api("metadata"))
-        for name, kind in [
-            ("descant_grpc_requests_total", "counter"),
-            ("descant_grpc_request_duration_seconds", "histogram"),
-            ("descant_grpc_requests_in_flight", "gauge"),
-            ("descant_open_connections", "gauge"),
-            ("descant_connections_total", "counter"),
+        # In OpenMetrics a family of counters is called as its samples are without `_total`.
+        for name, kind, unit in [
+            ("descant_grpc_requests", "counter", ""),
+            ("descant_grpc_request_bytes", "counter", "bytes"),
+            ("descant_grpc_request_duration_seconds", "histogram", "seconds"),
+            ("descant_grpc_requests_in_flight", "gauge", ""),
+            ("descant_open_connections", "gauge", ""),
+            ("descant_connections", "counter", ""),
         ]:
             told = known[name][0]
-            equal(told["type"], kind, name)
+            equal((told["type"], told["unit"]), (kind, unit), name)
             expect(told["help"].endswith("."), f"{name}: {told['help']}")
+
+    def scraped(self):
+        accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+        _, headers, text = fetch(f"http://{self.admin}/metrics", headers={"accept": accept})
+        equal(headers["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8")
+        return text
+
+    def exemplars(self):
+        with grpc.insecure_channel(self.server.address) as channel:
+            metadata = [("traceparent", f"00-{TRACE}-{SPAN}-01")]
+            channel.unary_unary(f"/{GET_BOOK}")(EMMA, metadata=metadata, timeout=20)
+        query = "descant_grpc_request_duration_seconds_bucket"
+        now = time.time()
+        path = f"query_exemplars?query={query}&start={now - 300:.0f}&end={now + 300:.0f}"
+        mine = lambda: [
+            (series["seriesLabels"], exemplar)
+            for series in self.prometheus.api(path)
+            for exemplar in series["exemplars"]
+            if exemplar["labels"]["trace_id"] == TRACE
+        ]
+        (labels, exemplar), *_ = until("an exemplar", mine)
+        equal((labels["method"], labels["protocol"]), (GET_BOOK, "grpc"))
+        expect(len(exemplar["labels"]["span_id"]) == 16 and exemplar["labels"]["span_id"] != SPAN, str(exemplar))
+        expect(0 < float(exemplar["value"]) <= float(labels["le"]), f"{exemplar} in {labels}")
+        expect(abs(float(exemplar["timestamp"]) - time.time()) < 60, str(exemplar))
+
+    def openmetrics(self):
+        text = self.scraped()
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        durations = families["descant_grpc_request_duration_seconds"]
+        equal((durations.type, durations.unit), ("histogram", "seconds"))
+        found = [sample for sample in durations.samples if sample.exemplar and sample.exemplar.labels["trace_id"] == TRACE]
+        equal(len(found), 1, "buckets with that trace")
+        _, _, plain = fetch(f"http://{self.admin}/metrics")
+        names = lambda text: {line.split("{")[0].split(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+        equal(names(text), names(plain), "names of samples in both formats")
 
     def promtool(self):
         _, _, scraped = fetch(f"http://{self.admin}/metrics")
@@ -213,10 +232,11 @@ class Metrics:
 def main():
     suite = harness.Suite("metrics", TOTAL)
     admin = f"127.0.0.1:{free_port()}"
-    with harness.Server("descant", "serve", "--admin", admin, "--log-level", "warn") as server:
+    with harness.Server("descant", "serve", "--admin", admin, "--log-level", "error", "--otlp", AWAY) as server:
         with Prometheus(admin) as prometheus:
             Metrics(suite, server, admin, prometheus).run()
     suite.end()
 
 
-main()
+if __name__ == "__main__":
+    main()

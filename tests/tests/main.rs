@@ -30,6 +30,7 @@ mod replies;
 mod rest;
 mod support;
 mod tls;
+mod traces;
 mod transcode;
 #[cfg(unix)]
 mod unix;

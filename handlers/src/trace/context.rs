@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, str::FromStr, sync::Arc};
 
+use http::HeaderMap;
+
 use super::state;
 use crate::{Metadata, MetadataError};
 
@@ -39,13 +41,14 @@ impl TraceContext {
     /// The name of the metadata that holds what systems of tracing have added.
     pub const STATE_KEY: &str = "tracestate";
 
-    /// A span of a trace; `None` if an id is all zeros, which is none.
-    pub fn new(trace_id: [u8; 16], span_id: [u8; 8], sampled: bool) -> Option<Self> {
+    /// A span of a trace; `None` if an id is all zeros, which is none. Bit 0 of the flags is sampled, bit 1 that the trace id is random; others
+    /// are left out.
+    pub fn new(trace_id: [u8; 16], span_id: [u8; 8], flags: u8) -> Option<Self> {
         let valid = trace_id != [0; 16] && span_id != [0; 8];
         valid.then_some(Self {
             trace_id,
             span_id,
-            flags: u8::from(sampled),
+            flags: flags & KNOWN_FLAGS,
             state: None,
         })
     }
@@ -55,7 +58,11 @@ impl TraceContext {
     ///
     /// Several `tracestate` are one list, in their order. One that is malformed is left out, and the rest stays.
     pub fn from_metadata(metadata: &Metadata) -> Option<Self> {
-        let headers = metadata.headers();
+        Self::from_headers(metadata.headers())
+    }
+
+    /// The same, of headers that a transport received.
+    pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut parents = headers.get_all(Self::PARENT_KEY).into_iter();
         let parent = parents.next().filter(|_| parents.next().is_none())?;
         let context: Self = parent.to_str().ok()?.parse().ok()?;
@@ -177,8 +184,6 @@ impl Error for TraceContextError {}
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
-
     use super::*;
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -199,11 +204,11 @@ mod tests {
         assert_eq!(context.span_id(), &[0, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]);
         assert!(context.is_sampled());
         assert_eq!(
-            TraceContext::new(*context.trace_id(), *context.span_id(), true),
+            TraceContext::new(*context.trace_id(), *context.span_id(), 1),
             Some(context)
         );
-        assert!(TraceContext::new([0; 16], [1; 8], true).is_none());
-        assert!(TraceContext::new([1; 16], [0; 8], true).is_none());
+        assert!(TraceContext::new([0; 16], [1; 8], 1).is_none());
+        assert!(TraceContext::new([1; 16], [0; 8], 1).is_none());
     }
 
     /// The cases of the specification and of its own test suite.

@@ -97,6 +97,8 @@ pub mod attributes {
     pub const HTTP_REQUEST_METHOD: &str = "http.request.method";
     /// The status of HTTP, of calls by REST.
     pub const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
+    /// The template of the HTTP rule that leads to the method, of calls by REST.
+    pub const HTTP_ROUTE: &str = "http.route";
     /// The path, of calls by REST.
     pub const URL_PATH: &str = "url.path";
     /// `http` or `https`, of calls by REST.

@@ -2,7 +2,7 @@
 //!
 //! | page | |
 //! |---|---|
-//! | `GET /metrics` | what calls and connections are counted in, as Prometheus scrapes it |
+//! | `GET /metrics` | what calls and connections are counted in, as Prometheus scrapes it, or as OpenMetrics to who accepts that |
 //! | `GET /healthz` | 200 as long as the process answers |
 //! | `GET /readyz` | 200 while calls are welcome, 503 once the server drains |
 //! | `GET /schema` | services and methods as JSON, and what was found in the descriptors |
@@ -41,9 +41,6 @@ const PAGES: [(&str, Verb); 6] = [
     ("/explain", Verb::GET),
     ("/reload", Verb::POST),
 ];
-
-/// Prometheus' text format.
-const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Serves the pages as long as the runtime runs: while the server drains as well.
 pub(super) async fn serve(listener: TcpListener, reloader: Arc<Reloader>, draining: Draining) {
@@ -101,7 +98,7 @@ impl Pages {
             return not_allowed(verb);
         }
         match path {
-            "/metrics" => self.metrics(),
+            "/metrics" => self.metrics(request),
             "/healthz" => text(StatusCode::OK, "alive\n"),
             "/readyz" if self.draining.has_begun() => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
             "/readyz" => text(StatusCode::OK, "ready\n"),
@@ -112,18 +109,19 @@ impl Pages {
         }
     }
 
-    fn metrics(&self) -> Page {
+    fn metrics(&self, request: &Request<Incoming>) -> Page {
         let Some(metrics) = self.reloader.gateway().metrics() else {
             return text(
                 StatusCode::NOT_FOUND,
                 "calls are not observed: the server runs with --no-observe\n",
             );
         };
-        match metrics.to_text() {
-            Ok(written) => {
-                let mut page = text(StatusCode::OK, &written);
-                let format = HeaderValue::from_static(METRICS);
-                page.headers_mut().insert(header::CONTENT_TYPE, format);
+        let accept = request.headers().get(header::ACCEPT);
+        match metrics.to_accepted(accept.and_then(|accept| accept.to_str().ok())) {
+            Ok((format, written)) => {
+                let mut page = response(StatusCode::OK, format, written);
+                let vary = HeaderValue::from_static("accept");
+                page.headers_mut().insert(header::VARY, vary);
                 page
             }
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),

@@ -6,6 +6,7 @@ mod ready;
 mod reload;
 mod signals;
 mod tls;
+mod traces;
 mod watch;
 
 use std::{
@@ -48,15 +49,18 @@ pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failu
     let unsound = |error: ConfigError| config::refused(&error);
     let handlers = config.handlers(&Handlers::default()).map_err(unsound)?;
     let builder = builder(&config, is_demo, schema, &handlers).map_err(unsound)?;
+    let otlp = traces::start(settings)?;
+    let builder = traces::traced(builder, otlp.as_ref());
     let gateway = builder.build().map_err(|error| refused(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
     let backend = Backend::of(settings, is_demo);
     let current = Current { config, handlers };
-    let reloader = Reloader::new(given.clone(), is_demo, current, gateway, volume);
+    let reloader = Reloader::new(given.clone(), is_demo, current, gateway, volume, otlp.clone());
     let outcome = runtime.block_on(serve(reloader, &backend));
     // A reload that is still under way must not hold the end up.
     runtime.shutdown_background();
+    traces::stop(otlp);
     outcome.map(|()| ExitCode::SUCCESS)
 }
 

@@ -6,10 +6,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use descant::{
     Config, ConfigError, Error, Gateway, Tls,
     config::{ConfigBuilder, Handlers, Listener},
+    otel::Otlp,
 };
 use descant_descriptors::{Finding, Severity};
 
-use super::{builder, level, load, warn, watch::Watching, watched};
+use super::{builder, level, load, traces::traced, warn, watch::Watching, watched};
 use crate::cli::{check, log::Volume};
 
 /// Reloads what a gateway serves, and the certificates of its listeners, from where they came.
@@ -21,6 +22,8 @@ pub(super) struct Reloader {
     is_demo: bool,
     gateway: Gateway,
     volume: Volume,
+    /// Where spans go.
+    otlp: Option<Otlp>,
     /// What listeners show.
     shown: Vec<Tls>,
     watching: OnceLock<Mutex<Watching>>,
@@ -85,13 +88,21 @@ impl Unchanged {
 }
 
 impl Reloader {
-    pub(super) fn new(given: ConfigBuilder, is_demo: bool, current: Current, gateway: Gateway, volume: Volume) -> Self {
+    pub(super) fn new(
+        given: ConfigBuilder,
+        is_demo: bool,
+        current: Current,
+        gateway: Gateway,
+        volume: Volume,
+        otlp: Option<Otlp>,
+    ) -> Self {
         Self {
             given,
             started: current.config.clone(),
             is_demo,
             gateway,
             volume,
+            otlp,
             shown: Vec::new(),
             watching: OnceLock::new(),
             current: Mutex::new(current),
@@ -192,6 +203,7 @@ impl Reloader {
             let builder = builder(&config, self.is_demo, schema, &handlers);
             let builder = builder.map_err(|error| Unchanged::of_config(&error))?;
             let builder = builder.observe(*self.started.settings().observe);
+            let builder = traced(builder, self.otlp.as_ref());
             self.gateway
                 .replace(builder)
                 .map_err(|error| Unchanged::of_gateway(&error))?;

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, header};
 
-use crate::protocol::weight::weight;
+use crate::protocol::weight;
 
 /// How a stream of messages goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

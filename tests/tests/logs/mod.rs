@@ -28,11 +28,11 @@ const SECRET: &str = "SESAME";
 
 /// Lines of a subscriber of this thread, as JSON or as text.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     /// Hears everything from that level on until the guard is dropped. Servers of a test run on its thread.
-    fn json(level: Level) -> (Self, DefaultGuard) {
+    pub(crate) fn json(level: Level) -> (Self, DefaultGuard) {
         let lines = Self::default();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)
@@ -56,7 +56,7 @@ impl Lines {
     }
 
     /// Records of that text, once there are so many.
-    async fn records(&self, text: &str, count: usize) -> Vec<Value> {
+    pub(crate) async fn records(&self, text: &str, count: usize) -> Vec<Value> {
         let records = || {
             let all = self.all();
             let records = all.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

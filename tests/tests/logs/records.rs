@@ -8,7 +8,7 @@ use tracing::Level;
 use super::{Lines, OPEN, SECRET, TALK, VAULT, fields, rest, vault};
 use crate::support::{Ask, Peer, certificates::Authority};
 
-const ALL: &str = "method,service,protocol,request_id,peer,tls_fingerprint,user_agent,http_method,http_path,http_route,timeout_ms,code,\
+const ALL: &str = "method,service,protocol,request_id,trace_id,peer,tls_fingerprint,user_agent,http_method,http_path,http_route,timeout_ms,code,\
                    status_message,http_status,duration_ms,time_left_ms,request_messages,request_bytes,response_messages,response_bytes,\
                    metadata.x-tenant,metadata.blob-bin,metadata.authorization,response_metadata.kept-in,trailer.seal-bin";
 
