@@ -151,6 +151,7 @@ fn what_is_in_force_is_told_with_its_reason() {
         "  grace: 5s  # descant.yaml:3",
         "  idle: 7m  # descant.yaml:4",
         "  age: 30m  # default",
+        "  memory: 0  # default",
         "watch: false  # default",
     ] {
         assert!(
