@@ -1,6 +1,6 @@
 //! Tracing with OpenTelemetry.
 //!
-//! A gateway has spans for its calls once it is given a [`Tracer`](descant_handlers::trace::Tracer). [`OtelTracer`] is one over any
+//! A gateway has spans for its calls once it is given a [`Tracer`]. [`OtelTracer`] is one over any
 //! provider of OpenTelemetry's API: that of a program which has set up an SDK of its own, or the one that [`Otlp`] sets up
 //! (feature `otlp`), which sends spans to a collector.
 //!
