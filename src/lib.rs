@@ -72,6 +72,8 @@ mod server;
 #[cfg(feature = "tower")]
 mod service;
 mod transport;
+#[cfg(feature = "proxy")]
+mod upstream_schema;
 
 pub use descant_descriptors::{self as descriptors, Codec, CodecError, JsonOptions, Schema};
 pub use descant_handlers as handlers;
@@ -81,6 +83,8 @@ pub use prometheus;
 pub use self::config::{Config, ConfigError};
 #[cfg(feature = "tower")]
 pub use self::service::{CutOff, GatewayService, ServiceBody};
+#[cfg(feature = "proxy")]
+pub use self::upstream_schema::{Renewed, UpstreamSchema, UpstreamSchemaError};
 pub use self::{
     cors::{Cors, OriginError},
     error::Error,

@@ -51,7 +51,7 @@ pub(crate) fn refused(error: &ConfigError) -> Failure {
 /// Whether it is the demo that is served: nobody named anything else.
 pub(crate) fn is_demo(config: &Config) -> Result<bool, Failure> {
     match config.file() {
-        _ if !config.settings().descriptors.0.is_empty() => Ok(false),
+        _ if !config.settings().descriptors.0.is_empty() || config.is_described_by_upstream() => Ok(false),
         None => Ok(true),
         Some(file) => Err(Failure::new(
             Kind::Configuration,

@@ -1,5 +1,7 @@
 //! What the routes make: handlers, some of which are kept from one reload to the next.
 
+use std::time::Duration;
+
 use super::{
     Config,
     fault::{ConfigError, Faults},
@@ -7,7 +9,7 @@ use super::{
     settings::{Route, Upstream, UpstreamTls},
 };
 use crate::{
-    GatewayBuilder,
+    GatewayBuilder, Schema, UpstreamSchema,
     handlers::{Echo, Handler, Proxy, ProxyError, tls::ClientTls},
 };
 
@@ -48,6 +50,26 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Whether the server that answers everything is the one that describes it: no descriptors are named.
+    pub fn is_described_by_upstream(&self) -> bool {
+        let settings = &self.settings;
+        let only = match settings.routes.as_slice() {
+            [route] => route.proxy.is_some() && route.pattern.0 == "*",
+            _ => false,
+        };
+        only && settings.descriptors.0.is_empty()
+    }
+
+    /// The schema as that server describes it.
+    pub fn upstream_schema(&self, handlers: &Handlers) -> Option<UpstreamSchema> {
+        let (proxy, interval) = handlers.only().filter(|_| self.is_described_by_upstream())?;
+        let config = self.clone();
+        let sources = move || config.sources(Schema::builder());
+        Some(UpstreamSchema::new(proxy.clone(), interval, sources))
+    }
+}
+
 impl Handlers {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Route, &dyn Handler)> {
         self.0.iter().map(|(route, answering)| {
@@ -82,6 +104,15 @@ impl Handlers {
         // All of them, whatever is wrong with one.
         let read = proxies.map(|proxy| proxy.reload());
         read.reduce(Result::and)
+    }
+
+    /// The one server that answers everything, if that is all there is.
+    fn only(&self) -> Option<(&Proxy, Option<Duration>)> {
+        let [(route, Answering::Proxy(proxy))] = self.0.as_slice() else {
+            return None;
+        };
+        let settings = route.proxy.as_ref().filter(|_| route.pattern.0 == "*")?;
+        Some((proxy, settings.schema_interval.0.filter(|time| !time.is_zero())))
     }
 
     fn proxy(&self, settings: &Upstream) -> Option<Proxy> {

@@ -103,6 +103,8 @@ section! {
     connect_timeout: Placed<Duration>, default("10s");
     /// The largest message of a reply.
     message_bytes: Placed<Size>, default("4MiB");
+    /// How often it is asked what it serves, by reflection, where no descriptors are named; or `off`.
+    schema_interval: Placed<TimeOrOff>, default("30s"), flags(&[Flag::value("--schema-interval")]), restart();
     /// Whom to trust over TLS, and what to show. With `https://`.
     tls: Option<UpstreamTls>, otherwise("servers that the system trusts; nothing is shown");
     /// How long a call may take. Not there yet: the caller's deadline goes along.

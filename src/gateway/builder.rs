@@ -51,6 +51,7 @@ impl GatewayBuilder {
                 state: Arc::default(),
                 cors: None,
                 settings: Settings::default(),
+                absence: None,
                 send_request_ids: true,
                 observer: None,
             },
@@ -220,6 +221,13 @@ impl GatewayBuilder {
     /// Lets pages of other origins call the API. Default: browsers let none.
     pub fn cors(mut self, cors: impl Into<Option<Cors>>) -> Self {
         self.plan.cors = cors.into().map(Arc::new);
+        self
+    }
+
+    /// What is said where nothing is found, in the place of that there is none.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn absence(mut self, absence: Arc<super::plan::Absence>) -> Self {
+        self.plan.absence = Some(absence);
         self
     }
 

@@ -3,7 +3,7 @@
 use std::{iter, sync::Arc};
 
 use descant_descriptors::{Builtin, Method, Schema};
-use descant_handlers::{Extensions, Handler, Health, Layer, Reflection, ServingStatus};
+use descant_handlers::{Extensions, Handler, Health, Layer, Reflection, ServingStatus, Status};
 
 use super::{
     Gateway,
@@ -24,6 +24,9 @@ const REFLECTION: [&str; 2] = [
 ];
 const HEALTH: &str = "grpc.health.v1.Health";
 
+/// Why there may be nothing where nothing was found; `true`: a call by name asks. `None`: it is not there, and that is all.
+pub(crate) type Absence = dyn Fn(bool) -> Option<Status> + Send + Sync;
+
 /// What every generation of a gateway has in common.
 pub(super) struct Plan {
     pub(super) routes: Vec<(Pattern, Answering)>,
@@ -36,6 +39,8 @@ pub(super) struct Plan {
     pub(super) state: Arc<Extensions>,
     pub(super) cors: Option<Arc<Cors>>,
     pub(super) settings: Settings,
+    /// What is said where there is nothing.
+    pub(super) absence: Option<Arc<Absence>>,
     pub(super) send_request_ids: bool,
     /// `None`: nothing is told of calls.
     pub(super) observer: Option<Observer>,

@@ -60,6 +60,11 @@ impl Snapshot {
         }
     }
 
+    /// Why nothing may have been found; `by_name`: a call asks.
+    pub(crate) fn absent(&self, by_name: bool) -> Option<Status> {
+        self.plan.absence.as_ref().and_then(|absence| absence(by_name))
+    }
+
     pub(super) fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
@@ -121,7 +126,7 @@ impl Snapshot {
             entry.handler.is_some().then_some((method, entry))
         });
         // A service that is turned off is as good as none.
-        answered.ok_or_else(|| self.unknown(path))
+        answered.ok_or_else(|| self.absent(true).unwrap_or_else(|| self.unknown(path)))
     }
 
     fn unknown(&self, path: &str) -> Status {

@@ -10,7 +10,8 @@ use std::{
 
 use crate::{
     ask::parrot,
-    process::{Ran, Server, command, demo_set, descant, repository},
+    page,
+    process::{Ran, Server, command, demo_set, descant},
 };
 
 fn call(server: &Server, args: &[&str]) -> Ran {
@@ -336,27 +337,7 @@ fn what_does_not_fit_is_told_plainly() {
     assert!(name.err.ends_with("hint: is the name of the host right?\n"), "{name:?}");
 }
 
-/// Every `$` line of the page, and what follows it.
 #[test]
 fn the_page_is_true() {
-    let server = Server::start(&[]);
-    let page = std::fs::read_to_string(repository("docs/call.md")).unwrap();
-    let blocks = page.split("```console\n").skip(1);
-    let blocks: String = blocks.filter_map(|block| block.split("```").next()).collect();
-    let runs: Vec<_> = blocks.split("$ ").skip(1).collect();
-    assert!(runs.len() > 5);
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_descant")).parent().unwrap();
-    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
-    for run in runs {
-        let (line, shown) = run.split_once('\n').unwrap();
-        let line = format!("exec 2>&1; {}", line.replace("localhost:50051", server.address()));
-        let mut shell = std::process::Command::new("sh");
-        let output = shell
-            .args(["-c", &line])
-            .env("PATH", &path)
-            .env("NO_COLOR", "1")
-            .output();
-        let ran = Ran::from(output.unwrap());
-        assert_eq!(ran.out.replace(server.address(), "localhost:50051"), shown, "{line}");
-    }
+    page::check("docs/call.md", &Server::start(&[]));
 }

@@ -9,9 +9,14 @@ use descant::handlers::Proxy;
 #[allow(dead_code, reason = "they are taken by their names")]
 #[derive(Args, Debug)]
 pub(crate) struct Upstream {
-    /// Answer every method from this gRPC server: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`
-    #[arg(long, value_name = "URL", value_parser = Proxy::to, requires = "sources", conflicts_with = "echo")]
+    /// Answer every method from this gRPC server: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`; without a PATH it is asked what it serves, by
+    /// reflection
+    #[arg(long, value_name = "URL", value_parser = Proxy::to, conflicts_with = "echo")]
     pub(crate) to: Option<Proxy>,
+
+    /// How often it is asked what it serves, by reflection, where no PATH says so, or `off` [default: 30s]
+    #[arg(long, value_name = "TIME", requires = "to")]
+    pub(crate) schema_interval: Option<String>,
 
     /// Trust it over TLS if one of these certificates has signed its own (PEM) [default: those that the system trusts]
     #[arg(long = "to-ca", value_name = "FILE", requires = "to")]

@@ -12,7 +12,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use descant::Draining;
+use descant::{Draining, UpstreamSchema};
 use descant_descriptors::{Method, Schema, Service, Shape};
 use http::{HeaderName, HeaderValue, Method as Verb, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -101,6 +101,10 @@ impl Pages {
             "/metrics" => self.metrics(request),
             "/healthz" => text(StatusCode::OK, "alive\n"),
             "/readyz" if self.draining.has_begun() => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+            "/readyz" if self.reloader.upstream_schema().is_some_and(UpstreamSchema::is_absent) => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the server behind has not described its API yet\n",
+            ),
             "/readyz" => text(StatusCode::OK, "ready\n"),
             "/schema" => page(StatusCode::OK, &describe(&self.reloader.gateway().schema())),
             "/explain" => self.explain(request).await,

@@ -15,10 +15,11 @@ use std::{
     process::ExitCode,
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use descant::{
-    Config, ConfigError, Error, Gateway, GatewayBuilder, Schema,
+    Config, ConfigError, Error, Gateway, GatewayBuilder, Schema, UpstreamSchema,
     config::{ConfigBuilder, Handlers, LogFormat, LogLevel, Settings},
     demo,
 };
@@ -27,7 +28,7 @@ use tracing::level_filters::LevelFilter;
 
 use self::{
     banner::{Backend, Banner},
-    reload::{Current, Reloader},
+    reload::{Current, Described, Reloader},
 };
 use super::{
     args::Serve,
@@ -35,6 +36,9 @@ use super::{
     failure::{Failure, Kind},
     log, screen, sources,
 };
+
+/// How long a start waits for the server behind to describe itself.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
 
 /// Serves until it is told to stop.
 pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failure> {
@@ -45,18 +49,25 @@ pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failu
     let volume = log::start(log_format(*settings.log.format), level(*settings.log.level), payloads);
     let is_demo = config::is_demo(&config)?;
     let schema = load(&config, is_demo).map_err(|error| sources::refused(&error))?;
-    warn(&schema);
+    if !config.is_described_by_upstream() {
+        warn(&schema);
+    }
     let unsound = |error: ConfigError| config::refused(&error);
     let handlers = config.handlers(&Handlers::default()).map_err(unsound)?;
+    let upstream = config.upstream_schema(&handlers);
     let builder = builder(&config, is_demo, schema, &handlers).map_err(unsound)?;
     let otlp = traces::start(settings)?;
     let builder = traces::traced(builder, otlp.as_ref());
+    let builder = attach(upstream.as_ref(), builder);
     let gateway = builder.build().map_err(|error| refused(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
     let backend = Backend::of(settings, is_demo);
     let current = Current { config, handlers };
-    let reloader = Reloader::new(given.clone(), is_demo, current, gateway, volume, otlp.clone());
+    let mut reloader = Reloader::new(given.clone(), is_demo, current, gateway, volume, otlp.clone());
+    if let Some(upstream) = upstream {
+        reloader.describe_by(Described::new(upstream, runtime.handle().clone()));
+    }
     let outcome = runtime.block_on(serve(reloader, &backend));
     // A reload that is still under way must not hold the end up.
     runtime.shutdown_background();
@@ -65,7 +76,10 @@ pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failu
 }
 
 fn load(config: &Config, is_demo: bool) -> Result<Schema, descant_descriptors::Error> {
-    if is_demo {
+    if config.is_described_by_upstream() {
+        // Its HTTP rules are of methods that are still to come.
+        UpstreamSchema::nothing_yet()
+    } else if is_demo {
         config.sources(demo::sources()).build()
     } else {
         config.schema()
@@ -96,6 +110,7 @@ async fn serve(mut reloader: Reloader, backend: &Backend) -> Result<(), Failure>
     let signals = signals::Signals::listen().map_err(|error| Failure::new(Kind::Other, error, ""))?;
     reloader.renew(&listeners);
     let reloader = Arc::new(reloader);
+    look(&reloader).await;
     if *settings.watch {
         reloader.watch(watch::start(&watched(&config), &reloader)?);
     }
@@ -127,6 +142,31 @@ async fn serve(mut reloader: Reloader, backend: &Backend) -> Result<(), Failure>
         ready::remove(file, &addresses);
     }
     outcome.map_err(|error| refused(&error))
+}
+
+/// Looks what the server behind serves, if nobody else says so, and has it looked for from then on.
+async fn look(reloader: &Reloader) {
+    let Some(schema) = reloader.upstream_schema().cloned() else {
+        return;
+    };
+    let gateway = reloader.gateway().clone();
+    // Who does not answer now is waited for later.
+    match tokio::time::timeout(FIRST_LOOK, schema.refresh(&gateway, false)).await {
+        Ok(Ok(Some(renewed))) => schema.tell(&renewed),
+        Ok(Err(error)) => {
+            tracing::warn!("the server behind does not describe its API yet, and is asked again: {error}");
+        }
+        Ok(Ok(None)) | Err(_) => {}
+    }
+    tokio::spawn(async move { schema.keep(&gateway).await });
+}
+
+/// Lets the server behind say what is served, if nobody else does.
+fn attach(upstream: Option<&UpstreamSchema>, builder: GatewayBuilder) -> GatewayBuilder {
+    match upstream {
+        Some(upstream) => upstream.attach(builder),
+        None => builder,
+    }
 }
 
 /// The files that a reload reads again.

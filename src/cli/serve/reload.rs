@@ -1,14 +1,16 @@
 //! Loading anew: the configuration and the whole schema aside, then one swap; and likewise the certificates. What fails
 //! changes nothing.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 
 use descant::{
-    Config, ConfigError, Error, Gateway, Tls,
+    Config, ConfigError, Error, Gateway, Tls, UpstreamSchema,
     config::{ConfigBuilder, Handlers, Listener},
     otel::Otlp,
 };
 use descant_descriptors::{Finding, Severity};
+
+use tokio::runtime::Handle;
 
 use super::{builder, level, load, traces::traced, warn, watch::Watching, watched};
 use crate::cli::{check, log::Volume};
@@ -24,6 +26,8 @@ pub(super) struct Reloader {
     volume: Volume,
     /// Where spans go.
     otlp: Option<Otlp>,
+    /// The server behind, if it describes what is served.
+    described: Option<Described>,
     /// What listeners show.
     shown: Vec<Tls>,
     watching: OnceLock<Mutex<Watching>>,
@@ -45,6 +49,38 @@ pub(super) struct Reloaded {
     pub(super) contents: String,
     /// Keys that have changed, to no effect before the next start.
     pub(super) needs_restart: Vec<String>,
+}
+
+/// A schema that the server behind describes, and the runtime on which it is asked.
+#[derive(Debug)]
+pub(super) struct Described {
+    schema: UpstreamSchema,
+    runtime: Handle,
+}
+
+impl Described {
+    pub(super) fn new(schema: UpstreamSchema, runtime: Handle) -> Self {
+        Self { schema, runtime }
+    }
+
+    fn reload(&self, gateway: &Gateway) -> Result<(), Unchanged> {
+        let (tell, told) = mpsc::channel();
+        let (schema, gateway) = (self.schema.clone(), gateway.clone());
+        self.runtime.spawn(async move {
+            // Nobody waits any more at the end of the process.
+            let _ = tell.send(schema.refresh(&gateway, true).await);
+        });
+        match told.recv() {
+            Err(_) => Err(Unchanged::because("the server is ending".to_owned())),
+            Ok(Ok(renewed)) => {
+                for finding in renewed.iter().flat_map(|renewed| &renewed.findings) {
+                    tracing::warn!("{}", check::plain(finding));
+                }
+                Ok(())
+            }
+            Ok(Err(error)) => Err(Unchanged::because(error.to_string())),
+        }
+    }
 }
 
 /// Why a reload changed nothing.
@@ -103,10 +139,21 @@ impl Reloader {
             gateway,
             volume,
             otlp,
+            described: None,
             shown: Vec::new(),
             watching: OnceLock::new(),
             current: Mutex::new(current),
         }
+    }
+
+    /// What is served the server behind describes.
+    pub(super) fn describe_by(&mut self, described: Described) {
+        self.described = Some(described);
+    }
+
+    /// What is served, if the server behind describes it.
+    pub(super) fn upstream_schema(&self) -> Option<&UpstreamSchema> {
+        self.described.as_ref().map(|described| &described.schema)
     }
 
     /// Renews what these listeners show as well.
@@ -186,6 +233,9 @@ impl Reloader {
 
     fn try_reload(&self, current: &mut Current) -> Result<Reloaded, Unchanged> {
         let config = self.given.build().map_err(|error| Unchanged::of_config(&error))?;
+        if let Some(described) = &self.described {
+            return self.reload_described(described, config, current);
+        }
         if !self.is_demo && config.settings().descriptors.0.is_empty() {
             return Err(Unchanged::because("the configuration names no descriptors".to_owned()));
         }
@@ -214,6 +264,38 @@ impl Reloader {
         current.config = config;
         Ok(Reloaded {
             contents,
+            needs_restart,
+        })
+    }
+
+    /// The same where the server behind describes what is served: what it is called by stays.
+    fn reload_described(
+        &self,
+        described: &Described,
+        config: Config,
+        current: &mut Current,
+    ) -> Result<Reloaded, Unchanged> {
+        let (now, started) = (config.settings(), self.started.settings());
+        if !config.is_described_by_upstream() || now.routes != started.routes || now.http_rules != started.http_rules {
+            let why =
+                "the server behind describes what is served: other routes, descriptors or HTTP rules need a restart";
+            return Err(Unchanged::because(why.to_owned()));
+        }
+        if config.file().is_some() {
+            let builder = builder(&config, false, self.gateway.schema(), &current.handlers);
+            let builder = builder.map_err(|error| Unchanged::of_config(&error))?;
+            let builder = builder.observe(*self.started.settings().observe);
+            let builder = traced(builder, self.otlp.as_ref());
+            self.gateway
+                .replace(described.schema.attach(builder))
+                .map_err(|error| Unchanged::of_gateway(&error))?;
+        }
+        described.reload(&self.gateway)?;
+        self.follow(&config);
+        let needs_restart = config.needs_restart(&self.started);
+        current.config = config;
+        Ok(Reloaded {
+            contents: check::contents(&self.gateway.schema()),
             needs_restart,
         })
     }

@@ -133,6 +133,10 @@ fn others(parts: &Parts, allow: &Allow, context: &Context<'_>) -> (Response<Outb
 const LONGEST_ECHO: usize = 256;
 
 fn nothing(parts: &Parts, context: &Context<'_>) -> Fault {
+    // Paths that are not there are asked for by many: no reason to look for them.
+    if let Some(status) = context.snapshot.absent(false) {
+        return Fault::of(status);
+    }
     let path = Some(parts.uri.path()).filter(|path| path.len() <= LONGEST_ECHO);
     let mut what = format!(
         "no HTTP rule leads {} {} to a method",

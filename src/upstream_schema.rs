@@ -1,0 +1,299 @@
+//! A schema that the server behind describes itself, by reflection, and that is kept fresh.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwapOption;
+
+use descant_descriptors::{Builtin, Error as LoadError, Finding, Schema, SchemaBuilder};
+use descant_handlers::{
+    AskError, Call, Code, Fetched, Handler, Layer, Proxy, ReflectionClient, Reply, ServingStatus, Status, async_trait,
+};
+use tokio::{
+    sync::{Mutex, Notify},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use crate::{Error, Gateway, GatewayBuilder};
+
+/// How long the server may take to describe itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks at what the server describes, whoever asks for them.
+const LEAST: Duration = Duration::from_secs(1);
+/// After the first failure, as long as there is no schema at all.
+const FIRST: Duration = Duration::from_millis(200);
+/// At most.
+const LAST: Duration = Duration::from_secs(10);
+/// The longest answer of reflection.
+const MOST_BYTES: usize = 128 << 20;
+
+/// Keeps the schema of a gateway as its upstream describes it, by reflection (v1, else v1alpha).
+///
+/// ```text
+/// attach (to a builder) -> refresh (once, before serving) -> keep (a task)
+/// ```
+///
+/// The schema is asked for anew after an interval, and soon after the upstream said UNIMPLEMENTED or a call had a name that is not
+/// known, at most once a second. What has not changed is not loaded again. If the upstream is gone, does not describe itself any
+/// more, or what it says does not load, the schema of before stays. A file that does not check is left out, with all that
+/// import it; the rest is served.
+///
+/// Until there is a schema the gateway's health is `NOT_SERVING`, and calls get UNAVAILABLE with the reason. Reflection and health
+/// of the upstream are not passed on: the gateway answers those itself.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use descant::{Gateway, Schema, Server, UpstreamSchema, handlers::Proxy};
+///
+/// let proxy = Proxy::to("http://127.0.0.1:9000")?;
+/// let upstream = UpstreamSchema::new(proxy.clone(), Some(Duration::from_secs(30)), Schema::builder);
+/// let builder = Gateway::builder(UpstreamSchema::nothing_yet()?).route("*", proxy);
+/// let gateway = upstream.attach(builder).build()?;
+/// let server = Server::builder(gateway.clone()).listen("[::]:50051").bind().await?;
+/// tokio::spawn(async move { upstream.keep(&gateway).await });
+/// server.serve(std::future::pending::<()>()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct UpstreamSchema(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    proxy: Proxy,
+    interval: Option<Duration>,
+    sources: Box<dyn Fn() -> SchemaBuilder + Send + Sync>,
+    /// Somebody asks for a look.
+    bell: Notify,
+    /// Why there is no schema yet; `None`: there is one.
+    absent: ArcSwapOption<Status>,
+    /// What is served. Held by who looks: one at a time.
+    last: Mutex<Option<Arc<Fetched>>>,
+}
+
+/// Why a look changed nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpstreamSchemaError {
+    /// The server does not describe itself, or cannot be reached.
+    #[error("{0}")]
+    Ask(AskError),
+    /// It takes too long.
+    #[error("it has not described itself within {} s", PATIENCE.as_secs())]
+    Late,
+    /// What it describes does not load.
+    #[error(transparent)]
+    Load(LoadError),
+    /// What it describes cannot be served.
+    #[error(transparent)]
+    Serve(Error),
+}
+
+/// What a look found that was not there before.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Renewed {
+    /// What is served now.
+    pub schema: Schema,
+    /// What was left out, and why.
+    pub findings: Vec<Finding>,
+}
+
+impl UpstreamSchema {
+    /// A schema from the server that this proxy reaches, asked for each `interval` (`None`: only if a call gives a reason). `sources`
+    /// makes what the server's files are added to, such as HTTP rules that stand apart, and the limits of loading.
+    pub fn new(
+        proxy: Proxy,
+        interval: Option<Duration>,
+        sources: impl Fn() -> SchemaBuilder + Send + Sync + 'static,
+    ) -> Self {
+        let name = proxy.to_string();
+        let absent = Status::unavailable(format!("{name} has not described its API yet"));
+        Self(Arc::new(Inner {
+            name,
+            proxy: proxy.message_bytes(MOST_BYTES),
+            interval,
+            sources: Box::new(sources),
+            bell: Notify::new(),
+            absent: ArcSwapOption::from_pointee(absent),
+            last: Mutex::new(None),
+        }))
+    }
+
+    /// What a gateway begins with, which knows no method yet.
+    pub fn nothing_yet() -> Result<Schema, LoadError> {
+        // A schema has to have something in it.
+        Schema::builder().builtin(Builtin::ErrorDetails).build()
+    }
+
+    /// Lets a gateway, which begins without a schema, say why it has none, and ask for a look where a call gives a reason.
+    pub fn attach(&self, builder: GatewayBuilder) -> GatewayBuilder {
+        let this = self.clone();
+        let absence = move |is_call: bool| {
+            if is_call {
+                this.0.bell.notify_one();
+            }
+            this.0.absent.load_full().map(Arc::unwrap_or_clone)
+        };
+        builder.absence(Arc::new(absence)).layer(self.clone())
+    }
+
+    /// Whether there is no schema yet.
+    pub fn is_absent(&self) -> bool {
+        self.0.absent.load().is_some()
+    }
+
+    /// Looks now. `None`: nothing has changed, unless `anew` says to load it in any case.
+    pub async fn refresh(&self, gateway: &Gateway, anew: bool) -> Result<Option<Renewed>, UpstreamSchemaError> {
+        let mut last = self.0.last.lock().await;
+        let renewed = match self.fetch().await {
+            Ok(fetched) if !anew && last.as_deref() == Some(&fetched) => return Ok(None),
+            Ok(fetched) => {
+                let fetched = Arc::new(fetched);
+                let renewed = self.load(gateway, &fetched).await;
+                renewed.map(|renewed| (renewed, fetched))
+            }
+            Err(error) => Err(error),
+        };
+        match renewed {
+            Ok((renewed, fetched)) => {
+                *last = Some(fetched);
+                if self.0.absent.swap(None).is_some() {
+                    tell_health(gateway, ServingStatus::Serving);
+                }
+                Ok(Some(renewed))
+            }
+            Err(error) => {
+                if last.is_none() {
+                    let why = format!("{} has not described its API yet: {error}", self.0.name);
+                    self.0.absent.store(Some(Arc::new(Status::unavailable(why))));
+                    tell_health(gateway, ServingStatus::NotServing);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks again and again, and logs what has changed, until it is dropped.
+    pub async fn keep(&self, gateway: &Gateway) {
+        let (mut failures, mut told) = (0, String::new());
+        loop {
+            let earliest = Instant::now() + LEAST;
+            tokio::select! {
+                () = self.due(failures) => {}
+                () = self.0.bell.notified() => sleep_until(earliest).await,
+            }
+            match self.refresh(gateway, false).await {
+                Ok(renewed) => {
+                    if failures > 0 && renewed.is_none() {
+                        tracing::info!("{} describes its API again", self.0.name);
+                    }
+                    (failures, told) = (0, String::new());
+                    if let Some(renewed) = renewed {
+                        self.tell(&renewed);
+                    }
+                }
+                Err(error) => {
+                    failures += 1;
+                    let why = error.to_string();
+                    if why != told {
+                        let name = &self.0.name;
+                        tracing::warn!("{name} does not describe its API, what was served stays: {why}");
+                        told = why;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Logs what is served now, and what was left out of it.
+    pub fn tell(&self, renewed: &Renewed) {
+        let (services, methods) = (renewed.schema.services().len(), renewed.schema.method_count());
+        tracing::info!("{} describes {services} services with {methods} methods", self.0.name);
+        for finding in &renewed.findings {
+            tracing::warn!("{finding}");
+        }
+    }
+
+    /// When the next look is due: by the interval, sooner as long as there is nothing.
+    async fn due(&self, failures: i32) {
+        let wait = FIRST.mul_f64(1.6_f64.powi(failures.min(32))).min(LAST);
+        let wait = if self.is_absent() { Some(wait) } else { self.0.interval };
+        match wait {
+            // All that lost an upstream at once shall not come back at once.
+            Some(wait) => sleep(wait.mul_f64(0.8 + 0.4 * fastrand::f64())).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn fetch(&self) -> Result<Fetched, UpstreamSchemaError> {
+        let mut client = ReflectionClient::new(self.0.proxy.clone());
+        let fetched = timeout(PATIENCE, client.everything(is_own)).await;
+        fetched
+            .map_err(|_| UpstreamSchemaError::Late)?
+            .map_err(UpstreamSchemaError::Ask)
+    }
+
+    /// Loads and serves it, aside: that may take a while.
+    async fn load(&self, gateway: &Gateway, fetched: &Arc<Fetched>) -> Result<Renewed, UpstreamSchemaError> {
+        let (this, gateway, fetched) = (self.clone(), gateway.clone(), Arc::clone(fetched));
+        let loaded = tokio::task::spawn_blocking(move || {
+            let origin = format!("reflection at {}", this.0.name);
+            let loaded = fetched.load(&origin, &this.0.sources);
+            let (schema, findings) = loaded.map_err(UpstreamSchemaError::Load)?;
+            gateway.reload(schema.clone()).map_err(UpstreamSchemaError::Serve)?;
+            Ok(Renewed { schema, findings })
+        });
+        let ended =
+            |error| UpstreamSchemaError::Ask(AskError::Ended(Status::internal(format!("loading ended: {error}"))));
+        loaded.await.map_err(ended)?
+    }
+}
+
+/// The gateway answers these itself.
+fn is_own(service: &str) -> bool {
+    service == "grpc.health.v1.Health" || service.starts_with("grpc.reflection.")
+}
+
+fn tell_health(gateway: &Gateway, status: ServingStatus) {
+    if let Some(health) = gateway.health() {
+        // The server as a whole.
+        health.set("", status);
+    }
+}
+
+/// A call that the upstream does not know gives a reason to look.
+impl Layer for UpstreamSchema {
+    fn wrap(&self, inner: Arc<dyn Handler>) -> Arc<dyn Handler> {
+        Arc::new(Noticed {
+            inner,
+            schema: self.clone(),
+        })
+    }
+}
+
+struct Noticed {
+    inner: Arc<dyn Handler>,
+    schema: UpstreamSchema,
+}
+
+#[async_trait]
+impl Handler for Noticed {
+    async fn call(&self, call: Call) -> Result<Reply, Status> {
+        let reply = self.inner.call(call).await;
+        // Of streams too: what is not there is said in place of a reply.
+        if reply.as_ref().is_err_and(|status| status.code() == Code::Unimplemented) {
+            self.schema.0.bell.notify_one();
+        }
+        reply
+    }
+}
+
+impl fmt::Debug for UpstreamSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamSchema")
+            .field("proxy", &self.0.proxy)
+            .field("interval", &self.0.interval)
+            .finish_non_exhaustive()
+    }
+}

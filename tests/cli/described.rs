@@ -1,0 +1,287 @@
+//! `serve --to URL` without a PATH: the server behind says what is served.
+
+use std::{net::TcpListener, sync::mpsc, thread};
+
+use descant::{
+    Gateway, Schema,
+    handlers::{Call, Message, Messages, Reply, from_fn},
+};
+use descant_descriptors::Builtin;
+use prost::Message as _;
+use prost_types::{
+    DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto,
+};
+
+use crate::{
+    page,
+    process::{Server, demo_set, descant, http},
+};
+
+const BOOK: &str = "bookshop.v1.Catalog/GetBook";
+
+/// An address where nobody listens.
+fn free() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+fn front(behind: &str, options: &[&str]) -> Server {
+    let url = format!("http://{behind}");
+    Server::start(&[&["--to", &url], options].concat())
+}
+
+fn health(server: &Server) -> String {
+    descant(["call", server.address(), "grpc.health.v1.Health/Check"]).out
+}
+
+#[test]
+fn a_server_that_comes_late_is_waited_for() {
+    let behind = free();
+    let mut front = front(&behind, &["--admin", "127.0.0.1:0"]);
+    let set = demo_set();
+    let early = descant(["call", front.address(), BOOK, set.to_str().unwrap()]);
+    assert_eq!(early.code, Some(64 + 14), "{early:?}");
+    assert!(early.err.contains("has not described its API yet"), "{early:?}");
+    assert!(early.err.contains("Connection refused"), "{early:?}");
+    let (status, body) = http(front.address(), "GET /v1/books/emma");
+    assert!(
+        status.contains(" 503 ") && body.contains("Connection refused"),
+        "{status} {body}"
+    );
+    assert_eq!(health(&front), "{\"status\":\"NOT_SERVING\"}\n");
+
+    let out = front.out();
+    let (_, admin) = out.split_once("Admin: http://").unwrap();
+    let admin = admin.split_whitespace().next().unwrap();
+    assert!(http(admin, "GET /readyz").0.contains(" 503 "));
+
+    let _behind = Server::start(&["--listen", &behind]);
+    front.until("it is described", |front| {
+        front.services().contains("bookshop.v1.Catalog")
+    });
+    let (status, body) = http(front.address(), "GET /v1/books/emma");
+    assert!(status.contains(" 200 ") && body.contains("Emma"), "{status} {body}");
+    assert_eq!(health(&front), "{\"status\":\"SERVING\"}\n");
+    assert!(http(admin, "GET /readyz").0.contains(" 200 "));
+}
+
+#[test]
+fn what_was_described_outlives_its_server() {
+    let behind = Server::start(&[]);
+    let mut front = front(behind.address(), &["--schema-interval", "200ms"]);
+    assert!(front.out().contains("bookshop.v1.Catalog"), "{}", front.out());
+    drop(behind);
+    front.until("it is missed", |front| front.err().contains("what was served stays"));
+    assert!(front.services().contains("bookshop.v1.Catalog"));
+    let gone = descant(["call", front.address(), BOOK]);
+    assert_eq!(gone.code, Some(64 + 14), "{gone:?}");
+}
+
+/// A name that is not known here is looked for there, soon.
+#[test]
+fn a_new_version_is_taken_when_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let proto = folder.path().join("shop.proto");
+    let version = |services: &str| {
+        let text = format!("syntax = \"proto3\"; package shop; message M {{}} {services}");
+        std::fs::write(&proto, text).unwrap();
+    };
+    version("service One { rpc Get(M) returns (M); }");
+    let behind = Server::start(&[proto.to_str().unwrap(), "--echo"]);
+    let mut front = front(behind.address(), &["--schema-interval", "off"]);
+    assert!(front.services().contains("shop.One"));
+    version("service Two { rpc Get(M) returns (M); }");
+    behind.signal("HUP");
+    let two = ["call", front.address(), "shop.Two/Get", proto.to_str().unwrap()].map(str::to_owned);
+    front.until("it is taken", |_| descant(&two).code == Some(0));
+    assert!(!front.services().contains("shop.One"));
+    version("service Three { rpc Get(M) returns (M); }");
+    let mut behind = behind;
+    behind.signal("HUP");
+    behind.until("it reloads", |behind| behind.services().contains("shop.Three"));
+    front.signal("HUP");
+    front.until("it is asked again", |front| front.services().contains("shop.Three"));
+}
+
+fn file(name: &str, import: &str, input: &str) -> FileDescriptorProto {
+    FileDescriptorProto {
+        name: Some(format!("{name}.proto")),
+        package: Some(name.to_owned()),
+        dependency: (!import.is_empty()).then(|| import.to_owned()).into_iter().collect(),
+        message_type: vec![DescriptorProto {
+            name: Some("M".to_owned()),
+            ..Default::default()
+        }],
+        service: vec![ServiceDescriptorProto {
+            name: Some("S".to_owned()),
+            method: vec![MethodDescriptorProto {
+                name: Some("Do".to_owned()),
+                input_type: Some(input.to_owned()),
+                output_type: Some(format!(".{name}.M")),
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+        syntax: Some("proto3".to_owned()),
+        ..Default::default()
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Question {
+    #[prost(string, optional, tag = "4")]
+    symbol: Option<String>,
+    #[prost(string, optional, tag = "7")]
+    list: Option<String>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Answer {
+    #[prost(message, optional, tag = "4")]
+    files: Option<Files>,
+    #[prost(message, optional, tag = "6")]
+    services: Option<Services>,
+    #[prost(message, optional, tag = "7")]
+    error: Option<Refusal>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Files {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    files: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Services {
+    #[prost(message, repeated, tag = "1")]
+    services: Vec<Named>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Named {
+    #[prost(string, tag = "1")]
+    name: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Refusal {
+    #[prost(int32, tag = "1")]
+    code: i32,
+}
+
+/// A server that describes one service well, one badly, and one that needs the bad one's file; there is nothing of others.
+fn careless() -> String {
+    let describe = |question: Question| {
+        let files = [
+            ("good.S", file("good", "", ".good.M")),
+            ("bad.S", file("bad", "", ".bad.Missing")),
+            ("after.S", file("after", "bad.proto", ".bad.M")),
+        ];
+        let named = |name: &str| Named { name: name.to_owned() };
+        if question.list.is_some() {
+            let listed = ["good.S", "bad.S", "after.S", "none.S", "junk.S"];
+            let services = listed.map(named).to_vec();
+            return Answer {
+                services: Some(Services { services }),
+                ..Default::default()
+            };
+        }
+        let symbol = question.symbol.unwrap_or_default();
+        let found = files.iter().find(|(name, _)| *name == symbol);
+        let file = match (found, symbol.as_str()) {
+            (Some((_, file)), _) => file.encode_to_vec(),
+            (None, "junk.S") => vec![0xff; 7],
+            (None, _) => {
+                return Answer {
+                    error: Some(Refusal { code: 5 }),
+                    ..Default::default()
+                };
+            }
+        };
+        Answer {
+            files: Some(Files { files: vec![file] }),
+            ..Default::default()
+        }
+    };
+    let reflection = from_fn(move |call: Call| async move {
+        let mut questions = call.messages;
+        let answers = Messages::generate(move |sender| async move {
+            while let Some(question) = questions.next().await {
+                let answer = describe(question?.decode()?);
+                sender.send(Message::from_prost(&answer)).await?;
+            }
+            Ok(())
+        });
+        Ok(Reply::new(answers))
+    });
+    let set = FileDescriptorSet {
+        file: vec![file("good", "", ".good.M")],
+    };
+    let schema = Schema::builder().bytes("set", set.encode_to_vec());
+    let schema = schema.builtin(Builtin::Reflection).build().unwrap();
+    let (tell, told) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let gateway = Gateway::builder(schema)
+                .route("grpc.reflection.v1.ServerReflection", reflection)
+                .route("good.S", descant::handlers::Echo)
+                .build()
+                .unwrap();
+            let server = descant::Server::builder(gateway)
+                .listen("127.0.0.1:0")
+                .bind()
+                .await
+                .unwrap();
+            tell.send(server.addresses()[0].to_string()).unwrap();
+            server.serve(std::future::pending::<()>()).await.unwrap();
+        });
+    });
+    told.recv().unwrap()
+}
+
+#[test]
+fn one_bad_file_breaks_nothing_else() {
+    let front = front(&careless(), &[]);
+    let services = front.services();
+    assert!(services.contains("good.S"), "{}", front.err());
+    assert!(
+        !services.contains("bad.S") && !services.contains("after.S"),
+        "{services}"
+    );
+    let called = descant(["call", front.address(), "good.S/Do"]);
+    assert_eq!((called.code, called.out.as_str()), (Some(0), "{}\n"), "{called:?}");
+    for told in [
+        "bad.proto: bad.S.Do: its file is left out: ",
+        "after.proto: it imports bad.proto, which is left out",
+        "none.S: the server lists it, and does not know it",
+        "a file that the server sent is no descriptor",
+    ] {
+        assert!(front.err().contains(told), "{told}: {}", front.err());
+    }
+}
+
+#[test]
+fn a_server_without_reflection_is_named() {
+    let set = demo_set();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("descant.yaml");
+    std::fs::write(&config, "routes: [{ match: '*', proxy: 'http://127.0.0.1:1' }]\n").unwrap();
+    let front = Server::start(&["--config", config.to_str().unwrap()]);
+    let ran = descant(["call", front.address(), BOOK, set.to_str().unwrap()]);
+    assert!(
+        ran.err.contains("http://127.0.0.1:1 has not described its API yet"),
+        "{ran:?}"
+    );
+    let usage = descant(["serve", "--to", "http://127.0.0.1:1", "--schema-interval", "soon"]);
+    assert_eq!(usage.code, Some(2), "{usage:?}");
+}
+
+#[test]
+fn the_page_is_true() {
+    let behind = Server::start(&[]);
+    page::check("docs/rest-front.md", &front(behind.address(), &[]));
+}
