@@ -233,6 +233,8 @@ impl Reloader {
 
     fn try_reload(&self, current: &mut Current) -> Result<Reloaded, Unchanged> {
         let config = self.given.build().map_err(|error| Unchanged::of_config(&error))?;
+        // Before it is read: what changes while it is read is read again.
+        self.follow(&config);
         if let Some(described) = &self.described {
             return self.reload_described(described, config, current);
         }
@@ -259,7 +261,7 @@ impl Reloader {
                 .map_err(|error| Unchanged::of_gateway(&error))?;
             current.handlers = handlers;
         }
-        self.follow(&config);
+        self.set_volume(&config);
         let needs_restart = config.needs_restart(&self.started);
         current.config = config;
         Ok(Reloaded {
@@ -291,7 +293,7 @@ impl Reloader {
                 .map_err(|error| Unchanged::of_gateway(&error))?;
         }
         described.reload(&self.gateway)?;
-        self.follow(&config);
+        self.set_volume(&config);
         let needs_restart = config.needs_restart(&self.started);
         current.config = config;
         Ok(Reloaded {
@@ -300,10 +302,14 @@ impl Reloader {
         })
     }
 
-    /// What is not the gateway's.
-    fn follow(&self, config: &Config) {
+    /// Logs what a configuration says.
+    fn set_volume(&self, config: &Config) {
         let log = &config.settings().log;
         self.volume.set(level(*log.level), log.payloads.is_some());
+    }
+
+    /// Watches what a configuration names.
+    fn follow(&self, config: &Config) {
         if let Some(watching) = self.watching.get() {
             let mut watching = watching.lock().unwrap_or_else(PoisonError::into_inner);
             watching.follow(&watched(config));
