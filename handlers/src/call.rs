@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use descant_descriptors::Method;
 
-use crate::{Extensions, Messages, Metadata, Peer, RequestId, Status, Trace, TraceContext};
+use crate::{Coding, Encodings, Extensions, Messages, Metadata, Peer, RequestId, Status, Trace, TraceContext};
 
 /// One call, on its way in.
 #[derive(Debug)]
@@ -16,6 +16,10 @@ pub struct Call {
     pub metadata: Metadata,
     /// The request's messages.
     pub messages: Messages,
+    /// How they are compressed.
+    pub coding: Coding,
+    /// The codings that may be left on messages of the reply, since the caller reads them itself.
+    pub accepted: Encodings,
     /// When the caller stops waiting; fixed once, on arrival.
     pub deadline: Option<Instant>,
     /// Who calls.
@@ -34,6 +38,8 @@ impl Call {
         Self {
             method,
             messages: messages.into(),
+            coding: Coding::Free,
+            accepted: Encodings::default(),
             metadata: Metadata::new(),
             deadline: None,
             peer: Peer::default(),

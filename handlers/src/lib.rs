@@ -20,7 +20,7 @@
 //! | [`Call`] | what comes in: the method, [`Metadata`], [`Messages`], deadline, [`Peer`], [`RequestId`], [`Extensions`] |
 //! | [`Reply`] | what goes out: [`Metadata`], then [`Messages`] |
 //! | [`Messages`] | zero or more messages, then trailers; pulled, never pushed |
-//! | [`Message`] | one message, as wire bytes or as a tree, whichever it was last |
+//! | [`Message`] | one message, as wire bytes, compressed or not, or as a tree, whichever it was last |
 //! | [`Trace`] | the span that stands for a call, if somebody traces it; a [`Tracer`](trace::Tracer) makes spans |
 //! | [`Status`] | why a call failed: a [`Code`], words for people, details for programs |
 //!
@@ -74,10 +74,12 @@
 //! | `proxy` | no | [`Proxy`]: answers from a gRPC server |
 //! | `tls` | no | none: [`tls`], certificates and whom to trust |
 //!
+//! `br`, `deflate`, `gzip`, `snappy` and `zstd` are codings that compressed messages may have: [`Encoding`].
+//!
 //! # Layout
 //!
 //! `call`, `reply`, `handler`, `layer` are the contract; `message`, `messages`, `metadata`, `status`, `code`,
-//! `peer`, `request_id`, `trace`, `extensions` what it is made of; `typed` the adapters; `echo`, `reflection`,
+//! `peer`, `request_id`, `trace`, `extensions`, `encoding`, `envelope` what it is made of; `typed` the adapters; `echo`, `reflection`,
 //! `health`, `proxy` the built-in handlers.
 
 #![cfg_attr(
@@ -99,6 +101,8 @@ mod call;
 mod code;
 #[cfg(feature = "echo")]
 mod echo;
+mod encoding;
+pub mod envelope;
 mod extensions;
 #[cfg(test)]
 mod fixtures;
@@ -142,10 +146,11 @@ pub use self::reflection::{AskError, Fetched, Reflection, ReflectionClient, Refl
 pub use self::{
     call::Call,
     code::Code,
+    encoding::{Coding, Encoding, Encodings, InflateError},
     extensions::Extensions,
     handler::{Answer, Handler, from_fn},
     layer::Layer,
-    message::Message,
+    message::{Compressed, Message},
     messages::{Closed, Generate, MessageStream, Messages, Sender, generate},
     metadata::{Metadata, MetadataError},
     peer::{Peer, TlsIdentity, UnixIdentity},

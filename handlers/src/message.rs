@@ -7,19 +7,20 @@ use descant_descriptors::{Codec, MessageType};
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, ReflectMessage as _};
 
-use crate::Status;
+use crate::{Code, Encoding, InflateError, Status};
 
-/// One message, in whichever form it last had: wire bytes, or a tree of fields.
+/// One message, in whichever form it last had: wire bytes, those bytes as a peer compressed them, or a tree of fields.
 ///
 /// Converting costs something only where the form asked for is not the one at hand, so a message
-/// that is merely passed on is never decoded.
+/// that is merely passed on is neither inflated nor decoded.
 ///
 /// ```
 /// use descant_handlers::Message;
 ///
 /// let message = Message::from_prost(&String::from("hi"));
 /// assert_eq!(message.wire_len(), 4);
-/// assert_eq!(message.into_wire(), &b"\x0a\x02hi"[..]);
+/// assert_eq!(message.into_wire()?, &b"\x0a\x02hi"[..]);
+/// # Ok::<(), descant_handlers::Status>(())
 /// ```
 #[derive(Clone)]
 pub struct Message(Form);
@@ -28,10 +29,46 @@ pub struct Message(Form);
 enum Form {
     Wire(Bytes),
     /// Boxed, so that messages that nobody looks into stay small.
-    Tree(Box<DynamicMessage>),
+    Rare(Box<Rare>),
+}
+
+#[derive(Clone)]
+enum Rare {
+    Compressed(Compressed),
+    Tree(DynamicMessage),
+}
+
+/// Wire bytes as a peer compressed them.
+#[derive(Clone, Debug)]
+pub struct Compressed {
+    /// What came.
+    pub bytes: Bytes,
+    /// How it is compressed.
+    pub encoding: Encoding,
+    /// The most bytes that it may be after inflation; more are `RESOURCE_EXHAUSTED`.
+    pub limit: usize,
+    /// What it is called if the bytes do not inflate. Protocols differ there.
+    pub broken: Code,
+}
+
+impl Compressed {
+    /// The wire bytes.
+    pub fn inflate(&self) -> Result<Bytes, Status> {
+        self.encoding
+            .inflate(&self.bytes, self.limit)
+            .map_err(|error| match error {
+                InflateError::TooLarge(_) => error.into(),
+                InflateError::Broken { .. } => Status::new(self.broken, error.to_string()),
+            })
+    }
 }
 
 impl Message {
+    /// A message that is still compressed. It is inflated once somebody asks for what is in it.
+    pub fn from_compressed(compressed: Compressed) -> Self {
+        Self(Form::Rare(Box::new(Rare::Compressed(compressed))))
+    }
+
     /// A message of these wire bytes. Nothing is checked.
     pub const fn from_wire(wire: Bytes) -> Self {
         Self(Form::Wire(wire))
@@ -39,7 +76,7 @@ impl Message {
 
     /// A message of this tree.
     pub fn from_tree(tree: DynamicMessage) -> Self {
-        Self(Form::Tree(Box::new(tree)))
+        Self(Form::Rare(Box::new(Rare::Tree(tree))))
     }
 
     /// Encodes a message of a generated type.
@@ -47,11 +84,33 @@ impl Message {
         Self::from_wire(message.encode_to_vec().into())
     }
 
-    /// The wire bytes; encodes a tree.
-    pub fn into_wire(self) -> Bytes {
+    /// The wire bytes; encodes a tree, inflates what is compressed. What does not inflate is an error of whoever sent it.
+    pub fn into_wire(self) -> Result<Bytes, Status> {
         match self.0 {
-            Form::Wire(wire) => wire,
-            Form::Tree(tree) => tree.encode_to_vec().into(),
+            Form::Wire(wire) => Ok(wire),
+            Form::Rare(rare) => rare.wire(),
+        }
+    }
+
+    /// How the message is compressed.
+    pub fn encoding(&self) -> Option<Encoding> {
+        match &self.0 {
+            Form::Rare(rare) => match &**rare {
+                Rare::Compressed(compressed) => Some(compressed.encoding),
+                Rare::Tree(_) => None,
+            },
+            Form::Wire(_) => None,
+        }
+    }
+
+    /// The bytes as they came, if they are compressed in this way; or the message as it was.
+    pub fn into_compressed(self, encoding: Encoding) -> Result<Bytes, Self> {
+        match self.0 {
+            Form::Rare(rare) => match *rare {
+                Rare::Compressed(compressed) if compressed.encoding == encoding => Ok(compressed.bytes),
+                other => Err(Self(Form::Rare(Box::new(other)))),
+            },
+            wire @ Form::Wire(_) => Err(Self(wire)),
         }
     }
 
@@ -63,10 +122,11 @@ impl Message {
         let descriptor = expected.descriptor()?;
         let wire = match self.0 {
             Form::Wire(wire) => wire,
-            Form::Tree(tree) if tree.descriptor() == descriptor => return Ok(*tree),
-            // The same type of another schema, such as the one before a reload.
-            Form::Tree(tree) if tree.descriptor().full_name() == descriptor.full_name() => tree.encode_to_vec().into(),
-            Form::Tree(tree) => return Err(wrong_type(&tree, expected.full_name())),
+            Form::Rare(rare) => match *rare {
+                Rare::Tree(tree) if tree.descriptor() == descriptor => return Ok(tree),
+                // A tree may be of another schema, such as the one before a reload.
+                rare => rare.wire_of(expected)?,
+            },
         };
         DynamicMessage::decode(descriptor, wire).map_err(|error| undecodable(expected.full_name(), &error))
     }
@@ -74,7 +134,7 @@ impl Message {
     /// A message of a generated type; decodes wire bytes. Bytes that are no such message are
     /// INTERNAL, as for [`Message::into_tree`].
     pub fn decode<M: prost::Message + Default>(self) -> Result<M, Status> {
-        M::decode(self.into_wire()).map_err(|error| undecodable(short_type_name::<M>(), &error))
+        M::decode(self.into_wire()?).map_err(|error| undecodable(short_type_name::<M>(), &error))
     }
 
     /// Its JSON form; converts wire bytes without a tree in between, and encodes a tree first.
@@ -102,10 +162,7 @@ impl Message {
         let mut json = Vec::new();
         let result = match &self.0 {
             Form::Wire(wire) => codec.wire_to_json(of, wire, &mut json),
-            Form::Tree(tree) if tree.descriptor().full_name() == of.full_name() => {
-                codec.wire_to_json(of, &tree.encode_to_vec(), &mut json)
-            }
-            Form::Tree(tree) => return Err(wrong_type(tree, of.full_name())),
+            Form::Rare(rare) => codec.wire_to_json(of, &rare.wire_of(of)?, &mut json),
         };
         match result {
             Ok(()) => Ok(json),
@@ -123,11 +180,33 @@ impl Message {
         }
     }
 
-    /// The number of wire bytes.
+    /// The number of wire bytes; of a message that is compressed, the number that came.
     pub fn wire_len(&self) -> usize {
         match &self.0 {
             Form::Wire(wire) => wire.len(),
-            Form::Tree(tree) => tree.encoded_len(),
+            Form::Rare(rare) => match &**rare {
+                Rare::Compressed(compressed) => compressed.bytes.len(),
+                Rare::Tree(tree) => tree.encoded_len(),
+            },
+        }
+    }
+}
+
+impl Rare {
+    fn wire(&self) -> Result<Bytes, Status> {
+        match self {
+            Self::Compressed(compressed) => compressed.inflate(),
+            Self::Tree(tree) => Ok(tree.encode_to_vec().into()),
+        }
+    }
+
+    /// The wire bytes of a message of this type.
+    fn wire_of(&self, expected: &MessageType) -> Result<Bytes, Status> {
+        match self {
+            Self::Tree(tree) if tree.descriptor().full_name() != expected.full_name() => {
+                Err(wrong_type(tree, expected.full_name()))
+            }
+            _ => self.wire(),
         }
     }
 }
@@ -155,7 +234,12 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Form::Wire(wire) => write!(f, "Message({} bytes)", wire.len()),
-            Form::Tree(tree) => write!(f, "Message({})", tree.descriptor().full_name()),
+            Form::Rare(rare) => match &**rare {
+                Rare::Compressed(Compressed { bytes, encoding, .. }) => {
+                    write!(f, "Message({} bytes of {encoding:?})", bytes.len())
+                }
+                Rare::Tree(tree) => write!(f, "Message({})", tree.descriptor().full_name()),
+            },
         }
     }
 }

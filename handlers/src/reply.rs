@@ -1,6 +1,6 @@
 //! What goes out.
 
-use crate::{Message, Messages, Metadata};
+use crate::{Coding, Message, Messages, Metadata};
 
 /// The answer to a call: metadata, then messages, then their trailers.
 ///
@@ -14,6 +14,8 @@ pub struct Reply {
     pub metadata: Metadata,
     /// The messages, then trailers.
     pub messages: Messages,
+    /// How they are compressed: free, but where they are another server's, handed on.
+    pub coding: Coding,
 }
 
 impl Reply {
@@ -22,6 +24,7 @@ impl Reply {
         Self {
             metadata: Metadata::new(),
             messages: messages.into(),
+            coding: Coding::Free,
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use descant_handlers::{Message, MessageStream, Messages, Metadata, RequestId, Status};
+use descant_handlers::{Message, MessageStream, Messages, Metadata, RequestId, Status, envelope::Batch};
 
 use super::{
     payloads::{Direction, Of},
@@ -51,11 +51,16 @@ impl Tally {
 }
 
 impl Incoming {
+    /// Counts messages; how many there were before them.
+    fn passed(&self, messages: usize, bytes: usize) -> u64 {
+        let before = self.tally.messages.fetch_add(messages as u64, Ordering::Relaxed);
+        self.tally.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.subject.series(self.protocol).received.passed(messages, bytes);
+        before
+    }
+
     fn count(&self, message: &Message) {
-        let bytes = message.wire_len() as u64;
-        let before = self.tally.messages.fetch_add(1, Ordering::Relaxed);
-        self.tally.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.subject.series(self.protocol).received.passed(bytes);
+        let before = self.passed(1, message.wire_len());
         if let Some((payloads, method)) = self.subject.payloads() {
             let of = Of {
                 method,
@@ -73,6 +78,24 @@ impl MessageStream for Incoming {
         let next = ready!(self.messages.poll_next(cx));
         match &next {
             Some(Ok(message)) => self.count(message),
+            Some(Err(_)) => self.tally.misread.store(true, Ordering::Relaxed),
+            None => {}
+        }
+        Poll::Ready(next)
+    }
+
+    fn poll_batch(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        if self.subject.payloads().is_some() {
+            // Somebody looks.
+            return self
+                .poll_next(cx)
+                .map(|next| next.map(|message| message.map(Batch::One)));
+        }
+        let next = ready!(self.messages.poll_batch(cx));
+        match &next {
+            Some(Ok(batch)) => {
+                self.passed(batch.messages(), batch.wire_len());
+            }
             Some(Err(_)) => self.tally.misread.store(true, Ordering::Relaxed),
             None => {}
         }

@@ -154,10 +154,10 @@ impl Series {
 }
 
 impl Flow {
-    /// Counts a message of so many bytes.
-    pub(super) fn passed(&self, bytes: u64) {
-        self.messages.inc();
-        self.bytes.inc_by(bytes);
+    /// Counts messages of so many bytes in all.
+    pub(super) fn passed(&self, messages: usize, bytes: usize) {
+        self.messages.inc_by(messages as u64);
+        self.bytes.inc_by(bytes as u64);
     }
 }
 

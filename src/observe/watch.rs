@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use descant_handlers::{Code, Message, Messages, Metadata, RequestId, Status, Trace};
+use descant_handlers::{Code, Message, Messages, Metadata, RequestId, Status, Trace, envelope::Batch};
 use http::StatusCode;
 
 use super::{
@@ -87,9 +87,9 @@ impl Watch {
         };
         match message {
             Ok(message) => {
-                let bytes = message.wire_len() as u64;
-                watched.received.add(bytes);
-                watched.series().received.passed(bytes);
+                let bytes = message.wire_len();
+                watched.received.add(1, bytes);
+                watched.series().received.passed(1, bytes);
                 watched.tell_payload(Direction::Request, watched.received.messages, message);
             }
             Err(_) => watched.misread = true,
@@ -141,18 +141,34 @@ impl Watch {
     }
 
     /// A message is about to go out. How many bytes it has, if anybody wants to know.
-    pub(crate) fn sends(&self, message: &Message) -> u64 {
+    pub(crate) fn sends(&self, message: &Message) -> usize {
         self.0.as_ref().map_or(0, |watched| {
             watched.tell_payload(Direction::Response, watched.sent.messages + 1, message);
-            message.wire_len() as u64
+            message.wire_len()
         })
     }
 
-    /// A message of so many bytes goes out.
-    pub(crate) fn sent(&mut self, bytes: u64) {
+    /// The same of all that go out at once: how many, and their bytes.
+    pub(crate) fn sends_batch(&self, batch: &Batch) -> (usize, usize) {
+        match (batch, &self.0) {
+            (_, None) => (0, 0),
+            (Batch::One(message), _) => (1, self.sends(message)),
+            (Batch::Run(run), _) => (run.messages(), run.wire_len()),
+        }
+    }
+
+    /// Whether messages are looked into, one by one.
+    pub(crate) fn tells_payloads(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|watched| watched.subject.payloads().is_some())
+    }
+
+    /// Messages of so many bytes in all go out.
+    pub(crate) fn sent(&mut self, messages: usize, bytes: usize) {
         if let Some(watched) = &mut self.0 {
-            watched.sent.add(bytes);
-            watched.series().sent.passed(bytes);
+            watched.sent.add(messages, bytes);
+            watched.series().sent.passed(messages, bytes);
         }
     }
 
@@ -236,8 +252,8 @@ impl Drop for Watched {
 }
 
 impl Size {
-    pub(super) fn add(&mut self, bytes: u64) {
-        self.messages += 1;
-        self.bytes += bytes;
+    pub(super) fn add(&mut self, messages: usize, bytes: usize) {
+        self.messages += messages as u64;
+        self.bytes += bytes as u64;
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use descant_handlers::{Code, Message, Messages, Metadata, Reply, Status};
+use descant_handlers::{Code, Coding, Message, Messages, Metadata, Reply, Status};
 use http::{Response, StatusCode};
 use tokio::time::timeout;
 
@@ -42,17 +42,23 @@ impl Exchange {
         answer: Result<Reply, Status>,
         watch: &mut Watch,
     ) -> Result<Response<Outbound>, Box<Unfinished>> {
-        let Reply { metadata, messages, .. } = match answer {
+        let Reply {
+            metadata,
+            messages,
+            coding,
+            ..
+        } = match answer {
             Ok(reply) => reply,
             Err(status) => return Ok(self.refuse(status, watch)),
         };
         match messages.try_one() {
-            Ok((message, trailers)) => Ok(self.whole(metadata, message, trailers, watch)),
+            Ok((message, trailers)) => Ok(self.whole(metadata, (message, coding), trailers, watch)),
             Err(messages) => {
                 let waits_for = self.waits_for();
                 let unfinished = Unfinished {
                     metadata,
                     messages,
+                    coding,
                     waits_for,
                 };
                 match unfinished.waits_for {
@@ -69,8 +75,9 @@ impl Exchange {
             Ok(Collected::Whole {
                 metadata,
                 message,
+                coding,
                 trailers,
-            }) => self.whole(metadata, message, trailers, watch),
+            }) => self.whole(metadata, (message, coding), trailers, watch),
             Ok(Collected::Begun { first, rest }) => self.stream(first, rest, watch),
             Err(status) => self.refuse(status, watch),
         }
@@ -83,13 +90,19 @@ impl Exchange {
         response
     }
 
-    fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata, watch: &mut Watch) -> Response<Outbound> {
-        let bytes = watch.sends(&message);
+    fn whole(
+        &self,
+        metadata: Metadata,
+        message: (Message, Coding),
+        trailers: Metadata,
+        watch: &mut Watch,
+    ) -> Response<Outbound> {
+        let bytes = watch.sends(&message.0);
         watch.replied(&metadata);
         watch.trailed(&trailers);
         match self.speech.whole(metadata, message, trailers) {
             Ok(response) => {
-                watch.sent(bytes);
+                watch.sent(1, bytes);
                 watch.ended(Code::Ok);
                 watch.answered(response.status());
                 response
@@ -102,12 +115,12 @@ impl Exchange {
     fn stream(&self, first: Option<Message>, rest: Unfinished, watch: &mut Watch) -> Response<Outbound> {
         let mut watch = mem::take(watch);
         if let Some(first) = &first {
-            watch.sent(watch.sends(first));
+            watch.sent(1, watch.sends(first));
         }
         watch.replied(&rest.metadata);
         watch.answered(StatusCode::OK);
         let outgoing = Outgoing::new(rest.messages, Deadline::at(self.deadline), watch);
-        self.speech.stream(rest.metadata, first, outgoing)
+        self.speech.stream(rest.metadata, first, outgoing, rest.coding)
     }
 
     fn waits_for(&self) -> WaitsFor {
@@ -131,19 +144,30 @@ impl Speech {
 
     /// One message, which is there: all that a call has which replies with one, or a stream of one. An error if it cannot
     /// be written.
-    fn whole(&self, metadata: Metadata, message: Message, trailers: Metadata) -> Result<Response<Outbound>, Status> {
+    fn whole(
+        &self,
+        metadata: Metadata,
+        message: (Message, Coding),
+        trailers: Metadata,
+    ) -> Result<Response<Outbound>, Status> {
         match self {
             Self::Framed(answer) => answer.whole(metadata, message, trailers),
-            Self::Unary(answer) => answer.whole(metadata, message, trailers),
-            Self::Rest(answer) => answer.whole(metadata, message, trailers),
+            Self::Unary(answer) => answer.whole(metadata, message.0, trailers),
+            Self::Rest(answer) => answer.whole(metadata, message.0, trailers),
         }
     }
 
     /// A stream of messages, which may fail on the way.
     /// `first` stands before the messages, where it was waited for.
-    fn stream(&self, metadata: Metadata, first: Option<Message>, mut outgoing: Outgoing) -> Response<Outbound> {
+    fn stream(
+        &self,
+        metadata: Metadata,
+        first: Option<Message>,
+        mut outgoing: Outgoing,
+        coding: Coding,
+    ) -> Response<Outbound> {
         match self {
-            Self::Framed(answer) => answer.stream(metadata, outgoing),
+            Self::Framed(answer) => answer.stream(metadata, outgoing, coding),
             // Such a call is accepted for methods only that give one message.
             Self::Unary(answer) => {
                 let status = Status::internal("a stream where one message is due");
@@ -160,6 +184,7 @@ impl Speech {
 pub(crate) struct Unfinished {
     metadata: Metadata,
     messages: Messages,
+    coding: Coding,
     waits_for: WaitsFor,
 }
 
@@ -180,6 +205,7 @@ pub(crate) enum Collected {
     Whole {
         metadata: Metadata,
         message: Message,
+        coding: Coding,
         trailers: Metadata,
     },
     /// The first of many, unless it takes too long or there is none.
@@ -207,6 +233,7 @@ impl Unfinished {
         let rest = Self {
             metadata: mem::take(&mut self.metadata),
             messages: mem::replace(&mut self.messages, Messages::empty()),
+            coding: self.coding,
             waits_for: WaitsFor::Nothing,
         };
         Collected::Begun { first, rest }
@@ -220,6 +247,7 @@ impl Unfinished {
             None => Ok(Collected::Whole {
                 metadata: mem::take(&mut self.metadata),
                 message,
+                coding: self.coding,
                 trailers: self.messages.take_trailers(),
             }),
             Some(Ok(_)) => Err(cardinality("more")),

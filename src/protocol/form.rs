@@ -4,7 +4,7 @@ use std::{cell::RefCell, mem};
 
 use bytes::Bytes;
 use descant_descriptors::{Codec, CodecError, MessageType};
-use descant_handlers::{Message, Status};
+use descant_handlers::{Coding, Compressed, Encoding, Message, Status};
 
 use super::detect::Notation;
 
@@ -51,9 +51,30 @@ impl Form {
         Ok(Message::from_wire(wire))
     }
 
+    /// Reads a message that a peer has compressed: inflated only if it has to be looked into.
+    pub(crate) fn read_compressed(&self, compressed: Compressed) -> Result<Message, Status> {
+        match self {
+            Self::Proto => Ok(Message::from_compressed(compressed)),
+            Self::Json(_) => self.read(compressed.inflate()?),
+        }
+    }
+
+    /// How messages that are read in this form are compressed, if this is how they came.
+    pub(crate) fn coding(&self, received: Option<Encoding>) -> Coding {
+        match self {
+            Self::Proto => Coding::AsCame(received),
+            Self::Json(_) => Coding::Free,
+        }
+    }
+
+    /// Whether messages go on as they came.
+    pub(crate) fn is_wire(&self) -> bool {
+        matches!(self, Self::Proto)
+    }
+
     /// Writes a message as its peer reads it. One that has no JSON form is `INTERNAL`.
     pub(crate) fn write(&self, message: Message) -> Result<Bytes, Status> {
-        let wire = message.into_wire();
+        let wire = message.into_wire()?;
         match self {
             Self::Proto => Ok(wire),
             Self::Json(message) => convert(|codec, json| codec.wire_to_json(message, &wire, json))

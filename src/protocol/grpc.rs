@@ -4,12 +4,9 @@
 use std::mem;
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as BASE64};
-use bytes::Bytes;
 use descant_handlers::{Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-
-use super::{Encoding, InflateError};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -22,14 +19,6 @@ pub(super) const NEEDS_HTTP2: &str = "\
 This is a gRPC call over HTTP/1.1, which has no room for gRPC's trailers: it has to come over HTTP/2.
 A client that has only HTTP/1.1 can call the same method by gRPC-Web (application/grpc-web) or Connect (application/json).
 ";
-
-/// Inflates a message of a request. What does not inflate is `INTERNAL`: gRPC core, `doc/statuscodes.md`.
-pub(super) fn inflate(coding: Encoding, message: &[u8], limit: usize) -> Result<Bytes, Status> {
-    coding.inflate(message, limit).map_err(|error| match error {
-        InflateError::Broken { .. } => Status::internal(error.to_string()),
-        InflateError::TooLarge(_) => error.into(),
-    })
-}
 
 /// The trailers of a call.
 pub(super) fn trailers(outcome: Result<Metadata, Status>) -> HeaderMap {

@@ -2,15 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use descant_handlers::{Metadata, Status};
+use descant_handlers::{Encoding, Encodings, Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 
-use super::{
-    Encoding,
-    encoding::{self, Encodings},
-    refusal::Fault,
-    timeout,
-};
+use super::{accepted::Accepted, refusal::Fault, timeout};
 
 /// The headers in which a protocol says how a call is to go.
 #[derive(Debug)]
@@ -126,7 +121,7 @@ pub(super) struct Head {
     /// How the messages of the request are compressed.
     pub(super) received: Option<Encoding>,
     /// How those of the reply may be; `None`: nothing is said of that.
-    accepted: Option<Encodings>,
+    accepted: Option<Accepted>,
     /// Which of [`OWN`] are there, a bit for each.
     own: u32,
     /// What is there of HTTP's or a protocol's own beside those.
@@ -210,9 +205,18 @@ impl Head {
     pub(super) fn reply(&self, names: &Names) -> Option<Encoding> {
         let accepted = self.accepted.unwrap_or_default();
         match names.reply {
-            Choice::Received => self.received.filter(|coding| accepted.has(*coding)),
+            Choice::Received => self.received.filter(|coding| accepted.among.has(*coding)),
             Choice::BestOrReceived if self.accepted.is_none() => self.received,
             Choice::Best | Choice::BestOrReceived => accepted.best(),
+        }
+    }
+
+    /// The codings that the client takes, of replies that it reads itself.
+    pub(super) fn accepted(&self, names: &Names) -> Encodings {
+        match (self.accepted, names.reply) {
+            (Some(accepted), _) => accepted.among,
+            (None, Choice::BestOrReceived) => self.received.into_iter().collect(),
+            (None, Choice::Received | Choice::Best) => Encodings::default(),
         }
     }
 
@@ -258,12 +262,12 @@ fn received(value: &HeaderValue, names: &Names) -> Result<Option<Encoding>, Faul
 
 /// RFC 9110, section 15.5.16: with the codings that would do.
 fn unsupported_coding() -> Fault {
-    let known = encoding::accepted();
+    let known = Encodings::all();
     let what = format!("the content-encoding is not one of those that are known: {known}");
     Fault {
         http: StatusCode::UNSUPPORTED_MEDIA_TYPE,
         status: Status::invalid_argument(what),
-        header: Some((header::ACCEPT_ENCODING, encoding::accepted_header())),
+        header: Some((header::ACCEPT_ENCODING, Encodings::all_header())),
         of_http: true,
     }
 }

@@ -16,12 +16,12 @@
 //! - a variant of [`exchange::Speech`] with three functions: `refuse` (a status, before anything went out), `whole` (one
 //!   message, which is there) and `stream`.
 //!
-//! What protocols share stands beside them: [`framed`] (envelopes), `encoding` (codings), [`form`] (JSON or wire bytes),
+//! What protocols share stands beside them: [`framed`] (envelopes), `accepted` (codings that a client takes), [`form`] (JSON or wire bytes),
 //! [`head`] (headers, deadlines, metadata), `target` (paths and authorities).
 
+mod accepted;
 mod connect;
 mod detect;
-mod encoding;
 mod exchange;
 mod form;
 mod framed;
@@ -57,13 +57,13 @@ use crate::{
 pub use self::rest::RestOptions;
 pub(crate) use self::{
     detect::Protocol,
-    encoding::{Encoding, InflateError},
     exchange::Exchange,
     panics::{caught, guarded},
     refusal::Refusal,
     target::check as check_target,
     weight::weight,
 };
+pub(crate) use descant_handlers::{Encoding, InflateError};
 
 /// A request whose head is understood.
 pub(crate) struct Accepted {

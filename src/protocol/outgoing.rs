@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, ready};
 
-use descant_handlers::{Code, Message, Messages, Metadata, Status};
+use descant_handlers::{Code, Message, Messages, Metadata, Status, envelope::Batch};
 use http::StatusCode;
 
 use super::caught;
@@ -30,29 +30,55 @@ impl Outgoing {
         cx: &mut Context<'_>,
         write: impl FnOnce(Message) -> Result<T, Status>,
     ) -> Poll<Option<Result<T, Status>>> {
-        let next = ready!(self.poll_message(cx));
-        let written = next.map(|message| self.write(message?, write));
+        let next = ready!(self.poll(cx, Messages::poll_next));
+        let sends = |watch: &Watch, message: &Message| (1, watch.sends(message));
+        Poll::Ready(self.written(next, sends, write))
+    }
+
+    /// As [`poll_next`](Self::poll_next), for as many messages as are there.
+    pub(super) fn poll_batch<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Batch) -> Result<T, Status>,
+    ) -> Poll<Option<Result<T, Status>>> {
+        if self.watch.tells_payloads() {
+            return self.poll_next(cx, |message| write(Batch::One(message)));
+        }
+        let next = ready!(self.poll(cx, Messages::poll_batch));
+        Poll::Ready(self.written(next, Watch::sends_batch, write))
+    }
+
+    fn written<M, T>(
+        &mut self,
+        next: Option<Result<M, Status>>,
+        sends: impl FnOnce(&Watch, &M) -> (usize, usize),
+        write: impl FnOnce(M) -> Result<T, Status>,
+    ) -> Option<Result<T, Status>> {
+        let written = next.map(|next| {
+            let next = next?;
+            let (messages, bytes) = sends(&self.watch, &next);
+            let written = write(next)?;
+            self.watch.sent(messages, bytes);
+            Ok(written)
+        });
         match &written {
             Some(Ok(_)) => {}
             Some(Err(status)) => self.fails(status),
             None => self.ends(Code::Ok),
         }
-        Poll::Ready(written)
+        written
     }
 
-    fn write<T>(&mut self, message: Message, write: impl FnOnce(Message) -> Result<T, Status>) -> Result<T, Status> {
-        let bytes = self.watch.sends(&message);
-        let written = write(message)?;
-        self.watch.sent(bytes);
-        Ok(written)
-    }
-
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+    fn poll<M>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Messages, &mut Context<'_>) -> Poll<Option<Result<M, Status>>>,
+    ) -> Poll<Option<Result<M, Status>>> {
         // Asked for each message: a stream that always has one at hand never gets to wait for the timer.
         if let Some(late) = self.deadline.exceeded() {
             return Poll::Ready(Some(Err(late)));
         }
-        match caught(|| self.messages.poll_next(cx)) {
+        match caught(|| poll(&mut self.messages, cx)) {
             Poll::Ready(Ok(next)) => Poll::Ready(next),
             Poll::Ready(Err(panicked)) => Poll::Ready(Some(Err(panicked))),
             Poll::Pending => self.deadline.poll_exceeded(cx).map(|late| Some(Err(late))),

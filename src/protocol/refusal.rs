@@ -4,10 +4,10 @@ use std::fmt;
 
 use bytes::Bytes;
 use descant_descriptors::{Idempotency, Shape};
-use descant_handlers::{Code, Status};
+use descant_handlers::{Code, Encodings, Status};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
-use super::{connect, encoding, head::Names, target::TargetError};
+use super::{connect, head::Names, target::TargetError};
 use crate::transport::{Inbound, Outbound, Payload};
 
 /// A request that is answered without a call.
@@ -90,10 +90,10 @@ impl Fault {
         let status = Status::unimplemented(format!(
             "the {} is unknown; known are {}",
             names.encoding,
-            encoding::accepted()
+            Encodings::all()
         ));
         Self {
-            header: Some((names.accept.clone(), encoding::accepted_header())),
+            header: Some((names.accept.clone(), Encodings::all_header())),
             ..Self::of(status)
         }
     }

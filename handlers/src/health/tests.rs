@@ -27,7 +27,7 @@ async fn check(health: &Health, service: &str) -> Result<Bytes, Status> {
         service: service.into(),
     }
     .encode_to_vec();
-    Ok(call(health, "Check", request).await?.only().await?.into_wire())
+    call(health, "Check", request).await?.only().await?.into_wire()
 }
 
 async fn watch(health: &Health, service: &str) -> Messages {
@@ -77,7 +77,8 @@ async fn list_tells_everything() {
         .only()
         .await
         .unwrap()
-        .into_wire();
+        .into_wire()
+        .unwrap();
     let golden =
         b"\x0a\x04\x12\x02\x08\x01\x0a\x0a\x0a\x04acme\x12\x02\x08\x02\x0a\x12\x0a\x0cshop.v1.Shop\x12\x02\x08\x01";
     assert_eq!(list, &golden[..]);
@@ -151,7 +152,7 @@ async fn watchers_wake_up() {
         .unwrap()
         .unwrap()
         .unwrap();
-    assert_eq!(message.into_wire(), &b"\x08\x01"[..]);
+    assert_eq!(message.into_wire().unwrap(), &b"\x08\x01"[..]);
 }
 
 #[tokio::test]

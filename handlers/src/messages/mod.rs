@@ -19,7 +19,7 @@ pub use self::{
     generate::{Closed, Generate, Sender, generate},
     source::MessageStream,
 };
-use crate::{Message, Metadata, Status};
+use crate::{Message, Metadata, Status, envelope::Batch};
 
 /// Zero or more messages, then trailers: one direction of a call.
 ///
@@ -103,10 +103,23 @@ impl Messages {
 
     /// Asks for the next message; `None` is the end, and the time to take the trailers.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        self.poll(|message| message, |stream| stream.poll_next(cx))
+    }
+
+    /// As [`poll_next`](Self::poll_next), for as many messages as are there: see [`MessageStream::poll_batch`].
+    pub fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        self.poll(Batch::One, |stream| stream.poll_batch(cx))
+    }
+
+    fn poll<T>(
+        &mut self,
+        one: impl FnOnce(Message) -> T,
+        poll: impl FnOnce(Pin<&mut dyn MessageStream>) -> Poll<Option<Result<T, Status>>>,
+    ) -> Poll<Option<Result<T, Status>>> {
         let Source::Stream(stream, trailers) = &mut self.0 else {
-            return Poll::Ready(self.take_one().map(Ok));
+            return Poll::Ready(self.take_one().map(|message| Ok(one(message))));
         };
-        let next = ready!(stream.as_mut().poll_next(cx));
+        let next = ready!(poll(stream.as_mut()));
         // The end of a stream frees what it holds, and makes polling on harmless.
         self.0 = match &next {
             Some(Ok(_)) => return Poll::Ready(next),

@@ -8,7 +8,7 @@ use std::{
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use crate::{Message, Metadata, Status};
+use crate::{Message, Metadata, Status, envelope::Batch};
 
 /// A source of messages that knows its own trailers, such as the reply of an upstream server.
 ///
@@ -20,6 +20,14 @@ use crate::{Message, Metadata, Status};
 pub trait MessageStream: Send {
     /// Asks for the next message. Not called again after an error or after the end.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>>;
+
+    /// Asks for as many messages as are there, in the envelopes that they came in: for who hands them on and looks into none.
+    /// A source that has no envelopes gives one message. What stands in a run is compressed, if at all, as the call's or the
+    /// reply's [`Coding`](crate::Coding) says. Called in the place of `poll_next`, as that is.
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        self.poll_next(cx)
+            .map(|next| next.map(|message| message.map(Batch::One)))
+    }
 
     /// Takes the trailers; called once, after the end and not after an error, which brings metadata of its own.
     fn take_trailers(self: Pin<&mut Self>) -> Metadata {

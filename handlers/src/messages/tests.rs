@@ -28,7 +28,7 @@ fn trailers(value: &str) -> Metadata {
 async fn texts(messages: &mut Messages) -> Vec<String> {
     let mut texts = Vec::new();
     while let Some(message) = messages.next().await {
-        texts.push(String::from_utf8(message.unwrap().into_wire().to_vec()).unwrap());
+        texts.push(String::from_utf8(message.unwrap().into_wire().unwrap().to_vec()).unwrap());
     }
     texts
 }
@@ -88,7 +88,7 @@ fn one_that_is_there_is_had_without_polling() {
         .with_trailers(trailers("t"))
         .try_one()
         .unwrap();
-    assert_eq!(message.into_wire(), "a");
+    assert_eq!(message.into_wire().unwrap(), "a");
     assert_eq!(brought, trailers("t"));
     assert!(Messages::empty().try_one().is_err());
     assert!(Messages::generate(|_| pending()).try_one().is_err());
@@ -96,7 +96,10 @@ fn one_that_is_there_is_had_without_polling() {
 
 #[tokio::test]
 async fn only_takes_exactly_one() {
-    assert_eq!(Messages::one(message("a")).only().await.unwrap().into_wire(), "a");
+    assert_eq!(
+        Messages::one(message("a")).only().await.unwrap().into_wire().unwrap(),
+        "a"
+    );
     let none = Messages::empty().only().await.unwrap_err();
     assert_eq!(
         (none.code(), none.message()),
@@ -207,7 +210,7 @@ async fn a_loops_error_follows_what_it_sent() {
         poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx).is_ready())).await;
         Err(Status::data_loss("torn"))
     });
-    assert_eq!(messages.next().await.unwrap().unwrap().into_wire(), "a");
+    assert_eq!(messages.next().await.unwrap().unwrap().into_wire().unwrap(), "a");
     assert_eq!(messages.next().await.unwrap().unwrap_err().code(), Code::DataLoss);
     assert!(messages.next().await.is_none());
 }
@@ -291,7 +294,7 @@ async fn a_sender_in_the_consumers_own_task_is_woken() {
     let taking = async {
         let first = messages.next().await.unwrap().unwrap();
         let second = messages.next().await.unwrap().unwrap();
-        (first.into_wire(), second.into_wire())
+        (first.into_wire().unwrap(), second.into_wire().unwrap())
     };
     let (sent, taken) = soon(async { tokio::join!(sending, taking) }).await;
     assert_eq!(sent, Ok(()));

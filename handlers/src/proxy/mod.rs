@@ -8,8 +8,8 @@
 //! handed from thread to thread. Source: gRPC over HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
 
 mod backoff;
+mod codings;
 mod dial;
-mod envelope;
 mod line;
 mod misfit;
 mod pool;
@@ -30,13 +30,20 @@ use std::{
 use async_trait::async_trait;
 use descant_descriptors::{Method, Shape};
 
+use self::{
+    codings::Taken,
+    pool::Pools,
+    reply::{Head, Replies, Source},
+    request::Frame,
+    target::Target,
+    upstream::Upstream,
+};
 pub use self::{
     dial::Phases,
     misfit::{ConnectError, Misfit},
     target::ProxyError,
 };
-use self::{pool::Pools, reply::Replies, request::Frame, target::Target, upstream::Upstream};
-use crate::{Call, Handler, Reply, Status, tls::ClientTls, trace::ClientSpan};
+use crate::{Call, Coding, Handler, Messages, Reply, Status, envelope::Envelopes, tls::ClientTls, trace::ClientSpan};
 
 /// Answers every call, of whichever method, from a gRPC server over HTTP/2.
 ///
@@ -44,7 +51,11 @@ use crate::{Call, Handler, Reply, Status, tls::ClientTls, trace::ClientSpan};
 /// `grpc-timeout`; a call that is given up is reset there too. The call's id goes on as `x-request-id`, in the place of what the
 /// caller sent of that name. If the call is traced the upstream is told of a span of its own (`traceparent`); otherwise
 /// what the caller said of its goes on as it is. Trailers of requests are not passed on, nor is what belongs to
-/// HTTP or to a protocol. Messages are exchanged uncompressed.
+/// HTTP or to a protocol.
+///
+/// Nobody looks into messages. Those of a stream go on in the envelopes that they came in, as many at a time as are there.
+/// A compressed message goes on as it is where both sides take its coding: the upstream is offered what the caller takes, and is
+/// sent what its replies say that it takes (`grpc-accept-encoding`). Otherwise it is inflated.
 ///
 /// Connections are made when they are first needed, by the runtime that the call runs on, and are kept. An upstream that cannot be
 /// reached is UNAVAILABLE, with the reason, and is tried again after a while that grows with each failure.
@@ -64,6 +75,7 @@ use crate::{Call, Handler, Reply, Status, tls::ClientTls, trace::ClientSpan};
 pub struct Proxy {
     upstream: Arc<Upstream>,
     pools: Arc<Pools>,
+    taken: Arc<Taken>,
 }
 
 impl Proxy {
@@ -73,6 +85,7 @@ impl Proxy {
         Ok(Self {
             upstream: Arc::new(Upstream::new(Target::parse(upstream)?)),
             pools: Arc::default(),
+            taken: Arc::default(),
         })
     }
 
@@ -124,7 +137,9 @@ impl Proxy {
     async fn answer(&self, mut call: Call) -> Result<Reply, Status> {
         let target = &self.upstream.target;
         let one_reply = matches!(call.method.shape(), Shape::Unary | Shape::ClientStreaming);
-        let head = request::head(target, &mut call)?;
+        let offered = call.accepted;
+        let sent = self.taken.for_call(&call);
+        let head = request::head(target, &mut call, sent)?;
         let pool = self.pools.here(&self.upstream);
         let (mut requests, lease) = pool.ready().await?;
         let opened = requests.send_request(head, false);
@@ -133,21 +148,32 @@ impl Proxy {
         let pump = match call.messages.try_one() {
             Ok((message, _)) => {
                 // An answer may have come already, with a reset behind it; then the response says so.
-                let _ = body.send_data(Frame::message(message)?, true);
+                let _ = body.send_data(Frame::message(message, sent)?, true);
                 None
             }
-            Err(messages) => Some(request::pump(messages, body, Arc::clone(&fault))),
+            Err(messages) => Some(request::pump(messages, sent, body, Arc::clone(&fault))),
         };
         let response = response
             .await
             .map_err(|error| fault.get().cloned().unwrap_or_else(|| status::of(&error, target)))?;
-        let (metadata, body) = reply::head(response)?;
-        let mut replies = Replies {
+        self.taken.note(response.headers());
+        let Head {
+            metadata,
+            encoding,
             body,
-            envelopes: envelope::Envelopes::new(self.upstream.options.message_bytes),
-            target: Arc::clone(target),
+        } = reply::head(response, offered)?;
+        let limit = self.upstream.options.message_bytes;
+        let mut replies = Replies {
+            source: Source {
+                body,
+                target: Arc::clone(target),
+                fault,
+            },
+            envelopes: Envelopes::new(limit),
+            encoding,
+            limit,
             trailers: None,
-            fault,
+            cut: None,
             _pump: pump,
             _lease: lease,
             first: None,
@@ -156,7 +182,9 @@ impl Proxy {
             let only = poll_fn(|cx| replies.poll_only(cx)).await;
             return reply::whole(metadata, only);
         }
-        Ok(Reply::new(crate::Messages::stream(replies)).with_metadata(metadata))
+        let mut reply = Reply::new(Messages::stream(replies)).with_metadata(metadata);
+        reply.coding = Coding::AsCame(encoding);
+        Ok(reply)
     }
 }
 

@@ -7,23 +7,44 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use h2::RecvStream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use super::{envelope::Envelopes, pool::Lease, request::Pump, status, target::Target};
-use crate::{Message, MessageStream, Messages, Metadata, Reply, Status};
+use super::{codings, pool::Lease, request::Pump, status, target::Target};
+use crate::{
+    Code, Coding, Compressed, Encoding, Encodings, Message, MessageStream, Messages, Metadata, Reply, Status,
+    envelope::{Batch, COMPRESSED, Envelope, EnvelopeError, Envelopes, PLAIN},
+};
 
-/// The metadata of a reply, and where its messages come from.
-pub(super) fn head(response: Response<RecvStream>) -> Result<(Metadata, Incoming), Status> {
+/// The head of a reply, and what comes behind it.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) metadata: Metadata,
+    pub(super) encoding: Option<Encoding>,
+    pub(super) body: Incoming,
+}
+
+/// Reads the head of a reply to a call that was offered these codings.
+pub(super) fn head(response: Response<RecvStream>, offered: Encodings) -> Result<Head, Status> {
     let (parts, body) = response.into_parts();
     // Trailers-only: the one header block of a reply.
     if status::is_said(&parts.headers) && (body.is_end_stream() || parts.status != StatusCode::OK) {
-        return status::said(parts.headers).map(|trailers| (Metadata::new(), Incoming::Ended(trailers)));
+        let trailers = status::said(parts.headers)?;
+        return Ok(Head {
+            metadata: Metadata::new(),
+            encoding: None,
+            body: Incoming::Ended(trailers),
+        });
     }
     if parts.status != StatusCode::OK || !is_grpc(&parts.headers) {
         return Err(status::of_http(parts.status, &parts.headers));
     }
-    Ok((status::own(parts.headers), Incoming::Body(body)))
+    Ok(Head {
+        encoding: codings::of_reply(&parts.headers, offered)?,
+        metadata: status::own(parts.headers),
+        body: Incoming::Body(body),
+    })
 }
 
 /// `application/grpc`, alone or with a format behind it; gRPC-Web is another protocol.
@@ -38,8 +59,11 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 pub(super) fn whole(mut metadata: Metadata, only: Result<(Message, Metadata), Status>) -> Result<Reply, Status> {
     match only {
         Ok((message, trailers)) => {
+            let coding = Coding::AsCame(message.encoding());
             let messages = Messages::one(message).with_trailers(trailers);
-            Ok(Reply::new(messages).with_metadata(metadata))
+            let mut reply = Reply::new(messages).with_metadata(metadata);
+            reply.coding = coding;
+            Ok(reply)
         }
         Err(mut status) => {
             metadata.extend(mem::take(status.metadata_mut()))?;
@@ -56,15 +80,75 @@ pub(super) enum Incoming {
     Ended(Metadata),
 }
 
+/// Where a reply comes from.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) body: Incoming,
+    pub(super) target: Arc<Target>,
+    /// Why the request ended, if it is the request that ended the call.
+    pub(super) fault: Arc<OnceLock<Status>>,
+}
+
+/// Why a reply cannot be read.
+#[derive(Debug)]
+pub(super) enum Unread {
+    Envelope(EnvelopeError),
+    Status(Status),
+}
+
+impl From<EnvelopeError> for Unread {
+    fn from(error: EnvelopeError) -> Self {
+        Self::Envelope(error)
+    }
+}
+
+impl Source {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Unread>>> {
+        let Incoming::Body(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(match ready!(body.poll_data(cx)) {
+            Some(Ok(data)) => {
+                // Nothing to release is left of a call that was reset meanwhile.
+                let _ = body.flow_control().release_capacity(data.len());
+                Some(Ok(data))
+            }
+            Some(Err(error)) => Some(Err(Unread::Status(self.broken(&error)))),
+            None => None,
+        })
+    }
+
+    /// How the call went, once there is no more data.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
+        let body = match &mut self.body {
+            Incoming::Body(body) => body,
+            Incoming::Ended(trailers) => return Poll::Ready(Ok(mem::take(trailers))),
+        };
+        Poll::Ready(match ready!(body.poll_trailers(cx)) {
+            Ok(Some(trailers)) => status::said(trailers),
+            Ok(None) => Err(Status::internal("the upstream's reply ends without trailers")),
+            Err(error) => Err(self.broken(&error)),
+        })
+    }
+
+    fn broken(&self, error: &h2::Error) -> Status {
+        let fault = self.fault.get().cloned();
+        fault.unwrap_or_else(|| status::of(error, &self.target))
+    }
+}
+
 /// The messages of a reply, then its trailers. Pulled: the upstream may send more as the caller takes what there is.
 #[derive(Debug)]
 pub(super) struct Replies {
-    pub(super) body: Incoming,
-    pub(super) envelopes: Envelopes,
-    pub(super) target: Arc<Target>,
+    pub(super) source: Source,
+    pub(super) envelopes: Envelopes<Unread>,
+    /// How compressed messages are compressed.
+    pub(super) encoding: Option<Encoding>,
+    /// Bytes of a message, as it came and inflated.
+    pub(super) limit: usize,
     pub(super) trailers: Option<Metadata>,
-    /// Why the request ended, if it is the request that ended the call.
-    pub(super) fault: Arc<OnceLock<Status>>,
+    /// What is wrong with the body's end. What the upstream says of the call comes before it.
+    pub(super) cut: Option<Status>,
     /// What only has to live as long as the call.
     pub(super) _pump: Option<Pump>,
     pub(super) _lease: Lease,
@@ -91,35 +175,48 @@ impl Replies {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
-        let body = match &mut self.body {
-            Incoming::Body(body) => body,
-            Incoming::Ended(trailers) => {
-                self.trailers = Some(mem::take(trailers));
-                return Poll::Ready(None);
-            }
+        let source = &mut self.source;
+        let next = match self.cut {
+            Some(_) => None,
+            None => ready!(self.envelopes.poll_next(cx, |cx| source.poll_data(cx))),
         };
-        loop {
-            match self.envelopes.split() {
-                Ok(None) => {}
-                Ok(Some(message)) => return Poll::Ready(Some(Ok(Message::from_wire(message)))),
-                Err(status) => return Poll::Ready(Some(Err(status))),
+        self.opened(next, cx, Self::message)
+    }
+
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        let (source, compressed) = (&mut self.source, self.encoding.is_some());
+        let next = match self.cut {
+            Some(_) => None,
+            None => ready!(self.envelopes.poll_run(cx, compressed, |cx| source.poll_data(cx))),
+        };
+        self.opened(next, cx, |replies, next| match next {
+            Ok(run) => Ok(Batch::Run(run)),
+            Err(envelope) => replies.message(envelope).map(Batch::One),
+        })
+    }
+
+    /// What was found next; at the end how the call went.
+    fn opened<N, T>(
+        &mut self,
+        next: Option<Result<N, Unread>>,
+        cx: &mut Context<'_>,
+        open: impl FnOnce(&Self, N) -> Result<T, Status>,
+    ) -> Poll<Option<Result<T, Status>>> {
+        match next {
+            Some(Ok(next)) => return Poll::Ready(Some(open(self, next))),
+            Some(Err(Unread::Status(status))) => return Poll::Ready(Some(Err(status))),
+            Some(Err(Unread::Envelope(EnvelopeError::TooLarge { length, limit }))) => {
+                let what =
+                    format!("the upstream sent a message of {length} bytes, larger than the limit of {limit} bytes");
+                return Poll::Ready(Some(Err(Status::resource_exhausted(what))));
             }
-            match ready!(body.poll_data(cx)) {
-                Some(Ok(data)) => {
-                    // Nothing to release is left of a call that was reset meanwhile.
-                    let _ = body.flow_control().release_capacity(data.len());
-                    self.envelopes.push(data);
-                }
-                Some(Err(error)) => return Poll::Ready(Some(Err(self.broken(&error)))),
-                None => break,
+            Some(Err(Unread::Envelope(error))) => {
+                self.cut = Some(Status::internal(format!("the upstream's reply is cut off: {error}")));
             }
+            None => {}
         }
-        let ended = match ready!(body.poll_trailers(cx)) {
-            Ok(Some(trailers)) => status::said(trailers),
-            Ok(None) => Err(Status::internal("the upstream's reply ends without trailers")),
-            Err(error) => Err(self.broken(&error)),
-        };
-        match ended.and_then(|trailers| self.envelopes.check_end().map(|()| trailers)) {
+        let ended = ready!(self.source.poll_end(cx));
+        match ended.and_then(|trailers| self.cut.take().map_or(Ok(trailers), Err)) {
             Ok(trailers) => {
                 self.trailers = Some(trailers);
                 Poll::Ready(None)
@@ -128,15 +225,33 @@ impl Replies {
         }
     }
 
-    fn broken(&self, error: &h2::Error) -> Status {
-        let fault = self.fault.get().cloned();
-        fault.unwrap_or_else(|| status::of(error, &self.target))
+    fn message(&self, Envelope { flag, message }: Envelope) -> Result<Message, Status> {
+        match (flag, self.encoding) {
+            (PLAIN, _) => Ok(Message::from_wire(message)),
+            (COMPRESSED, Some(encoding)) => Ok(Message::from_compressed(Compressed {
+                bytes: message,
+                encoding,
+                limit: self.limit,
+                broken: Code::Internal,
+            })),
+            // gRPC core, `doc/compression.md`: a coding that was not offered is INTERNAL.
+            (COMPRESSED, None) => Err(Status::internal(
+                "the upstream sent a compressed message, and no header of the reply says how it is compressed",
+            )),
+            (flag, _) => Err(Status::internal(format!(
+                "the upstream sent a message with the flag {flag}, which gRPC does not know"
+            ))),
+        }
     }
 }
 
 impl MessageStream for Replies {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
         self.get_mut().poll(cx)
+    }
+
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        self.get_mut().poll_run(cx)
     }
 
     fn take_trailers(self: Pin<&mut Self>) -> Metadata {

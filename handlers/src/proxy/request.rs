@@ -13,19 +13,27 @@ use h2::{Reason, SendStream};
 use http::{HeaderName, HeaderValue, Method, Request, header};
 use tokio::task::AbortHandle;
 
-use super::{envelope::HEAD, target::Target};
-use crate::{Call, Message, Messages, RequestId, Status};
+use super::{
+    codings::{self, ACCEPT, ENCODING, Sent},
+    target::Target,
+};
+use crate::{
+    Call, Message, Messages, RequestId, Status,
+    envelope::{self, Batch, COMPRESSED, HEAD, PLAIN},
+};
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-const ACCEPT: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 
 /// The head of the request. Of the call's metadata goes on what is neither HTTP's nor a protocol's.
-pub(super) fn head(target: &Target, call: &mut Call) -> Result<Request<()>, Status> {
+pub(super) fn head(target: &Target, call: &mut Call, sent: Sent) -> Result<Request<()>, Status> {
     let mut headers = mem::take(&mut call.metadata).into_headers();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
-    headers.insert(ACCEPT, HeaderValue::from_static("identity"));
+    headers.insert(ACCEPT, codings::accepted(call.accepted)?);
+    if let Some(encoding) = sent.encoding {
+        headers.insert(ENCODING, HeaderValue::from_static(encoding.name()));
+    }
     headers.insert(REQUEST_ID, call.request_id.into());
     headers
         .entry(header::USER_AGENT)
@@ -62,8 +70,8 @@ fn timeout(left: Duration) -> Result<HeaderValue, Status> {
 }
 
 /// Sends the messages of a stream in a task of their own: an upstream that says much shall not stop what it is told.
-pub(super) fn pump(messages: Messages, body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) -> Pump {
-    Pump(tokio::spawn(send_all(messages, body, fault)).abort_handle())
+pub(super) fn pump(messages: Messages, sent: Sent, body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) -> Pump {
+    Pump(tokio::spawn(send_all(messages, sent, body, fault)).abort_handle())
 }
 
 /// A task that ends with the call.
@@ -76,14 +84,22 @@ impl Drop for Pump {
     }
 }
 
-async fn send_all(mut messages: Messages, mut body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) {
+async fn send_all(mut messages: Messages, way: Sent, mut body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) {
     loop {
-        let Some(message) = messages.next().await else {
+        let next = poll_fn(|cx| {
+            if way.as_came {
+                return messages.poll_batch(cx);
+            }
+            messages
+                .poll_next(cx)
+                .map(|next| next.map(|message| message.map(Batch::One)))
+        });
+        let Some(batch) = next.await else {
             // The reply says what became of a call that takes no more.
             let _ = body.send_data(Frame::end(), true);
             return;
         };
-        let sent = match message.and_then(Frame::message) {
+        let sent = match batch.and_then(|batch| Frame::batch(batch, way)) {
             Ok(frame) => send(&mut body, frame).await,
             Err(status) => {
                 // Before the reset, which wakes who waits for the reply.
@@ -98,15 +114,15 @@ async fn send_all(mut messages: Messages, mut body: SendStream<Frame>, fault: Ar
     }
 }
 
-/// Sends a message once those before it have left. `None`: the upstream takes no more, and the reply says why.
+/// Sends messages once those before them have left. `None`: the upstream takes no more, and the reply says why.
 async fn send(body: &mut SendStream<Frame>, frame: Frame) -> Option<()> {
-    // Ready once there is window for one byte more than what waits: one message is held at most.
+    // Ready once there is window for one byte more than what waits: one frame is held at most.
     body.reserve_capacity(1);
     poll_fn(|cx| body.poll_capacity(cx)).await?.ok()?;
     body.send_data(frame, false).ok()
 }
 
-/// A message in its envelope, or the end of the stream.
+/// A message in its envelope, messages that came in theirs, or the end of the stream.
 #[derive(Debug)]
 pub(super) struct Frame {
     head: [u8; HEAD],
@@ -116,23 +132,36 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn message(message: Message) -> Result<Self, Status> {
-        let message = message.into_wire();
-        let length = u32::try_from(message.len())
-            .map_err(|_| Status::resource_exhausted("gRPC has no room for a message of 4 GiB or more"))?;
-        let [a, b, c, d] = length.to_be_bytes();
-        Ok(Self {
-            head: [0, a, b, c, d],
-            sent: 0,
-            message,
-        })
+    pub(super) fn message(message: Message, way: Sent) -> Result<Self, Status> {
+        let compressed = match way.encoding {
+            Some(encoding) => message.into_compressed(encoding),
+            None => Err(message),
+        };
+        let (flag, message) = match compressed {
+            Ok(bytes) => (COMPRESSED, bytes),
+            Err(message) => (PLAIN, message.into_wire()?),
+        };
+        let head = envelope::head(flag, &message);
+        let head = head.ok_or_else(|| Status::resource_exhausted("gRPC has no room for a message of 4 GiB or more"))?;
+        Ok(Self { head, sent: 0, message })
+    }
+
+    fn batch(batch: Batch, way: Sent) -> Result<Self, Status> {
+        match batch {
+            Batch::One(message) => Self::message(message, way),
+            Batch::Run(run) => Ok(Self::bare(run.into_bytes())),
+        }
     }
 
     fn end() -> Self {
+        Self::bare(Bytes::new())
+    }
+
+    fn bare(message: Bytes) -> Self {
         Self {
             head: [0; HEAD],
             sent: HEAD,
-            message: Bytes::new(),
+            message,
         }
     }
 
@@ -191,9 +220,13 @@ mod tests {
     #[test]
     fn a_frame_is_taken_in_any_portions() {
         let message = Message::from_wire(Bytes::from_static(b"hello"));
+        let way = Sent {
+            encoding: None,
+            as_came: true,
+        };
         let whole = b"\0\0\0\0\x05hello";
         for portion in 1..=whole.len() {
-            let mut frame = Frame::message(message.clone()).unwrap();
+            let mut frame = Frame::message(message.clone(), way).unwrap();
             let mut seen = Vec::new();
             while frame.has_remaining() {
                 let taken = portion.min(frame.remaining());

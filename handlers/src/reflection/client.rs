@@ -213,7 +213,7 @@ impl ReflectionClient {
             match answers.next().await {
                 Some(Ok(answer)) => {
                     self.open = Some(Open { questions, answers });
-                    return Ok(answer.into_wire());
+                    return answer.into_wire().map_err(AskError::Ended);
                 }
                 Some(Err(status)) if status.code() == Code::Unimplemented => {}
                 Some(Err(status)) => return Err(AskError::Ended(status)),
@@ -229,7 +229,7 @@ impl Open {
         // Why nobody takes it the answers say.
         let _ = self.questions.send(question).await;
         match self.answers.next().await {
-            Some(Ok(answer)) => Ok(answer.into_wire()),
+            Some(Ok(answer)) => answer.into_wire().map_err(AskError::Ended),
             Some(Err(status)) => Err(AskError::Ended(status)),
             None => Err(AskError::Broken("no answer")),
         }

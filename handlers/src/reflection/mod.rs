@@ -130,7 +130,7 @@ struct Session {
 
 impl Session {
     fn respond(&mut self, request: Message) -> Result<Message, Status> {
-        let wire: Bytes = request.into_wire();
+        let wire: Bytes = request.into_wire()?;
         let Request { host, query } = Message::from_wire(wire.clone()).decode()?;
         let mut desk = Desk {
             schemas: View(&self.schemas),

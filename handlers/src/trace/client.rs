@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Span, SpanKind, SpanStart, Value, attributes};
-use crate::{Call, Code, Message, MessageStream, Messages, Metadata, Reply, Status};
+use crate::{Call, Code, Message, MessageStream, Messages, Metadata, Reply, Status, envelope::Batch};
 
 /// A call that is made for another one: of an upstream server. Dropped before it is known how it ends, it was given up.
 pub struct ClientSpan {
@@ -87,14 +87,26 @@ struct Followed {
     span: ClientSpan,
 }
 
-impl MessageStream for Followed {
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
-        let next = ready!(self.messages.poll_next(cx));
-        match &next {
+impl Followed {
+    fn found<T>(&mut self, next: Option<&Result<T, Status>>) {
+        match next {
             Some(Ok(_)) => {}
             Some(Err(status)) => self.span.end(status.code()),
             None => self.span.end(Code::Ok),
         }
+    }
+}
+
+impl MessageStream for Followed {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let next = ready!(self.messages.poll_next(cx));
+        self.found(next.as_ref());
+        Poll::Ready(next)
+    }
+
+    fn poll_batch(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        let next = ready!(self.messages.poll_batch(cx));
+        self.found(next.as_ref());
         Poll::Ready(next)
     }
 

@@ -86,7 +86,7 @@ impl Codec for Raw {
 
 impl Payload<Raw> for Bytes {
     fn decode(message: Message, _: &Method) -> Result<Self, Status> {
-        Ok(message.into_wire())
+        message.into_wire()
     }
 
     fn encode(self, (): &()) -> Result<Message, Status> {

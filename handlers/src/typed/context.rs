@@ -33,6 +33,8 @@ impl Context {
             method,
             metadata,
             messages,
+            coding: _,
+            accepted: _,
             deadline,
             peer,
             request_id,

@@ -118,7 +118,10 @@ impl Screen {
         if self.quiet {
             return Ok(true);
         }
-        let wire = message.clone().into_wire();
+        let wire = message.clone().into_wire().map_err(|status| {
+            let what = format!("the reply cannot be read: {}", screen::escape(status.message()));
+            Failure::new(Kind::Data, what, "the server has sent it so")
+        })?;
         let mut out = Vec::new();
         let written = match self.format {
             ReplyFormat::Json | ReplyFormat::Pretty => self.codec.wire_to_json(output, &wire, &mut out),

@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use descant_handlers::{Message, Status};
+use descant_handlers::{Code, Compressed, Message, Status};
 
-use super::{
-    super::{
-        Encoding,
-        form::Form,
-        whole::{Unread, whole},
-    },
-    inflate,
+use super::super::{
+    Encoding,
+    form::Form,
+    whole::{Unread, whole},
 };
 use crate::{Limits, transport::Inbound};
 
@@ -63,8 +60,14 @@ impl Body {
             Source::There(message) => message,
         };
         match self.encoding {
-            Some(coding) => self.form.read(inflate(coding, &came, most)?),
-            None => self.form.read(came),
+            // "Servers must not attempt to decompress zero-length" ones.
+            Some(encoding) if !came.is_empty() => self.form.read_compressed(Compressed {
+                bytes: came,
+                encoding,
+                limit: most,
+                broken: Code::InvalidArgument,
+            }),
+            _ => self.form.read(came),
         }
     }
 }

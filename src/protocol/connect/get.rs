@@ -16,7 +16,6 @@ use super::{
     super::{
         Context, Encoding,
         detect::{Connect, Media, Protocol, by_content_type},
-        encoding,
         form::Form,
         query,
         refusal::Fault,
@@ -24,7 +23,7 @@ use super::{
     body::Body,
 };
 use crate::Limits;
-use descant_handlers::Status;
+use descant_handlers::{Encodings, Status};
 
 /// "URL-safe, padded or not".
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -36,7 +35,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(super) struct Query {
     pub(super) media: Media,
     message: Bytes,
-    encoding: Option<Encoding>,
+    pub(super) encoding: Option<Encoding>,
 }
 
 /// The parameters of a query, decoded.
@@ -175,7 +174,7 @@ fn compression(name: Option<&[u8]>) -> Result<Option<Encoding>, Fault> {
             .ok_or_else(|| {
                 Fault::of(Status::unimplemented(format!(
                     "the compression of the query is unknown; known are {}",
-                    encoding::accepted()
+                    Encodings::all()
                 )))
             }),
     }

@@ -19,7 +19,7 @@ use descant_handlers::{Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 
 use self::error::Json;
-use super::{Context, Encoding, refusal::Fault};
+use super::{Context, refusal::Fault};
 
 pub(crate) use self::unary::Unary;
 pub(super) use self::unary::{accept, accept_get};
@@ -63,14 +63,6 @@ pub(super) fn check_version(headers: &HeaderMap, context: &Context<'_>) -> Resul
         )),
         None => Ok(()),
     }
-}
-
-/// Inflates a message of a request. "Servers must not attempt to decompress zero-length" ones.
-pub(super) fn inflate(coding: Encoding, message: &[u8], limit: usize) -> Result<Bytes, Status> {
-    if message.is_empty() {
-        return Ok(Bytes::new());
-    }
-    Ok(coding.inflate(message, limit)?)
 }
 
 /// The last message of a stream. Connect, "Streaming-Response": `EndStreamResponse`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use descant_descriptors::{Method, Schema, Shape};
-use descant_handlers::{Code, Handler, Message, Messages, Metadata, Status};
+use descant_handlers::{Code, Coding, Encodings, Handler, Message, Messages, Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
 
 use super::{
@@ -33,6 +33,8 @@ const TRAILER: &str = "trailer-";
 pub(crate) struct Unary {
     content_type: &'static str,
     encoding: Option<Encoding>,
+    /// The codings that another server may have left on the message.
+    accepted: Encodings,
     form: Form,
     /// Where details of errors are looked up.
     schema: Schema,
@@ -61,10 +63,12 @@ pub(in super::super) fn accept(
     match read(parts) {
         Ok((media, encoding, opened)) => {
             let form = Form::new(media.notation, || opened.method.input());
+            let coding = form.coding(encoding);
             let body = Body::new(body, encoding, form, context.connection.limits());
             Ok(opened.accepted(
                 media,
                 Only::Body(Reading::new(body.message(), context.connection)),
+                coding,
                 context,
                 false,
             ))
@@ -86,12 +90,19 @@ pub(in super::super) fn accept_get(
         let head = Head::read(&parts, &CONNECT_UNARY)?;
         let opened = open(method, handler, &head, parts.headers)?;
         let form = Form::new(query.media.notation, || opened.method.input());
-        Ok((query.media, query.body(form, context.connection.limits()), opened))
+        let coding = form.coding(query.encoding);
+        Ok((
+            query.media,
+            coding,
+            query.body(form, context.connection.limits()),
+            opened,
+        ))
     };
     match read(parts) {
-        Ok((media, body, opened)) => Ok(opened.accepted(
+        Ok((media, coding, body, opened)) => Ok(opened.accepted(
             media,
             Only::Body(Reading::new(body.message(), context.connection)),
+            coding,
             context,
             true,
         )),
@@ -119,6 +130,7 @@ struct Opened<'s> {
     handler: &'s Arc<dyn Handler>,
     metadata: Metadata,
     encoding: Option<Encoding>,
+    accepted: Encodings,
     deadline: Option<std::time::Instant>,
 }
 
@@ -133,26 +145,37 @@ fn open<'s>(
         handler,
         metadata: head.metadata(headers)?,
         encoding: head.reply(&CONNECT_UNARY),
+        accepted: head.accepted(&CONNECT_UNARY),
         deadline: head.deadline(),
     })
 }
 
 impl Opened<'_> {
-    fn accepted(self, media: Media, only: Only, context: &Context<'_>, cached: bool) -> Accepted {
+    fn accepted(self, media: Media, only: Only, coding: Coding, context: &Context<'_>, cached: bool) -> Accepted {
+        let form = Form::new(media.notation, || self.method.output());
+        let accepted = if form.is_wire() {
+            self.accepted
+        } else {
+            Encodings::default()
+        };
         let exchange = Exchange {
             deadline: self.deadline,
             server_streaming: false,
             speech: Speech::Unary(Box::new(Unary {
                 content_type: media.name,
                 encoding: self.encoding,
-                form: Form::new(media.notation, || self.method.output()),
+                accepted,
+                form,
                 schema: context.snapshot.schema().clone(),
                 cached,
             })),
         };
+        let mut call = context.call(self.method, Messages::empty(), self.metadata, self.deadline);
+        call.coding = coding;
+        call.accepted = accepted;
         Accepted {
             handler: self.handler.clone(),
-            call: context.call(self.method, Messages::empty(), self.metadata, self.deadline),
+            call,
             only: Some(only),
             exchange,
         }
@@ -170,24 +193,31 @@ impl Unary {
         message: Message,
         trailers: Metadata,
     ) -> Result<Response<Outbound>, Status> {
-        let message = self.form.write(message)?;
+        let (coding, body) = self.body(message)?;
         let mut headers = metadata.into_headers();
         add_trailers(&mut headers, trailers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         if self.cached {
             headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
         }
-        let smaller = self
-            .encoding
-            .and_then(|coding| Some((coding, coding.deflate(&message)?)));
-        let body = match smaller {
-            Some((coding, smaller)) => {
-                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
-                smaller
-            }
-            None => message,
-        };
+        if let Some(coding) = coding {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        }
         Ok(whole(StatusCode::OK, headers, body))
+    }
+
+    /// A message as it goes out, and how it is compressed.
+    fn body(&self, message: Message) -> Result<(Option<Encoding>, Bytes), Status> {
+        let mut message = message;
+        if let Some(encoding) = message.encoding().filter(|encoding| self.accepted.has(*encoding)) {
+            match message.into_compressed(encoding) {
+                Ok(bytes) => return Ok((Some(encoding), bytes)),
+                Err(other) => message = other,
+            }
+        }
+        let plain = self.form.write(message)?;
+        let smaller = self.encoding.and_then(|coding| Some((coding, coding.deflate(&plain)?)));
+        Ok(smaller.map_or((None, plain), |(coding, smaller)| (Some(coding), smaller)))
     }
 }
 

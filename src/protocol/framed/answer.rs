@@ -5,14 +5,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, BufMut, BytesMut};
-use descant_handlers::{Message, Metadata, Status};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use descant_handlers::{
+    Coding, Encodings, Message, Metadata, Status,
+    envelope::{self, Batch, COMPRESSED, PLAIN},
+};
 use http::{HeaderMap, HeaderValue, Response, header};
 
 use super::{
     super::{Encoding, form::Form, outgoing::Outgoing},
     dialect::{Dialect, End},
-    envelope::{self, COMPRESSED},
 };
 use crate::transport::{Frame, Outbound, OutboundStream, Payload};
 
@@ -23,6 +25,8 @@ pub(crate) struct Answer {
     pub(super) content_type: &'static str,
     /// How messages may be compressed.
     pub(super) encoding: Option<Encoding>,
+    /// The codings that another server may have left on them.
+    pub(super) accepted: Encodings,
     pub(super) form: Form,
 }
 
@@ -34,10 +38,11 @@ impl Answer {
     pub(crate) fn whole(
         &self,
         metadata: Metadata,
-        message: Message,
+        (message, coding): (Message, Coding),
         trailers: Metadata,
     ) -> Result<Response<Outbound>, Status> {
-        let payload = self.frame(message)?;
+        let framing = self.framing(coding);
+        let payload = self.frame(message, framing)?;
         let body = match self.dialect.end(Ok(trailers)) {
             End::Trailers(trailers) => Outbound::Whole { payload, trailers },
             End::Data(end) => Outbound::Whole {
@@ -45,24 +50,50 @@ impl Answer {
                 trailers: HeaderMap::new(),
             },
         };
-        Ok(self.head(metadata, body))
+        Ok(self.head(metadata, framing, body))
     }
 
-    pub(in super::super) fn stream(&self, metadata: Metadata, outgoing: Outgoing) -> Response<Outbound> {
+    pub(in super::super) fn stream(
+        &self,
+        metadata: Metadata,
+        outgoing: Outgoing,
+        coding: Coding,
+    ) -> Response<Outbound> {
+        let framing = self.framing(coding);
         let replies = Replies {
             outgoing,
             answer: self.clone(),
+            framing,
             ended: false,
         };
-        self.head(metadata, Outbound::Stream(Box::pin(replies)))
+        self.head(metadata, framing, Outbound::Stream(Box::pin(replies)))
     }
 
-    fn head(&self, metadata: Metadata, body: Outbound) -> Response<Outbound> {
+    /// How messages of this coding go out.
+    fn framing(&self, coding: Coding) -> Framing {
+        let accepts = |encoding: Option<Encoding>| encoding.is_none_or(|encoding| self.accepted.has(encoding));
+        match coding {
+            Coding::AsCame(encoding) if self.form.is_wire() && accepts(encoding) => Framing {
+                encoding,
+                as_came: true,
+            },
+            _ => Framing {
+                encoding: self.encoding,
+                as_came: false,
+            },
+        }
+    }
+
+    fn head(&self, metadata: Metadata, framing: Framing, body: Outbound) -> Response<Outbound> {
         let mut headers = metadata.into_headers();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        if let Some(coding) = self.encoding {
+        if let Some(coding) = framing.encoding {
             let name = self.dialect.names().encoding.clone();
             headers.insert(name, HeaderValue::from_static(coding.name()));
+        }
+        // Who may compress is told what would be understood: gRPC core, `doc/compression.md`.
+        if matches!(self.dialect, Dialect::Grpc) && self.accepted != Encodings::default() {
+            headers.insert(self.dialect.names().accept.clone(), Encodings::all_header());
         }
         let mut response = Response::new(body);
         *response.headers_mut() = headers;
@@ -70,16 +101,45 @@ impl Answer {
     }
 
     /// A message in its envelope.
-    fn frame(&self, message: Message) -> Result<Payload, Status> {
-        let message = self.form.write(message)?;
-        let (flag, message) = match self.encoding.and_then(|coding| coding.deflate(&message)) {
-            Some(smaller) => (COMPRESSED, smaller),
-            None => (0, message),
+    fn frame(&self, message: Message, framing: Framing) -> Result<Payload, Status> {
+        let (flag, message) = match self.compressed(message, framing) {
+            Ok(bytes) => (COMPRESSED, bytes),
+            Err(message) => {
+                let plain = self.form.write(message)?;
+                let encoding = framing.encoding.filter(|_| !framing.as_came);
+                match encoding.and_then(|encoding| encoding.deflate(&plain)) {
+                    Some(smaller) => (COMPRESSED, smaller),
+                    None => (PLAIN, plain),
+                }
+            }
         };
         let head = envelope::head(flag, &message);
         let head = head.ok_or_else(|| Status::resource_exhausted("a reply of 4 GiB or more"))?;
         Ok(self.dialect.pack(Payload::framed(head, message)))
     }
+
+    /// The bytes of a message that is compressed as it has to be.
+    fn compressed(&self, message: Message, framing: Framing) -> Result<Bytes, Message> {
+        match framing.encoding {
+            Some(encoding) if self.form.is_wire() => message.into_compressed(encoding),
+            _ => Err(message),
+        }
+    }
+
+    fn frame_batch(&self, batch: Batch, framing: Framing) -> Result<Payload, Status> {
+        match batch {
+            Batch::One(message) => self.frame(message, framing),
+            Batch::Run(run) => Ok(self.dialect.pack(Payload::from(run.into_bytes()))),
+        }
+    }
+}
+
+/// How messages go out.
+#[derive(Clone, Copy, Debug)]
+struct Framing {
+    encoding: Option<Encoding>,
+    /// What has come plain stays so, and what came in a row goes on so.
+    as_came: bool,
 }
 
 fn join(first: Payload, second: Payload) -> Payload {
@@ -93,6 +153,7 @@ fn join(first: Payload, second: Payload) -> Payload {
 struct Replies {
     outgoing: Outgoing,
     answer: Answer,
+    framing: Framing,
     ended: bool,
 }
 
@@ -102,8 +163,16 @@ impl OutboundStream for Replies {
         if replies.ended {
             return Poll::Ready(None);
         }
-        let answer = &replies.answer;
-        let framed = ready!(replies.outgoing.poll_next(cx, |message| answer.frame(message)));
+        let (answer, framing) = (&replies.answer, replies.framing);
+        let framed = if framing.as_came {
+            ready!(
+                replies
+                    .outgoing
+                    .poll_batch(cx, |batch| answer.frame_batch(batch, framing))
+            )
+        } else {
+            ready!(replies.outgoing.poll_next(cx, |message| answer.frame(message, framing)))
+        };
         Poll::Ready(Some(match framed {
             Some(Ok(payload)) => Frame::Data(payload),
             Some(Err(status)) => replies.end(Err(status)),

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use descant_descriptors::{Schema, Shape};
-use descant_handlers::{Metadata, Status};
+use descant_handlers::{Code, Metadata, Status, envelope};
 use http::{HeaderMap, HeaderValue, Response, header};
 
 use super::{
@@ -11,8 +11,6 @@ use super::{
         head::{self, Names},
         refusal::Fault,
     },
-    envelope,
-    request::Inflate,
     text,
 };
 use crate::transport::{Outbound, Payload};
@@ -73,11 +71,11 @@ impl Dialect {
         }
     }
 
-    /// What inflates the messages of a request.
-    pub(super) fn inflate(&self) -> Inflate {
+    /// What a message is called that does not inflate. gRPC core, `doc/statuscodes.md`.
+    pub(super) fn broken(&self) -> Code {
         match self {
-            Self::Grpc | Self::GrpcWeb { .. } => grpc::inflate,
-            Self::Connect(_) => connect::inflate,
+            Self::Grpc | Self::GrpcWeb { .. } => Code::Internal,
+            Self::Connect(_) => Code::InvalidArgument,
         }
     }
 

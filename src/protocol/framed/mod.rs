@@ -9,20 +9,17 @@
 
 mod answer;
 mod dialect;
-mod envelope;
 mod request;
 mod text;
+mod timed;
 
 use std::sync::Arc;
 
 use descant_descriptors::Method;
-use descant_handlers::{Handler, Messages};
+use descant_handlers::{Encodings, Handler, Messages};
 use http::{Method as HttpMethod, request::Parts};
 
-use self::{
-    envelope::{EnvelopeLimits, Envelopes},
-    text::Body,
-};
+use self::{text::Body, timed::TimedEnvelopes};
 use super::{
     Accepted, Context, Exchange, Only,
     detect::Media,
@@ -61,20 +58,28 @@ impl Opening {
             Ok(found) => found,
             Err(fault) => return Err(Box::new(self.refuse(fault, body))),
         };
-        let limits = EnvelopeLimits {
-            bytes: context.connection.limits().message_bytes,
-            time: context.connection.limits().message,
+        let limits = context.connection.limits();
+        let messages = RequestMessages {
+            envelopes: TimedEnvelopes::new(Body::new(body, self.text), limits.message_bytes, limits.message),
+            encoding: head.received,
+            form: Form::new(self.media.notation, || method.input()),
+            broken: self.dialect.broken(),
+            limit: limits.message_bytes,
+            ended: false,
         };
-        let envelopes = Envelopes::new(Body::new(body, self.text), limits);
-        let form = Form::new(self.media.notation, || method.input());
-        let messages = RequestMessages::new(envelopes, head.received, form, self.dialect.inflate(), limits.bytes);
+        let coding = messages.form.coding(head.received);
+        let form = Form::new(self.media.notation, || method.output());
+        // Replies that are looked into are compressed here or not at all.
+        let accepted = head.accepted(names);
+        let accepted = if form.is_wire() { accepted } else { Encodings::default() };
         let exchange = Exchange {
             deadline: head.deadline(),
             server_streaming: method.server_streaming(),
             speech: Speech::Framed(Answer {
-                form: Form::new(self.media.notation, || method.output()),
+                form,
                 content_type: self.reply,
                 encoding: head.reply(names),
+                accepted,
                 dialect: self.dialect,
             }),
         };
@@ -83,7 +88,9 @@ impl Opening {
         } else {
             (Messages::empty(), Some(Only::Envelope(messages)))
         };
-        let call = context.call(method, messages, metadata, exchange.deadline);
+        let mut call = context.call(method, messages, metadata, exchange.deadline);
+        call.coding = coding;
+        call.accepted = accepted;
         Ok(Accepted {
             handler: handler.clone(),
             call,

@@ -5,46 +5,30 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
-use descant_handlers::{Message, MessageStream, Status};
+use descant_handlers::{
+    Code, Compressed, Message, MessageStream, Status,
+    envelope::{Batch, COMPRESSED, Envelope, EnvelopeError, PLAIN},
+};
 
 use super::{
     super::{Encoding, form::Form},
-    envelope::{COMPRESSED, Envelope, EnvelopeError, Envelopes},
+    timed::{BodyError, TimedEnvelopes},
 };
 
-/// Inflates a message of at most so many bytes.
-pub(super) type Inflate = fn(Encoding, &[u8], usize) -> Result<Bytes, Status>;
-
-/// Messages as they come, inflated, as wire bytes.
+/// Messages as they come, compressed or not, as wire bytes.
 #[derive(Debug)]
 pub(crate) struct RequestMessages {
-    envelopes: Envelopes,
-    encoding: Option<Encoding>,
-    form: Form,
-    inflate: Inflate,
-    limit: usize,
-    ended: bool,
+    pub(super) envelopes: TimedEnvelopes,
+    pub(super) encoding: Option<Encoding>,
+    pub(super) form: Form,
+    /// What a message that does not inflate is called.
+    pub(super) broken: Code,
+    /// Bytes of a message, after inflation.
+    pub(super) limit: usize,
+    pub(super) ended: bool,
 }
 
 impl RequestMessages {
-    pub(super) fn new(
-        envelopes: Envelopes,
-        encoding: Option<Encoding>,
-        form: Form,
-        inflate: Inflate,
-        limit: usize,
-    ) -> Self {
-        Self {
-            envelopes,
-            encoding,
-            form,
-            inflate,
-            limit,
-            ended: false,
-        }
-    }
-
     /// The one message of a call that takes one. Until the body ends another may follow, so it is read to its end.
     /// What to answer to another number of messages: gRPC core, `doc/statuscodes.md`.
     pub(crate) async fn message(&mut self) -> Result<Message, Status> {
@@ -54,7 +38,7 @@ impl RequestMessages {
                 "this call takes exactly one message, but none came",
             ));
         };
-        let message = self.open(first)?;
+        let message = self.open(first.map_err(|error| status(&error))?)?;
         match self.envelopes.ends().await {
             Ok(true) => Ok(message),
             Ok(false) => Err(Status::unimplemented(
@@ -64,11 +48,19 @@ impl RequestMessages {
         }
     }
 
-    fn open(&self, envelope: Result<Envelope, EnvelopeError>) -> Result<Message, Status> {
-        let Envelope { flag, message } = envelope.map_err(|error| status(&error))?;
+    fn open(&self, Envelope { flag, message }: Envelope) -> Result<Message, Status> {
         match (flag, self.encoding) {
-            (0, _) => self.form.read(message),
-            (COMPRESSED, Some(coding)) => self.form.read((self.inflate)(coding, &message, self.limit)?),
+            (PLAIN, _) => self.form.read(message),
+            // Connect: "Servers must not attempt to decompress zero-length" messages. In gRPC there are none.
+            (COMPRESSED, Some(_)) if message.is_empty() && self.broken == Code::InvalidArgument => {
+                self.form.read(message)
+            }
+            (COMPRESSED, Some(encoding)) => self.form.read_compressed(Compressed {
+                bytes: message,
+                encoding,
+                limit: self.limit,
+                broken: self.broken,
+            }),
             (COMPRESSED, None) => Err(Status::internal(
                 "a message is flagged as compressed, but no header of the request says how",
             )),
@@ -85,19 +77,38 @@ impl MessageStream for RequestMessages {
             return Poll::Ready(None);
         }
         let next = ready!(self.envelopes.poll_next(cx));
-        let message = next.map(|envelope| self.open(envelope));
+        let message = next.map(|envelope| self.open(envelope.map_err(|error| status(&error))?));
         self.ended = !matches!(message, Some(Ok(_)));
         Poll::Ready(message)
     }
+
+    fn poll_batch(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        if !self.form.is_wire() {
+            return self
+                .poll_next(cx)
+                .map(|next| next.map(|message| message.map(Batch::One)));
+        }
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let compressed = self.encoding.is_some();
+        let next = ready!(self.envelopes.poll_run(cx, compressed));
+        let batch = next.map(|next| match next.map_err(|error| status(&error))? {
+            Ok(run) => Ok(Batch::Run(run)),
+            Err(envelope) => self.open(envelope).map(Batch::One),
+        });
+        self.ended = !matches!(batch, Some(Ok(_)));
+        Poll::Ready(batch)
+    }
 }
 
-fn status(error: &EnvelopeError) -> Status {
+fn status(error: &BodyError) -> Status {
     let message = error.to_string();
     match error {
-        EnvelopeError::Truncated { .. } | EnvelopeError::TruncatedHead => Status::internal(message),
-        EnvelopeError::TooLarge { .. } => Status::resource_exhausted(message),
-        EnvelopeError::Late(_) => Status::deadline_exceeded(message),
-        EnvelopeError::Text(_) => Status::invalid_argument(message),
-        EnvelopeError::Inbound(error) => error.status(),
+        BodyError::Envelope(EnvelopeError::TooLarge { .. }) => Status::resource_exhausted(message),
+        BodyError::Envelope(_) => Status::internal(message),
+        BodyError::Late(_) => Status::deadline_exceeded(message),
+        BodyError::Text(_) => Status::invalid_argument(message),
+        BodyError::Inbound(error) => error.status(),
     }
 }

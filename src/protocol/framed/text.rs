@@ -12,7 +12,7 @@ use base64::{
 };
 use bytes::{Buf, Bytes};
 
-use super::envelope::EnvelopeError;
+use super::timed::BodyError;
 use crate::transport::{Inbound, Payload};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -44,7 +44,7 @@ impl Body {
     }
 
     /// The next bytes; `None` at the end.
-    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, EnvelopeError>>> {
+    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         let next = ready!(self.inbound.poll_data(cx));
         let Some(digits) = &mut self.digits else {
             return Poll::Ready(next.map(|data| Ok(data?)));
@@ -59,7 +59,7 @@ impl Body {
 }
 
 /// Decodes whole groups; the digits that are left wait for more.
-fn decode(digits: &mut Vec<u8>, data: &[u8]) -> Result<Bytes, EnvelopeError> {
+fn decode(digits: &mut Vec<u8>, data: &[u8]) -> Result<Bytes, BodyError> {
     digits.extend_from_slice(data);
     let whole = digits.len() - digits.len() % GROUP;
     let mut out = Vec::with_capacity(whole / GROUP * 3);
@@ -75,10 +75,10 @@ fn decode(digits: &mut Vec<u8>, data: &[u8]) -> Result<Bytes, EnvelopeError> {
     Ok(out.into())
 }
 
-fn group(digits: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
+fn group(digits: &[u8]) -> Result<Vec<u8>, BodyError> {
     BASE64
         .decode(digits)
-        .map_err(|error| EnvelopeError::Text(error.to_string()))
+        .map_err(|error| BodyError::Text(error.to_string()))
 }
 
 /// Bytes in base64, padded.
@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    async fn all(chunks: &[&[u8]]) -> Result<Vec<u8>, EnvelopeError> {
+    async fn all(chunks: &[&[u8]]) -> Result<Vec<u8>, BodyError> {
         let chunks: Vec<_> = chunks.iter().map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
         let mut body = Body::new(Inbound::from_chunks(chunks), true);
         let mut out = Vec::new();
@@ -131,7 +131,7 @@ mod tests {
             b"\xff\xff\xff\xff",
             b"-_-_",
         ] {
-            assert!(matches!(all(&[text]).await, Err(EnvelopeError::Text(_))), "{text:?}");
+            assert!(matches!(all(&[text]).await, Err(BodyError::Text(_))), "{text:?}");
         }
     }
 }

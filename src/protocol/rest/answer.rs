@@ -173,12 +173,12 @@ impl Answer {
 
     fn http_body(&self, message: Message) -> Result<HttpBody, Status> {
         let field = self.asked.binding()?.response_body();
-        HttpBody::read(&message.into_wire(), field).map_err(|error| Status::internal(format!("the reply is {error}")))
+        HttpBody::read(&message.into_wire()?, field).map_err(|error| Status::internal(format!("the reply is {error}")))
     }
 
     fn json(&self, message: Message) -> Result<Bytes, Status> {
         let binding = self.asked.binding()?;
-        desk::json(&self.asked, binding, &message.into_wire())
+        desk::json(&self.asked, binding, &message.into_wire()?)
             .map_err(|error| Status::internal(format!("the reply has no JSON form: {error}")))
     }
 }

@@ -115,7 +115,7 @@ async fn every_shape_of_call_goes_through() {
 #[tokio::test]
 async fn what_fails_midway_says_so() {
     let fails = from_fn(|call: Call| async move {
-        let first = Message::from_wire(call.messages.only().await?.into_wire());
+        let first = Message::from_wire(call.messages.only().await?.into_wire()?);
         Ok(Messages::generate(move |sender| async move {
             sender.send(first).await?;
             Err(Status::data_loss("the rest is gone"))

@@ -97,7 +97,7 @@ async fn the_head_is_descants_own_and_the_metadata_the_callers() {
         ]
     );
     assert_eq!(seen.headers["content-type"], "application/grpc");
-    assert_eq!(seen.headers["grpc-accept-encoding"], "identity");
+    assert_eq!(seen.headers["grpc-accept-encoding"], "identity,gzip");
     assert_eq!(seen.headers["te"], "trailers");
     assert_eq!(seen.headers["user-agent"], "someone/1");
     assert!(seen.trailers.is_none());

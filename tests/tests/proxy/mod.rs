@@ -1,5 +1,6 @@
 //! Calls that a gRPC server behind Descant answers.
 
+mod compression;
 mod faults;
 mod flow;
 mod heads;

@@ -36,7 +36,7 @@ impl Handler for Library {
         let mut messages = Vec::new();
         let mut came = call.messages;
         while let Some(message) = came.next().await {
-            messages.push(message?.into_wire());
+            messages.push(message?.into_wire()?);
         }
         if !wires.is_empty() {
             messages = wires.iter().map(|wire| digits(wire).into()).collect();

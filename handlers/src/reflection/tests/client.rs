@@ -48,7 +48,7 @@ pub(super) fn connect_to(service: &str, reflection: &Reflection) -> Client {
 impl Client {
     pub(super) async fn send(&mut self, wire: impl Into<Bytes>) -> Option<Result<Bytes, Status>> {
         self.requests.send(wire.into()).await.unwrap();
-        Some(self.responses.next().await?.map(Message::into_wire))
+        Some(self.responses.next().await?.and_then(Message::into_wire))
     }
 
     pub(super) async fn ask(&mut self, query: Query) -> Answer {

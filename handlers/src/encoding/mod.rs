@@ -1,5 +1,15 @@
 //! Compression of messages: one small table of codings, each a feature of this crate.
 
+#![cfg_attr(
+    not(any(
+        feature = "br",
+        feature = "deflate",
+        feature = "gzip",
+        feature = "snappy",
+        feature = "zstd"
+    )),
+    allow(dead_code, reason = "without a coding nothing is compressed")
+)]
 #![allow(clippy::unnecessary_wraps, reason = "the functions of a table have one signature")]
 
 #[cfg(feature = "br")]
@@ -14,47 +24,54 @@ mod snappy;
 mod zstd;
 
 use std::{
+    cmp::Ordering,
     fmt,
     io::{self, Read},
     sync::LazyLock,
 };
 
 use bytes::{BufMut, Bytes, BytesMut, buf::Writer};
-use descant_handlers::Status;
 use http::HeaderValue;
 
-use super::weight::weight;
+use crate::Status;
 
-/// How a message is compressed.
+/// How a message is compressed: one of those that this build knows, each a feature of this crate.
 #[derive(Clone, Copy)]
-pub(crate) struct Encoding(&'static Coding);
+pub struct Encoding(&'static Entry);
 
-/// The codings that a client takes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Encodings {
-    /// A bit for each.
-    among: u8,
-    /// The one that it likes best, and how much, in thousandths.
-    best: Option<(Encoding, u32)>,
+/// Some of the codings: those that a peer takes.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Encodings(u8);
+
+/// How the messages of one direction of a call are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Coding {
+    /// As whoever sends them on likes.
+    #[default]
+    Free,
+    /// As they came from another peer: those that it has compressed in this coding, and those that it has left plain.
+    AsCame(Option<Encoding>),
 }
 
 /// Why a message cannot be inflated.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum InflateError {
+pub enum InflateError {
     /// It would be larger than allowed; inflation stopped there.
     #[error("the message is larger than the limit of {0} bytes after inflation")]
     TooLarge(usize),
     /// The bytes are no compressed data.
     #[error("the message does not inflate as {}: {error}", .coding.name())]
     Broken {
+        /// What it should be.
         coding: Encoding,
+        /// What the decoder says.
         #[source]
         error: io::Error,
     },
 }
 
 /// A line of the table.
-struct Coding {
+struct Entry {
     /// In headers: the gRPC compression specification, RFC 9110, section 8.4.1, and RFC 8878 for zstd.
     name: &'static str,
     /// Of its own, in [`Encodings`].
@@ -67,37 +84,37 @@ struct Coding {
 type Out = Writer<BytesMut>;
 
 /// Every coding; what we like to send stands first.
-static ALL: &[Coding] = &[
+static ALL: &[Entry] = &[
     #[cfg(feature = "gzip")]
-    Coding {
+    Entry {
         name: "gzip",
         bit: 1,
         deflate: gzip::deflate,
         inflate: gzip::inflate,
     },
     #[cfg(feature = "zstd")]
-    Coding {
+    Entry {
         name: "zstd",
         bit: 1 << 1,
         deflate: zstd::deflate,
         inflate: zstd::inflate,
     },
     #[cfg(feature = "br")]
-    Coding {
+    Entry {
         name: "br",
         bit: 1 << 2,
         deflate: brotli::deflate,
         inflate: brotli::inflate,
     },
     #[cfg(feature = "deflate")]
-    Coding {
+    Entry {
         name: "deflate",
         bit: 1 << 3,
         deflate: deflate::deflate,
         inflate: deflate::inflate,
     },
     #[cfg(feature = "snappy")]
-    Coding {
+    Entry {
         name: "snappy",
         bit: 1 << 4,
         deflate: snappy::deflate,
@@ -116,24 +133,14 @@ const WORTHWHILE: usize = 256;
 /// As much is set aside at once for bytes that may come.
 const CHUNK: usize = 16 << 10;
 
-/// The names of all codings.
-pub(crate) fn accepted() -> &'static str {
-    &ACCEPTED
-}
-
-/// The same as the value of a header.
-pub(crate) fn accepted_header() -> HeaderValue {
-    HeaderValue::from_static(&ACCEPTED)
-}
-
 impl Encoding {
     /// The coding of that name; `None` if it is unknown. `identity` is no coding.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub fn named(name: &str) -> Option<Self> {
         ALL.iter().find(|coding| coding.name == name).map(Self)
     }
 
     /// The coding of that name in a header of HTTP, whatever its case. RFC 9110, section 8.4.1.3: `x-gzip` is gzip.
-    pub(crate) fn of_http(name: &str) -> Option<Self> {
+    pub fn of_http(name: &str) -> Option<Self> {
         let name = if name.eq_ignore_ascii_case("x-gzip") {
             "gzip"
         } else {
@@ -144,12 +151,12 @@ impl Encoding {
     }
 
     /// Its name in headers.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         self.0.name
     }
 
     /// Compresses a message; `None` if that is not worth it.
-    pub(crate) fn deflate(self, message: &[u8]) -> Option<Bytes> {
+    pub fn deflate(self, message: &[u8]) -> Option<Bytes> {
         if message.len() < WORTHWHILE {
             return None;
         }
@@ -160,7 +167,7 @@ impl Encoding {
     }
 
     /// Inflates a message of at most `limit` bytes.
-    pub(crate) fn inflate(self, message: &[u8], limit: usize) -> Result<Bytes, InflateError> {
+    pub fn inflate(self, message: &[u8], limit: usize) -> Result<Bytes, InflateError> {
         let broken = |error| InflateError::Broken { coding: self, error };
         let mut from = (self.0.inflate)(message).map_err(broken)?;
         let mut out = BytesMut::new();
@@ -191,39 +198,77 @@ impl fmt::Debug for Encoding {
     }
 }
 
+impl PartialEq for Encoding {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.bit == other.0.bit
+    }
+}
+
+impl Eq for Encoding {}
+
+/// What is liked best stands first.
+impl Ord for Encoding {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.bit.cmp(&other.0.bit)
+    }
+}
+
+impl PartialOrd for Encoding {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Encodings {
-    /// Adds the codings of a list as `accept-encoding` and its like have it; unknown ones are passed over, and those of
-    /// which the client says `q=0` (RFC 9110, section 12.4.2).
-    ///
-    /// Of those that the client likes equally, the one that it names first is the best if the list is `ordered`, else the one
-    /// that we like best.
-    pub(crate) fn add(&mut self, list: &[u8], ordered: bool) {
-        // What is no text names no coding.
-        let list = str::from_utf8(list).unwrap_or_default();
-        for item in list.split(',') {
-            let name = item.split(';').next().unwrap_or_default().trim_ascii();
-            let weight = weight(item);
-            let Some(coding) = Encoding::of_http(name).filter(|_| weight > 0) else {
-                continue;
-            };
-            self.among |= coding.0.bit;
-            let better = |(best, most): (Encoding, u32)| {
-                weight > most || weight == most && !ordered && coding.0.bit < best.0.bit
-            };
-            if self.best.is_none_or(better) {
-                self.best = Some((coding, weight));
-            }
-        }
+    /// The names of all codings there are, as a header that says what is accepted has them.
+    pub fn all() -> &'static str {
+        &ACCEPTED
     }
 
-    /// The best of them.
-    pub(crate) fn best(self) -> Option<Encoding> {
-        self.best.map(|(coding, _)| coding)
+    /// The same as the value of a header.
+    pub fn all_header() -> HeaderValue {
+        HeaderValue::from_static(&ACCEPTED)
+    }
+
+    /// Adds one.
+    pub fn insert(&mut self, coding: Encoding) {
+        self.0 |= coding.0.bit;
     }
 
     /// Whether a coding is among them.
-    pub(crate) fn has(self, coding: Encoding) -> bool {
-        self.among & coding.0.bit != 0
+    pub fn has(self, coding: Encoding) -> bool {
+        self.0 & coding.0.bit != 0
+    }
+
+    /// A bit for each.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The same again.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    /// Each of them, what is liked best first.
+    pub fn iter(self) -> impl Iterator<Item = Encoding> {
+        ALL.iter().map(Encoding).filter(move |coding| self.has(*coding))
+    }
+}
+
+impl FromIterator<Encoding> for Encodings {
+    fn from_iter<I: IntoIterator<Item = Encoding>>(codings: I) -> Self {
+        let mut all = Self::default();
+        codings.into_iter().for_each(|coding| all.insert(coding));
+        all
+    }
+}
+
+impl fmt::Debug for Encodings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
     }
 }
 
@@ -237,7 +282,14 @@ impl From<InflateError> for Status {
     }
 }
 
-#[cfg(all(test, feature = "compression"))]
+#[cfg(all(
+    test,
+    feature = "br",
+    feature = "deflate",
+    feature = "gzip",
+    feature = "snappy",
+    feature = "zstd"
+))]
 mod tests {
     use super::*;
 
@@ -311,33 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_says_what_it_takes() {
-        let mut taken = Encodings::default();
-        taken.add(b"br;q=1.0, rot13,deflate ; q=0.000", false);
-        taken.add(b"identity , zstd;q=0.1,snappy;q=0", false);
-        let names: Vec<_> = all().filter(|coding| taken.has(*coding)).map(Encoding::name).collect();
-        assert_eq!(names, ["zstd", "br"]);
-    }
-
-    #[test]
-    fn the_client_says_what_it_likes_best() {
-        for (list, ordered, best) in [
-            ("gzip, br", true, Some("gzip")),
-            ("br, gzip", true, Some("br")),
-            ("br, gzip", false, Some("gzip")),
-            ("zstd;q=0.1, br;q=0.9", false, Some("br")),
-            ("br;q=0, X-GZip;q=0.001", true, Some("gzip")),
-            ("identity, rot13, *", false, None),
-            ("", true, None),
-        ] {
-            let mut taken = Encodings::default();
-            taken.add(list.as_bytes(), ordered);
-            assert_eq!(taken.best().map(Encoding::name), best, "{list}");
-        }
-    }
-
-    #[test]
     fn all_are_named() {
-        assert_eq!(accepted(), "identity,gzip,zstd,br,deflate,snappy");
+        assert_eq!(Encodings::all(), "identity,gzip,zstd,br,deflate,snappy");
     }
 }

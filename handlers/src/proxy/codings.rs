@@ -1,0 +1,127 @@
+//! Compressed messages on their way through: untouched where both sides take the coding.
+//! Source: <https://github.com/grpc/grpc/blob/master/doc/compression.md>
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{Call, Coding, Encoding, Encodings, Status};
+
+pub(super) const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+pub(super) const ACCEPT: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+
+/// The codings that an upstream says it takes. Nobody knows before its first reply.
+#[derive(Debug, Default)]
+pub(super) struct Taken(AtomicU8);
+
+impl Taken {
+    /// Notes what the head of a reply says.
+    pub(super) fn note(&self, headers: &HeaderMap) {
+        let mut taken = Encodings::default();
+        for list in headers.get_all(ACCEPT) {
+            let names = list.to_str().unwrap_or_default().split(',').map(str::trim_ascii);
+            names
+                .filter_map(Encoding::named)
+                .for_each(|coding| taken.insert(coding));
+        }
+        // One that says nothing has said before what it takes, or never will.
+        if headers.contains_key(ACCEPT) && self.0.load(Ordering::Relaxed) != taken.bits() {
+            self.0.store(taken.bits(), Ordering::Relaxed);
+        }
+    }
+
+    fn has(&self, coding: Encoding) -> bool {
+        Encodings::from_bits(self.0.load(Ordering::Relaxed)).has(coding)
+    }
+
+    /// How the messages of a call go up.
+    pub(super) fn for_call(&self, call: &Call) -> Sent {
+        match call.coding {
+            Coding::AsCame(Some(encoding)) if self.has(encoding) => Sent {
+                encoding: Some(encoding),
+                as_came: true,
+            },
+            Coding::AsCame(None) => Sent {
+                encoding: None,
+                as_came: true,
+            },
+            Coding::AsCame(Some(_)) | Coding::Free => Sent {
+                encoding: None,
+                as_came: false,
+            },
+        }
+    }
+}
+
+/// How messages go up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// How the compressed ones are compressed; `None`: all are plain.
+    pub(super) encoding: Option<Encoding>,
+    /// What comes in a row goes on so.
+    pub(super) as_came: bool,
+}
+
+/// What an upstream is told of the codings that its reply may have: those that may be left on it.
+pub(super) fn accepted(codings: Encodings) -> Result<HeaderValue, Status> {
+    if codings == Encodings::default() {
+        return Ok(HeaderValue::from_static("identity"));
+    }
+    let names = codings.iter().map(Encoding::name);
+    let list = std::iter::once("identity").chain(names).collect::<Vec<_>>().join(",");
+    HeaderValue::try_from(list).map_err(|error| Status::internal(error.to_string()))
+}
+
+/// How a reply says that its messages are compressed. What was not offered is INTERNAL.
+pub(super) fn of_reply(headers: &HeaderMap, offered: Encodings) -> Result<Option<Encoding>, Status> {
+    let Some(name) = headers.get(ENCODING).filter(|name| *name != "identity") else {
+        return Ok(None);
+    };
+    let coding = name.to_str().ok().and_then(Encoding::named);
+    match coding.filter(|coding| offered.has(*coding)) {
+        Some(coding) => Ok(Some(coding)),
+        None => Err(Status::internal(format!(
+            "the upstream compresses its reply as {name:?}, which it was not told to"
+        ))),
+    }
+}
+
+#[cfg(all(test, feature = "gzip"))]
+mod tests {
+    use super::*;
+    use crate::Code;
+
+    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
+        [(name, HeaderValue::from_static(value))].into_iter().collect()
+    }
+
+    #[test]
+    fn an_upstream_says_what_it_takes() {
+        let gzip = Encoding::named("gzip").unwrap();
+        let taken = Taken::default();
+        assert!(!taken.has(gzip));
+        taken.note(&headers(ACCEPT, "identity, gzip,rot13"));
+        assert!(taken.has(gzip));
+        taken.note(&HeaderMap::new());
+        assert!(taken.has(gzip));
+        taken.note(&headers(ACCEPT, "identity"));
+        assert!(!taken.has(gzip));
+    }
+
+    #[test]
+    fn a_reply_has_no_coding_that_was_not_offered() {
+        let gzip = Encoding::named("gzip").unwrap();
+        let offered: Encodings = [gzip].into_iter().collect();
+        assert_eq!(accepted(offered).unwrap(), "identity,gzip");
+        assert_eq!(accepted(Encodings::default()).unwrap(), "identity");
+        for (name, offered, expected) in [
+            ("identity", Encodings::default(), Ok(None)),
+            ("gzip", offered, Ok(Some(gzip))),
+            ("gzip", Encodings::default(), Err(Code::Internal)),
+            ("rot13", offered, Err(Code::Internal)),
+        ] {
+            let found = of_reply(&headers(ENCODING, name), offered);
+            assert_eq!(found.map_err(|status| status.code()), expected);
+        }
+    }
+}
