@@ -14,6 +14,7 @@
     reason = "a suite's server that cannot start should say so and end"
 )]
 
+mod compressed;
 pub mod fuzz;
 pub mod messages;
 mod orca;
@@ -52,6 +53,7 @@ fn answering(gateway: GatewayBuilder, health: &Health) -> GatewayBuilder {
     let load = orca::Load::default();
     gateway
         .route("grpc.testing.TestService", testing::service(&load))
+        .layer_on("grpc.testing.TestService", compressed::layer())
         .route("xds.service.orca.v3.OpenRcaService", orca::service(&load))
         .route("descant.suite.v1.Shapes", shapes::service(health))
         .reflection(true)

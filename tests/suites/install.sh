@@ -93,6 +93,24 @@ install_interop-proxy() {
   go_tool interop-server google.golang.org/grpc/interop/server@v1.76.0
 }
 
+# Jars, whose checksums are written down beside their versions.
+install_interop-java() {
+  install_python
+  system_package java default-jre-headless
+  system_package mvn maven
+  once java fetch_jars "$(cat java/pom.xml java/jars.sha256 | sha256sum)"
+}
+
+fetch_jars() (
+  set -e
+  rm -rf "$DESCANT_SUITES_CACHE/java"
+  timeout 600 mvn --quiet --batch-mode --file java/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory="$DESCANT_SUITES_CACHE/java"
+  sums=$PWD/java/jars.sha256
+  cd "$DESCANT_SUITES_CACHE/java"
+  sha256sum --check --strict --quiet "$sums"
+  [ "$(ls | wc -l)" = "$(wc -l <"$sums")" ]
+)
+
 install_connect() {
   install_modules
   install_python
@@ -158,13 +176,13 @@ install_requests() {
     requests==2.34.2 urllib3==2.8.0 httpx==0.28.1 httpcore==1.0.9 h2==4.4.1
 }
 
-# system_package NAME: a command, by the system's package of its name; so it takes root, or `sudo` without a password.
+# system_package COMMAND [PACKAGE]: a command, by the system's package; so it takes root, or `sudo` without a password.
 system_package() {
   command -v "$1" >/dev/null && return
   local as=()
   [ "$(id -u)" = 0 ] || as=(sudo -n)
   "${as[@]}" apt-get -q update
-  "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$1"
+  "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${2:-$1}"
 }
 
 # Prometheus, and promtool beside it.

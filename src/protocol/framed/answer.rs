@@ -32,7 +32,9 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn refuse(&self, status: Status) -> Response<Outbound> {
-        self.dialect.refuse(self.content_type, status)
+        let mut response = self.dialect.refuse(self.content_type, status);
+        self.tell_codings(response.headers_mut());
+        response
     }
 
     pub(crate) fn whole(
@@ -91,13 +93,17 @@ impl Answer {
             let name = self.dialect.names().encoding.clone();
             headers.insert(name, HeaderValue::from_static(coding.name()));
         }
-        // Who may compress is told what would be understood: gRPC core, `doc/compression.md`.
-        if matches!(self.dialect, Dialect::Grpc) && self.accepted != Encodings::default() {
-            headers.insert(self.dialect.names().accept.clone(), Encodings::all_header());
-        }
+        self.tell_codings(&mut headers);
         let mut response = Response::new(body);
         *response.headers_mut() = headers;
         response
+    }
+
+    /// Who may compress is told what would be understood: gRPC core, `doc/compression.md`.
+    fn tell_codings(&self, headers: &mut HeaderMap) {
+        if matches!(self.dialect, Dialect::Grpc) && self.accepted != Encodings::default() {
+            headers.insert(self.dialect.names().accept.clone(), Encodings::all_header());
+        }
     }
 
     /// A message in its envelope.
