@@ -53,10 +53,11 @@ async fn what_is_not_for_logs_is_masked_wherever_it_stands() {
     }
     let records = lines.records("grpc.payload", 4).await;
     let all = lines.all();
-    assert!(
-        !all.contains(SECRET) && !all.contains('7'.to_string().repeat(3).as_str()),
-        "{all}"
-    );
+    assert!(!all.contains(SECRET), "{all}");
+    // Times and ids may have such digits.
+    for record in &records {
+        assert!(!record["payload"].as_str().unwrap().contains("777"), "{record}");
+    }
     let shown = records[0]["payload"].as_str().unwrap();
     for name in ["all", "in a map", "in a list", "in a oneof", "in an Any"] {
         assert!(
