@@ -153,7 +153,8 @@ class Server:
         )
         try:
             self.addresses = self.wait()
-            self.address = self.addresses[0]
+            # They come in the order of the command line, where a Unix socket may stand first.
+            self.address = next(address for address in self.addresses if not address.startswith("unix:"))
         except BaseException:
             self.stop()
             raise
