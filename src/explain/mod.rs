@@ -100,7 +100,7 @@ impl Gateway {
         let inbound = Inbound::whole(body.clone());
         let accepted = self.within(&connection, |context| {
             explanation.protocol = protocol::name(&parts, context);
-            protocol::accept(parts.clone(), inbound, context)
+            protocol::accept(&mut parts.clone(), inbound, context)
         });
         let schema = self.schema();
         if explanation.protocol == "REST" {
@@ -109,9 +109,10 @@ impl Gateway {
         }
         match accepted {
             Err(refusal) => explanation.refused(refusal.response),
-            Ok(Accepted {
-                call, only, exchange, ..
-            }) => {
+            Ok(accepted) => {
+                let Accepted {
+                    call, only, exchange, ..
+                } = *accepted;
                 let method = call.method.clone();
                 explanation.method = Some(named(&method));
                 explanation.handler = Some(self.describe_handler(&method));

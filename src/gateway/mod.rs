@@ -29,7 +29,12 @@ use crate::{
 pub use self::builder::GatewayBuilder;
 #[cfg(feature = "config")]
 pub(crate) use self::pattern::Pattern;
-pub(crate) use self::{deadline::Deadline, pattern::PatternError, plan::is_own, snapshot::Snapshot};
+pub(crate) use self::{
+    deadline::Deadline,
+    pattern::PatternError,
+    plan::is_own,
+    snapshot::{Known, Snapshot},
+};
 
 /// Answers the calls of one API. Cheap to clone: clones are the same gateway.
 ///

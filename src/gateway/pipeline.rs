@@ -1,7 +1,7 @@
 //! The way of a request: head, method, call, handler, reply.
 //!
 //! What a future holds is moved when its task begins, and takes memory while it waits. So the head is read before the
-//! future is made, what the future needs stands in it once, and what is rarely needed is boxed.
+//! future is made, and what became of it stands in one box, which moves as one word.
 
 use std::{
     future::{Future, poll_fn, ready},
@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use super::{Deadline, Gateway, Snapshot};
 use crate::{
     observe::{Draft, Log, Observer, Presence, RuntimeWatch, Watch},
-    protocol::{self, Accepted, Context, Exchange, Finds, Only, Protocol, Refusal, caught, given_id, guarded},
+    protocol::{self, Accepted, Context, Finds, Protocol, Refusal, caught, given_id, guarded},
     transport::{Connection, Inbound, Memory, Outbound, Serve},
 };
 
@@ -75,9 +75,10 @@ impl Gateway {
         if let (Err(refusal), true) = (&mut opened, waits) {
             refusal.body = None;
         }
+        let sends_id = snapshot.plan().send_request_ids;
         async move {
-            let mut response = match &mut opened {
-                Ok(visit) => visit.run().await,
+            let mut response = match opened {
+                Ok(accepted) => run(accepted, sends_id).await,
                 Err(refusal) => refuse(refusal).await,
             };
             if let Some(visitor) = &visitor {
@@ -121,8 +122,12 @@ fn within<T>(snapshot: &Snapshot, connection: &Connection, run: impl FnOnce(&Con
     })
 }
 
-fn open(snapshot: &Snapshot, request: Request<Inbound>, connection: &Connection) -> Result<Visit, Box<Refusal>> {
-    let (parts, body) = request.into_parts();
+fn open(
+    snapshot: &Snapshot,
+    request: Request<Inbound>,
+    connection: &Connection,
+) -> Result<Box<Accepted>, Box<Refusal>> {
+    let (mut parts, body) = request.into_parts();
     let body = body.counted(connection.account());
     let plan = snapshot.plan();
     let arrival = Arrival {
@@ -134,34 +139,23 @@ fn open(snapshot: &Snapshot, request: Request<Inbound>, connection: &Connection)
             .then(|| given_id(&parts.headers))
             .flatten(),
     };
-    let (accepted, mut watch) = within(snapshot, connection, |context| {
-        let mut accepted = protocol::accept(parts, body, context);
+    within(snapshot, connection, |context| {
+        let mut accepted = protocol::accept(&mut parts, body, context);
         let watch = watch(&mut accepted, arrival, context);
-        (accepted, watch)
-    });
-    let Accepted {
-        handler,
-        mut call,
-        only,
-        exchange,
-    } = accepted?;
-    call.trace = watch.trace();
-    if only.is_none() {
-        call.messages = watch.incoming(mem::replace(&mut call.messages, Messages::empty()));
-    }
-    Ok(Visit {
-        request_id: plan.send_request_ids.then_some(call.request_id),
-        handler,
-        call: Some(call),
-        only,
-        deadline: Deadline::at(exchange.deadline),
-        exchange,
-        watch,
+        if let Ok(accepted) = &mut accepted {
+            accepted.watch = watch;
+            accepted.call.trace = accepted.watch.trace();
+            if accepted.only.is_none() {
+                let messages = mem::replace(&mut accepted.call.messages, Messages::empty());
+                accepted.call.messages = accepted.watch.incoming(messages);
+            }
+        }
+        accepted
     })
 }
 
 /// Begins to watch a call, or a request that is refused, which gets an id here.
-fn watch(accepted: &mut Result<Accepted, Box<Refusal>>, arrival: Arrival, context: &Context<'_>) -> Watch {
+fn watch(accepted: &mut Result<Box<Accepted>, Box<Refusal>>, arrival: Arrival, context: &Context<'_>) -> Watch {
     let (request_id, deadline) = match accepted {
         Ok(accepted) => (accepted.call.request_id, accepted.exchange.deadline),
         Err(refusal) if refusal.status.is_some() => {
@@ -225,72 +219,48 @@ struct Arrival {
 }
 
 /// A call on its way through the gateway.
-struct Visit {
-    /// What the response says of the call's id.
-    request_id: Option<RequestId>,
-    handler: Arc<dyn Handler>,
-    /// Until the handler has it.
-    call: Option<Call>,
-    /// Brings the one message of a call that takes one.
-    only: Option<Only>,
-    exchange: Exchange,
-    deadline: Deadline,
-    watch: Watch,
-}
-
-impl Visit {
-    async fn run(&mut self) -> Response<Outbound> {
-        let mut response = self.answer().await;
-        if let Some(id) = self.request_id {
-            response.headers_mut().insert(REQUEST_ID, id.into());
-        }
-        response
-    }
-
-    async fn answer(&mut self) -> Response<Outbound> {
-        let Self {
-            handler,
-            call,
-            only,
-            exchange,
-            deadline,
-            watch,
-            ..
-        } = self;
-        let answer = {
-            let answering = pin!(async {
-                let message = match only {
-                    Some(only) => {
-                        let message = only.message().await;
-                        watch.received(message.as_ref());
-                        Some(message?)
-                    }
-                    None => None,
-                };
-                let handed = call.take().map(|mut call| {
-                    call.messages = message.map_or(call.messages, Messages::one);
-                    answer(&**handler, call)
-                });
-                match handed {
-                    Some(answer) => answer.await,
-                    None => Err(Status::internal("the call was answered before")),
-                }
+async fn run(mut accepted: Box<Accepted>, sends_id: bool) -> Response<Outbound> {
+    let request_id = accepted.call.request_id;
+    let mut deadline = Deadline::at(accepted.exchange.deadline);
+    let read = match &mut accepted.only {
+        Some(only) => {
+            let watch = &mut accepted.watch;
+            let reading = pin!(async {
+                let message = only.message().await;
+                watch.received(message.as_ref());
+                message.map(Some)
             });
-            deadline.bound(answering).await
-        };
-        match exchange.respond(answer, watch) {
-            Ok(response) => response,
-            Err(mut unfinished) => {
-                let mut collecting = Box::pin(unfinished.collect());
-                let collected = deadline.bound(collecting.as_mut()).await;
-                exchange.finish(collected, watch)
-            }
+            deadline.bound(reading).await
         }
+        None => Ok(None),
+    };
+    let answer = match read {
+        Ok(message) => {
+            if let Some(message) = message {
+                accepted.call.messages = Messages::one(message);
+            }
+            let answering = answer(&*accepted.handler, accepted.call);
+            deadline.bound(pin!(answering)).await
+        }
+        Err(status) => Err(status),
+    };
+    let (exchange, watch) = (&accepted.exchange, &mut accepted.watch);
+    let mut response = match exchange.respond(answer, watch) {
+        Ok(response) => response,
+        Err(mut unfinished) => {
+            let mut collecting = Box::pin(unfinished.collect());
+            let collected = deadline.bound(collecting.as_mut()).await;
+            exchange.finish(collected, watch)
+        }
+    };
+    if sends_id {
+        response.headers_mut().insert(REQUEST_ID, request_id.into());
     }
+    response
 }
 
 /// Answers a request without a call.
-async fn refuse(refusal: &mut Refusal) -> Response<Outbound> {
+async fn refuse(mut refusal: Box<Refusal>) -> Response<Outbound> {
     if let Some(body) = refusal.body.take() {
         body.discard().await;
     }

@@ -37,6 +37,22 @@ pub(crate) struct Entry {
     pub(crate) subject: Option<Arc<Subject>>,
 }
 
+/// A method that a path names, and how it is served.
+pub(crate) struct Known<'s> {
+    method: Method,
+    entry: &'s Entry,
+    /// It is of the gateway's own services.
+    own: bool,
+}
+
+impl<'s> Known<'s> {
+    fn of(path: &str, served: &'s Served, own: bool) -> Option<Self> {
+        let method = served.schema.method(path)?;
+        let entry = served.entry(&method)?;
+        Some(Self { method, entry, own })
+    }
+}
+
 impl Entry {
     /// What answers the method that this is the entry of.
     pub(crate) fn handler(&self, method: &Method) -> Result<&Arc<dyn Handler>, Status> {
@@ -86,8 +102,13 @@ impl Snapshot {
 
     /// The method that a path names, whether it is answered or not.
     pub(crate) fn method(&self, path: &str) -> Option<Method> {
-        let loaded = self.loaded.schema.method(path);
-        loaded.or_else(|| self.own.schema.method(path))
+        self.known(path).map(|known| known.method)
+    }
+
+    /// The same, and how it is served.
+    pub(crate) fn known(&self, path: &str) -> Option<Known<'_>> {
+        let known = Known::of(path, &self.loaded, false);
+        known.or_else(|| Known::of(path, &self.own, true))
     }
 
     /// How a method of the loaded schema is served.
@@ -114,22 +135,21 @@ impl Snapshot {
         }
     }
 
-    /// The method at a path, and how it is served; UNIMPLEMENTED, with the nearest names, if there is none.
-    pub(crate) fn find(&self, path: &str) -> Result<(Method, &Entry), Status> {
-        if let Some(method) = self.loaded.schema.method(path) {
-            let entry = self.entry(&method)?;
-            return Ok((method, entry));
+    /// The method at a path, and how it is served; UNIMPLEMENTED, with the nearest names, if there is none. `known`: what
+    /// the path names.
+    pub(crate) fn served<'s>(&'s self, path: &str, known: Option<Known<'s>>) -> Result<(Method, &'s Entry), Status> {
+        // A service of its own that is turned off is as good as none.
+        match known.filter(|known| !known.own || known.entry.handler.is_some()) {
+            Some(known) => Ok((known.method, known.entry)),
+            None => Err(self.unknown(path)),
         }
-        let own = self.own.schema.method(path);
-        let answered = own.and_then(|method| {
-            let entry = self.own.entry(&method)?;
-            entry.handler.is_some().then_some((method, entry))
-        });
-        // A service that is turned off is as good as none.
-        answered.ok_or_else(|| self.absent(true).unwrap_or_else(|| self.unknown(path)))
     }
 
-    fn unknown(&self, path: &str) -> Status {
+    /// What is said of a path that names no method.
+    pub(crate) fn unknown(&self, path: &str) -> Status {
+        if let Some(absent) = self.absent(true) {
+            return absent;
+        }
         if path.len() > LONGEST_ECHO {
             return Status::unimplemented(format!("no method has a name of {} bytes", path.len()));
         }

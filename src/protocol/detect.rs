@@ -11,7 +11,7 @@
 //!
 //! Content types are compared without their parameters and whatever their case (RFC 9110, section 8.3.1).
 
-use http::{HeaderMap, Method, Uri, header::CONTENT_TYPE, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Uri, header::CONTENT_TYPE, request::Parts};
 
 use super::{connect::VERSION, query};
 
@@ -89,6 +89,14 @@ pub(crate) fn detect(parts: &Parts, names: impl FnOnce(&str) -> bool) -> Protoco
 
 /// The protocol of a content type alone.
 pub(crate) fn by_content_type(content_type: &[u8]) -> Option<Protocol> {
+    let exactly = |protocol: &&Protocol| {
+        protocol
+            .media()
+            .is_some_and(|media| media.name.as_bytes() == content_type)
+    };
+    if let Some(known) = KNOWN.iter().find(exactly) {
+        return Some(*known);
+    }
     let mut parts = content_type.split(|byte| *byte == b';');
     let essence = parts.next().unwrap_or_default().trim_ascii();
     let known = |protocol: &&Protocol| {
@@ -99,7 +107,7 @@ pub(crate) fn by_content_type(content_type: &[u8]) -> Option<Protocol> {
 }
 
 fn content_type(headers: &HeaderMap) -> Option<&[u8]> {
-    headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes)
+    headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes)
 }
 
 fn by_query(uri: &Uri, names: impl FnOnce(&str) -> bool) -> Protocol {
@@ -140,6 +148,18 @@ impl Protocol {
             | Self::Connect(Connect::Unary(media) | Connect::Stream(media)) => Some(media),
             Self::Connect(Connect::Get) | Self::Rest => None,
         }
+    }
+}
+
+/// A content type as the value of a header. `from_static` looks at each byte unless it runs while the program is compiled,
+/// so the common ones are made then.
+pub(super) fn media_type(name: &'static str) -> HeaderValue {
+    const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    match name {
+        "application/grpc" => GRPC,
+        "application/json" => JSON,
+        name => HeaderValue::from_static(name),
     }
 }
 

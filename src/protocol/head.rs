@@ -126,7 +126,9 @@ pub(super) struct Head {
     own: u32,
     /// What is there of HTTP's or a protocol's own beside those.
     others: Vec<HeaderName>,
-    /// Whether some name ends in `-bin`.
+    /// Whether something is left, the client's metadata.
+    metadata: bool,
+    /// Whether some name of it ends in `-bin`.
     binary: bool,
 }
 
@@ -147,6 +149,7 @@ impl Head {
             other.then_some(OTHER)
         });
         let Some(own) = known else {
+            self.metadata = true;
             self.binary |= text.ends_with("-bin");
             return Ok(());
         };
@@ -222,6 +225,9 @@ impl Head {
 
     /// What neither HTTP nor a protocol has a use for. Values of `-bin` names have to be base64.
     pub(super) fn metadata(&self, mut headers: HeaderMap) -> Result<Metadata, Fault> {
+        if !self.metadata {
+            return Ok(Metadata::new());
+        }
         let mut own = self.own;
         while own != 0 {
             if let Some(name) = OWN.get(own.trailing_zeros() as usize) {

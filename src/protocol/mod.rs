@@ -49,8 +49,8 @@ use self::{
     framed::{Dialect, Opening, RequestMessages},
 };
 use crate::{
-    gateway::{Snapshot, is_own},
-    observe::Subject,
+    gateway::{Known, Snapshot, is_own},
+    observe::{Subject, Watch},
     transport::{Connection, Inbound, Share},
 };
 
@@ -65,7 +65,7 @@ pub(crate) use self::{
 };
 pub(crate) use descant_handlers::{Encoding, InflateError};
 
-/// A request whose head is understood.
+/// A request whose head is understood. It is large, and made where it stays: in a box.
 pub(crate) struct Accepted {
     /// What answers the call, layers already around it.
     pub(crate) handler: Arc<dyn Handler>,
@@ -74,6 +74,8 @@ pub(crate) struct Accepted {
     /// What brings that one message.
     pub(crate) only: Option<Only>,
     pub(crate) exchange: Exchange,
+    /// Left to whoever has it observed.
+    pub(crate) watch: Watch,
 }
 
 /// What brings the one message of a call that takes one.
@@ -133,7 +135,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// What is known of a request, whether or not it becomes a call.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Finds<'a> {
     /// What it speaks.
     pub(crate) protocol: Cell<Option<Protocol>>,
@@ -143,6 +145,8 @@ pub(crate) struct Finds<'a> {
     pub(crate) full: Cell<bool>,
     /// The HTTP rule that leads there.
     pub(crate) binding: Cell<Option<&'a Binding>>,
+    /// What its path names, once that was looked up, until a call is made of it.
+    known: Cell<Option<Known<'a>>>,
 }
 
 /// How a gateway speaks, where that can be chosen.
@@ -156,9 +160,21 @@ pub(crate) struct Settings {
 }
 
 impl<'a> Context<'a> {
-    /// The method at a path, and what answers it.
+    /// Whether the path of the request names a method.
+    fn names(&self, path: &str) -> bool {
+        let known = self.known(path);
+        let names = known.is_some();
+        self.found.known.set(known);
+        names
+    }
+
+    fn known(&self, path: &str) -> Option<Known<'a>> {
+        self.found.known.take().or_else(|| self.snapshot.known(path))
+    }
+
+    /// The method that the path of the request names, and what answers it.
     fn find(&self, path: &str) -> Result<(Method, &'a Arc<dyn Handler>), Status> {
-        let (method, entry) = self.snapshot.find(path)?;
+        let (method, entry) = self.snapshot.served(path, self.known(path))?;
         self.found.subject.set(entry.subject.as_ref());
         let handler = entry.handler(&method)?;
         self.check_memory(&method)?;
@@ -187,10 +203,11 @@ impl<'a> Context<'a> {
 
     /// The method that a path names, whether it is answered or not.
     fn method(&self, path: &str) -> Option<Method> {
-        if let Ok((_, entry)) = self.snapshot.find(path) {
+        let method = self.snapshot.method(path);
+        if let Ok((_, entry)) = self.snapshot.served(path, self.known(path)) {
             self.found.subject.set(entry.subject.as_ref());
         }
-        self.snapshot.method(path)
+        method
     }
 
     /// How REST is spoken to a method.
@@ -226,7 +243,7 @@ pub(crate) fn name(parts: &Parts, context: &Context<'_>) -> &'static str {
 }
 
 fn speaks(parts: &Parts, context: &Context<'_>) -> Protocol {
-    let names = |path: &str| context.snapshot.method(path).is_some();
+    let names = |path: &str| context.names(path);
     let path = parts.uri.path();
     match detect(parts, names) {
         // Whatever it has in common with other protocols: no method has this path, but a rule.
@@ -235,9 +252,9 @@ fn speaks(parts: &Parts, context: &Context<'_>) -> Protocol {
     }
 }
 
-/// Makes a call of a request.
-pub(crate) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
-    let spoken = speaks(&parts, context);
+/// Makes a call of a request. Of its head that is taken which the call keeps.
+pub(crate) fn accept(parts: &mut Parts, body: Inbound, context: &Context<'_>) -> Result<Box<Accepted>, Box<Refusal>> {
+    let spoken = speaks(parts, context);
     context.found.protocol.set(Some(spoken));
     let opening = match spoken {
         Protocol::Grpc(_) if parts.version < Version::HTTP_2 => {

@@ -1,6 +1,6 @@
 //! Calls whose bodies are the messages. Connect, "Unary-Request" and "Unary-Response".
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 use descant_descriptors::{Method, Schema, Shape};
@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, req
 use super::{
     super::{
         Accepted, Context, Encoding, Exchange, Only, Reading,
-        detect::Media,
+        detect::{Media, media_type},
         exchange::Speech,
         form::Form,
         head::{CONNECT_UNARY, Head},
@@ -23,7 +23,10 @@ use super::{
     error::Json,
     get::Query,
 };
-use crate::transport::{Inbound, Outbound};
+use crate::{
+    observe::Watch,
+    transport::{Inbound, Outbound},
+};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TRAILER: &str = "trailer-";
@@ -45,20 +48,24 @@ pub(crate) struct Unary {
 /// Reads the head of a POST request.
 pub(in super::super) fn accept(
     media: Media,
-    parts: Parts,
+    parts: &mut Parts,
     body: Inbound,
     context: &Context<'_>,
-) -> Result<Accepted, Box<Refusal>> {
-    let read = |parts: Parts| {
-        let (method, handler) = find(&parts, context)?;
+) -> Result<Box<Accepted>, Box<Refusal>> {
+    let read = |parts: &mut Parts| {
+        let (method, handler) = find(parts, context)?;
         if method.shape() != Shape::Unary {
             return Err(accept_post(STREAM_TYPES, "this method streams"));
         }
         check_charset(&parts.headers, UNARY_TYPES)?;
         check_version(&parts.headers, context)?;
-        let head = Head::read(&parts, &CONNECT_UNARY)?;
+        let head = Head::read(parts, &CONNECT_UNARY)?;
         let encoding = head.received;
-        Ok((media, encoding, open(method, handler, &head, parts.headers)?))
+        Ok((
+            media,
+            encoding,
+            open(method, handler, &head, mem::take(&mut parts.headers))?,
+        ))
     };
     match read(parts) {
         Ok((media, encoding, opened)) => {
@@ -79,16 +86,16 @@ pub(in super::super) fn accept(
 
 /// Reads a GET request, which holds the message in its query. Connect, "Unary-Get-Request".
 pub(in super::super) fn accept_get(
-    parts: Parts,
+    parts: &mut Parts,
     body: Inbound,
     context: &Context<'_>,
-) -> Result<Accepted, Box<Refusal>> {
-    let read = |parts: Parts| {
-        let (method, handler) = find(&parts, context)?;
+) -> Result<Box<Accepted>, Box<Refusal>> {
+    let read = |parts: &mut Parts| {
+        let (method, handler) = find(parts, context)?;
         super::get::check_method(&method)?;
         let query = Query::read(parts.uri.query().unwrap_or_default(), context)?;
-        let head = Head::read(&parts, &CONNECT_UNARY)?;
-        let opened = open(method, handler, &head, parts.headers)?;
+        let head = Head::read(parts, &CONNECT_UNARY)?;
+        let opened = open(method, handler, &head, mem::take(&mut parts.headers))?;
         let form = Form::new(query.media.notation, || opened.method.input());
         let coding = form.coding(query.encoding);
         Ok((
@@ -114,7 +121,10 @@ pub(in super::super) fn accept_get(
 fn find<'s>(parts: &Parts, context: &Context<'s>) -> Result<(Method, &'s Arc<dyn Handler>), Fault> {
     target::check(&parts.method, &parts.uri, &parts.headers)?;
     let path = parts.uri.path();
-    target::check_path(path).map_err(|error| Fault::target(&error))?;
+    // One that names a method is made of names, which can be read in one way only.
+    if !context.names(path) {
+        target::check_path(path).map_err(|error| Fault::target(&error))?;
+    }
     context.find(path).map_err(|status| Fault {
         http: match status.code() {
             Code::Unimplemented if context.snapshot.method(path).is_none() => StatusCode::NOT_FOUND,
@@ -151,7 +161,7 @@ fn open<'s>(
 }
 
 impl Opened<'_> {
-    fn accepted(self, media: Media, only: Only, coding: Coding, context: &Context<'_>, cached: bool) -> Accepted {
+    fn accepted(self, media: Media, only: Only, coding: Coding, context: &Context<'_>, cached: bool) -> Box<Accepted> {
         let form = Form::new(media.notation, || self.method.output());
         let accepted = if form.is_wire() {
             self.accepted
@@ -173,12 +183,13 @@ impl Opened<'_> {
         let mut call = context.call(self.method, Messages::empty(), self.metadata, self.deadline);
         call.coding = coding;
         call.accepted = accepted;
-        Accepted {
+        Box::new(Accepted {
             handler: self.handler.clone(),
             call,
             only: Some(only),
             exchange,
-        }
+            watch: Watch::default(),
+        })
     }
 }
 
@@ -196,7 +207,7 @@ impl Unary {
         let (coding, body) = self.body(message)?;
         let mut headers = metadata.into_headers();
         add_trailers(&mut headers, trailers);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(header::CONTENT_TYPE, media_type(self.content_type));
         if self.cached {
             headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
         }
@@ -244,7 +255,7 @@ fn failed(http: StatusCode, mut status: Status, schema: &Schema) -> Response<Out
     let mut json = Json::default();
     json.error(&status, schema);
     let mut headers = HeaderMap::new();
-    add_trailers(&mut headers, std::mem::take(status.metadata_mut()));
+    add_trailers(&mut headers, mem::take(status.metadata_mut()));
     headers.insert(header::CONTENT_TYPE, JSON);
     whole(http, headers, json.into())
 }

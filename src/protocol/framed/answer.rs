@@ -13,7 +13,7 @@ use descant_handlers::{
 use http::{HeaderMap, HeaderValue, Response, header};
 
 use super::{
-    super::{Encoding, form::Form, outgoing::Outgoing},
+    super::{Encoding, detect::media_type, form::Form, outgoing::Outgoing},
     dialect::{Dialect, End},
 };
 use crate::transport::{Frame, Outbound, OutboundStream, Payload};
@@ -88,7 +88,7 @@ impl Answer {
 
     fn head(&self, metadata: Metadata, framing: Framing, body: Outbound) -> Response<Outbound> {
         let mut headers = metadata.into_headers();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(header::CONTENT_TYPE, media_type(self.content_type));
         if let Some(coding) = framing.encoding {
             let name = self.dialect.names().encoding.clone();
             headers.insert(name, HeaderValue::from_static(coding.name()));

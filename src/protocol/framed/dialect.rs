@@ -3,11 +3,13 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use descant_descriptors::{Schema, Shape};
 use descant_handlers::{Code, Metadata, Status, envelope};
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, Response, header};
 
 use super::{
     super::{
-        Context, connect, grpc,
+        Context, connect,
+        detect::media_type,
+        grpc,
         head::{self, Names},
         refusal::Fault,
     },
@@ -114,7 +116,7 @@ impl Dialect {
                 trailers: HeaderMap::new(),
             },
         };
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(header::CONTENT_TYPE, media_type(content_type));
         let mut response = Response::new(body);
         *response.headers_mut() = headers;
         response

@@ -13,10 +13,10 @@ mod request;
 mod text;
 mod timed;
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use descant_descriptors::Method;
-use descant_handlers::{Encodings, Handler, Messages};
+use descant_handlers::{Encodings, Handler, Messages, Metadata};
 use http::{Method as HttpMethod, request::Parts};
 
 use self::{text::Body, timed::TimedEnvelopes};
@@ -29,7 +29,7 @@ use super::{
     refusal::{self, Fault, Refusal},
     target,
 };
-use crate::transport::Inbound;
+use crate::{observe::Watch, transport::Inbound};
 
 pub(crate) use self::{answer::Answer, dialect::Dialect, request::RequestMessages};
 
@@ -44,20 +44,48 @@ pub(super) struct Opening {
     pub(super) reply: &'static str,
 }
 
+/// A head that is understood.
+struct Opened<'s> {
+    method: Method,
+    handler: &'s Arc<dyn Handler>,
+    head: Head,
+    metadata: Metadata,
+}
+
 impl Opening {
     /// Reads the head of a request.
-    pub(super) fn accept(self, parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
+    pub(super) fn accept(
+        self,
+        parts: &mut Parts,
+        body: Inbound,
+        context: &Context<'_>,
+    ) -> Result<Box<Accepted>, Box<Refusal>> {
+        match self.open(parts, context) {
+            Ok(opened) => Ok(self.accepted(opened, body, context)),
+            Err(fault) => Err(Box::new(self.refuse(fault, body))),
+        }
+    }
+
+    fn open<'s>(&self, parts: &mut Parts, context: &Context<'s>) -> Result<Opened<'s>, Fault> {
+        let (method, handler) = self.find(parts, context)?;
+        let head = Head::read(parts, self.dialect.names())?;
+        let metadata = head.metadata(mem::take(&mut parts.headers))?;
+        Ok(Opened {
+            method,
+            handler,
+            head,
+            metadata,
+        })
+    }
+
+    fn accepted(self, opened: Opened<'_>, body: Inbound, context: &Context<'_>) -> Box<Accepted> {
+        let Opened {
+            method,
+            handler,
+            head,
+            metadata,
+        } = opened;
         let names = self.dialect.names();
-        let found = self.find(&parts, context);
-        let found = found.and_then(|(method, handler)| {
-            let head = Head::read(&parts, names)?;
-            let metadata = head.metadata(parts.headers)?;
-            Ok((method, handler, head, metadata))
-        });
-        let (method, handler, head, metadata) = match found {
-            Ok(found) => found,
-            Err(fault) => return Err(Box::new(self.refuse(fault, body))),
-        };
         let limits = context.connection.limits();
         let messages = RequestMessages {
             envelopes: TimedEnvelopes::new(Body::new(body, self.text), limits.message_bytes, limits.message),
@@ -91,11 +119,12 @@ impl Opening {
         let mut call = context.call(method, messages, metadata, exchange.deadline);
         call.coding = coding;
         call.accepted = accepted;
-        Ok(Accepted {
+        Box::new(Accepted {
             handler: handler.clone(),
             call,
             only,
             exchange,
+            watch: Watch::default(),
         })
     }
 
@@ -104,9 +133,15 @@ impl Opening {
         if parts.method != HttpMethod::POST {
             return Err(Fault::method(&parts.method, "POST"));
         }
-        target::check_path(parts.uri.path()).map_err(|error| Fault::target(&error))?;
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-        let found = context.find(target)?;
+        let path = parts.uri.path();
+        // One that names a method is made of names, which can be read in one way only.
+        if !context.names(path) {
+            target::check_path(path).map_err(|error| Fault::target(&error))?;
+        }
+        if let Some(target) = parts.uri.path_and_query().filter(|target| target.query().is_some()) {
+            return Err(context.snapshot.unknown(target.as_str()).into());
+        }
+        let found = context.find(path)?;
         self.dialect.check(found.0.shape(), &parts.headers, context)?;
         Ok(found)
     }

@@ -52,24 +52,24 @@ pub(super) fn binds(parts: &Parts, context: &Context<'_>) -> bool {
 }
 
 /// Makes a call of a request.
-pub(super) fn accept(parts: Parts, body: Inbound, context: &Context<'_>) -> Result<Accepted, Box<Refusal>> {
-    let head_only = is_head(&parts);
+pub(super) fn accept(parts: &mut Parts, body: Inbound, context: &Context<'_>) -> Result<Box<Accepted>, Box<Refusal>> {
+    let head_only = is_head(parts);
     let faulty = |fault: Fault| {
         let status = refusal::told(&fault.status);
         (refuse(fault, head_only, context), Some(status))
     };
-    let (response, status) = match route(&parts, context) {
+    let (response, status) = match route(parts, context) {
         Ok(Routed::Call(opened)) => match opened.read(parts, context) {
             Ok(ready) => return Ok(ready.accepted(body, context)),
             Err(fault) => faulty(fault),
         },
-        Ok(Routed::Others(allow)) => others(&parts, &allow, context),
+        Ok(Routed::Others(allow)) => others(parts, &allow, context),
         Ok(Routed::Nothing) => match context.method(parts.uri.path()) {
             Some(method) => {
-                let (response, status) = refusal::unknown_call(&parts, &method);
+                let (response, status) = refusal::unknown_call(parts, &method);
                 (response, Some(status))
             }
-            None => faulty(nothing(&parts, context)),
+            None => faulty(nothing(parts, context)),
         },
         Err(fault) => faulty(fault),
     };

@@ -1,6 +1,9 @@
 //! From a request whose binding is found to a call.
 
-use std::sync::{Arc, atomic::AtomicU16};
+use std::{
+    mem,
+    sync::{Arc, atomic::AtomicU16},
+};
 
 use descant_descriptors::{Binding, BodyRule, Captures, HttpBody, Method, RequestBody};
 use descant_handlers::{Handler, Messages, Metadata, Status};
@@ -16,6 +19,7 @@ use super::{
     replies::reads_trailers,
 };
 use crate::{
+    observe::Watch,
     protocol::{
         Accepted, Context, Encoding, Exchange, Only, Reading,
         exchange::Speech,
@@ -72,14 +76,14 @@ impl<'s> Opened<'s> {
     }
 
     /// Reads the head of the request.
-    pub(super) fn read(self, mut parts: Parts, context: &Context<'_>) -> Result<Ready<'s>, Fault> {
+    pub(super) fn read(self, parts: &mut Parts, context: &Context<'_>) -> Result<Ready<'s>, Fault> {
         let Self {
             method,
             handler,
             rule,
             captures,
         } = self;
-        let head = Head::read(&parts, &REST)?;
+        let head = Head::read(parts, &REST)?;
         let accepted = Format::accepted(&parts.headers);
         let default = if method.client_streaming() {
             TWO_WAY
@@ -98,8 +102,8 @@ impl<'s> Opened<'s> {
             method,
             rule,
             captures,
-            http_method: parts.method,
-            uri: parts.uri,
+            http_method: mem::take(&mut parts.method),
+            uri: mem::take(&mut parts.uri),
             limit: context.connection.limits().message_bytes,
             fault: AtomicU16::new(0),
         };
@@ -113,7 +117,7 @@ impl<'s> Opened<'s> {
         let bytes = HttpBody::is(&asked.method.output(), response_body);
         Ok(Ready {
             handler,
-            metadata: head.metadata(parts.headers)?,
+            metadata: head.metadata(mem::take(&mut parts.headers))?,
             deadline: head.deadline(),
             received: head.received,
             framing,
@@ -130,7 +134,7 @@ impl<'s> Opened<'s> {
 }
 
 impl Ready<'_> {
-    pub(super) fn accepted(self, inbound: Inbound, context: &Context<'_>) -> Accepted {
+    pub(super) fn accepted(self, inbound: Inbound, context: &Context<'_>) -> Box<Accepted> {
         let Self {
             answer,
             received: encoding,
@@ -159,12 +163,13 @@ impl Ready<'_> {
                 Some(Only::Body(Reading::new(body.message(), context.connection))),
             )
         };
-        Accepted {
+        Box::new(Accepted {
             handler: self.handler.clone(),
             call: context.call(method, messages, self.metadata, self.deadline),
             only,
             exchange,
-        }
+            watch: Watch::default(),
+        })
     }
 }
 

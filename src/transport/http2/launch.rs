@@ -14,17 +14,15 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{super::Payload, Shared};
 
-/// What answers one request.
-pub(super) type Answer<S, F> = fn(Arc<Shared<S>>, Request<RecvStream>, SendResponse<Payload>) -> F;
-
 /// Begins to answer each request.
 ///
 /// On a current-thread runtime an answer is polled once where it began. Most are ready then: what a unary call needs
 /// has come with its first packet, and the handler waits for nothing. Only those that are not get a task, which takes a
 /// fifth of such a call's time. On a multi-thread runtime each gets one at once, for another thread may be free.
-pub(super) struct Launcher<S, F> {
+pub(super) struct Launcher<S, A, F> {
     shared: Arc<Shared<S>>,
-    answer: Answer<S, F>,
+    /// What answers one request. No pointer to a function: so its future is made where it will stay.
+    answer: A,
     inline: bool,
     /// Room for the next answer.
     spare: Option<Slot<F>>,
@@ -33,11 +31,12 @@ pub(super) struct Launcher<S, F> {
 /// An answer under way, where it will not move.
 type Slot<F> = Pin<Box<Option<F>>>;
 
-impl<S, F> Launcher<S, F>
+impl<S, A, F> Launcher<S, A, F>
 where
+    A: Fn(Arc<Shared<S>>, Request<RecvStream>, SendResponse<Payload>) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    pub(super) fn new(shared: Shared<S>, answer: Answer<S, F>) -> Self {
+    pub(super) fn new(shared: Shared<S>, answer: A) -> Self {
         Self {
             shared: Arc::new(shared),
             answer,
@@ -48,12 +47,13 @@ where
 
     /// Answers a request.
     pub(super) fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Payload>, cx: &mut Context<'_>) {
-        let answer = (self.answer)(self.shared.clone(), request, respond);
+        let shared = self.shared.clone();
         if !self.inline {
-            tokio::spawn(answer);
+            tokio::spawn((self.answer)(shared, request, respond));
             return;
         }
-        let mut slot = self.place(answer);
+        let mut slot = self.spare.take().unwrap_or_else(|| Box::pin(None));
+        slot.set(Some((self.answer)(shared, request, respond)));
         // A task of its own would keep a panic to itself as well. What remains of the answer has seen it and is not used.
         let polled = catch_unwind(AssertUnwindSafe(|| poll(&mut slot, cx)));
         match polled {
@@ -66,16 +66,6 @@ where
     /// Lets go of what only a busy connection has a use for.
     pub(super) fn rest(&mut self) {
         self.spare = None;
-    }
-
-    fn place(&mut self, answer: F) -> Slot<F> {
-        match self.spare.take() {
-            None => Box::pin(Some(answer)),
-            Some(mut slot) => {
-                slot.set(Some(answer));
-                slot
-            }
-        }
     }
 }
 

@@ -21,7 +21,8 @@ use std::{
     time::Duration,
 };
 
-use h2::{Ping, PingPong};
+use h2::{Ping, PingPong, RecvStream, server::SendResponse};
+use http::Request;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, Sleep, sleep_until, timeout_at},
@@ -108,26 +109,27 @@ fn settings(limits: &Limits) -> h2::server::Builder {
 }
 
 /// Polls h2 and the clock until the connection has ended.
-struct Driver<T, S, F> {
+struct Driver<T, S, A, F> {
     h2: h2::server::Connection<Wire<T>, Payload>,
     pings: Option<PingPong>,
     wire: Wire<T>,
-    launcher: Launcher<S, F>,
+    launcher: Launcher<S, A, F>,
     /// Until the drain has begun.
     draining: Option<Pin<Box<dyn Future<Output = Duration> + Send>>>,
     clock: Clock,
     alarm: Pin<Box<Sleep>>,
 }
 
-impl<T, S, F> Driver<T, S, F>
+impl<T, S, A, F> Driver<T, S, A, F>
 where
     T: AsyncRead + AsyncWrite + Unpin,
+    A: Fn(Arc<Shared<S>>, Request<RecvStream>, SendResponse<Payload>) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
     fn new(
         mut h2: h2::server::Connection<Wire<T>, Payload>,
         wire: Wire<T>,
-        launcher: Launcher<S, F>,
+        launcher: Launcher<S, A, F>,
         draining: Draining,
         clock: Clock,
     ) -> Self {

@@ -75,24 +75,25 @@ pub(super) async fn answer<S: Serve>(
         .await
     };
     if let Some(reply) = reply {
-        // Whoever cancelled does not wait for an error either.
         let reply = if head_only { withhold(reply) } else { reply };
-        let _ = send(reply, &mut respond.0, &shared.connection, abandoned).await;
+        // Not within the future that sends the body: that would take the reply along.
+        if let Ok((mut sender, body)) = begin(reply, &mut respond.0, &shared.connection) {
+            // Whoever cancelled does not wait for an error either.
+            let _ = sender.send(body, abandoned).await;
+        }
     }
 }
 
-/// `abandoned`: how many requests of the connection were not read to their end before this one. If another is added
-/// meanwhile it is taken for this one, which costs nobody anything.
-async fn send(
+/// Sends the head of a reply. What is left is its body, and what sends it.
+fn begin<'a>(
     reply: Response<Outbound>,
     respond: &mut SendResponse<Payload>,
-    connection: &Arc<Connection>,
-    abandoned: usize,
-) -> Result<(), Gone> {
+    connection: &'a Arc<Connection>,
+) -> Result<(Sender<'a>, Outbound), Gone> {
     let (head, body) = reply.into_parts();
     let ends = matches!(body, Outbound::Empty);
     let out = respond.send_response(Response::from_parts(head, ()), ends)?;
-    let mut sender = Sender {
+    let sender = Sender {
         out,
         connection,
         counts: true,
@@ -100,16 +101,7 @@ async fn send(
         waited: Duration::ZERO,
         taken: 0,
     };
-    match body {
-        Outbound::Empty => {}
-        Outbound::Whole { payload, trailers } => sender.whole(payload, trailers).await?,
-        Outbound::Stream(body) => sender.stream(Pump::new(body)).await?,
-    }
-    // h2 resets the stream of such a request as soon as nothing holds on to it.
-    if connection.abandoned() != abandoned {
-        sender.read().await?;
-    }
-    Ok(())
+    Ok((sender, body))
 }
 
 /// Whether the peer sends the body once it is told that it is wanted. RFC 9110, section 10.1.1.
@@ -150,6 +142,22 @@ struct Sender<'a> {
 }
 
 impl Sender<'_> {
+    /// `abandoned`: how many requests of the connection were not read to their end before this one. If another is added
+    /// meanwhile it is taken for this one, which costs nobody anything.
+    async fn send(&mut self, body: Outbound, abandoned: usize) -> Result<(), Gone> {
+        match body {
+            Outbound::Empty => {}
+            Outbound::Whole { payload, trailers } => self.whole(payload, trailers).await?,
+            // In a box: the futures of all answers are as large as the largest of these.
+            Outbound::Stream(body) => Box::pin(self.stream(Pump::new(body))).await?,
+        }
+        // h2 resets the stream of such a request as soon as nothing holds on to it.
+        if self.connection.abandoned() != abandoned {
+            Box::pin(self.read()).await?;
+        }
+        Ok(())
+    }
+
     async fn whole(&mut self, payload: Payload, trailers: HeaderMap) -> Result<(), Gone> {
         let ends = trailers.is_empty();
         self.counts = payload.remaining() > SMALL;
