@@ -115,7 +115,7 @@ mod messages;
 mod metadata;
 mod peer;
 #[cfg(feature = "proxy")]
-mod proxy;
+pub mod proxy;
 #[cfg(feature = "reflection")]
 mod reflection;
 mod reply;

@@ -94,19 +94,24 @@ pub(super) fn cors(cors: &CrossOrigin, _: Origin, faults: &mut Faults) {
     }
 }
 
-/// Whether TLS is said something of where it is spoken.
-pub(super) fn upstream(upstream: &Upstream, _: Origin, faults: &mut Faults) {
+/// Whether there is a server, and of TLS something is said only where it is spoken.
+pub(super) fn upstream(upstream: &Upstream, place: Origin, faults: &mut Faults) {
+    let Some(first) = upstream.url.0.first() else {
+        faults.add(place, "`proxy` has an empty list of servers", "name one in `url`");
+        return;
+    };
     let Some(tls) = &upstream.tls else { return };
-    if Proxy::to(&upstream.url.0).is_ok_and(|proxy| proxy.speaks_tls()) {
+    let urls = || upstream.url.0.iter().map(|url| url.value.0.as_str());
+    if Proxy::to_each(urls()).is_ok_and(|proxy| proxy.speaks_tls()) {
         return;
     }
     let files = [&tls.ca, &tls.certificate, &tls.key].into_iter().flatten();
     let name = tls.server_name.iter().map(|name| name.origin);
     let insecure = tls.insecure.then_some(tls.insecure.origin);
     let mut places = files.map(|file| file.origin).chain(name).chain(insecure);
-    let url = shown(&upstream.url.0);
+    let url = shown(&urls().collect::<Vec<_>>().join(", "));
     faults.add(
-        places.next().unwrap_or(upstream.url.origin),
+        places.next().unwrap_or(first.origin),
         format!("no TLS is spoken with {url}: what is said of it has no meaning"),
         "write https://HOST:PORT",
     );

@@ -74,7 +74,7 @@ fn said(flag: &Flag, shape: &Shape, given: &Given) -> Option<Node> {
     let origin = Origin::Flag(flag.name);
     let first = values.first().map_or("", String::as_str);
     Some(match (flag.means, shape) {
-        (Some(yaml), _) => Node::snippet(origin, yaml, first),
+        (Some(yaml), _) => Node::snippet(origin, yaml, values),
         (None, Shape::List { .. }) => Node {
             origin,
             value: Value::List(values.iter().map(|value| Node::text(origin, value)).collect()),

@@ -6,11 +6,15 @@ use super::{
     Config,
     fault::{ConfigError, Faults},
     origin::Origin,
-    settings::{Route, Upstream, UpstreamTls},
+    settings::{self, Route, Upstream, UpstreamKeepalive, UpstreamTls},
 };
 use crate::{
     GatewayBuilder, Schema, UpstreamSchema,
-    handlers::{Echo, Handler, Proxy, ProxyError, tls::ClientTls},
+    handlers::{
+        Echo, Handler, Proxy, ProxyError,
+        proxy::{HealthCheck, Keepalive, Outlier, ProxyOptions},
+        tls::ClientTls,
+    },
 };
 
 /// The handlers of a configuration's routes.
@@ -124,13 +128,60 @@ impl Handlers {
 }
 
 fn connect(settings: &Upstream) -> Result<Proxy, ProxyError> {
-    let proxy = Proxy::to(&settings.url.0)?
-        .connect_timeout(settings.connect_timeout.value)
-        .message_bytes(settings.message_bytes.whole());
+    let proxy = Proxy::to_each(settings.url.0.iter().map(|url| &url.value.0))?.options(options(settings));
     match &settings.tls {
         Some(settings) => proxy.tls(tls(settings)),
         None => Ok(proxy),
     }
+}
+
+fn options(settings: &Upstream) -> ProxyOptions {
+    let mut options = ProxyOptions::default();
+    options.connect_timeout = settings.connect_timeout.value;
+    options.message_bytes = settings.message_bytes.whole();
+    options.balance = settings.balance.value.clone();
+    options.connections = settings.connections.whole();
+    options.min_connections = settings.min_connections.whole();
+    options.idle = settings.idle.0;
+    options.age = settings.age.0;
+    options.keepalive = keepalive(&settings.keepalive);
+    options.resolve_every = settings.resolve_every.value;
+    options.max_calls = settings.max_calls.as_ref().map(|calls| calls.whole());
+    options.max_pending = settings.max_pending.whole();
+    options.outlier = outlier(&settings.outlier);
+    options.health = settings.health.as_ref().map(health);
+    options.panic_percent = settings.panic_percent.whole();
+    options
+}
+
+fn keepalive(settings: &UpstreamKeepalive) -> Option<Keepalive> {
+    let mut keepalive = Keepalive::default();
+    keepalive.every = settings.every.0?;
+    keepalive.timeout = settings.timeout.value;
+    keepalive.without_calls = *settings.without_calls;
+    Some(keepalive)
+}
+
+fn outlier(settings: &settings::Outlier) -> Option<Outlier> {
+    let mut outlier = Outlier::default();
+    outlier.ejection = settings.ejection.0?;
+    outlier.max_ejection = settings.max_ejection.value;
+    outlier.consecutive = settings.consecutive.whole();
+    outlier.failure_percent = settings.failure_percent.whole();
+    outlier.volume = settings.volume.whole();
+    outlier.interval = settings.interval.value;
+    outlier.max_percent = settings.max_percent.whole();
+    Some(outlier)
+}
+
+fn health(settings: &settings::HealthCheck) -> HealthCheck {
+    let mut health = HealthCheck::default();
+    health.service.clone_from(&settings.service.value);
+    health.interval = settings.interval.value;
+    health.timeout = settings.timeout.value;
+    health.unhealthy = settings.unhealthy.whole();
+    health.healthy = settings.healthy.whole();
+    health
 }
 
 fn tls(settings: &UpstreamTls) -> ClientTls {
@@ -151,5 +202,6 @@ fn tls(settings: &UpstreamTls) -> ClientTls {
 fn place(settings: &Upstream) -> Origin {
     let tls = settings.tls.as_ref();
     let file = tls.and_then(|tls| tls.ca.as_ref().or(tls.certificate.as_ref()));
-    file.map_or(settings.url.origin, |file| file.origin)
+    let url = settings.url.0.first().map_or(Origin::Default, |url| url.origin);
+    file.map_or(url, |file| file.origin)
 }

@@ -55,8 +55,9 @@ pub use self::{
     scalar::{AdminAddress, ListenAddress, Number, Pattern, Size, TimeOrOff, Unavailable},
     setting::OneOrMore,
     settings::{
-        Admin, ControlFrames, CrossOrigin, Echo, HeaderText, Keepalive, Limits, Listen, Log, LogCalls, LogFormat,
-        LogLevel, PageOrigin, Rest, Route, Settings, Tls, Upstream, UpstreamTls, UpstreamUrl,
+        Admin, ControlFrames, CrossOrigin, Echo, HeaderText, HealthCheck, Keepalive, Limits, Listen, Log, LogCalls,
+        LogFormat, LogLevel, Outlier, PageOrigin, Rest, Route, Settings, Tls, Upstream, UpstreamKeepalive, UpstreamTls,
+        UpstreamUrl,
     },
 };
 

@@ -50,24 +50,31 @@ impl Node {
         }
     }
 
-    /// What a snippet of our own says. `value` stands for the text `$value` in it.
-    pub(super) fn snippet(origin: Origin, text: &str, value: &str) -> Self {
+    /// What a snippet of our own says. The first of `values` stands for the text `$value` in it, a list of all for `$values`.
+    pub(super) fn snippet(origin: Origin, text: &str, values: &[String]) -> Self {
         // A snippet that is no YAML fails the tests of the table that it stands in.
         let node = yaml::read(text).ok().flatten();
-        node.map_or_else(|| Self::text(origin, text), |node| Self::ours(origin, &node, value))
+        node.map_or_else(|| Self::text(origin, text), |node| Self::ours(origin, &node, values))
     }
 
-    fn ours(origin: Origin, node: &yaml::Node, value: &str) -> Self {
+    fn ours(origin: Origin, node: &yaml::Node, values: &[String]) -> Self {
         let value = match &node.value {
             yaml::Value::Null => Value::Null,
-            yaml::Value::Text(text) if text == "$value" => return Self::text(origin, value),
+            yaml::Value::Text(text) if text == "$value" => {
+                return Self::text(origin, values.first().map_or("", String::as_str));
+            }
+            yaml::Value::Text(text) if text == "$values" => {
+                Value::List(values.iter().map(|value| Self::text(origin, value)).collect())
+            }
             yaml::Value::Text(text) => return Self::text(origin, text),
-            yaml::Value::List(items) => Value::List(items.iter().map(|item| Self::ours(origin, item, value)).collect()),
+            yaml::Value::List(items) => {
+                Value::List(items.iter().map(|item| Self::ours(origin, item, values)).collect())
+            }
             yaml::Value::Map(entries) => {
                 let entry = |(key, node): &(yaml::Node, yaml::Node)| Entry {
                     key: key_text(key).unwrap_or_default().to_owned(),
                     origin,
-                    node: Self::ours(origin, node, value),
+                    node: Self::ours(origin, node, values),
                 };
                 Value::Map(entries.iter().map(entry).collect())
             }

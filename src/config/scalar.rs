@@ -64,6 +64,10 @@ pub(super) trait Max {
     const MAX: Self;
 }
 
+impl Max for u8 {
+    const MAX: Self = Self::MAX;
+}
+
 impl Max for u32 {
     const MAX: Self = Self::MAX;
 }

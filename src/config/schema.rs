@@ -108,7 +108,7 @@ fn of_key(key: &Key) -> Json {
     if let Json::Object(members) = &mut schema {
         members.insert("description".into(), key.about().into());
         if let Some(default) = key.default {
-            let default = Node::snippet(Origin::Default, default, "");
+            let default = Node::snippet(Origin::Default, default, &[]);
             members.insert("default".into(), to_json(&default, &shape));
         }
     }

@@ -11,7 +11,7 @@ use super::{
     setting::{From, FromScalar, OneOrMore, Unfit, section},
     shape::{Flag, Form, Scalar},
 };
-use crate::LogField;
+use crate::{LogField, handlers::proxy::Balance};
 
 /// Many more threads are a slip of the hand: each has file descriptors of its own, of which a process may have 1024 or so.
 pub(super) const MOST_WORKERS: u64 = 256;
@@ -29,7 +29,7 @@ section! {
     /// What answers which methods. The most specific match wins: `pkg.Service/Method`, `pkg.Service`, `pkg.*`, `*`.
     routes: Vec<Route>, default("[]"), flags(&[
         Flag::means("--echo", "[{ match: '*', echo: {} }]"),
-        Flag::means("--to", "[{ match: '*', proxy: $value }]"),
+        Flag::means("--to", "[{ match: '*', proxy: { url: $values } }]"),
     ]);
     /// How HTTP and JSON are spoken, along HTTP rules.
     rest: Rest, default("{}");
@@ -97,18 +97,90 @@ section! {
     /// A gRPC server that answers calls.
     Upstream is "a proxy", short for "url", checked by check::upstream;
 
-    /// Where it is: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`.
-    url: Placed<UpstreamUrl>;
-    /// How long a connection may take to be made, with the look-up of the name.
+    /// Where it is: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`; or several servers that do the same.
+    url: OneOrMore<Placed<UpstreamUrl>>;
+    /// How long a connection may take to be made, and the look-up of a name.
     connect_timeout: Placed<Duration>, default("10s");
     /// The largest message of a reply.
     message_bytes: Placed<Size>, default("4MiB");
     /// How often it is asked what it serves, by reflection, where no descriptors are named; or `off`.
     schema_interval: Placed<TimeOrOff>, default("30s"), flags(&[Flag::value("--schema-interval")]), restart();
+    /// Which server, or address of its name, a call goes to: `power-of-two`, `round-robin` or `ring-hash:HEADER`.
+    balance: Placed<Balance>, default("power-of-two"), flags(&[Flag::value("--to-balance")]);
+    /// Connections that each worker may have to an address.
+    connections: Placed<Number<1, U32>>, default("16");
+    /// Connections that each worker keeps to an address though no call needs them.
+    min_connections: Placed<Number<0, U32>>, default("0");
+    /// How long a connection may be without calls before it is closed, or `off`.
+    idle: Placed<TimeOrOff>, default("3m");
+    /// How old a connection grows before it takes no new calls, within 10 % more or less, or `off`.
+    age: Placed<TimeOrOff>, default("off");
+    /// Pings to servers from which nothing comes. `off` may stand alone.
+    keepalive: UpstreamKeepalive, default("{}");
+    /// How often names are looked up again.
+    resolve_every: Placed<Duration>, default("30s");
+    /// Calls at a time; more are refused at once.
+    max_calls: Option<Placed<Number<1, U32>>>, otherwise("as many as its connections take");
+    /// Calls at a time that wait for a connection; more are refused at once.
+    max_pending: Placed<Number<0, U32>>, default("1024");
+    /// When an address whose calls fail gets none for a while. `off` may stand alone.
+    outlier: Outlier, default("{}");
+    /// Ask addresses by `grpc.health.v1` whether they are well. The service may stand alone.
+    health: Option<HealthCheck>, otherwise("they are not asked"), flags(&[Flag::means("--to-health", "{ service: $value }")]);
+    /// Of the addresses so many percent have to be fit, or all are used; 1: one of them.
+    panic_percent: Placed<Number<0, 100>>, default("1");
     /// Whom to trust over TLS, and what to show. With `https://`.
     tls: Option<UpstreamTls>, otherwise("servers that the system trusts; nothing is shown");
     /// How long a call may take. Not there yet: the caller's deadline goes along.
     timeout: Option<Unavailable>;
+}
+
+section! {
+    /// When a silent server is pinged, and how long it may take to answer.
+    UpstreamKeepalive is "`keepalive` of a proxy", short for "every";
+
+    /// A ping is sent once nothing has come for this long while there are calls, or `off`. Most servers of gRPC take one every 5 minutes.
+    every: Placed<TimeOrOff>, default("310s");
+    /// If nothing comes for this long after the ping the connection is given up.
+    timeout: Placed<Duration>, default("20s");
+    /// While there are no calls, too.
+    without_calls: Placed<bool>, default("false");
+}
+
+section! {
+    /// When an address whose calls fail gets none for a while.
+    Outlier is "`outlier`", short for "ejection";
+
+    /// For how long, times how often it happened lately, or `off`: never.
+    ejection: Placed<TimeOrOff>, default("30s");
+    /// At most.
+    max_ejection: Placed<Duration>, default("5m");
+    /// After so many failures one behind the other.
+    consecutive: Placed<Number<1, U32>>, default("5");
+    /// When so many percent of its calls failed, and twice the share of the other addresses.
+    failure_percent: Placed<Number<1, 100>>, default("50");
+    /// Of so many calls at least.
+    volume: Placed<Number<1, U32>>, default("20");
+    /// In this time.
+    interval: Placed<Duration>, default("10s");
+    /// Of the addresses so many percent at most, but one of several in any case.
+    max_percent: Placed<Number<0, 100>>, default("50");
+}
+
+section! {
+    /// Asking addresses whether they are well.
+    HealthCheck is "`health`", short for "service";
+
+    /// The service that is asked for; without a name the whole server.
+    service: Placed<String>, default("''");
+    /// How often.
+    interval: Placed<Duration>, default("10s");
+    /// How long an answer may take.
+    timeout: Placed<Duration>, default("5s");
+    /// So many bad answers one behind the other make an address unwell.
+    unhealthy: Placed<Number<1, U32>>, default("2");
+    /// So many good ones make it well again.
+    healthy: Placed<Number<1, U32>>, default("1");
 }
 
 section! {
@@ -338,6 +410,22 @@ impl FromScalar for UpstreamUrl {
             Ok(_) => Ok(Self(text.to_owned())),
             Err(error) => Err(Unfit::Because(error.to_string())),
         }
+    }
+}
+
+impl FromScalar for Balance {
+    fn scalar() -> Scalar {
+        Scalar {
+            due: "power-of-two, round-robin or ring-hash:HEADER".to_owned(),
+            form: Form::Text(Some(
+                "^(power-of-two|round-robin|ring-hash:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$",
+            )),
+            private: false,
+        }
+    }
+
+    fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
+        text.parse().map_err(Unfit::Because)
     }
 }
 

@@ -209,7 +209,7 @@ impl Table {
             if let Some(entry) = entries.iter_mut().find(|entry| entry.key == key.name) {
                 shape.complete(&mut entry.node);
             } else if let Some(default) = key.default {
-                let mut node = Node::snippet(Origin::Default, default, "");
+                let mut node = Node::snippet(Origin::Default, default, &[]);
                 shape.complete(&mut node);
                 entries.push(Entry {
                     key: key.name.to_owned(),

@@ -55,7 +55,7 @@ fn every_default_and_every_flag_can_be_read() {
                 .chain(key.flags.iter().filter_map(|flag| flag.means.as_ref()))
             {
                 assert!(descant_descriptors::yaml::read(yaml).unwrap().is_some(), "{}", key.name);
-                let node = Node::snippet(Origin::Default, yaml, "");
+                let node = Node::snippet(Origin::Default, yaml, &["x".to_owned()]);
                 schema::to_json(&node, &shape);
             }
             assert!(!key.about().is_empty(), "{}", key.name);
@@ -104,7 +104,7 @@ fn a_file_says_and_options_win() {
         .map(|listen| listen.address.0.as_str())
         .collect();
     assert_eq!(addresses, [":2", "unix:/x"]);
-    assert_eq!(settings.routes[0].proxy.as_ref().unwrap().url.0, "http://a:1");
+    assert_eq!(settings.routes[0].proxy.as_ref().unwrap().url.0[0].0, "http://a:1");
 }
 
 #[test]

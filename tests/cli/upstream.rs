@@ -89,6 +89,39 @@ fn a_renewed_authority_is_read_on_reload() {
 }
 
 #[test]
+fn several_servers_may_be_behind() {
+    let (one, other) = (Server::start(&[]), Server::start(&[]));
+    let urls = [&one, &other].map(|server| format!("http://{}", server.address()));
+    let set = demo_set();
+    for balance in ["power-of-two", "round-robin", "ring-hash:user"] {
+        let front = Server::start(&[
+            set.to_str().unwrap(),
+            "--to",
+            &urls[0],
+            "--to",
+            &urls[1],
+            "--to-balance",
+            balance,
+            "--to-health=bookshop.v1.Catalog",
+        ]);
+        let banner = front.out();
+        assert!(
+            banner.contains(&format!("answered by {}, {}\n", urls[0], urls[1])),
+            "{banner}"
+        );
+        for _ in 0..10 {
+            assert!(http(front.address(), GET).0.contains(" 200 "));
+        }
+    }
+    let front = Server::start(&[set.to_str().unwrap(), "--to", &urls[0], "--to", &urls[1], "--to-health"]);
+    drop(one);
+    for _ in 0..20 {
+        let (status, body) = http(front.address(), GET);
+        assert!(status.contains(" 200 "), "{body}");
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let (_folder, crt, key) = certificate("a");
     let set = demo_set();
@@ -106,6 +139,12 @@ fn what_makes_no_sense_is_refused() {
         ),
         (&["--to", "https://localhost", "--to-cert", &crt], 2, "--to-key"),
         (&["--to-ca", &crt], 2, "--to"),
+        (&["--to-health"], 2, "--to"),
+        (
+            &["--to", "http://localhost:1", "--to-balance", "random"],
+            2,
+            "expected power-of-two",
+        ),
         (&["--to", "https://localhost", "--to-ca", &key], 5, "swapped"),
         (&["--to", "https://localhost", "--to-ca", "gone.pem"], 5, "gone.pem"),
     ] {

@@ -15,6 +15,9 @@ const GROWTH: f64 = 1.6;
 /// Waits differ by so much, up or down: all that lost an upstream at once shall not come back at once.
 const JITTER: f64 = 0.2;
 
+/// Times that are set are no longer than this: a month, so that no sum of them is out of range.
+pub(super) const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// The failures in a row so far.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
@@ -29,17 +32,29 @@ impl Backoff {
         (Instant::now() < *until).then(|| why.clone())
     }
 
+    /// In a row.
+    pub(super) fn failures(&self) -> i32 {
+        self.failures
+    }
+
     pub(super) fn succeeded(&mut self) {
         *self = Self::default();
     }
 
-    pub(super) fn failed(&mut self, why: Status) {
-        let jitter = 1.0 + JITTER * (2.0 * fastrand::f64() - 1.0);
+    /// Begins a wait, and says how long it is.
+    pub(super) fn failed(&mut self, why: Status) -> Duration {
         let wait = (FIRST.as_secs_f64() * GROWTH.powi(self.failures)).min(LAST.as_secs_f64());
-        self.failed = Some((Instant::now() + Duration::from_secs_f64(wait * jitter), why));
+        let wait = jittered(Duration::from_secs_f64(wait));
+        self.failed = Some((Instant::now() + wait, why));
         // Past some dozens the wait grows no longer.
         self.failures = (self.failures + 1).min(64);
+        wait
     }
+}
+
+/// A time that is a fifth longer or shorter, by chance.
+pub(super) fn jittered(time: Duration) -> Duration {
+    time.min(LONGEST).mul_f64(1.0 + JITTER * (2.0 * fastrand::f64() - 1.0))
 }
 
 #[cfg(test)]

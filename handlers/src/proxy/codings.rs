@@ -10,7 +10,7 @@ use crate::{Call, Coding, Encoding, Encodings, Status};
 pub(super) const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 pub(super) const ACCEPT: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// The codings that an upstream says it takes. Nobody knows before its first reply.
+/// The codings that an address of an upstream says it takes. Nobody knows before its first reply.
 #[derive(Debug, Default)]
 pub(super) struct Taken(AtomicU8);
 
@@ -45,10 +45,7 @@ impl Taken {
                 encoding: None,
                 as_came: true,
             },
-            Coding::AsCame(Some(_)) | Coding::Free => Sent {
-                encoding: None,
-                as_came: false,
-            },
+            Coding::AsCame(Some(_)) | Coding::Free => Sent::PLAIN,
         }
     }
 }
@@ -60,6 +57,14 @@ pub(super) struct Sent {
     pub(super) encoding: Option<Encoding>,
     /// What comes in a row goes on so.
     pub(super) as_came: bool,
+}
+
+impl Sent {
+    /// All inflated.
+    pub(super) const PLAIN: Self = Self {
+        encoding: None,
+        as_came: false,
+    };
 }
 
 /// What an upstream is told of the codings that its reply may have: those that may be left on it.

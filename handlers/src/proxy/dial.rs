@@ -1,11 +1,7 @@
 //! From an address to a connection that speaks HTTP/2.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use h2::client::SendRequest;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -13,10 +9,10 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 
 use super::{
-    line,
+    endpoint::{Address, Endpoint},
+    line::Line,
     misfit::{ConnectError, Unfit},
-    request::Frame,
-    target::{Place, Target},
+    options::ProxyOptions,
     upstream::Upstream,
 };
 
@@ -40,64 +36,60 @@ pub struct Phases {
     pub greeting: Duration,
 }
 
-/// A connection that was made.
-pub(super) struct Opened {
-    pub(super) requests: SendRequest<Frame>,
-    /// Set once the connection is closed.
-    pub(super) gone: Arc<AtomicBool>,
-    pub(super) phases: Phases,
-}
-
-/// Connects.
-pub(super) async fn open(target: &Target, upstream: &Upstream) -> Result<Opened, ConnectError> {
-    let time = upstream.options.connect_timeout;
+/// Connects to an address.
+pub(super) async fn open(endpoint: &Endpoint, upstream: &Upstream) -> Result<(Line, Phases), ConnectError> {
+    let options = &upstream.options;
+    let time = options.connect_timeout;
     let opened = async {
-        let secure = upstream.secure(target)?;
-        let connected = tokio::time::timeout(time, connect(&target.place, secure)).await;
+        let secure = upstream.secure(&endpoint.target)?;
+        let connected = tokio::time::timeout(time, connect(&endpoint.address, secure, options)).await;
         connected.unwrap_or_else(|_| Err(Unfit::late(time)))
     };
-    opened.await.map_err(|unfit| ConnectError::new(target, unfit))
+    opened.await.map_err(|unfit| ConnectError::new(endpoint, unfit))
 }
 
-async fn connect(place: &Place, secure: Option<Secure>) -> Result<Opened, Unfit> {
-    let mut phases = Phases::default();
-    let mut clock = Clock(Instant::now());
-    match place {
-        Place::Tcp(host, port) => {
-            let found = tokio::net::lookup_host((host.as_str(), *port)).await;
-            let addresses: Vec<_> = found.map_err(|error| Unfit::host(&error))?.collect();
-            phases.lookup = clock.lap();
-            let socket = TcpStream::connect(addresses.as_slice()).await;
+async fn connect(address: &Address, secure: Option<Secure>, options: &ProxyOptions) -> Result<(Line, Phases), Unfit> {
+    let clock = Clock(Instant::now());
+    match address {
+        Address::Tcp(address) => {
+            let socket = TcpStream::connect(address).await;
             let socket = socket.map_err(|error| Unfit::refused(&error))?;
             socket.set_nodelay(true).map_err(|error| Unfit::of_io(&error))?;
-            phases.connect = clock.lap();
-            speak(socket, secure, phases, clock).await
+            speak(socket, secure, options, clock).await
         }
         #[cfg(unix)]
-        Place::Unix(path) => {
+        Address::Unix(path) => {
             let socket = tokio::net::UnixStream::connect(path).await;
             let socket = socket.map_err(|error| Unfit::refused(&error))?;
-            phases.connect = clock.lap();
-            speak(socket, secure, phases, clock).await
+            speak(socket, secure, options, clock).await
         }
     }
 }
 
-async fn speak<T>(socket: T, secure: Option<Secure>, mut phases: Phases, mut clock: Clock) -> Result<Opened, Unfit>
+async fn speak<T>(
+    socket: T,
+    secure: Option<Secure>,
+    options: &ProxyOptions,
+    mut clock: Clock,
+) -> Result<(Line, Phases), Unfit>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (requests, gone) = match secure {
-        None => line::over(socket).await?,
+    let mut phases = Phases {
+        connect: clock.lap(),
+        ..Phases::default()
+    };
+    let line = match secure {
+        None => Line::over(socket, options).await?,
         // A session of rustls takes a kilobyte and more.
         Some(secure) => {
             let stream = Box::pin(secure.shake_hands(socket)).await?;
             phases.tls = Some(clock.lap());
-            Box::pin(line::over(stream)).await?
+            Box::pin(Line::over(stream, options)).await?
         }
     };
     phases.greeting = clock.lap();
-    Ok(Opened { requests, gone, phases })
+    Ok((line, phases))
 }
 
 impl Secure {

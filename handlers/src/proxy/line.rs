@@ -1,26 +1,34 @@
 //! One HTTP/2 connection to an upstream.
 
+mod pings;
+
 use std::{
     future::poll_fn,
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
 
 use h2::client::{Builder, Connection, SendRequest};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::Instant,
+};
 
+use self::pings::Pings;
 use super::{
+    backoff::LONGEST,
     misfit::{Misfit, Unfit},
+    options::ProxyOptions,
     request::Frame,
     wire::Wire,
 };
 
 /// Calls at once on one connection.
-pub(super) const MOST_CALLS: usize = 256;
+const MOST_CALLS: usize = 256;
 /// What the upstream may send of one reply before the caller takes any of it.
 const STREAM_WINDOW: u32 = 64 << 10;
 /// As much for every call: whoever does not read holds up only its own.
@@ -32,28 +40,109 @@ const SMALL_FRAMES: usize = 64 << 20;
 /// What the headers of a reply may take, as for requests.
 const HEADER_BYTES: u32 = 16 << 10;
 
-/// Speaks HTTP/2 over this connection. The flag is set once it is closed.
-pub(super) async fn over<T>(socket: T) -> Result<(SendRequest<Frame>, Arc<AtomicBool>), Unfit>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let wire = Wire::new(socket);
-    let (requests, mut connection) = Builder::new()
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .data_frame_budget(SMALL_FRAMES)
-        .max_header_list_size(HEADER_BYTES)
-        .enable_push(false)
-        // None before the upstream says how many: it would refuse those that are too many.
-        .initial_max_send_streams(0)
-        .handshake(wire.clone())
-        .await
-        .map_err(|error| no_greeting(error, &wire))?;
-    poll_fn(|cx| poll_greeted(&mut connection, &wire, &requests, cx)).await?;
-    let gone = Gone(Arc::default());
-    let flag = Arc::clone(&gone.0);
-    tokio::spawn(drive(connection, wire, gone));
-    Ok((requests, flag))
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) requests: SendRequest<Frame>,
+    state: Arc<State>,
+    /// From when on it takes no more calls.
+    old: Option<Instant>,
+    /// It had a call since it was last looked at; if not, how often that was so.
+    used: AtomicBool,
+    quiet: AtomicU32,
+}
+
+/// What a connection and the task that drives it both know.
+#[derive(Debug, Default)]
+struct State {
+    calls: AtomicUsize,
+    /// Takes no more calls: it is closed, or the upstream said that it will be.
+    gone: AtomicBool,
+    /// Why, if it was given up here.
+    fault: OnceLock<String>,
+}
+
+impl Line {
+    /// Speaks HTTP/2 over this socket.
+    pub(super) async fn over<T>(socket: T, options: &ProxyOptions) -> Result<Self, Unfit>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let wire = Wire::new(socket);
+        let (requests, mut connection) = Builder::new()
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .data_frame_budget(SMALL_FRAMES)
+            .max_header_list_size(HEADER_BYTES)
+            .enable_push(false)
+            // None before the upstream says how many: it would refuse those that are too many.
+            .initial_max_send_streams(0)
+            .handshake(wire.clone())
+            .await
+            .map_err(|error| no_greeting(error, &wire))?;
+        poll_fn(|cx| poll_greeted(&mut connection, &wire, &requests, cx)).await?;
+        let state = Arc::<State>::default();
+        let pings = options.keepalive.zip(connection.ping_pong());
+        let pings = pings.map(|(keepalive, pong)| Pings::new(keepalive, pong, Arc::clone(&state)));
+        tokio::spawn(drive(connection, wire, pings, Gone(Arc::clone(&state))));
+        Ok(Self {
+            requests,
+            state,
+            old: options.age.map(|age| {
+                // Not all at once: those who come here together shall not go together.
+                let share = 0.9 + 0.2 * fastrand::f64();
+                Instant::now() + age.min(LONGEST).mul_f64(share)
+            }),
+            used: AtomicBool::new(false),
+            quiet: AtomicU32::new(0),
+        })
+    }
+
+    pub(super) fn calls(&self) -> usize {
+        self.state.calls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn take(&self) {
+        self.state.calls.fetch_add(1, Ordering::Relaxed);
+        self.used.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn release(&self) {
+        self.state.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        // An upstream that allows no call at all for now still gets one, which waits.
+        let allowed = self.requests.current_max_send_streams().clamp(1, MOST_CALLS);
+        self.calls() < allowed
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.state.gone.load(Ordering::Relaxed)
+    }
+
+    /// It turned out to take no more calls.
+    pub(super) fn give_up(&self) {
+        self.state.gone.store(true, Ordering::Relaxed);
+    }
+
+    /// Why it was given up here, if it was.
+    pub(super) fn fault(&self) -> Option<&str> {
+        self.state.fault.get().map(String::as_str)
+    }
+
+    pub(super) fn is_old(&self) -> bool {
+        self.old.is_some_and(|old| old <= Instant::now())
+    }
+
+    /// Whether it had no call at the last so many looks, of which this is one.
+    pub(super) fn is_idle_for(&self, looks: u32) -> bool {
+        let used = self.used.swap(false, Ordering::Relaxed) || self.calls() > 0;
+        let quiet = self.quiet.load(Ordering::Relaxed).saturating_add(1);
+        let quiet = if used { 0 } else { quiet };
+        self.quiet.store(quiet, Ordering::Relaxed);
+        quiet > looks
+    }
 }
 
 /// Ready once the upstream's SETTINGS came: it speaks HTTP/2, and says how many calls it takes.
@@ -87,26 +176,31 @@ fn no_greeting<T>(error: h2::Error, wire: &Wire<T>) -> Unfit {
 }
 
 /// Moves bytes until the connection is closed. Why it was is told to each call that was open.
-async fn drive<T>(mut connection: Connection<Wire<T>, Frame>, wire: Wire<T>, _gone: Gone)
+async fn drive<T>(mut connection: Connection<Wire<T>, Frame>, wire: Wire<T>, mut pings: Option<Pings>, _gone: Gone)
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     poll_fn(|cx| {
         let done = Pin::new(&mut connection).poll(cx).map(drop);
-        match wire.drain(cx) {
+        if let Poll::Ready(Err(_)) = wire.drain(cx) {
             // The calls learn of it as h2's connection is dropped.
-            Poll::Ready(Err(_)) => Poll::Ready(()),
-            Poll::Ready(Ok(())) | Poll::Pending => done,
+            return Poll::Ready(());
         }
+        if let Some(pings) = &mut pings
+            && pings.poll(wire.reads(), cx).is_ready()
+        {
+            return Poll::Ready(());
+        }
+        done
     })
     .await;
 }
 
 /// Set once it is dropped: by the end of the connection, or of the runtime.
-struct Gone(Arc<AtomicBool>);
+struct Gone(Arc<State>);
 
 impl Drop for Gone {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.gone.store(true, Ordering::Relaxed);
     }
 }

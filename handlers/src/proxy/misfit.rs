@@ -5,7 +5,6 @@ use std::{error::Error, fmt, io, time::Duration};
 use h2::Reason;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError, OtherError};
 
-use super::target::Target;
 use crate::{Status, tls::TlsError};
 
 /// Why a connection cannot be made or used.
@@ -49,7 +48,7 @@ pub struct ConnectError {
 }
 
 impl ConnectError {
-    pub(super) fn new(target: &Target, unfit: Unfit) -> Self {
+    pub(super) fn new(target: &dyn fmt::Display, unfit: Unfit) -> Self {
         let target = target.to_string();
         Self { target, unfit }
     }

@@ -8,13 +8,21 @@
 //! handed from thread to thread. Source: gRPC over HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
 
 mod backoff;
+mod balance;
 mod codings;
 mod dial;
+mod endpoint;
+mod health;
+mod keeper;
+mod lease;
 mod line;
 mod misfit;
+mod options;
+mod outlier;
 mod pool;
 mod reply;
 mod request;
+mod resolve;
 mod status;
 mod target;
 mod upstream;
@@ -29,9 +37,12 @@ use std::{
 
 use async_trait::async_trait;
 use descant_descriptors::{Method, Shape};
+use h2::client::SendRequest;
+use http::Request;
 
 use self::{
-    codings::Taken,
+    codings::Sent,
+    lease::Lease,
     pool::Pools,
     reply::{Head, Replies, Source},
     request::Frame,
@@ -41,9 +52,13 @@ use self::{
 pub use self::{
     dial::Phases,
     misfit::{ConnectError, Misfit},
+    options::{Balance, HealthCheck, Keepalive, Outlier, ProxyOptions},
+    resolve::Resolve,
     target::ProxyError,
 };
-use crate::{Call, Coding, Handler, Messages, Reply, Status, envelope::Envelopes, tls::ClientTls, trace::ClientSpan};
+use crate::{
+    Call, Coding, Encodings, Handler, Messages, Reply, Status, envelope::Envelopes, tls::ClientTls, trace::ClientSpan,
+};
 
 /// Answers every call, of whichever method, from a gRPC server over HTTP/2.
 ///
@@ -57,8 +72,12 @@ use crate::{Call, Coding, Handler, Messages, Reply, Status, envelope::Envelopes,
 /// A compressed message goes on as it is where both sides take its coding: the upstream is offered what the caller takes, and is
 /// sent what its replies say that it takes (`grpc-accept-encoding`). Otherwise it is inflated.
 ///
+/// An upstream may have several addresses: those of a name, which is looked up again and again, or of several URLs. Each call goes
+/// to one of them ([`Balance`]); those that fail, or say that they are unwell, get none for a while ([`Outlier`], [`HealthCheck`]).
+///
 /// Connections are made when they are first needed, by the runtime that the call runs on, and are kept. An upstream that cannot be
-/// reached is UNAVAILABLE, with the reason, and is tried again after a while that grows with each failure.
+/// reached is UNAVAILABLE, with the reason, and is tried again after a while that grows with each failure. Nothing in a call
+/// chooses the upstream. What changes is told as events of `tracing` with the target `descant.proxy`.
 ///
 /// ```
 /// use descant_handlers::Proxy;
@@ -75,36 +94,58 @@ use crate::{Call, Coding, Handler, Messages, Reply, Status, envelope::Envelopes,
 pub struct Proxy {
     upstream: Arc<Upstream>,
     pools: Arc<Pools>,
-    taken: Arc<Taken>,
 }
 
 impl Proxy {
     /// A proxy to the server at `http://HOST:PORT` (without TLS), at `https://HOST:PORT` (port 80 and 443 unless they are written) or,
     /// on Unix, at the socket `unix:/PATH`. Nothing is connected yet.
     pub fn to(upstream: &str) -> Result<Self, ProxyError> {
+        Self::to_each([upstream])
+    }
+
+    /// A proxy to several servers that do the same. Each is written as in [`Proxy::to`].
+    pub fn to_each<U: AsRef<str>>(upstreams: impl IntoIterator<Item = U>) -> Result<Self, ProxyError> {
+        let targets = upstreams.into_iter().map(|upstream| Target::parse(upstream.as_ref()));
+        let targets: Vec<_> = targets.collect::<Result<_, _>>()?;
+        if targets.is_empty() {
+            return Err(ProxyError::nothing());
+        }
         Ok(Self {
-            upstream: Arc::new(Upstream::new(Target::parse(upstream)?)),
+            upstream: Arc::new(Upstream::new(targets)),
             pools: Arc::default(),
-            taken: Arc::default(),
         })
     }
 
-    /// Whom to trust over TLS, and what to show: for `https://`, and for a Unix socket, which is spoken to over TLS from then on. The files are read now, and by [`Proxy::reload`]. Without this,
+    /// All that can be set.
+    #[must_use]
+    pub fn options(mut self, options: ProxyOptions) -> Self {
+        self.change().options = options;
+        self
+    }
+
+    /// Finds the addresses of names; the system's own resolver unless it is set.
+    #[must_use]
+    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+        self.change().resolver = Arc::new(resolver);
+        self
+    }
+
+    /// Whom to trust over TLS, and what to show: for `https://`, and for a Unix socket, which is spoken to over TLS from then on.
+    /// The files are read now, and by [`Proxy::reload`]. Without this,
     /// servers are trusted that the platform trusts.
     pub fn tls(mut self, tls: ClientTls) -> Result<Self, ProxyError> {
         self.change().set_tls(tls)?;
         Ok(self)
     }
 
-    /// The largest message of a reply, in bytes; a larger one is `RESOURCE_EXHAUSTED`. 4 MiB unless it is set, as in gRPC's own
-    /// clients. (What requests may have is for the server to say that takes them.)
+    /// Sets [`ProxyOptions::message_bytes`].
     #[must_use]
     pub fn message_bytes(mut self, most: usize) -> Self {
         self.change().options.message_bytes = most;
         self
     }
 
-    /// How long a connection may take to be made, with the look-up of the name and TLS; 10 s unless it is set.
+    /// Sets [`ProxyOptions::connect_timeout`].
     #[must_use]
     pub fn connect_timeout(mut self, time: Duration) -> Self {
         self.change().options.connect_timeout = time;
@@ -113,11 +154,11 @@ impl Proxy {
 
     /// Whether the upstream is called over TLS.
     pub fn speaks_tls(&self) -> bool {
-        self.upstream.target.secure
+        self.upstream.speaks_tls()
     }
 
-    /// Connects now, for the calls of this runtime that are to come, and says how long it took. Calls connect by themselves:
-    /// this tells more of why it cannot be done.
+    /// Connects now, for the calls of this runtime that are to come, to the first address that can be connected to, and says how
+    /// long it took. Calls connect by themselves: this tells more of why it cannot be done.
     pub async fn connect(&self) -> Result<Phases, ConnectError> {
         self.pools.here(&self.upstream).connect_now().await
     }
@@ -135,63 +176,87 @@ impl Proxy {
     }
 
     async fn answer(&self, mut call: Call) -> Result<Reply, Status> {
-        let target = &self.upstream.target;
+        let options = &self.upstream.options;
         let one_reply = matches!(call.method.shape(), Shape::Unary | Shape::ClientStreaming);
-        let offered = call.accepted;
-        let sent = self.taken.for_call(&call);
-        let head = request::head(target, &mut call, sent)?;
-        let pool = self.pools.here(&self.upstream);
-        let (mut requests, lease) = pool.ready().await?;
-        let opened = requests.send_request(head, false);
-        let (response, mut body) = opened.map_err(|error| status::of(&error, target))?;
-        let fault = Arc::new(OnceLock::new());
-        let pump = match call.messages.try_one() {
-            Ok((message, _)) => {
-                // An answer may have come already, with a reset behind it; then the response says so.
-                let _ = body.send_data(Frame::message(message, sent)?, true);
-                None
-            }
-            Err(messages) => Some(request::pump(messages, sent, body, Arc::clone(&fault))),
+        let key = balance::key(&options.balance, &call.metadata);
+        let (requests, lease) = self.pools.here(&self.upstream).ready(key).await?;
+        let terms = Terms {
+            sent: lease.taken().for_call(&call),
+            offered: call.accepted,
+            one_reply,
+            message_bytes: options.message_bytes,
         };
-        let response = response
-            .await
-            .map_err(|error| fault.get().cloned().unwrap_or_else(|| status::of(&error, target)))?;
-        self.taken.note(response.headers());
-        let Head {
-            metadata,
-            encoding,
-            body,
-        } = reply::head(response, offered)?;
-        let limit = self.upstream.options.message_bytes;
-        let mut replies = Replies {
-            source: Source {
-                body,
-                target: Arc::clone(target),
-                fault,
-            },
-            envelopes: Envelopes::new(limit),
-            encoding,
-            limit,
-            trailers: None,
-            cut: None,
-            _pump: pump,
-            _lease: lease,
-            first: None,
-        };
-        if one_reply {
-            let only = poll_fn(|cx| replies.poll_only(cx)).await;
-            return reply::whole(metadata, only);
-        }
-        let mut reply = Reply::new(Messages::stream(replies)).with_metadata(metadata);
-        reply.coding = Coding::AsCame(encoding);
-        Ok(reply)
+        let head = request::head(lease.target(), &mut call, terms.sent)?;
+        exchange(requests, lease, head, call.messages, terms).await
     }
+}
+
+/// What both ends of a call hold to.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    sent: Sent,
+    /// The codings that messages of the reply may have.
+    offered: Encodings,
+    one_reply: bool,
+    /// Of a message of the reply, as it came and inflated.
+    message_bytes: usize,
+}
+
+/// Sends a request, and reads its reply as far as it has to be known.
+async fn exchange(
+    mut requests: SendRequest<Frame>,
+    lease: Lease,
+    head: Request<()>,
+    messages: Messages,
+    terms: Terms,
+) -> Result<Reply, Status> {
+    let opened = requests.send_request(head, false);
+    let (response, mut body) = opened.map_err(|error| lease.broken(&error))?;
+    let fault = Arc::new(OnceLock::new());
+    let pump = match messages.try_one() {
+        Ok((message, _)) => {
+            // An answer may have come already, with a reset behind it; then the response says so.
+            let _ = body.send_data(Frame::message(message, terms.sent)?, true);
+            None
+        }
+        Err(messages) => Some(request::pump(messages, terms.sent, body, Arc::clone(&fault))),
+    };
+    let answered = match (response.await, fault.get()) {
+        (Ok(response), _) => {
+            lease.taken().note(response.headers());
+            reply::head(response, terms.offered)
+        }
+        (Err(_), Some(fault)) => return Err(fault.clone()),
+        (Err(error), None) => Err(lease.broken(&error)),
+    };
+    let Head {
+        metadata,
+        encoding,
+        body,
+    } = answered.inspect_err(|status| lease.went_wrong(status))?;
+    let mut replies = Replies {
+        source: Source { body, lease, fault },
+        envelopes: Envelopes::new(terms.message_bytes),
+        encoding,
+        limit: terms.message_bytes,
+        trailers: None,
+        cut: None,
+        _pump: pump,
+        first: None,
+    };
+    if terms.one_reply {
+        let only = poll_fn(|cx| replies.poll_only(cx)).await;
+        return reply::whole(metadata, only);
+    }
+    let mut reply = Reply::new(Messages::stream(replies)).with_metadata(metadata);
+    reply.coding = Coding::AsCame(encoding);
+    Ok(reply)
 }
 
 #[async_trait]
 impl Handler for Proxy {
     async fn call(&self, mut call: Call) -> Result<Reply, Status> {
-        let (address, port) = self.upstream.target.place.named();
+        let (address, port) = self.upstream.named();
         let span = ClientSpan::begin(&mut call, &address, port)?;
         let answer = self.answer(call).await;
         match span {
@@ -210,7 +275,7 @@ impl Handler for Proxy {
 /// Where it goes.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.upstream.target.fmt(f)
+        self.upstream.fmt(f)
     }
 }
 

@@ -1,182 +1,385 @@
-//! The connections to an upstream.
+//! Where a call goes: the addresses of an upstream, and the connections to them.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    cell::LazyCell,
+    collections::BTreeSet,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use h2::client::SendRequest;
 use tokio::{
     runtime::{Handle, Id},
-    sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard},
+    sync::Notify,
+    task::AbortHandle,
+    time::{Instant, timeout},
 };
 
 use super::{
-    backoff::Backoff,
+    balance::{Endpoints, Order},
     dial::{self, Phases},
-    line,
-    misfit::ConnectError,
+    endpoint::{Address, Endpoint, Growth},
+    health, keeper,
+    lease::{Admitted, Gauge, Lease, Pending},
+    line::Line,
+    misfit::{ConnectError, Misfit, Unfit},
     request::Frame,
+    resolve,
+    target::Target,
     upstream::Upstream,
 };
 use crate::Status;
 
-/// Connections that one runtime may have to an upstream.
-const MOST_LINES: usize = 16;
 /// How often a connection is chosen anew that turns out to be closing.
 const ATTEMPTS: usize = 4;
+/// Who waits for a connection this long tries another address as well. RFC 8305, section 5.
+const ANOTHER: Duration = Duration::from_millis(250);
 
 /// A pool for each runtime that calls: a connection lives and dies with the runtime that drives it.
 #[derive(Debug, Default)]
-pub(super) struct Pools(Mutex<Vec<(Id, Arc<Pool>)>>);
+pub(super) struct Pools {
+    pools: Mutex<Vec<(Id, Arc<Pool>)>>,
+    gauge: Arc<Gauge>,
+}
 
-/// The connections of one runtime.
+/// The addresses of an upstream as one runtime knows them, with its connections.
 #[derive(Debug)]
 pub(super) struct Pool {
-    upstream: Arc<Upstream>,
-    lines: Mutex<Vec<Arc<Line>>>,
-    /// Held by who connects: one at a time.
-    connecting: Arc<AsyncMutex<Backoff>>,
-    /// A call has ended.
-    freed: Notify,
+    pub(super) upstream: Arc<Upstream>,
+    endpoints: Mutex<Arc<Endpoints>>,
+    /// Those of the targets that are looked up, each with a bell that asks for a new look.
+    names: Vec<(Arc<Target>, Arc<Notify>)>,
+    /// Why nothing was found.
+    lost: Mutex<Option<Status>>,
+    /// Counts the calls that go in turn.
+    turn: AtomicUsize,
+    /// A call has ended, a connection was made or could not be, an address came.
+    changed: Notify,
+    gauge: Arc<Gauge>,
+    /// Its runtime is still there.
+    alive: Arc<AtomicBool>,
+    tasks: Mutex<Vec<AbortHandle>>,
 }
 
-/// A connection.
-#[derive(Debug)]
-struct Line {
-    requests: SendRequest<Frame>,
-    calls: AtomicUsize,
-    /// Takes no more calls: it is closed, or the upstream said that it will be.
-    gone: Arc<AtomicBool>,
-}
-
-/// A call's place on a connection, as long as it lives.
-#[derive(Debug)]
-pub(super) struct Lease {
-    line: Arc<Line>,
-    pool: Arc<Pool>,
+/// What there is for a call.
+enum Pick {
+    Ready(Arc<Endpoint>, Arc<Line>),
+    /// Nothing yet.
+    Later,
+    Refused(Status),
 }
 
 impl Pools {
     /// The pool of the runtime that asks.
     pub(super) fn here(&self, upstream: &Arc<Upstream>) -> Arc<Pool> {
         let here = Handle::current().id();
-        let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, pool)) = pools.iter().find(|(id, _)| *id == here) {
             return Arc::clone(pool);
         }
-        // Those of runtimes that are no more have no open connection left.
-        pools.retain(|(_, pool)| pool.is_used());
-        let pool = Arc::new(Pool {
-            upstream: Arc::clone(upstream),
-            lines: Mutex::default(),
-            connecting: Arc::default(),
-            freed: Notify::new(),
-        });
+        // Those of runtimes that are no more.
+        pools.retain(|(_, pool)| pool.alive.load(Ordering::Relaxed));
+        let pool = Pool::start(upstream, &self.gauge);
         pools.push((here, Arc::clone(&pool)));
         pool
     }
 }
 
 impl Pool {
-    /// A connection that takes a call now.
-    pub(super) async fn ready(self: &Arc<Self>) -> Result<(SendRequest<Frame>, Lease), Status> {
-        for _ in 0..ATTEMPTS {
-            let lease = self.lease().await?;
-            match lease.line.requests.clone().ready().await {
-                Ok(requests) => return Ok((requests, lease)),
-                // It is closing: nothing was sent.
-                Err(_) => lease.line.gone.store(true, Ordering::Relaxed),
-            }
+    fn start(upstream: &Arc<Upstream>, gauge: &Arc<Gauge>) -> Arc<Self> {
+        let targets = upstream.targets.iter();
+        let named = targets.filter(|target| resolve::literal(target).is_none());
+        let pool = Arc::new(Self {
+            upstream: Arc::clone(upstream),
+            endpoints: Mutex::default(),
+            names: named.map(|target| (Arc::clone(target), Arc::default())).collect(),
+            lost: Mutex::default(),
+            turn: AtomicUsize::new(fastrand::usize(..1 << 16)),
+            changed: Notify::new(),
+            gauge: Arc::clone(gauge),
+            alive: Arc::new(AtomicBool::new(true)),
+            tasks: Mutex::default(),
+        });
+        let written = upstream.targets.iter();
+        let written = written.filter_map(|target| Some((Arc::clone(target), resolve::literal(target)?)));
+        pool.update(|_| false, written.collect());
+        for (target, stale) in &pool.names {
+            let looking = resolve::keep(Arc::downgrade(&pool), Arc::clone(target), Arc::clone(stale));
+            pool.spawn(looking);
         }
-        let target = &self.upstream.target;
-        Err(Status::unavailable(format!("{target} closes each connection at once")))
+        pool.spawn(keeper::keep(Arc::downgrade(&pool), Arc::clone(&pool.alive)));
+        pool
     }
 
-    async fn lease(self: &Arc<Self>) -> Result<Lease, Status> {
-        loop {
-            // Before the look at the connections, so that none that becomes free after it is missed.
-            let freed = self.freed.notified();
-            if let Some(lease) = self.find() {
-                return Ok(lease);
+    /// A connection that takes a call now; `key`: what the call is hashed by.
+    pub(super) async fn ready(self: &Arc<Self>, key: Option<u64>) -> Result<(SendRequest<Frame>, Lease), Status> {
+        let admitted = self.admit()?;
+        for _ in 0..ATTEMPTS {
+            let (endpoint, line) = match self.pick(key) {
+                Pick::Ready(endpoint, line) => (endpoint, line),
+                Pick::Refused(status) => return Err(status),
+                Pick::Later => self.wait(key).await?,
+            };
+            let lease = Lease::new(self, endpoint, line);
+            match lease.requests().ready().await {
+                Ok(requests) => return Ok((requests, lease.admitted(admitted))),
+                // It is closing: nothing was sent.
+                Err(_) => lease.give_up(),
             }
-            if self.lines().len() >= MOST_LINES {
-                freed.await;
+        }
+        let upstream = &self.upstream;
+        Err(Status::unavailable(format!(
+            "{upstream} closes each connection at once"
+        )))
+    }
+
+    /// A connection to this address that takes a call now.
+    pub(super) async fn ready_at(
+        self: &Arc<Self>,
+        endpoint: &Arc<Endpoint>,
+    ) -> Result<(SendRequest<Frame>, Lease), Status> {
+        loop {
+            let changed = self.changed.notified();
+            if let Some(line) = endpoint.take() {
+                let lease = Lease::new(self, Arc::clone(endpoint), line);
+                match lease.requests().ready().await {
+                    Ok(requests) => return Ok((requests, lease)),
+                    Err(_) => lease.give_up(),
+                }
                 continue;
             }
-            let connecting = Arc::clone(&self.connecting).lock_owned().await;
-            // Another call may have connected meanwhile.
-            if let Some(lease) = self.find() {
-                return Ok(lease);
+            match self.grow(endpoint) {
+                Growth::Resting(status) => return Err(status),
+                Growth::Dial | Growth::Dialling | Growth::Full => {}
             }
-            if let Some(refusal) = connecting.refusal() {
-                return Err(refusal);
+            // Who is woken here may be none of those who can make use of it.
+            let _ = timeout(ANOTHER, changed).await;
+        }
+    }
+
+    fn admit(&self) -> Result<Option<Admitted>, Status> {
+        let Some(most) = self.upstream.options.max_calls else {
+            return Ok(None);
+        };
+        let admitted = Admitted::among(&self.gauge, most);
+        let full = || {
+            Status::unavailable(format!(
+                "{} has {most} calls in flight, and may have no more",
+                self.upstream
+            ))
+        };
+        admitted.map(Some).ok_or_else(full)
+    }
+
+    async fn wait(self: &Arc<Self>, key: Option<u64>) -> Result<(Arc<Endpoint>, Arc<Line>), Status> {
+        let most = self.upstream.options.max_pending;
+        let full = || {
+            Status::unavailable(format!(
+                "{most} calls wait for {} already, and no more may",
+                self.upstream
+            ))
+        };
+        let _pending = Pending::among(&self.gauge, most).ok_or_else(full)?;
+        loop {
+            // Before the look at the connections, so that nothing is missed that happens after it.
+            let changed = self.changed.notified();
+            match self.pick(key) {
+                Pick::Ready(endpoint, line) => return Ok((endpoint, line)),
+                Pick::Refused(status) => return Err(status),
+                Pick::Later => {
+                    let _ = timeout(ANOTHER, changed).await;
+                }
             }
+        }
+    }
+
+    /// A place on a connection to one of the addresses that are fit, if there is one; else one is connected to.
+    fn pick(self: &Arc<Self>, key: Option<u64>) -> Pick {
+        let endpoints = self.endpoints();
+        let options = &self.upstream.options;
+        let panics = LazyCell::new(|| endpoints.panics(options.panic_percent));
+        let order = endpoints.order(&options.balance, key, || self.turn.fetch_add(1, Ordering::Relaxed));
+        let (mut later, mut refusal) = (false, None);
+        for (passed, endpoint) in endpoints.along(&order).enumerate() {
+            if !endpoint.is_fit() && !*panics {
+                continue;
+            }
+            if let Some(line) = endpoint.take() {
+                // The next in turn is the one behind this.
+                self.turn.fetch_add(passed, Ordering::Relaxed);
+                return Pick::Ready(Arc::clone(endpoint), line);
+            }
+            if later && matches!(order, Order::From(_)) {
+                continue;
+            }
+            match self.grow(endpoint) {
+                Growth::Full => later = true,
+                Growth::Dial | Growth::Dialling => {
+                    later = true;
+                    // A call that belongs to an address waits for it.
+                    if matches!(order, Order::Ring(..)) && !endpoint.is_doubtful() {
+                        break;
+                    }
+                }
+                Growth::Resting(status) => {
+                    refusal.get_or_insert(status);
+                }
+            }
+        }
+        match refusal {
+            _ if later => Pick::Later,
+            Some(refusal) => Pick::Refused(refusal),
+            None => self.unknown(),
+        }
+    }
+
+    /// There is no address.
+    fn unknown(&self) -> Pick {
+        match &*self.lost() {
+            None => Pick::Later,
+            Some(status) => {
+                self.names.iter().for_each(|(_, stale)| stale.notify_one());
+                Pick::Refused(status.clone())
+            }
+        }
+    }
+
+    /// Connects to an address, if nothing speaks against it.
+    pub(super) fn grow(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Growth {
+        let growth = endpoint.growth(self.upstream.options.connections);
+        if let Growth::Dial = growth {
             // In a task of its own, so that a call that is given up does not undo what others wait for.
-            let connected = tokio::spawn(Arc::clone(self).connect(connecting)).await;
-            connected.map_err(|error| {
-                Status::unavailable(format!("cannot connect to {}: {error}", self.upstream.target))
-            })??;
+            tokio::spawn(Arc::clone(self).dial(Arc::clone(endpoint)));
+        }
+        growth
+    }
+
+    async fn dial(self: Arc<Self>, endpoint: Arc<Endpoint>) {
+        // What is wrong is told by the address from now on.
+        let _ = self.open(&endpoint).await;
+    }
+
+    async fn open(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<Phases, ConnectError> {
+        let opened = dial::open(endpoint, &self.upstream).await;
+        let (outcome, told) = match opened {
+            Ok((line, phases)) => (Ok(line), Ok(phases)),
+            Err(error) => (Err(error.clone().into()), Err(error)),
+        };
+        if told.is_err() {
+            self.went_wrong(endpoint);
+            let mut named = self.names.iter();
+            if let Some((_, stale)) = named.find(|(target, _)| Arc::ptr_eq(target, &endpoint.target)) {
+                stale.notify_one();
+            }
+        }
+        endpoint.dialled(outcome);
+        self.changed.notify_waiters();
+        told
+    }
+
+    /// Connects now, whatever connections there are and whatever failed before: to the first address that can be connected to.
+    pub(super) async fn connect_now(self: &Arc<Self>) -> Result<Phases, ConnectError> {
+        let (mut lookup, mut failed) = (Duration::ZERO, None);
+        for (target, _) in &self.names {
+            let began = Instant::now();
+            let upstream = &self.upstream;
+            match resolve::look_up(&*upstream.resolver, target, upstream.options.connect_timeout).await {
+                Ok(addresses) => self.found(target, &addresses),
+                Err(unfit) => failed = Some(ConnectError::new(target, unfit)),
+            }
+            lookup += began.elapsed();
+        }
+        for endpoint in &self.endpoints().list {
+            match self.open(endpoint).await {
+                Ok(phases) => return Ok(Phases { lookup, ..phases }),
+                Err(error) => failed = Some(error),
+            }
+        }
+        let nothing = || ConnectError::new(&self.upstream, Unfit::new(Misfit::Host, "it has no address"));
+        Err(failed.unwrap_or_else(nothing))
+    }
+
+    /// A name has these addresses.
+    pub(super) fn found(self: &Arc<Self>, target: &Arc<Target>, addresses: &BTreeSet<SocketAddr>) {
+        *self.lost() = None;
+        let own = |endpoint: &Endpoint| Arc::ptr_eq(&endpoint.target, target);
+        let stays = |endpoint: &Endpoint| match &endpoint.address {
+            Address::Tcp(address) => addresses.contains(address),
+            #[cfg(unix)]
+            Address::Unix(_) => true,
+        };
+        let known: BTreeSet<_> = self
+            .endpoints()
+            .list
+            .iter()
+            .filter(|endpoint| own(endpoint))
+            .filter_map(|endpoint| endpoint.socket())
+            .collect();
+        let new = addresses
+            .difference(&known)
+            .map(|address| (Arc::clone(target), Address::Tcp(*address)));
+        self.update(|endpoint| own(endpoint) && !stays(endpoint), new.collect());
+    }
+
+    /// A name has no address. Those of before stay.
+    pub(super) fn not_found(&self, status: Status) {
+        *self.lost() = Some(status);
+        self.changed.notify_waiters();
+    }
+
+    /// Drops some addresses, and adds others.
+    fn update(self: &Arc<Self>, gone: impl Fn(&Endpoint) -> bool, new: Vec<(Arc<Target>, Address)>) {
+        let mut slot = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let (old, mut list): (Vec<_>, Vec<_>) = slot.list.iter().cloned().partition(|endpoint| gone(endpoint));
+        if old.is_empty() && new.is_empty() {
+            return;
+        }
+        for (target, address) in new {
+            let endpoint = Arc::new(Endpoint::new(target, address));
+            if self.upstream.options.health.is_some() {
+                let watch = health::watch(Arc::downgrade(self), Arc::downgrade(&endpoint));
+                endpoint.watch(&tokio::spawn(watch));
+            }
+            tracing::debug!(target: "descant.proxy", upstream = %endpoint, "an address of the upstream");
+            list.push(endpoint);
+        }
+        *slot = Arc::new(Endpoints::new(list, &self.upstream.options.balance));
+        drop(slot);
+        for endpoint in old {
+            tracing::info!(target: "descant.proxy", upstream = %endpoint, "no address of the upstream any more");
+            endpoint.retire();
+        }
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn endpoints(&self) -> Arc<Endpoints> {
+        Arc::clone(&self.endpoints.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A place is free again.
+    pub(super) fn freed(&self) {
+        if self.gauge.is_awaited() {
+            self.changed.notify_one();
         }
     }
 
-    /// A place on the connection with the fewest calls, if any has one.
-    fn find(self: &Arc<Self>) -> Option<Lease> {
-        let mut lines = self.lines();
-        lines.retain(|line| !line.gone.load(Ordering::Relaxed));
-        let free = lines.iter().filter(|line| line.has_room());
-        let line = free.min_by_key(|line| line.calls.load(Ordering::Relaxed))?;
-        line.calls.fetch_add(1, Ordering::Relaxed);
-        Some(Lease {
-            line: Arc::clone(line),
-            pool: Arc::clone(self),
-        })
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task = tokio::spawn(task).abort_handle();
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
-    async fn connect(self: Arc<Self>, mut connecting: OwnedMutexGuard<Backoff>) -> Result<Phases, ConnectError> {
-        match dial::open(&self.upstream.target, &self.upstream).await {
-            Ok(opened) => {
-                connecting.succeeded();
-                self.lines().push(Arc::new(Line {
-                    requests: opened.requests,
-                    calls: AtomicUsize::new(0),
-                    gone: opened.gone,
-                }));
-                Ok(opened.phases)
-            }
-            Err(error) => {
-                connecting.failed(error.clone().into());
-                Err(error)
-            }
-        }
-    }
-
-    /// Connects now, whatever connections there are and whatever failed before.
-    pub(super) async fn connect_now(self: Arc<Self>) -> Result<Phases, ConnectError> {
-        let connecting = Arc::clone(&self.connecting).lock_owned().await;
-        self.connect(connecting).await
-    }
-
-    fn is_used(&self) -> bool {
-        self.lines().iter().any(|line| !line.gone.load(Ordering::Relaxed))
-    }
-
-    fn lines(&self) -> MutexGuard<'_, Vec<Arc<Line>>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lost(&self) -> MutexGuard<'_, Option<Status>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Line {
-    fn has_room(&self) -> bool {
-        // An upstream that allows no call at all for now still gets one, which waits.
-        let allowed = self.requests.current_max_send_streams().clamp(1, line::MOST_CALLS);
-        self.calls.load(Ordering::Relaxed) < allowed
-    }
-}
-
-impl Drop for Lease {
+impl Drop for Pool {
     fn drop(&mut self) {
-        self.line.calls.fetch_sub(1, Ordering::Relaxed);
-        self.pool.freed.notify_one();
+        let tasks = self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner);
+        tasks.iter().for_each(AbortHandle::abort);
     }
 }

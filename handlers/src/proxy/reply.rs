@@ -11,7 +11,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use super::{codings, pool::Lease, request::Pump, status, target::Target};
+use super::{codings, lease::Lease, request::Pump, status};
 use crate::{
     Code, Coding, Compressed, Encoding, Encodings, Message, MessageStream, Messages, Metadata, Reply, Status,
     envelope::{Batch, COMPRESSED, Envelope, EnvelopeError, Envelopes, PLAIN},
@@ -84,7 +84,7 @@ pub(super) enum Incoming {
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) body: Incoming,
-    pub(super) target: Arc<Target>,
+    pub(super) lease: Lease,
     /// Why the request ended, if it is the request that ended the call.
     pub(super) fault: Arc<OnceLock<Status>>,
 }
@@ -133,7 +133,7 @@ impl Source {
 
     fn broken(&self, error: &h2::Error) -> Status {
         let fault = self.fault.get().cloned();
-        fault.unwrap_or_else(|| status::of(error, &self.target))
+        fault.unwrap_or_else(|| self.lease.broken(error))
     }
 }
 
@@ -151,7 +151,6 @@ pub(super) struct Replies {
     pub(super) cut: Option<Status>,
     /// What only has to live as long as the call.
     pub(super) _pump: Option<Pump>,
-    pub(super) _lease: Lease,
     /// The first message of a reply that has one only.
     pub(super) first: Option<Message>,
 }
@@ -175,6 +174,29 @@ impl Replies {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let polled = ready!(self.poll_one(cx));
+        self.judge(polled.as_ref());
+        Poll::Ready(polled)
+    }
+
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        let polled = ready!(self.poll_several(cx));
+        self.judge(polled.as_ref());
+        Poll::Ready(polled)
+    }
+
+    /// Tells the address what came of the call, once that is known.
+    fn judge<T>(&self, polled: Option<&Result<T, Status>>) {
+        match polled {
+            Some(Ok(_)) => {}
+            None => self.source.lease.went_well(),
+            // Of a request that broke the upstream knows nothing.
+            Some(Err(_)) if self.source.fault.get().is_some() => {}
+            Some(Err(status)) => self.source.lease.went_wrong(status),
+        }
+    }
+
+    fn poll_one(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
         let source = &mut self.source;
         let next = match self.cut {
             Some(_) => None,
@@ -183,7 +205,7 @@ impl Replies {
         self.opened(next, cx, Self::message)
     }
 
-    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+    fn poll_several(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
         let (source, compressed) = (&mut self.source, self.encoding.is_some());
         let next = match self.cut {
             Some(_) => None,

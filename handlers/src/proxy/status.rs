@@ -1,5 +1,7 @@
 //! What became of a call, when the upstream said so and when it did not.
 
+use std::fmt;
+
 use base64::{
     Engine as _,
     alphabet::STANDARD,
@@ -9,7 +11,6 @@ use h2::Reason;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use percent_encoding::percent_decode;
 
-use super::target::Target;
 use crate::{Code, Metadata, Status};
 
 const STATUS: &str = "grpc-status";
@@ -89,13 +90,17 @@ pub(super) fn of_http(status: StatusCode, headers: &HeaderMap) -> Status {
     )
 }
 
-/// What HTTP/2 says of a call or of its connection.
-pub(super) fn of(error: &h2::Error, target: &Target) -> Status {
+/// What HTTP/2 says of a call or of its connection to `upstream`; `fault`: why that
+/// was given up here, if it was.
+pub(super) fn of(error: &h2::Error, fault: Option<&str>, upstream: &dyn fmt::Display) -> Status {
     match error.reason() {
         Some(reason) if error.is_reset() && error.is_remote() => of_reset(reason),
         // h2 found the reply to be against HTTP/2, and reset the call.
-        Some(_) if error.is_reset() => Status::internal(format!("the reply of {target} is broken: {error}")),
-        _ => Status::unavailable(format!("the connection to {target} is lost: {error}")),
+        Some(_) if error.is_reset() => Status::internal(format!("the reply of {upstream} is broken: {error}")),
+        _ => Status::unavailable(match fault {
+            Some(fault) => format!("the connection to {upstream} is lost: {fault}"),
+            None => format!("the connection to {upstream} is lost: {error}"),
+        }),
     }
 }
 

@@ -46,8 +46,16 @@ pub struct ProxyError(#[from] Wrong);
 pub(super) enum Wrong {
     #[error("upstream {written:?}: {what}; write http://HOST:PORT, https://HOST or unix:/PATH")]
     Address { written: String, what: String },
+    #[error("no upstream is given; write http://HOST:PORT, https://HOST or unix:/PATH")]
+    Nothing,
     #[error("upstream {written}: {what}")]
     Tls { written: String, what: TlsError },
+}
+
+impl ProxyError {
+    pub(super) fn nothing() -> Self {
+        Wrong::Nothing.into()
+    }
 }
 
 impl Target {

@@ -1,15 +1,17 @@
 //! What a proxy was told: where its upstream is, and how to go there.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use tokio_rustls::{TlsConnector, rustls::ClientConfig};
 
 use super::{
     dial::Secure,
+    options::ProxyOptions,
+    resolve::{Resolve, System},
     target::{Place, ProxyError, Target, Wrong},
 };
 use crate::tls::{ClientTls, TlsError};
@@ -17,40 +19,42 @@ use crate::tls::{ClientTls, TlsError};
 /// An upstream, and the options of those who call it.
 #[derive(Clone)]
 pub(super) struct Upstream {
-    pub(super) target: Arc<Target>,
-    pub(super) options: Options,
+    pub(super) targets: Arc<[Arc<Target>]>,
+    pub(super) options: ProxyOptions,
+    pub(super) resolver: Arc<dyn Resolve>,
     tls: ClientTls,
     /// Read when it is first needed, or asked for.
     config: Arc<Mutex<Option<Arc<ClientConfig>>>>,
 }
 
-/// What a proxy may take.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Options {
-    /// Bytes of a message of a reply.
-    pub(super) message_bytes: usize,
-    /// How long a connection may take to be made.
-    pub(super) connect_timeout: Duration,
-}
-
 impl Upstream {
-    pub(super) fn new(target: Target) -> Self {
+    pub(super) fn new(targets: Vec<Target>) -> Self {
         Self {
-            target: Arc::new(target),
-            options: Options {
-                message_bytes: 4 << 20,
-                connect_timeout: Duration::from_secs(10),
-            },
+            targets: targets.into_iter().map(Arc::new).collect(),
+            options: ProxyOptions::default(),
+            resolver: Arc::new(System),
             tls: ClientTls::new(),
             config: Arc::default(),
         }
     }
 
+    /// The name that it goes by, and its port; that of several servers is the first one's.
+    pub(super) fn named(&self) -> (Cow<'_, str>, Option<u16>) {
+        self.targets
+            .first()
+            .map(|target| target.place.named())
+            .unwrap_or_default()
+    }
+
     /// Another way of TLS, which is read at once.
     pub(super) fn set_tls(&mut self, tls: ClientTls) -> Result<(), ProxyError> {
         #[cfg(unix)]
-        if let Place::Unix(_) = self.target.place {
-            self.target = Arc::new(self.target.secured());
+        {
+            let secured = |target: &Arc<Target>| match &target.place {
+                Place::Unix(_) => Arc::new(target.secured()),
+                Place::Tcp(..) => Arc::clone(target),
+            };
+            self.targets = self.targets.iter().map(secured).collect();
         }
         self.tls = tls;
         self.config = Arc::default();
@@ -59,12 +63,13 @@ impl Upstream {
 
     /// Whether TLS can be spoken, where it is.
     pub(super) fn check_tls(&self) -> Result<(), ProxyError> {
-        self.secure(&self.target).map(drop).map_err(|what| self.wrong(what))
+        let mut secure = self.targets.iter().map(|target| self.secure(target).map(drop));
+        secure.try_for_each(|checked| checked).map_err(|what| self.wrong(what))
     }
 
     /// Reads the files of TLS again, where there are any. If something is wrong nothing changes.
     pub(super) fn reload_tls(&self) -> Result<(), ProxyError> {
-        if self.target.secure {
+        if self.speaks_tls() {
             let config = self.tls.config().map_err(|what| self.wrong(what))?;
             *self.config() = Some(config);
         }
@@ -91,20 +96,36 @@ impl Upstream {
         Ok(Some(Secure { connector, name }))
     }
 
+    /// Whether TLS is spoken with some of it.
+    pub(super) fn speaks_tls(&self) -> bool {
+        self.targets.iter().any(|target| target.secure)
+    }
+
     fn config(&self) -> MutexGuard<'_, Option<Arc<ClientConfig>>> {
         self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn wrong(&self, what: TlsError) -> ProxyError {
-        let written = self.target.to_string();
+        let written = self.to_string();
         Wrong::Tls { written, what }.into()
+    }
+}
+
+/// As it was written.
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, target) in self.targets.iter().enumerate() {
+            let between = if number > 0 { ", " } else { "" };
+            write!(f, "{between}{target}")?;
+        }
+        Ok(())
     }
 }
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
-            .field("target", &self.target)
+            .field("targets", &self.targets)
             .field("options", &self.options)
             .field("tls", &self.tls)
             .finish_non_exhaustive()

@@ -34,6 +34,8 @@ struct State<T> {
     /// What came first, and how much of it.
     greeting: [u8; GREETING],
     greeted: usize,
+    /// How often something came.
+    reads: u64,
     /// Why TLS was ended: h2 keeps no more of an error than its words.
     refusal: Option<Unfit>,
 }
@@ -51,6 +53,7 @@ impl<T> Wire<T> {
             gathered: BytesMut::new(),
             greeting: [0; GREETING],
             greeted: 0,
+            reads: 0,
             refusal: None,
         })))
     }
@@ -59,6 +62,11 @@ impl<T> Wire<T> {
     pub(super) fn greeting(&self) -> Vec<u8> {
         let state = self.lock();
         state.greeting.iter().take(state.greeted).copied().collect()
+    }
+
+    /// How often something came so far.
+    pub(super) fn reads(&self) -> u64 {
+        self.lock().reads
     }
 
     /// Why the server ended TLS, if it did.
@@ -103,6 +111,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Wire<T> {
             state.refusal = Unfit::of_tls(&error);
             return Poll::Ready(Err(error));
         }
+        state.reads += 1;
         if state.greeted < GREETING {
             let came = buf.filled().get(before..).unwrap_or_default();
             let kept = state.greeting.iter_mut().skip(state.greeted).zip(came);

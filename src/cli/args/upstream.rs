@@ -3,16 +3,25 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use descant::handlers::Proxy;
+use descant::handlers::proxy::{Balance, Proxy, ProxyError};
 
 /// Which gRPC server answers, and how it is spoken to.
 #[allow(dead_code, reason = "they are taken by their names")]
 #[derive(Args, Debug)]
 pub(crate) struct Upstream {
-    /// Answer every method from this gRPC server: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`; without a PATH it is asked what it serves, by
-    /// reflection
-    #[arg(long, value_name = "URL", value_parser = Proxy::to, conflicts_with = "echo")]
-    pub(crate) to: Option<Proxy>,
+    /// Answer every method from this gRPC server: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`; may be
+    /// given more than once, for servers that do the same; without a PATH it is asked what it serves, by reflection
+    #[arg(long, value_name = "URL", value_parser = url, conflicts_with = "echo")]
+    pub(crate) to: Vec<String>,
+
+    /// Which server, or address of its name, a call goes to: of two that with fewer calls (`power-of-two`), one after the
+    /// other (`round-robin`), or the same for each value of a header (`ring-hash:HEADER`)
+    #[arg(long = "to-balance", value_name = "HOW", default_value_t, requires = "to")]
+    pub(crate) balance: Balance,
+
+    /// Ask each address by grpc.health.v1 whether this service, without a name the whole server, is well
+    #[arg(long = "to-health", value_name = "SERVICE", num_args = 0..=1, require_equals = true, default_missing_value = "", requires = "to")]
+    pub(crate) health: Option<String>,
 
     /// How often it is asked what it serves, by reflection, where no PATH says so, or `off` [default: 30s]
     #[arg(long, value_name = "TIME", requires = "to")]
@@ -37,4 +46,8 @@ pub(crate) struct Upstream {
     /// Trust whoever answers over TLS
     #[arg(long = "to-insecure", requires = "to", conflicts_with = "ca")]
     pub(crate) insecure: bool,
+}
+
+fn url(text: &str) -> Result<String, ProxyError> {
+    Proxy::to(text).map(|_| text.to_owned())
 }

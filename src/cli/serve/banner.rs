@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use descant::config::{Route, Settings};
+use descant::config::{Route, Settings, Upstream};
 use descant_descriptors::{Method, Schema, Shape};
 
 use crate::cli::{
@@ -44,7 +44,7 @@ impl Backend {
             [] if is_demo => Self::Demo,
             [] => Self::Nothing,
             [Route { echo: Some(_), .. }] if settings.routes.iter().all(all) => Self::Echo,
-            [Route { proxy: Some(proxy), .. }] if settings.routes.iter().all(all) => Self::To(proxy.url.0.clone()),
+            [Route { proxy: Some(proxy), .. }] if settings.routes.iter().all(all) => Self::To(urls(proxy)),
             routes => Self::Routes(
                 routes
                     .iter()
@@ -57,9 +57,14 @@ impl Backend {
 
 fn answer(route: &Route) -> String {
     match &route.proxy {
-        Some(proxy) => proxy.url.0.clone(),
+        Some(proxy) => urls(proxy),
         None => "their own requests".to_owned(),
     }
+}
+
+fn urls(proxy: &Upstream) -> String {
+    let urls = proxy.url.0.iter().map(|url| url.0.as_str());
+    urls.collect::<Vec<_>>().join(", ")
 }
 
 /// The start banner.

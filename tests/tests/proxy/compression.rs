@@ -6,10 +6,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use descant_handlers::proxy::{Balance, Proxy, ProxyOptions};
 use http::{HeaderMap, HeaderValue, Response};
 
 use super::{
-    before,
+    before, proxy,
     upstream::{Asked, Upstream, trailers, upstream},
 };
 use crate::support::{Answer, Ask, BIDI, SERVER, UNARY, envelope, soon};
@@ -102,6 +103,32 @@ async fn what_both_sides_take_goes_through_untouched() {
         assert_eq!(second["grpc-encoding"], "gzip");
         assert_eq!(passed, &envelope(1, &request));
     }
+}
+
+#[tokio::test]
+async fn each_address_says_for_itself_what_it_takes() {
+    let request = gzip(b"");
+    let (takes, told) = answering(Some("gzip"), None, envelope(0, TEXT)).await;
+    let (other, silent) = answering(None, None, envelope(0, TEXT)).await;
+    let urls = [&takes, &other].map(|upstream| format!("http://{}", upstream.address));
+    let mut options = ProxyOptions::default();
+    options.balance = Balance::RoundRobin;
+    let front = proxy(Proxy::to_each(urls).unwrap().options(options)).await;
+    let peer = front.connect().await;
+    for _ in 0..8 {
+        let ask = with(Ask::bytes(UNARY, [envelope(1, &request)]), GZIP);
+        let answer = soon(peer.send(ask)).await;
+        assert_eq!(answer.code(), Some(0), "{answer:?}");
+    }
+    let compressed = |seen: &Seen| -> Vec<bool> {
+        let seen = seen.lock().unwrap();
+        seen.iter()
+            .map(|(head, _)| head.contains_key("grpc-encoding"))
+            .collect()
+    };
+    let (told, silent) = (compressed(&told), compressed(&silent));
+    assert!(told.contains(&true), "{told:?}");
+    assert!(!silent.is_empty() && !silent.contains(&true), "{silent:?}");
 }
 
 #[tokio::test]

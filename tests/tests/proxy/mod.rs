@@ -1,9 +1,17 @@
 //! Calls that a gRPC server behind Descant answers.
 
+mod addresses;
+mod balance;
 mod compression;
+mod connections;
 mod faults;
 mod flow;
 mod heads;
+mod health;
+mod outlier;
+#[cfg(unix)]
+mod processes;
+mod replica;
 mod shapes;
 mod tls;
 mod upstream;

@@ -20,11 +20,17 @@ use tokio::{io::AsyncWriteExt, net::TcpListener};
 pub(super) struct Upstream {
     pub(super) address: SocketAddr,
     pub(super) connections: Arc<AtomicUsize>,
+    /// How many of the connections are still there.
+    open: Arc<AtomicUsize>,
 }
 
 impl Upstream {
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
     }
 }
 
@@ -74,12 +80,14 @@ where
     let upstream = Upstream {
         address: listener.local_addr().unwrap(),
         connections: Arc::default(),
+        open: Arc::default(),
     };
-    let connections = Arc::clone(&upstream.connections);
+    let (connections, open) = (Arc::clone(&upstream.connections), Arc::clone(&upstream.open));
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
             connections.fetch_add(1, Ordering::SeqCst);
-            let (settings, answer) = (settings.clone(), answer.clone());
+            let (settings, answer, open) = (settings.clone(), answer.clone(), Arc::clone(&open));
+            open.fetch_add(1, Ordering::SeqCst);
             tokio::spawn(async move {
                 let mut connection = settings.handshake(socket).await.unwrap();
                 let mut calls = 0;
@@ -90,6 +98,7 @@ where
                     }
                     tokio::spawn(answer(Asked { request, respond }));
                 }
+                open.fetch_sub(1, Ordering::SeqCst);
             });
         }
     });

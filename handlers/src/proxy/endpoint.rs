@@ -1,0 +1,224 @@
+//! One address of an upstream: its connections, and what is thought of it.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use tokio::task::{AbortHandle, JoinHandle};
+
+use super::{
+    backoff::Backoff,
+    codings::Taken,
+    line::Line,
+    options::ProxyOptions,
+    outlier::Record,
+    target::{Place, Target},
+};
+use crate::Status;
+
+/// What is connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Address {
+    Tcp(SocketAddr),
+    #[cfg(unix)]
+    Unix(std::path::PathBuf),
+}
+
+/// An address, as one runtime knows it.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) target: Arc<Target>,
+    pub(super) address: Address,
+    lines: Mutex<Vec<Arc<Line>>>,
+    /// Somebody connects: one at a time.
+    dialling: AtomicBool,
+    backoff: Mutex<Backoff>,
+    calls: AtomicUsize,
+    pub(super) record: Record,
+    pub(super) taken: Taken,
+    /// What it says of itself.
+    pub(super) unwell: AtomicBool,
+    /// Its name has another address now.
+    retired: AtomicBool,
+    /// Asks it how it is.
+    watch: OnceLock<AbortHandle>,
+}
+
+/// What can be done for a call that finds no place.
+#[derive(Debug)]
+pub(super) enum Growth {
+    /// Connect, which only the caller who got this may do.
+    Dial,
+    /// Somebody connects.
+    Dialling,
+    /// There are as many connections as there may be.
+    Full,
+    /// It could not be reached a moment ago.
+    Resting(Status),
+}
+
+impl Endpoint {
+    pub(super) fn new(target: Arc<Target>, address: Address) -> Self {
+        Self {
+            target,
+            address,
+            lines: Mutex::default(),
+            dialling: AtomicBool::new(false),
+            backoff: Mutex::default(),
+            calls: AtomicUsize::new(0),
+            record: Record::default(),
+            taken: Taken::default(),
+            unwell: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+            watch: OnceLock::new(),
+        }
+    }
+
+    /// Keeps a task that ends with the address.
+    pub(super) fn watch(&self, task: &JoinHandle<()>) {
+        let _ = self.watch.set(task.abort_handle());
+    }
+
+    /// Where it is, if that is a socket of TCP.
+    pub(super) fn socket(&self) -> Option<SocketAddr> {
+        match &self.address {
+            Address::Tcp(address) => Some(*address),
+            #[cfg(unix)]
+            Address::Unix(_) => None,
+        }
+    }
+
+    /// Whether it should get calls.
+    pub(super) fn is_fit(&self) -> bool {
+        !self.record.is_ejected() && !self.unwell.load(Ordering::Relaxed)
+    }
+
+    /// In flight.
+    pub(super) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// A place on the connection with the fewest calls, if any has one. To be [released](Self::release).
+    pub(super) fn take(&self) -> Option<Arc<Line>> {
+        let mut lines = self.lines();
+        lines.retain(|line| !line.is_gone());
+        let free = lines.iter().filter(|line| line.has_room());
+        let line = free.min_by_key(|line| line.calls())?;
+        line.take();
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        Some(Arc::clone(line))
+    }
+
+    pub(super) fn release(&self, line: &Line) {
+        line.release();
+        self.calls.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// What can be done, if no connection has a place.
+    pub(super) fn growth(&self, most: usize) -> Growth {
+        if self.is_full(most) {
+            return Growth::Full;
+        }
+        if let Some(refusal) = self.backoff().refusal() {
+            return Growth::Resting(refusal);
+        }
+        if self.dialling.swap(true, Ordering::Relaxed) {
+            return Growth::Dialling;
+        }
+        Growth::Dial
+    }
+
+    /// Whether there are as many connections as there may be.
+    pub(super) fn is_full(&self, most: usize) -> bool {
+        self.lines().len() >= most.max(1)
+    }
+
+    /// Whether the last attempt to connect failed: then nobody waits for the next one who has somewhere else to go.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.backoff().failures() > 0
+    }
+
+    /// Connecting has come to this end.
+    pub(super) fn dialled(&self, outcome: Result<Line, Status>) {
+        let failed_before = self.is_doubtful();
+        match outcome {
+            Ok(line) => {
+                if failed_before {
+                    tracing::info!(target: "descant.proxy", upstream = %self, "reached again");
+                } else {
+                    tracing::debug!(target: "descant.proxy", upstream = %self, "connected");
+                }
+                self.backoff().succeeded();
+                if !self.retired.load(Ordering::Relaxed) {
+                    self.lines().push(Arc::new(line));
+                }
+            }
+            Err(status) => {
+                if failed_before {
+                    tracing::debug!(target: "descant.proxy", upstream = %self, "{}", status.message());
+                } else {
+                    tracing::warn!(target: "descant.proxy", upstream = %self, "{}", status.message());
+                }
+                self.backoff().failed(status);
+            }
+        }
+        self.dialling.store(false, Ordering::Relaxed);
+    }
+
+    /// Nobody is told of it any more. Its calls end as they would; its connections go with them.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+        self.lines().clear();
+    }
+
+    /// Lets go of connections that have been idle for long, or are old. Called every `tick`.
+    pub(super) fn sweep(&self, options: &ProxyOptions, ticks: u32) {
+        let mut lines = self.lines();
+        lines.retain(|line| !line.is_gone() && !line.is_old());
+        let mut left = lines.len();
+        lines.retain(|line| {
+            let spare = line.is_idle_for(ticks) && left > options.min_connections;
+            left -= usize::from(spare);
+            !spare
+        });
+    }
+
+    /// Connections that are open.
+    pub(super) fn connections(&self) -> usize {
+        self.lines().len()
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<Arc<Line>>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn backoff(&self) -> MutexGuard<'_, Backoff> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        if let Some(watch) = self.watch.get() {
+            watch.abort();
+        }
+    }
+}
+
+/// As it was written, and the address that was found for a name.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target.fmt(f)?;
+        match (&self.target.place, &self.address) {
+            (Place::Tcp(host, _), Address::Tcp(address)) if *host != address.ip().to_string() => {
+                write!(f, " ({address})")
+            }
+            _ => Ok(()),
+        }
+    }
+}

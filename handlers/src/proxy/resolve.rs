@@ -1,0 +1,141 @@
+//! From names to addresses, again and again.
+
+use std::{
+    collections::BTreeSet,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
+
+use super::{
+    backoff::{Backoff, jittered},
+    endpoint::Address,
+    misfit::{Misfit, Unfit},
+    pool::Pool,
+    target::{Place, Target},
+};
+use crate::Status;
+
+/// Addresses of one name that are used.
+const MOST_ADDRESSES: usize = 256;
+/// Names are not looked up more often because something failed.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
+/// Nor more often than this, whatever is set.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// Finds the addresses of a name: DNS, a registry of services, a list in a test.
+///
+/// ```
+/// use std::{io, net::SocketAddr};
+/// use descant_handlers::{Proxy, async_trait, proxy::Resolve};
+///
+/// #[derive(Debug)]
+/// struct Fixed;
+///
+/// #[async_trait]
+/// impl Resolve for Fixed {
+///     async fn resolve(&self, _host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+///         Ok(vec![([127, 0, 0, 1], port).into(), ([127, 0, 0, 2], port).into()])
+///     }
+/// }
+///
+/// let orders = Proxy::to("http://orders:9000")?.resolver(Fixed);
+/// # Ok::<(), descant_handlers::ProxyError>(())
+/// ```
+#[async_trait]
+pub trait Resolve: fmt::Debug + Send + Sync + 'static {
+    /// Every address of this host, with this port unless the answer has another one. Asked again from time to time; as long as
+    /// it fails, or finds nothing, the addresses of before stay.
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+}
+
+/// The system's own resolver: hosts file, DNS, whatever else it is set up for.
+#[derive(Debug)]
+pub(super) struct System;
+
+#[async_trait]
+impl Resolve for System {
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    }
+}
+
+/// The address that a target names itself; `None`: it has a name to look up.
+pub(super) fn literal(target: &Target) -> Option<Address> {
+    match &target.place {
+        Place::Tcp(host, port) => {
+            let ip: IpAddr = host.parse().ok()?;
+            Some(Address::Tcp(SocketAddr::new(ip, *port)))
+        }
+        #[cfg(unix)]
+        Place::Unix(path) => Some(Address::Unix(path.clone())),
+    }
+}
+
+/// Looks up a name, until the pool is gone.
+pub(super) async fn keep(pool: Weak<Pool>, target: Arc<Target>, stale: Arc<Notify>) {
+    let mut backoff = Backoff::default();
+    while let Some(held) = pool.upgrade() {
+        let asked = Instant::now();
+        let upstream = Arc::clone(&held.upstream);
+        let pause = match look_up(&*upstream.resolver, &target, upstream.options.connect_timeout).await {
+            Ok(addresses) => {
+                if backoff.failures() > 0 {
+                    tracing::info!(target: "descant.proxy", upstream = %target, "its name is found again");
+                }
+                backoff.succeeded();
+                held.found(&target, &addresses);
+                None
+            }
+            Err(unfit) => {
+                let status = Status::unavailable(format!("cannot find the address of {target}: {}", unfit.what));
+                if backoff.failures() == 0 {
+                    tracing::warn!(target: "descant.proxy", upstream = %target, "{}", status.message());
+                }
+                let pause = backoff.failed(status.clone());
+                held.not_found(status);
+                Some(pause)
+            }
+        };
+        drop(held);
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
+        // Somebody could not connect, or lacks an address: it is time, if not right after the last look.
+        if timeout(jittered(upstream.options.resolve_every.max(SHORTEST)), stale.notified())
+            .await
+            .is_ok()
+        {
+            tokio::time::sleep_until(asked + LEAST_PAUSE).await;
+        }
+    }
+}
+
+/// The addresses of a name, one at least.
+pub(super) async fn look_up(
+    resolver: &dyn Resolve,
+    target: &Target,
+    time: Duration,
+) -> Result<BTreeSet<SocketAddr>, Unfit> {
+    let Place::Tcp(host, port) = &target.place else {
+        return Ok(BTreeSet::new());
+    };
+    let found = timeout(time, resolver.resolve(host, *port)).await;
+    let found = found.map_err(|_| Unfit::late(time))?;
+    let found: BTreeSet<_> = found.map_err(|error| Unfit::host(&error))?.into_iter().collect();
+    match found.len() {
+        0 => Err(Unfit::new(Misfit::Host, "it has none")),
+        count if count > MOST_ADDRESSES => {
+            tracing::warn!(target: "descant.proxy", upstream = %target, "{count} addresses: {MOST_ADDRESSES} of them are used");
+            Ok(found.into_iter().take(MOST_ADDRESSES).collect())
+        }
+        _ => Ok(found),
+    }
+}

@@ -1,0 +1,161 @@
+//! Names with several addresses, that come and go; lists of servers.
+
+use std::{net::SocketAddr, time::Duration};
+
+use descant_handlers::Proxy;
+use tokio::{net::TcpListener, time::Instant};
+
+use super::{
+    proxy,
+    replica::{Names, Replica, call, failures, quick, until},
+    upstream::Asked,
+};
+use crate::support::{Ask, UNARY, envelope, soon};
+
+/// An address that nothing listens on.
+async fn nowhere() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// An address that takes connections, and says nothing.
+async fn silence() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((socket, _)) = listener.accept().await {
+            held.push(socket);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn all_addresses_of_a_name_get_calls_and_one_that_is_down_costs_none() {
+    let (one, other) = (Replica::start().await, Replica::start().await);
+    let names = Names::of([one.address(), nowhere().await, other.address()]);
+    let front = proxy(names.proxy(quick())).await;
+    let peer = front.connect().await;
+    assert_eq!(failures(&peer, 200).await, 0);
+    assert!(
+        one.calls() > 40 && other.calls() > 40,
+        "{} {}",
+        one.calls(),
+        other.calls()
+    );
+    assert_eq!((one.upstream.connections(), other.upstream.connections()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_list_of_servers_is_one_upstream() {
+    let (one, other) = (Replica::start().await, Replica::start().await);
+    let urls = [&one, &other].map(|replica| format!("http://{}", replica.address()));
+    let to = Proxy::to_each(&urls).unwrap();
+    assert_eq!(to.to_string(), urls.join(", "));
+    let front = proxy(to).await;
+    let peer = front.connect().await;
+    assert_eq!(failures(&peer, 100).await, 0);
+    assert!(
+        one.calls() > 10 && other.calls() > 10,
+        "{} {}",
+        one.calls(),
+        other.calls()
+    );
+    let nothing = Proxy::to_each(Vec::<String>::new()).unwrap_err();
+    assert!(nothing.to_string().starts_with("no upstream is given"), "{nothing}");
+}
+
+#[tokio::test]
+async fn both_kinds_of_addresses_are_used() {
+    let one = Replica::start().await;
+    let gateway = descant_tests::gateway(&descant_handlers::Health::new());
+    let server = descant::Server::builder(gateway)
+        .listen("[::1]:0")
+        .bind()
+        .await
+        .unwrap();
+    let other = server.addresses()[0];
+    let _served = tokio::spawn(server.serve(std::future::pending::<()>()));
+    let names = Names::of([one.address(), other]);
+    let front = proxy(names.proxy(quick())).await;
+    let peer = front.connect().await;
+    assert_eq!(failures(&peer, 100).await, 0);
+    assert!((10..90).contains(&one.calls()), "{}", one.calls());
+}
+
+#[tokio::test]
+async fn an_address_that_says_nothing_is_not_waited_for() {
+    let one = Replica::start().await;
+    let names = Names::of([silence().await, one.address(), silence().await]);
+    let began = Instant::now();
+    let front = proxy(names.proxy(quick())).await;
+    let peer = front.connect().await;
+    assert_eq!(failures(&peer, 100).await, 0);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_name_that_changes_moves_the_calls_and_fails_none() {
+    let slow = |mut asked: Asked| async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        asked.answer(envelope(0, b""), "0");
+    };
+    let (old, new) = (Replica::answering(slow).await, Replica::start().await);
+    let names = Names::of([old.address()]);
+    let front = proxy(names.proxy(quick())).await;
+    let peer = front.connect().await;
+    assert_eq!(call(&peer).await.code(), Some(0));
+    let open = tokio::spawn(peer.open(Ask::empty(UNARY)).await.finish());
+    names.set([new.address()]);
+    until(&peer, |answer| {
+        assert_eq!(answer.code(), Some(0), "{answer:?}");
+        new.calls() > 0
+    })
+    .await;
+    // What was there before ends where it is.
+    assert_eq!(soon(open).await.unwrap().code(), Some(0));
+    let before = old.calls();
+    assert_eq!(failures(&peer, 50).await, 0);
+    assert_eq!(old.calls(), before);
+    let closed = async {
+        while old.upstream.open() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon(closed).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_found_is_told_and_looked_up_again() {
+    let one = Replica::start().await;
+    let names = Names::of([]);
+    names.fail("no such host");
+    let front = proxy(names.proxy(quick())).await;
+    let peer = front.connect().await;
+    let answer = call(&peer).await;
+    let expected = "cannot find the address of http://orders.test:9000: no such host";
+    assert_eq!((answer.code(), answer.reason()), (Some(14), expected));
+    names.set([]);
+    until(&peer, |answer| answer.reason().ends_with(": it has none")).await;
+    names.set([one.address()]);
+    until(&peer, |answer| answer.code() == Some(0)).await;
+    // Once known, addresses stay until others are found.
+    names.fail("no such host");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(failures(&peer, 20).await, 0);
+}
+
+#[tokio::test]
+async fn a_failure_to_connect_has_the_name_looked_up() {
+    let (old, new) = (nowhere().await, Replica::start().await);
+    let names = Names::of([old]);
+    // The time of looks has not come for long.
+    let front = proxy(names.proxy(descant_handlers::proxy::ProxyOptions::default())).await;
+    let peer = front.connect().await;
+    let answer = call(&peer).await;
+    assert_eq!(answer.code(), Some(14), "{answer:?}");
+    let expected = format!("cannot connect to http://orders.test:9000 ({old}): ");
+    assert!(answer.reason().starts_with(&expected), "{answer:?}");
+    names.set([new.address()]);
+    until(&peer, |answer| answer.code() == Some(0)).await;
+}

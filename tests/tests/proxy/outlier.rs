@@ -1,0 +1,202 @@
+//! Servers that fail get no calls for a while.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use descant_handlers::proxy::ProxyOptions;
+
+use super::{
+    proxy,
+    replica::{Names, Replica, call, failures, quick, until},
+    upstream::Asked,
+};
+use crate::support::{Ask, BIDI, UNARY, envelope};
+
+fn options(change: impl FnOnce(&mut descant_handlers::proxy::Outlier)) -> ProxyOptions {
+    let mut options = quick();
+    change(options.outlier.as_mut().unwrap());
+    options
+}
+
+#[tokio::test]
+async fn of_three_the_bad_one_is_ejected() {
+    for code in ["14", "13", "2", "15"] {
+        let (one, other) = (Replica::start().await, Replica::start().await);
+        let bad = Replica::failing(code).await;
+        let names = Names::of([one.address(), bad.address(), other.address()]);
+        let front = proxy(names.proxy(quick())).await;
+        let peer = front.connect().await;
+        let failed = failures(&peer, 1000).await;
+        assert_eq!((failed, bad.calls()), (5, 5), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_call_is_to_blame_for_ejects_nobody() {
+    for code in ["3", "5", "7", "8", "12", "16"] {
+        let (one, other) = (Replica::start().await, Replica::failing(code).await);
+        let names = Names::of([one.address(), other.address()]);
+        let front = proxy(names.proxy(quick())).await;
+        let peer = front.connect().await;
+        failures(&peer, 100).await;
+        assert!(other.calls() > 20, "{code}: {}", other.calls());
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_ejects_nobody() {
+    let patient = |mut asked: Asked| async move {
+        if asked.request.uri().path() == BIDI {
+            std::future::pending::<()>().await;
+        }
+        asked.answer(envelope(0, b""), "0");
+    };
+    let (one, other) = (Replica::answering(patient).await, Replica::answering(patient).await);
+    let names = Names::of([one.address(), other.address()]);
+    let front = proxy(names.proxy(options(|outlier| outlier.consecutive = 1))).await;
+    let peer = front.connect().await;
+    for _ in 0..20 {
+        peer.send(Ask::bytes(BIDI, [&b"\0\0\0"[..]])).await;
+    }
+    let before = [one.calls(), other.calls()];
+    failures(&peer, 50).await;
+    assert!(one.calls() > before[0] + 5 && other.calls() > before[1] + 5);
+}
+
+#[tokio::test]
+async fn a_server_that_is_well_again_gets_calls_again() {
+    let ill = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&ill);
+    let recovering = Replica::answering(move |mut asked: Asked| {
+        let code = if told.load(Ordering::SeqCst) { "14" } else { "0" };
+        async move { asked.answer(envelope(0, b""), code) }
+    })
+    .await;
+    let one = Replica::start().await;
+    let names = Names::of([one.address(), recovering.address()]);
+    let short = options(|outlier| outlier.ejection = Duration::from_secs(1));
+    let front = proxy(names.proxy(short)).await;
+    let peer = front.connect().await;
+    assert_eq!(failures(&peer, 100).await, 5);
+    // On trial one failure is enough.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(failures(&peer, 50).await, 1);
+    ill.store(false, Ordering::SeqCst);
+    let before = recovering.calls();
+    until(&peer, |answer| {
+        assert_eq!(answer.code(), Some(0));
+        recovering.calls() > before + 20
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_fails_now_and_then_is_ejected_by_comparison() {
+    let count = Arc::<AtomicUsize>::default();
+    let flaky = Replica::answering(move |mut asked: Asked| {
+        let code = if count.fetch_add(1, Ordering::SeqCst) % 3 == 0 {
+            "0"
+        } else {
+            "14"
+        };
+        async move { asked.answer(envelope(0, b""), code) }
+    })
+    .await;
+    let (one, other) = (Replica::start().await, Replica::start().await);
+    let names = Names::of([one.address(), flaky.address(), other.address()]);
+    let short = options(|outlier| {
+        outlier.interval = Duration::from_millis(200);
+        outlier.volume = 10;
+    });
+    let front = proxy(names.proxy(short)).await;
+    let peer = front.connect().await;
+    let ejected = async {
+        loop {
+            let before = flaky.calls();
+            failures(&peer, 100).await;
+            if flaky.calls() == before {
+                break;
+            }
+        }
+    };
+    crate::support::soon(ejected).await;
+}
+
+#[tokio::test]
+async fn where_all_fail_some_are_still_tried() {
+    let replicas = [
+        Replica::failing("14").await,
+        Replica::failing("14").await,
+        Replica::failing("14").await,
+    ];
+    let names = Names::of(replicas.each_ref().map(Replica::address));
+    let all = options(|outlier| outlier.max_percent = 100);
+    for options in [quick(), all] {
+        let front = proxy(names.proxy(options)).await;
+        let peer = front.connect().await;
+        assert_eq!(failures(&peer, 60).await, 60);
+        // It is the servers' own word.
+        assert_eq!(call(&peer).await.reason(), "");
+    }
+    let alone = Replica::failing("14").await;
+    let front = proxy(Names::of([alone.address()]).proxy(quick())).await;
+    let peer = front.connect().await;
+    assert_eq!((failures(&peer, 60).await, alone.calls()), (60, 60));
+}
+
+#[tokio::test]
+async fn more_calls_than_are_allowed_are_refused_at_once() {
+    let one = Replica::answering(|mut asked: Asked| async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        asked.answer(envelope(0, b""), "0");
+    })
+    .await;
+    let names = Names::of([one.address()]);
+    let mut few = quick();
+    few.max_calls = Some(2);
+    let front = proxy(names.proxy(few)).await;
+    let peer = front.connect().await;
+    let first = tokio::spawn(peer.open(Ask::empty(UNARY)).await.finish());
+    let second = tokio::spawn(peer.open(Ask::empty(UNARY)).await.finish());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let answer = call(&peer).await;
+    let expected = "http://orders.test:9000 has 2 calls in flight, and may have no more";
+    assert_eq!((answer.code(), answer.reason()), (Some(14), expected));
+    for open in [first, second] {
+        assert_eq!(open.await.unwrap().code(), Some(0));
+    }
+    assert_eq!(call(&peer).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn more_waiting_than_is_allowed_is_refused_at_once() {
+    let mut settings = h2::server::Builder::new();
+    settings.max_concurrent_streams(1);
+    let upstream = super::upstream::upstream_with(settings, usize::MAX, |mut asked: Asked| async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        asked.answer(envelope(0, b""), "0");
+    })
+    .await;
+    let mut few = quick();
+    few.connections = 1;
+    few.max_pending = 1;
+    let front = proxy(Names::of([upstream.address]).proxy(few)).await;
+    let peer = front.connect().await;
+    assert_eq!(call(&peer).await.code(), Some(0));
+    let taken = tokio::spawn(peer.open(Ask::empty(UNARY)).await.finish());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let waiting = tokio::spawn(peer.open(Ask::empty(UNARY)).await.finish());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let answer = call(&peer).await;
+    let expected = "1 calls wait for http://orders.test:9000 already, and no more may";
+    assert_eq!((answer.code(), answer.reason()), (Some(14), expected));
+    for open in [taken, waiting] {
+        assert_eq!(open.await.unwrap().code(), Some(0));
+    }
+    assert_eq!(upstream.connections(), 1);
+}
