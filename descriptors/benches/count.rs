@@ -19,7 +19,7 @@ mod messages;
 
 use std::{env, hint::black_box, process::ExitCode};
 
-use callgrind::{instructions, measured};
+use callgrind::{instructions, measured, verdict};
 use descant_descriptors::{Codec, MessageType, Schema};
 use messages::{Kind, kinds};
 
@@ -51,13 +51,10 @@ fn main() -> ExitCode {
         assert_eq!(kind.name, name);
         for (direction, written) in DIRECTIONS.into_iter().zip(written) {
             let found = instructions(&[kind.name, direction]) / kind.wires.len() as u64;
-            let limit = written + written * PERCENT / 100;
             let allocations = allocations(&schema, kind, direction);
-            let verdict = match found {
-                _ if allocations > 0 => "FAILED: nothing may be allocated",
-                _ if found > limit => "FAILED: too many",
-                _ if found < written - written * PERCENT / 100 => "ok, and the limit may be lowered",
-                _ => "ok",
+            let (limit, verdict) = match verdict(found, written, PERCENT) {
+                (limit, _) if allocations > 0 => (limit, "FAILED: nothing may be allocated"),
+                judged => judged,
             };
             kept &= verdict.starts_with("ok");
             println!("{name} {direction}: {found} ({limit}), {allocations}: {verdict}");
