@@ -270,6 +270,9 @@ fn a_server_without_reflection_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("descant.yaml");
     std::fs::write(&config, "routes: [{ match: '*', proxy: 'http://127.0.0.1:1' }]\n").unwrap();
+    let checked = descant(["check", "--config", config.to_str().unwrap()]);
+    assert_eq!((checked.code, checked.err.as_str()), (Some(0), ""));
+    assert!(checked.out.starts_with("The configuration is sound."), "{checked:?}");
     let front = Server::start(&["--config", config.to_str().unwrap()]);
     let ran = descant(["call", front.address(), BOOK, set.to_str().unwrap()]);
     assert!(
