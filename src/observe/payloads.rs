@@ -103,7 +103,7 @@ impl Direction {
 }
 
 /// As much of a text as fits into so many bytes.
-fn start(text: &str, most: usize) -> &str {
+pub(super) fn start(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -10,7 +10,7 @@ use descant_handlers::{
 };
 use http::{Method, StatusCode, Version, header::HOST, request::Parts, uri::Authority};
 
-use super::{REDACTED, Subject};
+use super::{REDACTED, Subject, payloads::start};
 use crate::protocol::Protocol;
 
 /// Longer paths are not written down whole.
@@ -36,7 +36,7 @@ impl Draft {
             tracer: tracer.clone(),
             parent: TraceContext::from_headers(&parts.headers),
             server: parts.uri.authority().cloned().or_else(host),
-            path: path.get(..LONGEST_PATH).unwrap_or(path).into(),
+            path: start(path, LONGEST_PATH).into(),
             route: None,
             verb: parts.method.clone(),
             version: parts.version,
@@ -161,7 +161,10 @@ impl ServerSpan {
             let status = Value::Number(status.as_u16().into());
             self.span.set(attributes::HTTP_RESPONSE_STATUS_CODE, status);
         }
-        let failed = self.status.map_or(is_failure(code), |status| status.is_server_error());
+        // A stream may fail after it began as a success.
+        let failed = self.status.map_or(is_failure(code), |status| {
+            status.is_server_error() || (status.is_success() && is_failure(code))
+        });
         if failed {
             self.span.set(attributes::ERROR_TYPE, Value::Text(name));
             self.span.fail();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use descant::{Gateway, LogCalls, Mount, Schema, otel::OtelTracer};
-use descant_handlers::{Call, Code, Health, Proxy, Reply, from_fn};
+use descant_handlers::{Call, Code, Health, Message, Messages, Proxy, Reply, from_fn};
 use descant_tests::messages::Failure;
 use http::Method;
 use opentelemetry::{
@@ -20,6 +20,7 @@ use opentelemetry_sdk::{
 
 use crate::support::{Answer, Ask, BIDI, FAIL, Peer, SERVER, UNARY, WAIT, framed, soon, text};
 
+const VAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/logs/vault.proto");
 const PEEK: &str = "/descant.suite.v1.Shapes/Peek";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const UNSAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
@@ -235,7 +236,6 @@ async fn what_a_peer_makes_up_is_no_name() {
 /// As for log records: where a path binds a field with the option `debug_redact`, and where it may.
 #[tokio::test]
 async fn what_is_not_to_be_seen_is_in_no_span() {
-    const VAULT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/logs/vault.proto");
     const ROUTE: &str = "/v1/vaults/{name}/keys/{token}";
     let ended = Ended::default();
     let mount = Mount::builder(Schema::load(VAULT).unwrap())
@@ -304,6 +304,41 @@ async fn streams_have_spans_to_their_ends() {
     send(&mount, Ask::empty(WAIT).header("grpc-timeout", "20m")).await;
     let span = ended.one().await;
     facts(&span, [("error.type", "DEADLINE_EXCEEDED")]);
+}
+
+/// Over REST, where the status was sent when nobody knew.
+#[tokio::test]
+async fn a_stream_that_fails_on_its_way_is_an_error() {
+    let ended = Ended::default();
+    let spell = from_fn(|_: Call| async {
+        Ok(Reply::new(Messages::generate(|sender| async move {
+            sender.send(Message::from_prost(&String::from("a"))).await?;
+            Err(descant_handlers::Status::unavailable("out of letters"))
+        })))
+    });
+    let mount = Mount::builder(Schema::load(VAULT).unwrap())
+        .route("*", spell)
+        .gateway(|gateway| gateway.tracer(ended.tracer()))
+        .host("127.0.0.1")
+        .port(0);
+    let mount = mount.start().await.unwrap();
+    let get = Ask::bytes("/v1/words/hello:spell", [""]).without("content-type");
+    send(&mount, get.method(Method::GET)).await;
+    let span = ended.one().await;
+    facts(
+        &span,
+        [("http.response.status_code", "200"), ("error.type", "UNAVAILABLE")],
+    );
+    assert_eq!(span.status, Status::error(""));
+}
+
+#[tokio::test]
+async fn long_paths_are_cut() {
+    let ended = Ended::default();
+    let mount = serve(ended.tracer()).await;
+    let path = format!("/{}", "a".repeat(1000));
+    send(&mount, Ask::empty(&path).without("content-type").method(Method::GET)).await;
+    facts(&ended.one().await, [("url.path", &path[..256])]);
 }
 
 /// A gateway before an upstream, each of which traces on its own.
