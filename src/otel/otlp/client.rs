@@ -11,7 +11,11 @@ use std::{
 
 use bytes::Bytes;
 use descant_handlers::async_trait;
-use http::{HeaderValue, Request, Response, Uri, header::HOST, uri::PathAndQuery};
+use http::{
+    HeaderValue, Request, Response, Uri,
+    header::{CONNECTION, HOST},
+    uri::PathAndQuery,
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -144,6 +148,8 @@ where
     let (parts, body) = response.into_parts();
     let body = Limited::new(body, MOST_BYTES).collect().await?.to_bytes();
     driver.abort();
+    // The runtime sleeps till the next request, and would keep the connection open as long.
+    let _ = driver.await;
     Ok(Response::from_parts(parts, body))
 }
 
@@ -152,6 +158,7 @@ fn in_origin_form(request: Request<Bytes>) -> Result<Request<Full<Bytes>>, HttpE
     let (mut parts, body) = request.into_parts();
     let host = parts.uri.authority().ok_or("the receiver has no host")?;
     parts.headers.insert(HOST, HeaderValue::try_from(host.as_str())?);
+    parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let path = parts.uri.path_and_query().cloned();
     parts.uri = path.unwrap_or(PathAndQuery::from_static("/")).into();
     Ok(Request::from_parts(parts, Full::new(body)))

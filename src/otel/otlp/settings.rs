@@ -84,7 +84,7 @@ impl Settings {
             endpoint,
             sampler,
             timeout,
-            tls: tls(&of_traces),
+            tls: tls(&of_traces)?,
         }))
     }
 }
@@ -138,16 +138,26 @@ fn sampler(name: Option<&str>, argument: Option<&str>) -> Result<Sampler, OtlpEr
     })
 }
 
-fn tls(of_traces: &dyn Fn(&str) -> Option<String>) -> ClientTls {
+fn tls(of_traces: &dyn Fn(&str) -> Option<String>) -> Result<ClientTls, OtlpError> {
     let file = |what| of_traces(what).map(PathBuf::from);
     let mut tls = ClientTls::new();
     if let Some(ca) = file("CERTIFICATE") {
         tls = tls.ca_file(ca);
     }
-    if let (Some(certificate), Some(key)) = (file("CLIENT_CERTIFICATE"), file("CLIENT_KEY")) {
-        tls = tls.certificate_files(certificate, key);
+    match (file("CLIENT_CERTIFICATE"), file("CLIENT_KEY")) {
+        (Some(certificate), Some(key)) => tls = tls.certificate_files(certificate, key),
+        (None, None) => {}
+        (certificate, _) => {
+            let (has, lacks) = match certificate {
+                Some(_) => ("CERTIFICATE", "KEY"),
+                None => ("KEY", "CERTIFICATE"),
+            };
+            return Err(OtlpError(format!(
+                "OTEL_EXPORTER_OTLP_CLIENT_{has} is set, and OTEL_EXPORTER_OTLP_CLIENT_{lacks} is not: to show a certificate takes both"
+            )));
+        }
     }
-    tls
+    Ok(tls)
 }
 
 #[cfg(test)]
@@ -228,6 +238,12 @@ mod tests {
                 "known are always_on",
             ),
             ("http://a", "OTEL_TRACES_EXPORTER", "zipkin", "otlp and none are known"),
+            (
+                "http://a",
+                "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+                "me.pem",
+                "OTEL_EXPORTER_OTLP_CLIENT_KEY is not",
+            ),
         ] {
             let error = read(Some(endpoint), &[(variable, value)]).unwrap_err();
             assert!(error.starts_with("traces: ") && error.contains(said), "{error}");
