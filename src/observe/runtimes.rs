@@ -169,19 +169,6 @@ impl Metrics {
 }
 
 /// A clone watches the same runtime.
-impl Clone for RuntimeWatch {
-    fn clone(&self) -> Self {
-        let mut watched = self.metrics.families().runtimes.watched();
-        if let Some(Some(one)) = watched.get_mut(self.number) {
-            one.watches += 1;
-        }
-        Self {
-            metrics: self.metrics.clone(),
-            number: self.number,
-        }
-    }
-}
-
 impl Drop for RuntimeWatch {
     fn drop(&mut self) {
         self.metrics.families().runtimes.forget(self.number);
@@ -221,10 +208,7 @@ mod tests {
         assert_eq!(workers(), both);
         drop(first);
         assert_eq!(workers(), both);
-        let other = again.clone();
         drop(again);
-        assert_eq!(workers(), both);
-        drop(other);
         assert_eq!(workers(), "descant_runtime_workers{runtime=\"1\"} 1");
         // What became free is taken again.
         let _third = metrics.watch_runtime(runtimes[0].handle());

@@ -57,7 +57,7 @@ pub struct GatewayService {
     limits: Arc<Limits>,
     memory: Arc<Memory>,
     /// The runtime that it was made on serves it, most likely.
-    _runtime: Option<RuntimeWatch>,
+    _runtime: Option<Arc<RuntimeWatch>>,
 }
 
 impl Gateway {
@@ -69,7 +69,10 @@ impl Gateway {
             memory,
             gateway: self.clone(),
             limits: Arc::new(limits.bounded()),
-            _runtime: Handle::try_current().ok().and_then(|runtime| self.serves_on(&runtime)),
+            _runtime: Handle::try_current()
+                .ok()
+                .and_then(|runtime| self.serves_on(&runtime))
+                .map(Arc::new),
         }
     }
 }
