@@ -27,7 +27,7 @@ use http::HeaderName;
 /// | `http_status` | response | as the response has it |
 /// | `duration_ms` | response | from the request's head to the reply's end, to the microsecond |
 /// | `time_left_ms` | response | what is left until the deadline; less than 0 after it |
-/// | `request_messages`, `request_bytes` | response | messages that came, and their bytes in the protobuf wire format |
+/// | `request_messages`, `request_bytes` | response | messages that came, and their bytes as protobuf, or of those that came compressed as they came |
 /// | `response_messages`, `response_bytes` | response | messages that went out |
 /// | `response_metadata.NAME` | response | metadata of the reply, from before its messages |
 /// | `trailer.NAME` | response | metadata of the reply or of its error, from after its messages |

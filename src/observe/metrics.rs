@@ -26,7 +26,7 @@ pub(super) const BUCKETS: [f64; 15] = [
 /// | `descant_grpc_requests_total` | `method`, `code`, `protocol` | calls that have ended |
 /// | `descant_grpc_request_duration_seconds` | `method`, `protocol` | histogram, from a call's head to the end of its reply |
 /// | `descant_grpc_requests_in_flight` | `method`, `protocol` | calls that have not ended |
-/// | `descant_grpc_request_messages_total`, `descant_grpc_request_bytes_total` | `method`, `protocol` | messages that came, and their bytes in the protobuf wire format |
+/// | `descant_grpc_request_messages_total`, `descant_grpc_request_bytes_total` | `method`, `protocol` | messages that came, and their bytes as protobuf, or of those that came compressed as they came |
 /// | `descant_grpc_response_messages_total`, `descant_grpc_response_bytes_total` | `method`, `protocol` | messages that went out |
 /// | `descant_open_connections`, `descant_connections_total` | | connections that servers have accepted |
 /// | `descant_memory_bytes`, `descant_memory_limit_bytes` | | what servers hold for connections, calls and messages, and [may hold](crate::Limits::memory) |
@@ -114,7 +114,7 @@ impl Metrics {
         openmetrics::write(&gathered, &|family, labels, bucket| {
             let value = |name| labels.iter().find(|label| label.name() == name).map(LabelPair::value);
             let [method, protocol] = LABELS.map(value);
-            let (true, Some(method), Some(protocol)) = (family == DURATION, method, protocol) else {
+            let (true, Some(method), Some(protocol)) = (family.ends_with(DURATION), method, protocol) else {
                 return None;
             };
             self.families.exemplars.find(method, protocol, bucket)
@@ -183,9 +183,15 @@ impl Families {
                 &LABELS,
             )?,
             request_messages: flow("request_messages", "Messages of requests that were read.")?,
-            request_bytes: flow("request_bytes", "Bytes of those messages in the protobuf wire format.")?,
+            request_bytes: flow(
+                "request_bytes",
+                "Bytes of those messages as protobuf; of those that came compressed as they came.",
+            )?,
             response_messages: flow("response_messages", "Messages of replies that were sent.")?,
-            response_bytes: flow("response_bytes", "Bytes of those messages in the protobuf wire format.")?,
+            response_bytes: flow(
+                "response_bytes",
+                "Bytes of those messages as protobuf; of those that came compressed as they came.",
+            )?,
             open_connections: IntGauge::new("descant_open_connections", "Connections that are open.")?,
             connections: IntCounter::new("descant_connections_total", "Connections that were accepted.")?,
             memory: Holdings::new()?,

@@ -277,7 +277,7 @@ pub(super) fn clean(text: &str) -> String {
 
 /// Letters that end lines, or turn the direction of those around them: Unicode, "Bidirectional Character Types".
 fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
 }
 
 fn fingerprint(peer: &Peer) -> Option<String> {
