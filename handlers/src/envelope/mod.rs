@@ -5,6 +5,8 @@
 //! ```
 //! "Length-Prefixed-Message" of the gRPC-over-HTTP/2 specification; gRPC-Web and Connect frame streams alike.
 
+mod run;
+
 use std::{
     mem,
     task::{Context, Poll, ready},
@@ -12,7 +14,8 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::Message;
+pub use self::run::{Batch, Run};
+use self::run::{Gathered, LARGE};
 
 /// The length of an envelope's head.
 pub const HEAD: usize = 5;
@@ -25,9 +28,6 @@ pub const COMPRESSED: u8 = 1;
 const AHEAD: usize = 5;
 /// Small pieces of a body are joined up to this many bytes.
 const FULL: usize = 16 << 10;
-/// From this many bytes on a message that had to be gathered is handed on by itself, not copied once more.
-const LARGE: usize = 4 << 10;
-
 /// One message as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -35,22 +35,6 @@ pub struct Envelope {
     pub flag: u8,
     /// The message.
     pub message: Bytes,
-}
-
-/// Whole envelopes, one behind the other, as they came: messages that go on as they are, many at a time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Run {
-    envelopes: Bytes,
-    messages: usize,
-}
-
-/// What is handed on at once.
-#[derive(Clone, Debug)]
-pub enum Batch {
-    /// A message, in whichever form.
-    One(Message),
-    /// Messages in their envelopes, as many as were there.
-    Run(Run),
 }
 
 /// Why a body cannot be split.
@@ -168,11 +152,11 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
                 Poll::Ready(Some(Ok(data))) => self.chunk = data,
                 Poll::Ready(Some(Err(error))) => break Some(Err(error)),
                 Poll::Ready(None) => break self.partial.cut_off().map(|error| Err(error.into())),
-                Poll::Pending if gathered.messages == 0 => return Poll::Pending,
+                Poll::Pending if gathered.is_empty() => return Poll::Pending,
                 Poll::Pending => return Poll::Ready(Some(Ok(Ok(gathered.into_run())))),
             }
         };
-        if gathered.messages == 0 {
+        if gathered.is_empty() {
             return Poll::Ready(next.map(|next| next.map(Err)));
         }
         self.next = Poll::Ready(next);
@@ -303,90 +287,6 @@ impl Partial {
     }
 }
 
-/// A run that grows. Its first piece is copied only once there is a second one.
-#[derive(Default)]
-struct Gathered {
-    first: Bytes,
-    joined: BytesMut,
-    messages: usize,
-}
-
-impl Gathered {
-    fn len(&self) -> usize {
-        self.first.len() + self.joined.len()
-    }
-
-    fn add(&mut self, envelopes: Bytes, messages: usize) {
-        if self.messages == 0 {
-            self.first = envelopes;
-        } else {
-            self.join(&envelopes);
-        }
-        self.messages += messages;
-    }
-
-    fn add_envelope(&mut self, envelope: &Envelope) {
-        // Smaller than `LARGE`: there is a head for it.
-        self.join(&head(envelope.flag, &envelope.message).unwrap_or_default());
-        self.join(&envelope.message);
-        self.messages += 1;
-    }
-
-    fn join(&mut self, part: &[u8]) {
-        if !self.first.is_empty() {
-            self.joined.reserve((self.first.len() + part.len()).max(LARGE));
-            self.joined.extend_from_slice(&mem::take(&mut self.first));
-        }
-        self.joined.extend_from_slice(part);
-    }
-
-    fn into_run(self) -> Run {
-        Run {
-            envelopes: if self.joined.is_empty() {
-                self.first
-            } else {
-                self.joined.freeze()
-            },
-            messages: self.messages,
-        }
-    }
-}
-
-impl Run {
-    /// The envelopes.
-    pub fn into_bytes(self) -> Bytes {
-        self.envelopes
-    }
-
-    /// How many messages there are.
-    pub fn messages(&self) -> usize {
-        self.messages
-    }
-
-    /// The bytes of all messages, as they came, without their envelopes.
-    pub fn wire_len(&self) -> usize {
-        self.envelopes.len() - self.messages * HEAD
-    }
-}
-
-impl Batch {
-    /// How many messages there are.
-    pub fn messages(&self) -> usize {
-        match self {
-            Self::One(_) => 1,
-            Self::Run(run) => run.messages(),
-        }
-    }
-
-    /// The bytes of all messages: [`Message::wire_len`].
-    pub fn wire_len(&self) -> usize {
-        match self {
-            Self::One(message) => message.wire_len(),
-            Self::Run(run) => run.wire_len(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
@@ -447,7 +347,7 @@ mod tests {
             pieces += 1;
             match next {
                 Some(Ok(Ok(run))) => {
-                    assert_eq!(run.wire_len() + run.messages() * HEAD, run.envelopes.len());
+                    assert_eq!(run.wire_len() + run.messages() * HEAD, run.clone().into_bytes().len());
                     messages += run.messages();
                     out.extend(run.into_bytes());
                 }
