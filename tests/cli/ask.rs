@@ -6,9 +6,9 @@ use std::{
     thread,
 };
 
-use descant::{Gateway, Server, demo};
+use descant::{Gateway, demo};
 
-use crate::process::descant;
+use crate::process::{descant, serve_beside};
 
 /// A server that says the same to everyone, and its address.
 pub(crate) fn parrot(answer: &'static [u8]) -> String {
@@ -48,23 +48,7 @@ fn other_protocols_are_recognised() {
 
 #[test]
 fn a_server_may_not_offer_reflection() {
-    let (tell, told) = std::sync::mpsc::sync_channel(1);
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let gateway = Gateway::builder(demo::schema().unwrap())
-                .reflection(false)
-                .build()
-                .unwrap();
-            let server = Server::builder(gateway).listen("127.0.0.1:0").bind().await.unwrap();
-            tell.send(server.addresses()[0].to_string()).unwrap();
-            server.serve(std::future::pending::<()>()).await.unwrap();
-        });
-    });
-    let address = told.recv().unwrap();
+    let address = serve_beside(|| Gateway::builder(demo::schema().unwrap()).reflection(false));
     let ran = descant(["list", "--from", &address]);
     assert_eq!(
         ran.err,

@@ -4,14 +4,13 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     process::Stdio,
-    sync::mpsc,
     thread,
 };
 
 use crate::{
     ask::parrot,
     page,
-    process::{Ran, Server, command, demo_set, descant},
+    process::{Ran, Server, beside, command, demo_set, descant},
 };
 
 fn call(server: &Server, args: &[&str]) -> Ran {
@@ -231,25 +230,17 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
 
 /// A server that speaks HTTP/2 and answers everything with a page.
 fn pages() -> String {
-    let (tell, told) = mpsc::sync_channel(1);
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            tell.send(listener.local_addr().unwrap().to_string()).unwrap();
-            let (socket, _) = listener.accept().await.unwrap();
-            let mut connection = h2::server::handshake(socket).await.unwrap();
-            while let Some(Ok((_, mut respond))) = connection.accept().await {
-                let head = http::Response::builder().header("content-type", "text/html").body(());
-                let mut body = respond.send_response(head.unwrap(), false).unwrap();
-                body.send_data(bytes::Bytes::from_static(b"<html>"), true).unwrap();
-            }
-        });
-    });
-    told.recv().unwrap()
+    beside(|tell| async move {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        tell.send(listener.local_addr().unwrap().to_string()).unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            let head = http::Response::builder().header("content-type", "text/html").body(());
+            let mut body = respond.send_response(head.unwrap(), false).unwrap();
+            body.send_data(bytes::Bytes::from_static(b"<html>"), true).unwrap();
+        }
+    })
 }
 
 /// A server that takes connections and says nothing.

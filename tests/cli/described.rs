@@ -1,6 +1,6 @@
 //! `serve --to URL` without a PATH: the server behind says what is served.
 
-use std::{net::TcpListener, sync::mpsc, thread};
+use std::net::TcpListener;
 
 use descant::{
     Gateway, Schema,
@@ -14,7 +14,7 @@ use prost_types::{
 
 use crate::{
     page,
-    process::{Server, demo_set, descant, http},
+    process::{Server, demo_set, descant, http, serve_beside},
 };
 
 const BOOK: &str = "bookshop.v1.Catalog/GetBook";
@@ -219,28 +219,11 @@ fn careless() -> String {
     };
     let schema = Schema::builder().bytes("set", set.encode_to_vec());
     let schema = schema.builtin(Builtin::Reflection).build().unwrap();
-    let (tell, told) = mpsc::sync_channel(1);
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let gateway = Gateway::builder(schema)
-                .route("grpc.reflection.v1.ServerReflection", reflection)
-                .route("good.S", descant::handlers::Echo)
-                .build()
-                .unwrap();
-            let server = descant::Server::builder(gateway)
-                .listen("127.0.0.1:0")
-                .bind()
-                .await
-                .unwrap();
-            tell.send(server.addresses()[0].to_string()).unwrap();
-            server.serve(std::future::pending::<()>()).await.unwrap();
-        });
-    });
-    told.recv().unwrap()
+    serve_beside(move || {
+        Gateway::builder(schema)
+            .route("grpc.reflection.v1.ServerReflection", reflection)
+            .route("good.S", descant::handlers::Echo)
+    })
 }
 
 #[test]

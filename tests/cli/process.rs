@@ -6,9 +6,12 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc::{self, SyncSender},
+    thread,
     time::{Duration, Instant},
 };
 
+use descant::GatewayBuilder;
 use tempfile::TempDir;
 
 /// No test waits longer for anything.
@@ -182,4 +185,28 @@ pub(crate) fn http_with(address: &str, request: &str, body: &str) -> (String, St
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+/// Runs what serves in a thread of its own, and gives the address that it tells.
+pub(crate) fn beside<F: Future<Output = ()>>(serve: impl FnOnce(SyncSender<String>) -> F + Send + 'static) -> String {
+    let (tell, told) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(serve(tell));
+    });
+    told.recv().unwrap()
+}
+
+/// The same for a gateway.
+pub(crate) fn serve_beside(builder: impl FnOnce() -> GatewayBuilder + Send + 'static) -> String {
+    beside(|tell| async move {
+        let gateway = builder().build().unwrap();
+        let server = descant::Server::builder(gateway).listen("127.0.0.1:0");
+        let server = server.bind().await.unwrap();
+        tell.send(server.addresses()[0].to_string()).unwrap();
+        server.serve(std::future::pending::<()>()).await.unwrap();
+    })
 }

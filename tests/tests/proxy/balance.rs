@@ -1,6 +1,6 @@
 //! Which of several servers answers.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use descant_handlers::proxy::{Balance, ProxyOptions};
 use tokio::task::JoinSet;
@@ -27,6 +27,12 @@ async fn warmed(peer: &Peer, replicas: &[Replica]) {
     until(peer, |_| replicas.iter().all(|replica| replica.calls() > 0)).await;
 }
 
+/// An address where nobody listens.
+async fn nobodys() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
+}
+
 #[tokio::test]
 async fn in_turn_each_gets_as_many() {
     let replicas = three().await;
@@ -44,11 +50,7 @@ async fn in_turn_each_gets_as_many() {
 #[tokio::test]
 async fn in_turn_what_is_down_is_passed_over_evenly() {
     let replicas = three().await;
-    let down = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let down = nobodys().await;
     let names = Names::of(replicas.each_ref().map(Replica::address).into_iter().chain([down]));
     let front = proxy(names.proxy(options("round-robin"))).await;
     let peer = front.connect().await;
@@ -141,11 +143,7 @@ async fn a_header_names_its_server_and_few_move_when_one_goes() {
 #[tokio::test]
 async fn a_header_whose_server_is_down_goes_to_the_next() {
     let replicas = three().await;
-    let down = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let down = nobodys().await;
     let names = Names::of(replicas.each_ref().map(Replica::address).into_iter().chain([down]));
     let front = proxy(names.proxy(options("ring-hash:user"))).await;
     let peer = front.connect().await;
