@@ -5,7 +5,7 @@ mod config;
 mod server;
 mod upstream;
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use descant::LogField;
@@ -86,7 +86,7 @@ pub(crate) struct Serve {
     pub(crate) paths: Vec<PathBuf>,
 
     /// Where to listen: HOST:PORT (port 0 picks a free one) or unix:PATH; may be given more than once [default: [::]:50051]
-    #[arg(short, long, value_name = "ADDR", value_parser = listen_address)]
+    #[arg(short, long, value_name = "ADDR")]
     pub(crate) listen: Vec<String>,
 
     #[command(flatten)]
@@ -107,19 +107,19 @@ pub(crate) struct Serve {
 
     /// Where /metrics /healthz /readyz /schema /explain and POST /reload are, or `off` [default: 127.0.0.1:9901]
     #[arg(long, value_name = "ADDR|off")]
-    pub(crate) admin: Option<AdminArg>,
+    pub(crate) admin: Option<String>,
 
     /// How long calls in flight may take once a stop is asked for
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
-    pub(crate) grace: Duration,
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    pub(crate) grace: String,
 
     /// Share the port with other processes, a successor for instance
     #[arg(long)]
     pub(crate) reuse_port: bool,
 
     /// Threads that serve connections [default: one a core]
-    #[arg(long, value_name = "N", value_parser = workers)]
-    pub(crate) workers: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<String>,
 
     /// Reload when a descriptor, a certificate or the configuration changes; SIGHUP and POST /reload always do
     #[arg(long)]
@@ -146,7 +146,7 @@ pub(crate) struct Serve {
 
     /// Log messages as JSON, of each no more than so many bytes; fields with the option `debug_redact` are masked
     #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4096")]
-    pub(crate) log_payloads: Option<usize>,
+    pub(crate) log_payloads: Option<String>,
 
     /// Send spans of calls to this receiver of OTLP over HTTP, such as `http://localhost:4318` [default: what
     /// `OTEL_EXPORTER_OTLP_ENDPOINT` names; OpenTelemetry's other variables count too]
@@ -184,8 +184,8 @@ pub(crate) struct Cors {
     pub(crate) credentials: bool,
 
     /// How long a browser may remember what those pages may do
-    #[arg(long = "cors-max-age", value_name = "TIME", default_value = "2h", value_parser = duration)]
-    pub(crate) max_age: Duration,
+    #[arg(long = "cors-max-age", value_name = "TIME", default_value = "2h")]
+    pub(crate) max_age: String,
 }
 
 /// What listeners show over TLS, and ask of clients.
@@ -321,6 +321,7 @@ pub(crate) struct Json {
 }
 
 /// How HTTP and JSON are spoken, along HTTP rules.
+#[allow(dead_code, reason = "they are taken by their names")]
 #[derive(Args, Debug)]
 pub(crate) struct Rest {
     /// HTTP rules for methods whose descriptors have none, or others: the section `http` of a google.api.Service, in YAML;
@@ -380,15 +381,6 @@ pub(crate) struct Explain {
     pub(crate) format: ReportFormat,
 }
 
-/// Where the admin pages are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AdminArg {
-    /// Nowhere.
-    Off,
-    /// On a port of their own.
-    At(SocketAddr),
-}
-
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -433,46 +425,4 @@ pub(crate) enum ReportFormat {
     Text,
     /// One JSON object
     Json,
-}
-
-impl FromStr for AdminArg {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        let address = text
-            .parse()
-            .map_err(|_| "expected an IP address and a port such as 127.0.0.1:9901 or [::1]:9901, or `off`")?;
-        Ok(Self::At(address))
-    }
-}
-
-/// A host, which may be left out, and a port, or the path of a Unix socket; whether they exist is for the one who listens
-/// to find out.
-fn listen_address(text: &str) -> Result<String, String> {
-    if text.starts_with("unix:") {
-        return Ok(text.to_owned());
-    }
-    let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
-    match port {
-        Some(Ok(_)) => Ok(text.to_owned()),
-        _ => Err("expected a host and a port such as [::]:50051, 127.0.0.1:8080, localhost:0 or :50051, or a Unix socket such \
-                  as unix:/run/descant.sock"
-            .to_owned()),
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "expected a time such as 30s, 500ms or 2m".to_owned())
-}
-
-/// More threads are a slip of the hand: each has file descriptors of its own, of which a process may have 1024 or so.
-const MOST_WORKERS: usize = 256;
-
-fn workers(text: &str) -> Result<NonZeroUsize, String> {
-    let number: Option<NonZeroUsize> = text.parse().ok();
-    let number = number.filter(|number| number.get() <= MOST_WORKERS);
-    number.ok_or_else(|| format!("expected a number from 1 to {MOST_WORKERS}"))
 }

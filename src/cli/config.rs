@@ -11,8 +11,8 @@ use super::{
     screen, sources,
 };
 
-/// Options that are no settings: where settings come from, and how they are shown.
-const NO_SETTINGS: [&str; 2] = ["--config", "--format"];
+/// Options that are no settings: where settings come from, how something is shown, and what a request holds.
+const NO_SETTINGS: [&str; 4] = ["--config", "--data", "--format", "--header"];
 
 /// Shows a configuration, or what one looks like.
 pub(crate) fn run(what: &What, matches: &ArgMatches) -> Result<ExitCode, Failure> {
@@ -80,9 +80,12 @@ fn of(command: &Command, matches: &ArgMatches) -> Result<ConfigBuilder, Failure>
         if matches.value_source(id) != Some(ValueSource::CommandLine) {
             continue;
         }
-        let name = argument
-            .get_long()
-            .map_or("PATH".to_owned(), |long| format!("--{long}"));
+        let name = match argument.get_long() {
+            Some(long) => format!("--{long}"),
+            None if id == "paths" => "PATH".to_owned(),
+            // Words that a command reads in its own way.
+            None => continue,
+        };
         let mut values = Vec::new();
         for value in matches.get_raw(id).into_iter().flatten() {
             let refused = || Failure::new(Kind::Usage, format!("{name}: {} is no UTF-8", value.display()), "");

@@ -11,7 +11,7 @@ use descant_descriptors::{Codec, CodecError, JsonOptions, MessageType, Schema};
 use super::{
     args::{Convert, MessageFormat},
     failure::{Failure, Kind},
-    rest,
+    json,
     screen::{self, Tone},
     sources,
 };
@@ -69,7 +69,7 @@ fn format(asked: Option<MessageFormat>, path: Option<&Path>, flag: &str) -> Resu
 }
 
 fn options(args: &Convert) -> JsonOptions {
-    let mut options = rest::json(&args.json);
+    let mut options = json::options(&args.json);
     options.print_unknown = args.print_unknown;
     options.redact = args.redact;
     // Who converts has the data, and room for it.

@@ -3,26 +3,27 @@
 use std::{io::Read as _, path::PathBuf, process::ExitCode};
 
 use bytes::Bytes;
-use descant::{Explanation, Gateway, handlers::Echo};
+use descant::{Explanation, Gateway, config::ConfigBuilder, handlers::Echo};
 use http::{HeaderName, HeaderValue, Method, Request, Uri, Version, uri::InvalidUri};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::{
     args::{Explain, ReportFormat},
+    config,
     failure::{Failure, Kind},
-    rest, screen, sources,
+    screen, sources,
 };
 
 /// Prints what would become of the request.
-pub(crate) fn run(args: &Explain) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &Explain, given: &ConfigBuilder) -> Result<ExitCode, Failure> {
     let (line, paths) = split(&args.words)?;
     let schema = sources::load(paths, &args.rest.http_rules).map_err(|error| sources::refused(&error))?;
     let body = args.data.as_deref().map(body).transpose()?.unwrap_or_default();
     let request = request(&line, &args.headers, body).map_err(|what| Failure::new(Kind::Usage, what, ""))?;
     // Who answers is the server's to say: here something has to.
     let builder = Gateway::builder(schema).route("*", Echo);
-    let gateway = builder.rest(rest::options(&args.rest)).build();
+    let gateway = builder.rest(config::load(given)?.rest()).build();
     let gateway = gateway.map_err(|error| Failure::new(Kind::Descriptors, error, ""))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;

@@ -10,10 +10,10 @@ mod convert;
 mod describe;
 mod explain;
 mod failure;
+mod json;
 mod list;
 mod log;
 mod pages;
-mod rest;
 mod screen;
 mod serve;
 mod server;
@@ -46,7 +46,7 @@ fn run(command: Command, matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Command::Describe(args) => describe::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Call(args) => call::run(&args),
-        Command::Explain(args) => explain::run(&args),
+        Command::Explain(args) => explain::run(&args, &config::given(&["explain"], matches)?),
         Command::Config { what } => config::run(&what, matches),
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { command } => pages::man(&command),

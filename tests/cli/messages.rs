@@ -159,8 +159,7 @@ fn a_word_that_makes_no_sense_is_a_usage_error() {
 fn an_address_has_a_port() {
     for address in ["foo", "127.0.0.1", "localhost:99999", "[::]:"] {
         let ran = descant(["serve", "--admin", "off", &format!("--listen={address}")]);
-        let start =
-            format!("error: invalid value '{address}' for '--listen <ADDR>': expected a host and a port such as ");
+        let start = format!("error: --listen: `{address}` is not a host and a port such as ");
         assert_eq!(ran.code, Some(2), "{ran:?}");
         assert!(ran.err.starts_with(&start), "{}", ran.err);
     }
@@ -170,9 +169,25 @@ fn an_address_has_a_port() {
 fn a_number_of_workers_is_bounded() {
     for number in ["0", "-1", "many", "99999"] {
         let ran = descant(["serve", &format!("--workers={number}")]);
-        let start = format!("error: invalid value '{number}' for '--workers <N>': expected a number from 1 to 256\n");
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        let start = format!("error: --workers: `{number}` is not a whole number from 1 to 256\n");
         assert!(ran.err.starts_with(&start), "{}", ran.err);
     }
+}
+
+/// Options have the words that the keys of the file have.
+#[test]
+fn a_size_has_a_unit_or_none() {
+    let ran = descant(["serve", "--log-payloads=4MB"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(
+        ran.err
+            .starts_with("error: --log-payloads: `4MB` is not a size such as 64KiB or 4MiB"),
+        "{}",
+        ran.err
+    );
+    let server = Server::start(&["--log-payloads=64KiB"]);
+    assert!(!server.address().is_empty());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::{Json, ServerTls, duration};
+use super::{Json, ServerTls};
 
 /// Options of `call`.
 #[derive(Args, Debug)]
@@ -85,4 +85,8 @@ fn size(text: &str) -> Result<usize, String> {
     let size = number.parse::<usize>().ok().zip(factor);
     size.and_then(|(number, factor)| number.checked_mul(factor))
         .ok_or_else(|| "expected bytes, such as 65536, 64KiB or 16MiB".to_owned())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "expected a time such as 30s, 500ms or 2m".to_owned())
 }

@@ -16,7 +16,7 @@ use super::Ended;
 use crate::cli::{
     args::{Call, ReplyFormat},
     failure::{Failure, Kind},
-    rest, screen,
+    json, screen,
 };
 
 /// Where replies and what is told of them go.
@@ -49,7 +49,7 @@ impl Screen {
             ReplyFormat::Json
         };
         let format = args.format.unwrap_or(usual);
-        let mut options: JsonOptions = rest::json(&args.json);
+        let mut options: JsonOptions = json::options(&args.json);
         options.pretty = format == ReplyFormat::Pretty;
         Self {
             format,
