@@ -170,7 +170,7 @@ impl Shape {
             Self::List { of, one } => {
                 match &node.value {
                     Value::Null => node.value = Value::List(Vec::new()),
-                    Value::Text(_) if *one => {
+                    Value::Text(_) | Value::Map(_) if *one => {
                         let alone = node.clone();
                         node.value = Value::List(vec![alone]);
                     }

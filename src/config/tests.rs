@@ -108,6 +108,23 @@ fn a_file_says_and_options_win() {
 }
 
 #[test]
+fn one_listener_needs_no_list() {
+    let list = read("listen: [{ address: ':1' }]").unwrap();
+    for alone in ["listen: ':1'", "listen: { address: ':1' }"] {
+        let addresses = |config: &Config| {
+            config
+                .settings()
+                .listen
+                .0
+                .iter()
+                .map(|one| one.address.value.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(addresses(&read(alone).unwrap()), addresses(&list), "{alone}");
+    }
+}
+
+#[test]
 fn paths_are_relative_to_whoever_says_them() {
     let config = read_with(
         "descriptors: [a.binpb, /b.binpb]\nready_file: r",
