@@ -170,6 +170,6 @@ fn unanswered(method: &Method) -> Status {
     let name = method.path().strip_prefix('/').unwrap_or_default();
     Status::unimplemented(format!(
         "nothing answers {name} yet: give it a handler with Gateway::builder(schema).route(\"{name}\", handler), or start \
-         `descant serve` with --echo"
+         `descant serve` with --to URL, --echo, or a configuration whose `routes` match it"
     ))
 }
