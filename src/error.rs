@@ -44,8 +44,8 @@ pub(crate) enum ErrorKind {
         what: &'static str,
     },
     #[error(
-        "mounts `{first}` and `{second}` share {address}, and both answer {method}: a method has one handler, so leave its route \
-         out of one of them, or give one of them another port"
+        "mounts `{first}` and `{second}` share {address}, and both answer {method}: only one of them can, so leave its \
+         route out of the other, or give that another port"
     )]
     MountedTwice {
         address: String,

@@ -17,7 +17,7 @@ use std::{
 use arc_swap::ArcSwap;
 use descant_descriptors::{Method, Schema};
 use descant_handlers::Health;
-use http::Request;
+use http::{Request, header::ACCESS_CONTROL_REQUEST_METHOD};
 
 use self::plan::Plan;
 use crate::{
@@ -32,7 +32,7 @@ pub(crate) use self::pattern::Pattern;
 pub(crate) use self::{
     deadline::Deadline,
     pattern::PatternError,
-    plan::is_own,
+    plan::{is_own, is_own_path},
     snapshot::{Known, Snapshot},
 };
 
@@ -111,7 +111,7 @@ impl Gateway {
             let others = upgraded(&beside);
             let plan = plan.map_or_else(|| self.plan(), Arc::new);
             if let Some(method) = others.iter().find_map(|other| plan.both_answer(&schema, other)) {
-                return Err(ErrorKind::ReloadClash(method.full_name().to_owned()).into());
+                return Err(ErrorKind::ReloadClash(method).into());
             }
             let snapshot = Arc::clone(&plan).snapshot(schema, &others)?;
             let before = self.0.snapshot.swap(Arc::new(snapshot));
@@ -145,17 +145,19 @@ impl Gateway {
         Arc::clone(self.0.snapshot.load().plan())
     }
 
-    /// A method that this gateway answers, were this its schema, and the other one answers too.
-    pub(crate) fn both_answer(&self, schema: &Schema, other: &Self) -> Option<Method> {
+    /// A method, or an HTTP rule, that this gateway answers, were this its schema, and the other one answers too.
+    pub(crate) fn both_answer(&self, schema: &Schema, other: &Self) -> Option<String> {
         self.plan().both_answer(schema, other)
     }
 
     /// How much it has to do with a request.
     pub(crate) fn claim<B>(&self, request: &Request<B>) -> Claim {
-        self.0
-            .snapshot
-            .load()
-            .claim(request.method().as_str(), request.uri().path())
+        // A preflight is for whoever gets the request that it asks leave for.
+        let asked = request.headers().get(ACCESS_CONTROL_REQUEST_METHOD);
+        let asked = asked.filter(|_| request.method() == http::Method::OPTIONS);
+        let verb = asked.and_then(|verb| verb.to_str().ok());
+        let verb = verb.unwrap_or(request.method().as_str());
+        self.0.snapshot.load().claim(verb, request.uri().path())
     }
 
     /// The handle of `grpc.health.v1`, if that is served: to say how services are, and that they are about to go.

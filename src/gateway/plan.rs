@@ -120,15 +120,25 @@ impl Plan {
         best(&self.routes, method).is_some_and(|best| !is_own(method) || is_meant(&best))
     }
 
-    /// A method that is answered, were this the schema, and that the other gateway answers too.
-    pub(super) fn both_answer(&self, schema: &Schema, other: &Gateway) -> Option<Method> {
+    /// A method that is answered, were this the schema, and that the other gateway answers too; or an HTTP rule that leads to
+    /// answers of both.
+    pub(super) fn both_answer(&self, schema: &Schema, other: &Gateway) -> Option<String> {
         let (plan, theirs) = (other.plan(), other.schema());
         let answered = schema.methods().filter(|method| self.is_routed(method));
         let mut both = answered.filter(|method| {
             let same = theirs.method(method.path());
             same.is_some_and(|same| plan.is_routed(&same))
         });
-        both.next()
+        let method = both.next().map(|method| method.full_name().to_owned());
+        let rule = || {
+            let shared = schema.routes().shared_with(theirs.routes());
+            let mut both = shared.into_iter().filter(|(ours, others)| {
+                self.is_routed(&ours.method(schema)) && plan.is_routed(&others.method(&theirs))
+            });
+            let (rule, _) = both.next()?;
+            Some(format!("{} {}", rule.http_method(), rule.template()))
+        };
+        method.or_else(rule)
     }
 
     /// What people call that which answers a method, and why it does.
@@ -241,12 +251,15 @@ fn is_meant((fit, ..): &(Fit, &Pattern, &Answering)) -> bool {
     Pattern::names_service(*fit)
 }
 
-/// Whether a method is of a service that the gateway answers itself.
 /// Whether a method is of reflection or health, whichever schema describes it.
 pub(crate) fn is_own(method: &Method) -> bool {
-    let service = method.service();
-    let service = service.full_name();
-    service == HEALTH || REFLECTION.contains(&service)
+    is_own_path(method.path())
+}
+
+/// The same of a method's path.
+pub(crate) fn is_own_path(path: &str) -> bool {
+    let name = path.strip_prefix('/').and_then(|name| name.rsplit_once('/'));
+    name.is_some_and(|(service, _)| service == HEALTH || REFLECTION.contains(&service))
 }
 
 /// The name of a type without the modules around it, and without what it is made of.

@@ -148,11 +148,12 @@ impl Mount {
         }
         // What is left of a server whose runtime is gone must not be joined.
         drop(self.take_place());
+        let place = Place::take(&self.0).await?;
+        *self.place() = Some(place);
+        // Not before: where nothing starts it is as it was.
         if let Some(health) = self.0.gateway.health() {
             health.resume();
         }
-        let place = Place::take(&self.0).await?;
-        *self.place() = Some(place);
         Ok(())
     }
 
@@ -190,10 +191,11 @@ impl Mount {
     pub async fn run(&self, shutdown: impl Future) -> Result<(), Error> {
         let ending = EndsOnDrop(Some(self));
         self.start().await?;
-        if let Some(ServerHandle { draining, .. }) = self.server() {
+        let ended = self.place().as_ref().map(Place::ended);
+        if let Some(ended) = ended {
             tokio::select! {
                 _ = shutdown => {}
-                () = draining.begun() => {}
+                () = ended => {}
             }
         }
         let stopped = self.stop().await;

@@ -1,6 +1,6 @@
 //! A mount's place on a port, from its start to its stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::timeout};
 
@@ -41,28 +41,54 @@ impl Place {
         self.port.handle()
     }
 
+    /// Ready once the mount leaves, or its server ends.
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let (member, draining) = (self.member.clone(), self.port.handle().draining());
+        async move {
+            tokio::select! {
+                () = member.left.is_set() => {}
+                () = draining.begun() => {}
+            }
+        }
+    }
+
     /// Lets calls in flight finish, and then goes; the last one to go closes the port.
     pub(super) async fn leave(self, grace: Duration) -> Result<(), Error> {
         let turn = TURN.lock().await;
-        if self.port.roster.remove(&self.member) {
-            drop(turn);
-            if timeout(grace, self.member.calls.empty()).await.is_err() {
-                tracing::warn!(mount = &*self.member.name, "calls outlived the grace; they are cut off");
-            }
-            return Ok(());
+        let leaving = self.port.leave_within(grace);
+        self.member.left.set();
+        let is_last = !self.port.roster.remove(&self.member);
+        if is_last {
+            self.port.close().await;
         }
-        self.port.close(grace).await;
         drop(turn);
-        self.port.closed(grace).await
+        if is_last && leaving.is_alone() {
+            return self.port.closed(grace).await;
+        }
+        if timeout(grace, self.member.calls.empty()).await.is_err() {
+            tracing::warn!(mount = &*self.member.name, "calls outlived the grace; they are cut off");
+            self.member.cut.set();
+        }
+        // Of those that left together the one that takes longest sees the server to its end.
+        if leaving.is_alone() && !self.port.is_open() {
+            return self.port.closed(Duration::ZERO).await;
+        }
+        Ok(())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.member.left.set();
         self.port.roster.remove(&self.member);
-        // The last one takes the port with it, and so is not cut off here.
-        if !self.port.roster.has(&self.member) {
-            self.member.cut();
+        // The last one takes the port with it, and so is not cut off here: unless another one holds on to the port, whose calls
+        // may still finish.
+        let is_last = self.port.roster.has(&self.member);
+        if is_last && self.port.is_being_left() {
+            self.port.end();
+        }
+        if !is_last || self.port.is_being_left() {
+            self.member.cut.set();
         }
     }
 }

@@ -31,6 +31,33 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How long a server has to stop beyond the grace: more than it takes.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// No program runs as long.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The mounts that leave a port and let their calls finish.
+#[derive(Debug, Default)]
+struct Leaving {
+    count: usize,
+    /// When the last of them waits no longer.
+    until: Option<Instant>,
+}
+
+/// A mount that leaves, until it has.
+pub(super) struct Leaver(Arc<Port>);
+
+impl Leaver {
+    /// Whether no other one leaves as well.
+    pub(super) fn is_alone(&self) -> bool {
+        lock(&self.0.leaving).count == 1
+    }
+}
+
+impl Drop for Leaver {
+    fn drop(&mut self) {
+        lock(&self.0.leaving).count -= 1;
+    }
+}
+
 /// A server, and the mounts that it serves. Dropped, it stops.
 pub(super) struct Port {
     /// Where it listens, as the mounts asked for it.
@@ -41,6 +68,8 @@ pub(super) struct Port {
     server: ServerBuilder,
     pub(super) roster: Roster,
     draining: Draining,
+    /// The mounts that let their calls finish.
+    leaving: Mutex<Leaving>,
     /// Takes the grace of a stop.
     stop: Mutex<Option<oneshot::Sender<Duration>>>,
     task: Mutex<Option<JoinHandle<std::io::Result<()>>>>,
@@ -79,6 +108,7 @@ impl Port {
             server: mount.server.clone(),
             roster,
             draining,
+            leaving: Mutex::default(),
             stop: Mutex::new(Some(stop)),
             task: Mutex::new(Some(task)),
         });
@@ -104,7 +134,48 @@ impl Port {
 
     /// Whether it accepts connections.
     pub(super) fn is_open(&self) -> bool {
-        !self.draining.has_begun()
+        lock(&self.stop).is_some() && !self.draining.has_begun()
+    }
+
+    /// A mount leaves, and its calls may take so long to finish: whoever closes the port meanwhile grants them that too.
+    pub(super) fn leave_within(self: &Arc<Self>, grace: Duration) -> Leaver {
+        let mut leaving = lock(&self.leaving);
+        leaving.count += 1;
+        // A grace without end.
+        let until = Instant::now()
+            .checked_add(grace)
+            .unwrap_or_else(|| Instant::now() + FOREVER);
+        leaving.until = leaving.until.max(Some(until));
+        Leaver(self.clone())
+    }
+
+    /// Whether a mount lets its calls finish.
+    pub(super) fn is_being_left(&self) -> bool {
+        lock(&self.leaving).count > 0
+    }
+
+    /// Begins to stop, if it has not: calls have until the last mount to leave waits no longer.
+    fn begin_to_stop(&self) {
+        let until = lock(&self.leaving).until;
+        let grace = until.map(|until| until.saturating_duration_since(Instant::now()));
+        if let Some(stop) = lock(&self.stop).take() {
+            // An error says that it has ended.
+            let _ = stop.send(grace.unwrap_or_default());
+        }
+    }
+
+    /// Stops without anybody who waits for it: what the server holds becomes free soon.
+    pub(super) fn end(&self) {
+        self.begin_to_stop();
+        self.drops();
+    }
+
+    fn drops(&self) {
+        let mut dropped = lock(&DROPPED);
+        dropped.retain(|(_, at)| at.elapsed() < CLOSING);
+        let ports = self.addresses.iter().map(|address| address.port().to_string());
+        let paths = self.unix_paths.iter().map(|_| self.address.clone());
+        dropped.extend(ports.chain(paths).map(|held| (held, Instant::now())));
     }
 
     pub(super) fn handle(&self) -> ServerHandle {
@@ -117,12 +188,8 @@ impl Port {
     }
 
     /// Begins to stop, and returns once nothing listens any more.
-    pub(super) async fn close(&self, grace: Duration) {
-        let stop = lock(&self.stop).take();
-        if let Some(stop) = stop {
-            // An error says that it has ended.
-            let _ = stop.send(grace);
-        }
+    pub(super) async fn close(&self) {
+        self.begin_to_stop();
         // A runtime that nobody runs closes nothing; whoever else starts or stops a mount is not to wait for that.
         let _ = timeout(CLOSING, self.draining.begun()).await;
     }
@@ -158,11 +225,7 @@ impl Drop for Port {
     fn drop(&mut self) {
         if let Some(task) = lock(&self.task).take() {
             task.abort();
-            let mut dropped = lock(&DROPPED);
-            dropped.retain(|(_, at)| at.elapsed() < CLOSING);
-            let ports = self.addresses.iter().map(|address| address.port().to_string());
-            let paths = self.unix_paths.iter().map(|_| self.address.clone());
-            dropped.extend(ports.chain(paths).map(|held| (held, Instant::now())));
+            self.drops();
         }
     }
 }

@@ -19,6 +19,7 @@ use tokio::{runtime::Handle, sync::Notify};
 use crate::{
     Error, Gateway,
     error::ErrorKind,
+    gateway::is_own_path,
     transport::{Connection, Frame, Inbound, Load, Memory, Outbound, OutboundStream, Seat, Serve},
 };
 
@@ -44,8 +45,17 @@ pub(super) struct Member {
     gateway: Gateway,
     /// Its calls in flight.
     pub(super) calls: Arc<Load>,
-    is_cut: AtomicBool,
-    cutting: Notify,
+    /// Its calls in flight are to end.
+    pub(super) cut: Signal,
+    /// It has left, or does so.
+    pub(super) left: Signal,
+}
+
+/// Something that happens once.
+#[derive(Default)]
+pub(super) struct Signal {
+    is_set: AtomicBool,
+    setting: Notify,
 }
 
 impl Roster {
@@ -80,7 +90,7 @@ impl Roster {
             if let Some(method) = member.gateway.both_answer(&member.gateway.schema(), &other.gateway) {
                 return Err(ErrorKind::MountedTwice {
                     address: address.to_owned(),
-                    method: method.full_name().to_owned(),
+                    method,
                     first: other.name.to_string(),
                     second: member.name.to_string(),
                 }
@@ -153,22 +163,23 @@ impl Member {
             name,
             gateway,
             calls: Arc::default(),
-            is_cut: AtomicBool::new(false),
-            cutting: Notify::new(),
+            cut: Signal::default(),
+            left: Signal::default(),
         }
     }
+}
 
-    /// Ends what is in flight.
-    pub(super) fn cut(&self) {
-        self.is_cut.store(true, Ordering::Release);
-        self.cutting.notify_waiters();
+impl Signal {
+    pub(super) fn set(&self) {
+        self.is_set.store(true, Ordering::Release);
+        self.setting.notify_waiters();
     }
 
-    /// Waits until what is in flight is to end.
-    async fn is_cut(&self) {
+    /// Waits until it is set.
+    pub(super) async fn is_set(&self) {
         // Made before the flag is looked at, it misses no notice.
-        let notice = self.cutting.notified();
-        if !self.is_cut.load(Ordering::Acquire) {
+        let notice = self.setting.notified();
+        if !self.is_set.load(Ordering::Acquire) {
             notice.await;
         }
     }
@@ -196,18 +207,22 @@ impl Serve for Roster {
         connection: &Arc<Connection>,
     ) -> impl Future<Output = Response<Outbound>> + Send {
         let member = self.0.members.load().choose(&request).clone();
-        let seat = Seat::take(&member.calls);
+        // Reflection and health tell of all mounts: their calls are the port's, and end with it.
+        let seat = (!is_own_path(request.uri().path())).then(|| Seat::take(&member.calls));
         let answer = member.gateway.answer(request, connection);
         async move {
+            let Some(seat) = seat else {
+                return answer.await;
+            };
             let response = tokio::select! {
                 biased;
                 response = answer => response,
-                () = member.is_cut() => Response::new(Outbound::Stream(Box::pin(Torn))),
+                () = member.cut.is_set() => Response::new(Outbound::Stream(Box::pin(Torn))),
             };
             response.map(|body| match body {
                 Outbound::Stream(inner) => Outbound::Stream(Box::pin(Counted {
                     inner,
-                    cut: Box::pin(async move { member.is_cut().await }),
+                    cut: Box::pin(async move { member.cut.is_set().await }),
                     _seat: seat,
                 })),
                 whole => whole,

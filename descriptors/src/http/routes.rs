@@ -108,6 +108,22 @@ impl Routes {
         self.hide_paths
     }
 
+    /// Bindings here that another schema has too, each with the one there: for the same method of HTTP, with the same template but
+    /// for the names of variables.
+    pub fn shared_with<'a>(&'a self, other: &'a Self) -> Vec<(&'a Binding, &'a Binding)> {
+        let (mut trie, mut methods) = (Trie::default(), Methods::default());
+        for (index, binding) in (0u32..).zip(self.bindings.iter().chain(&other.bindings)) {
+            trie.end(&mut methods, binding, index);
+        }
+        let mut shared = Vec::new();
+        trie.seal(|first, second| {
+            let second = (second as usize).checked_sub(self.bindings.len());
+            let both = self.bindings.get(first as usize).zip(second);
+            shared.extend(both.and_then(|(first, second)| Some((first, other.bindings.get(second)?))));
+        });
+        shared
+    }
+
     /// The methods of HTTP that some path knows: what `OPTIONS *` is answered with (RFC 9110, section 9.3.7).
     pub fn all_methods(&self) -> Allow {
         self.methods.allow_all()
@@ -121,13 +137,7 @@ impl Routes {
             ..Self::default()
         };
         for (index, binding) in (0u32..).zip(&routes.bindings) {
-            let node = routes.trie.insert(&binding.parsed);
-            let method = routes.methods.intern(&binding.http_method);
-            routes.trie.ends.push(End {
-                node,
-                method,
-                binding: index,
-            });
+            routes.trie.end(&mut routes.methods, binding, index);
         }
         let bindings = &routes.bindings;
         routes.trie.seal(|first, second| {
@@ -213,6 +223,16 @@ impl Trie {
         let mut found: Vec<_> = literals.map(|edge| (edge.from, edge.to)).collect();
         found.sort_unstable();
         found
+    }
+
+    /// Lets a binding end where its template does.
+    fn end(&mut self, methods: &mut Methods, binding: &Binding, index: u32) {
+        let node = self.insert(&binding.parsed);
+        self.ends.push(End {
+            node,
+            method: methods.intern(&binding.http_method),
+            binding: index,
+        });
     }
 
     /// Sorts what ends where. Of two that end alike the first counts, and `twice` is told of both.

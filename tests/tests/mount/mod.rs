@@ -1,5 +1,6 @@
 //! An API as a part of an application, from outside. The rows are those of `docs/embed.md`.
 
+mod leaving;
 mod lifecycle;
 mod rows;
 mod service;

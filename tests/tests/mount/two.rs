@@ -5,17 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use descant::{Gateway, Limits, Mount, MountBuilder, Schema, Server, Tls, descriptors::Builtin};
+use descant::{Cors, Gateway, Limits, Mount, MountBuilder, Schema, Server, Tls, descriptors::Builtin};
 use descant_handlers::{Call, Metadata, Reply, Status, from_fn};
 use tokio::time::sleep;
 
 use super::{BOOKSHOP, CATALOG, SHAPES, SUITE, address, bare, call, closed, connect, health, listed, schema};
 use crate::support::{Ask, BIDI, UNARY, WAIT, certificates::Authority, soon, text};
 
-const GET_BOOK: &str = "/bookshop.v1.Catalog/GetBook";
+pub(super) const GET_BOOK: &str = "/bookshop.v1.Catalog/GetBook";
 
 /// A port that nobody has, most likely.
-fn free() -> u16 {
+pub(super) fn free() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
@@ -36,7 +36,7 @@ fn shapes(port: u16) -> MountBuilder {
         .route(format!("{SHAPES}/Wait"), from_fn(|_| std::future::pending()))
 }
 
-fn books(port: u16) -> MountBuilder {
+pub(super) fn books(port: u16) -> MountBuilder {
     bare(BOOKSHOP)
         .port(port)
         .name("books")
@@ -130,14 +130,65 @@ async fn a_method_of_both_is_an_error_that_names_both() {
     assert_eq!(
         error.to_string(),
         format!(
-            "mounts `shapes` and `others` share 127.0.0.1:{port}, and both answer descant.suite.v1.Shapes.Unary: a method has \
-             one handler, so leave its route out of one of them, or give one of them another port"
+            "mounts `shapes` and `others` share 127.0.0.1:{port}, and both answer descant.suite.v1.Shapes.Unary: only one \
+             of them can, so leave its route out of the other, or give that another port"
         )
     );
     assert!(!other.is_running());
     assert!(one.is_running());
     one.stop().await.unwrap();
     other.start().await.unwrap();
+}
+
+/// The bookshop's rule for one book, on another method.
+const LIBRARY: &str = r#"
+syntax = "proto3";
+package library;
+import "google/api/annotations.proto";
+message Asked { string name = 1; }
+service Shelf {
+  rpc Find(Asked) returns (Asked) { option (google.api.http) = { get: "/v1/books/{name}" }; }
+  rpc Paint(Asked) returns (Asked) { option (google.api.http) = { patch: "/v1/genres/{name}/books" }; }
+}
+"#;
+
+fn library(port: u16) -> MountBuilder {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("library.proto");
+    std::fs::write(&file, LIBRARY).unwrap();
+    let schema = Schema::load(file.to_str().unwrap()).unwrap();
+    Mount::builder(schema).host("127.0.0.1").port(port).name("library")
+}
+
+#[tokio::test]
+async fn a_rule_of_both_is_an_error_that_names_both() {
+    let port = free();
+    let _books = books(port).start().await.unwrap();
+    let library = library(port).route("*", from_fn(tells)).start().await;
+    let error = library.unwrap_err();
+    assert!(error.is_clash(), "{error}");
+    let said = format!(
+        "mounts `books` and `library` share 127.0.0.1:{port}, and both answer GET /v1/books/{{name}}: only one"
+    );
+    assert!(error.to_string().starts_with(&said), "{error}");
+}
+
+#[tokio::test]
+async fn a_preflight_is_for_whoever_gets_the_request() {
+    let port = free();
+    let _books = books(port).start().await.unwrap();
+    let library = library(port)
+        .state(String::from("of the library"))
+        .route("library.Shelf/Paint", from_fn(tells))
+        .gateway(|gateway| gateway.cors(Cors::allow(["https://shelf.example"]).unwrap()));
+    let library = library.start().await.unwrap();
+    let preflight = Ask::bytes("/v1/genres/new/books", [&b""[..]])
+        .without("content-type")
+        .method(http::Method::OPTIONS)
+        .header("origin", "https://shelf.example")
+        .header("access-control-request-method", "PATCH");
+    let answer = call(&library, preflight).await;
+    assert_eq!(answer.headers["access-control-allow-origin"], "https://shelf.example");
 }
 
 #[tokio::test]
