@@ -75,9 +75,9 @@ impl Tracer for OtelTracer {
             .with_kind(kind)
             .with_attributes(attributes);
         // Not the current one: that may be the application's.
-        let parent = parent.map_or_else(Context::new, remote);
-        let span = self.0.build_with_context(builder, &parent);
-        let context = told(span.span_context());
+        let within = parent.map_or_else(Context::new, remote);
+        let span = self.0.build_with_context(builder, &within);
+        let context = told(span.span_context()).map(|context| with_unread(context, parent));
         Box::new(OtelSpan { span, context })
     }
 }
@@ -123,6 +123,16 @@ fn told(span: &SpanContext) -> Option<TraceContext> {
         state if state.is_empty() => context,
         state => context.with_state(&state),
     })
+}
+
+/// The state that OpenTelemetry cannot read goes on as it came.
+fn with_unread(context: TraceContext, parent: Option<&TraceContext>) -> TraceContext {
+    let same = parent.filter(|parent| parent.trace_id() == context.trace_id());
+    let state = same.and_then(TraceContext::state);
+    match state.filter(|state| TraceState::from_str(state).is_err()) {
+        Some(state) => context.with_state(state),
+        None => context,
+    }
 }
 
 fn fact(name: &'static str, value: Value<'_>) -> KeyValue {

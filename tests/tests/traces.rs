@@ -6,7 +6,7 @@ use std::{
 };
 
 use descant::{Gateway, LogCalls, Mount, Schema, otel::OtelTracer};
-use descant_handlers::{Call, Code, Health, Message, Messages, Proxy, Reply, from_fn};
+use descant_handlers::{Call, Code, Health, Message, Messages, Metadata, Proxy, Reply, TraceContext, from_fn};
 use descant_tests::messages::Failure;
 use http::Method;
 use opentelemetry::{
@@ -419,6 +419,32 @@ async fn who_is_not_sampled_has_no_spans_and_passes_it_on() {
     send(&front, Ask::one(UNARY, &text("hi")).header("traceparent", PARENT)).await;
     near.spans::<2>().await;
     far.one().await;
+}
+
+/// `@` may stand anywhere in a key since level 2, which OpenTelemetry does not read.
+#[tokio::test]
+async fn a_state_goes_on_as_it_came() {
+    let ended = Ended::default();
+    let tells = from_fn(|call: Call| async move {
+        let context = call.trace_context();
+        let mut metadata = Metadata::new();
+        metadata.insert(
+            "state",
+            context.as_ref().and_then(TraceContext::state).unwrap_or_default(),
+        )?;
+        Ok(Reply::new(call.messages).with_metadata(metadata))
+    });
+    let mount = Mount::builder(Schema::load(VAULT).unwrap())
+        .route("*", tells)
+        .gateway(|gateway| gateway.tracer(ended.tracer()))
+        .host("127.0.0.1")
+        .port(0);
+    let mount = mount.start().await.unwrap();
+    for state in ["a=1,b=2", "a=1,0x@y@z=2"] {
+        let ask = Ask::empty("/vault.v1.Plain/Say").header("traceparent", PARENT);
+        let answer = send(&mount, ask.header("tracestate", state)).await;
+        assert_eq!(answer.headers["state"], state);
+    }
 }
 
 #[tokio::test]
