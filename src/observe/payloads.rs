@@ -1,11 +1,12 @@
 //! Messages in the log, as JSON, without what is not for logs.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, fmt::Write};
 
 use descant_descriptors::{Codec, JsonOptions, Method};
-use descant_handlers::{Message, RequestId, Status};
+use descant_handlers::{Message, RequestId};
 use tracing::Level;
 
+use super::records::{clean, is_obeyed};
 use crate::protocol::Protocol;
 
 /// JSON longer than this is not made, however much of it would be shown.
@@ -69,7 +70,7 @@ impl Payloads {
             json
         });
         let (json, error) = match json {
-            Ok(json) => (Some(String::from_utf8(json).unwrap_or_default()), None),
+            Ok(json) => (Some(escaped(String::from_utf8(json).unwrap_or_default())), None),
             Err(status) => (None, Some(status)),
         };
         let shown = json.as_deref().map(|json| start(json, self.most));
@@ -87,7 +88,7 @@ impl Payloads {
             bytes,
             payload = shown,
             cut = cut.then_some(true),
-            error = error.as_ref().map(Status::message),
+            error = error.as_ref().map(|status| clean(status.message())),
             "grpc.payload"
         );
     }
@@ -102,6 +103,23 @@ impl Direction {
     }
 }
 
+/// The same JSON without letters that do something to whoever reads it. Those below U+0020 it does not have.
+fn escaped(json: String) -> String {
+    if !json.contains(is_obeyed) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if is_obeyed(letter) {
+            // All are of the basic plane. Writing to a string does not fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(letter));
+        } else {
+            escaped.push(letter);
+        }
+    }
+    escaped
+}
+
 /// As much of a text as fits into so many bytes.
 pub(super) fn start(text: &str, most: usize) -> &str {
     let mut end = most.min(text.len());
@@ -114,6 +132,15 @@ pub(super) fn start(text: &str, most: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_that_are_obeyed_are_escaped() {
+        let json = String::from("{\"a\":\"\u{9b}31m\u{202e}\u{7f} é\"}");
+        let shown = escaped(json.clone());
+        assert_eq!(shown, r#"{"a":"\u009b31m\u202e\u007f é"}"#);
+        let [one, other] = [json, shown].map(|json| serde_json::from_str::<serde_json::Value>(&json).unwrap());
+        assert_eq!(one, other);
+    }
 
     #[test]
     fn a_text_is_cut_between_letters() {

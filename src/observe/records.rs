@@ -266,7 +266,7 @@ pub(super) fn clean(text: &str) -> String {
             cleaned.push_str("...");
             break;
         }
-        if letter.is_control() || is_invisible(letter) {
+        if is_obeyed(letter) {
             cleaned.extend(letter.escape_default());
         } else {
             cleaned.push(letter);
@@ -275,9 +275,11 @@ pub(super) fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Letters that end lines, or turn the direction of those around them: Unicode, "Bidirectional Character Types".
-fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+/// Letters that a terminal obeys, that end lines, or that turn the direction of those around them: Unicode, "Bidirectional Character
+/// Types".
+pub(super) fn is_obeyed(letter: char) -> bool {
+    let turns = matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
+    turns || letter.is_control()
 }
 
 fn fingerprint(peer: &Peer) -> Option<String> {
