@@ -71,7 +71,7 @@
 //! | `echo` | yes | [`Echo`]: answers with the question |
 //! | `reflection` | yes | [`Reflection`]: `grpc.reflection.v1` and `v1alpha` |
 //! | `health` | yes | [`Health`]: `grpc.health.v1` |
-//! | `proxy` | no | [`Proxy`]: answers from a gRPC server |
+//! | `proxy` | no | [`Proxy`]: answers from a server of gRPC, gRPC-Web or Connect |
 //! | `tls` | no | none: [`tls`], certificates and whom to trust |
 //!
 //! `br`, `deflate`, `gzip`, `snappy` and `zstd` are codings that compressed messages may have: [`Encoding`].
@@ -140,7 +140,7 @@ pub use self::echo::Echo;
 #[cfg(feature = "health")]
 pub use self::health::{Health, ServingStatus};
 #[cfg(feature = "proxy")]
-pub use self::proxy::{ConnectError, Misfit, Phases, Proxy, ProxyError};
+pub use self::proxy::{ConnectError, Misfit, Phases, Proxy, ProxyError, UpstreamProtocol};
 #[cfg(feature = "reflection")]
 pub use self::reflection::{AskError, Fetched, Reflection, ReflectionClient, ReflectionError};
 pub use self::{

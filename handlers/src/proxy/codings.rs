@@ -3,35 +3,54 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
-use crate::{Call, Coding, Encoding, Encodings, Status};
+use super::speech::Speech;
+use crate::{Call, Coding, Encoding, Encodings, Message, Status};
 
-pub(super) const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-pub(super) const ACCEPT: HeaderName = HeaderName::from_static("grpc-accept-encoding");
-
-/// The codings that an address of an upstream says it takes. Nobody knows before its first reply.
-#[derive(Debug, Default)]
-pub(super) struct Taken(AtomicU8);
+/// The codings that an address of an upstream takes: what it says, which nobody knows before its first reply, and what was said
+/// of it.
+#[derive(Debug)]
+pub(super) struct Taken {
+    said: AtomicU8,
+    always: Encodings,
+}
 
 impl Taken {
+    /// That it takes these, whatever it says.
+    pub(super) fn always(codings: Encodings) -> Self {
+        Self {
+            said: AtomicU8::default(),
+            always: codings,
+        }
+    }
+
     /// Notes what the head of a reply says.
-    pub(super) fn note(&self, headers: &HeaderMap) {
+    pub(super) fn note(&self, headers: &HeaderMap, speech: Speech) {
+        let accept = speech.accept();
         let mut taken = Encodings::default();
-        for list in headers.get_all(ACCEPT) {
+        for list in headers.get_all(&accept) {
             let names = list.to_str().unwrap_or_default().split(',').map(str::trim_ascii);
             names
                 .filter_map(Encoding::named)
                 .for_each(|coding| taken.insert(coding));
         }
         // One that says nothing has said before what it takes, or never will.
-        if headers.contains_key(ACCEPT) && self.0.load(Ordering::Relaxed) != taken.bits() {
-            self.0.store(taken.bits(), Ordering::Relaxed);
+        if headers.contains_key(&accept) && self.said.load(Ordering::Relaxed) != taken.bits() {
+            self.said.store(taken.bits(), Ordering::Relaxed);
         }
     }
 
     fn has(&self, coding: Encoding) -> bool {
-        Encodings::from_bits(self.0.load(Ordering::Relaxed)).has(coding)
+        self.always.has(coding) || Encodings::from_bits(self.said.load(Ordering::Relaxed)).has(coding)
+    }
+
+    /// How the one message of a body that is nothing else goes up.
+    pub(super) fn for_message(&self, message: &Message) -> Sent {
+        Sent {
+            encoding: message.encoding().filter(|encoding| self.has(*encoding)),
+            as_came: true,
+        }
     }
 
     /// How the messages of a call go up.
@@ -78,8 +97,8 @@ pub(super) fn accepted(codings: Encodings) -> Result<HeaderValue, Status> {
 }
 
 /// How a reply says that its messages are compressed. What was not offered is INTERNAL.
-pub(super) fn of_reply(headers: &HeaderMap, offered: Encodings) -> Result<Option<Encoding>, Status> {
-    let Some(name) = headers.get(ENCODING).filter(|name| *name != "identity") else {
+pub(super) fn of_reply(headers: &HeaderMap, speech: Speech, offered: Encodings) -> Result<Option<Encoding>, Status> {
+    let Some(name) = headers.get(speech.encoding()).filter(|name| *name != "identity") else {
         return Ok(None);
     };
     let coding = name.to_str().ok().and_then(Encoding::named);
@@ -93,24 +112,28 @@ pub(super) fn of_reply(headers: &HeaderMap, offered: Encodings) -> Result<Option
 
 #[cfg(all(test, feature = "gzip"))]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
     use crate::Code;
 
-    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
+    fn grpc(name: HeaderName, value: &'static str) -> HeaderMap {
         [(name, HeaderValue::from_static(value))].into_iter().collect()
     }
 
     #[test]
     fn an_upstream_says_what_it_takes() {
         let gzip = Encoding::named("gzip").unwrap();
-        let taken = Taken::default();
+        let taken = Taken::always(Encodings::default());
+        let accept = Speech::Grpc.accept();
         assert!(!taken.has(gzip));
-        taken.note(&headers(ACCEPT, "identity, gzip,rot13"));
+        taken.note(&grpc(accept.clone(), "identity, gzip,rot13"), Speech::Grpc);
         assert!(taken.has(gzip));
-        taken.note(&HeaderMap::new());
+        taken.note(&HeaderMap::new(), Speech::Grpc);
         assert!(taken.has(gzip));
-        taken.note(&headers(ACCEPT, "identity"));
+        taken.note(&grpc(accept, "identity"), Speech::Grpc);
         assert!(!taken.has(gzip));
+        assert!(Taken::always([gzip].into_iter().collect()).has(gzip));
     }
 
     #[test]
@@ -125,7 +148,7 @@ mod tests {
             ("gzip", Encodings::default(), Err(Code::Internal)),
             ("rot13", offered, Err(Code::Internal)),
         ] {
-            let found = of_reply(&headers(ENCODING, name), offered);
+            let found = of_reply(&grpc(Speech::Grpc.encoding(), name), Speech::Grpc, offered);
             assert_eq!(found.map_err(|status| status.code()), expected);
         }
     }

@@ -63,7 +63,7 @@ pub(super) enum Growth {
 }
 
 impl Endpoint {
-    pub(super) fn new(target: Arc<Target>, address: Address) -> Self {
+    pub(super) fn new(target: Arc<Target>, address: Address, options: &ProxyOptions) -> Self {
         Self {
             target,
             address,
@@ -72,7 +72,7 @@ impl Endpoint {
             backoff: Mutex::default(),
             calls: AtomicUsize::new(0),
             record: Record::default(),
-            taken: Taken::default(),
+            taken: Taken::always(options.encodings),
             unwell: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             watch: OnceLock::new(),

@@ -5,11 +5,14 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Method, Request, header};
+use descant_descriptors::Shape;
+use http::HeaderMap;
 use prost::Message as _;
 use tokio::time::{sleep, timeout};
 
-use super::{Terms, backoff::jittered, codings::Sent, endpoint::Endpoint, exchange, options::HealthCheck, pool::Pool};
+use super::{
+    Terms, backoff::jittered, codings::Sent, endpoint::Endpoint, exchange, options::HealthCheck, pool::Pool, request,
+};
 use crate::{Code, Encodings, Message, Messages, Status};
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
@@ -85,17 +88,12 @@ async fn check(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck
 
 async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, service: &str) -> Result<i32, Status> {
     let (requests, lease) = pool.ready_at(endpoint).await?;
-    let uri = lease.target().uri(CHECK);
-    let head = Request::builder()
-        .method(Method::POST)
-        .uri(uri.map_err(|error| Status::internal(error.to_string()))?)
-        .header(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"))
-        .header(header::TE, HeaderValue::from_static("trailers"))
-        .body(());
-    let head = head.map_err(|error| Status::internal(error.to_string()))?;
+    let speech = pool.upstream.options.protocol.speech(Shape::Unary);
+    let head = request::bare(lease.target(), speech, CHECK, HeaderMap::new())?;
     let service = service.to_owned();
     let asked = Message::from_wire(Asked { service }.encode_to_vec().into());
     let terms = Terms {
+        speech,
         sent: Sent::PLAIN,
         offered: Encodings::default(),
         one_reply: true,

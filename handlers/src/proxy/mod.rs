@@ -1,15 +1,17 @@
-//! Answers calls from a gRPC server, over HTTP/2.
+//! Answers calls from a server of gRPC, gRPC-Web or Connect.
 //!
 //! ```text
 //! Call -> request::head -> Pool::lease -> Line (one HTTP/2 connection) -> upstream
 //! Reply <- reply::Replies <- DATA, trailers <---------------------------------+
 //! ```
+//! What the protocols differ in is `speech.rs`, and `connect.rs` for the JSON of Connect.
 //! Messages go through as wire bytes: none is decoded. Each runtime has connections of its own, so that a call is not
 //! handed from thread to thread. Source: gRPC over HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
 
 mod backoff;
 mod balance;
 mod codings;
+mod connect;
 mod dial;
 mod endpoint;
 mod health;
@@ -23,6 +25,7 @@ mod pool;
 mod reply;
 mod request;
 mod resolve;
+mod speech;
 mod status;
 mod target;
 mod upstream;
@@ -31,6 +34,7 @@ mod wire;
 use std::{
     fmt,
     future::poll_fn,
+    mem,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -46,6 +50,7 @@ use self::{
     pool::Pools,
     reply::{Head, Replies, Source},
     request::Frame,
+    speech::Speech,
     target::Target,
     upstream::Upstream,
 };
@@ -54,23 +59,26 @@ pub use self::{
     misfit::{ConnectError, Misfit},
     options::{Balance, HealthCheck, Keepalive, Outlier, ProxyOptions},
     resolve::Resolve,
+    speech::UpstreamProtocol,
     target::ProxyError,
 };
 use crate::{
-    Call, Coding, Encodings, Handler, Messages, Reply, Status, envelope::Envelopes, tls::ClientTls, trace::ClientSpan,
+    Call, Coding, Encoding, Encodings, Handler, Messages, Reply, Status, envelope::Envelopes, tls::ClientTls,
+    trace::ClientSpan,
 };
 
-/// Answers every call, of whichever method, from a gRPC server over HTTP/2.
+/// Answers every call, of whichever method, from a gRPC server over HTTP/2, or one of another protocol ([`UpstreamProtocol`]).
 ///
-/// Metadata, messages, trailers and statuses with their details pass both ways; what is left of the deadline goes on as
-/// `grpc-timeout`; a call that is given up is reset there too. The call's id goes on as `x-request-id`, in the place of what the
+/// Metadata, messages, trailers and statuses with their details pass both ways; what is left of the deadline goes on
+/// (`grpc-timeout`, `connect-timeout-ms`); a call that is given up is reset there too. The call's id goes on as `x-request-id`, in the place of what the
 /// caller sent of that name. If the call is traced the upstream is told of a span of its own (`traceparent`); otherwise
 /// what the caller said of its goes on as it is. Trailers of requests are not passed on, nor is what belongs to
 /// HTTP or to a protocol.
 ///
 /// Nobody looks into messages. Those of a stream go on in the envelopes that they came in, as many at a time as are there.
 /// A compressed message goes on as it is where both sides take its coding: the upstream is offered what the caller takes, and is
-/// sent what its replies say that it takes (`grpc-accept-encoding`). Otherwise it is inflated.
+/// sent what its replies say that it takes (`grpc-accept-encoding`), or what is said of it ([`ProxyOptions::encodings`]). Otherwise it
+/// is inflated.
 ///
 /// An upstream may have several addresses: those of a name, which is looked up again and again, or of several URLs. Each call goes
 /// to one of them ([`Balance`]); those that fail, or say that they are unwell, get none for a while ([`Outlier`], [`HealthCheck`]).
@@ -138,6 +146,20 @@ impl Proxy {
         Ok(self)
     }
 
+    /// Sets [`ProxyOptions::protocol`].
+    #[must_use]
+    pub fn protocol(mut self, protocol: UpstreamProtocol) -> Self {
+        self.change().options.protocol = protocol;
+        self
+    }
+
+    /// Sets [`ProxyOptions::encodings`].
+    #[must_use]
+    pub fn encodings(mut self, codings: impl IntoIterator<Item = Encoding>) -> Self {
+        self.change().options.encodings = codings.into_iter().collect();
+        self
+    }
+
     /// Sets [`ProxyOptions::message_bytes`].
     #[must_use]
     pub fn message_bytes(mut self, most: usize) -> Self {
@@ -177,23 +199,35 @@ impl Proxy {
 
     async fn answer(&self, mut call: Call) -> Result<Reply, Status> {
         let options = &self.upstream.options;
-        let one_reply = matches!(call.method.shape(), Shape::Unary | Shape::ClientStreaming);
+        let shape = call.method.shape();
+        let speech = options.protocol.speech(shape);
+        let bare = if speech.is_bare() {
+            Some(mem::replace(&mut call.messages, Messages::empty()).only().await?)
+        } else {
+            None
+        };
         let key = balance::key(&options.balance, &call.metadata);
         let (requests, lease) = self.pools.here(&self.upstream).ready(key).await?;
         let terms = Terms {
-            sent: lease.taken().for_call(&call),
+            speech,
+            sent: match &bare {
+                Some(message) => lease.taken().for_message(message),
+                None => lease.taken().for_call(&call),
+            },
             offered: call.accepted,
-            one_reply,
+            one_reply: matches!(shape, Shape::Unary | Shape::ClientStreaming),
             message_bytes: options.message_bytes,
         };
-        let head = request::head(lease.target(), &mut call, terms.sent)?;
-        exchange(requests, lease, head, call.messages, terms).await
+        let head = request::head(lease.target(), speech, &mut call, terms.sent)?;
+        let messages = bare.map_or(call.messages, Messages::one);
+        exchange(requests, lease, head, messages, terms).await
     }
 }
 
 /// What both ends of a call hold to.
 #[derive(Clone, Copy, Debug)]
 struct Terms {
+    speech: Speech,
     sent: Sent,
     /// The codings that messages of the reply may have.
     offered: Encodings,
@@ -216,29 +250,36 @@ async fn exchange(
     let pump = match messages.try_one() {
         Ok((message, _)) => {
             // An answer may have come already, with a reset behind it; then the response says so.
-            let _ = body.send_data(Frame::message(message, terms.sent)?, true);
+            let _ = body.send_data(Frame::only(message, terms.speech, terms.sent)?, true);
             None
         }
         Err(messages) => Some(request::pump(messages, terms.sent, body, Arc::clone(&fault))),
     };
     let answered = match (response.await, fault.get()) {
         (Ok(response), _) => {
-            lease.taken().note(response.headers());
-            reply::head(response, terms.offered)
+            lease.taken().note(response.headers(), terms.speech);
+            Ok(response)
         }
         (Err(_), Some(fault)) => return Err(fault.clone()),
         (Err(error), None) => Err(lease.broken(&error)),
     };
+    if terms.speech.is_bare() {
+        let response = answered.inspect_err(|status| lease.went_wrong(status))?;
+        return reply::unary(response, lease, &terms).await;
+    }
+    let head = answered.and_then(|response| reply::head(response, &terms));
     let Head {
         metadata,
         encoding,
         body,
-    } = answered.inspect_err(|status| lease.went_wrong(status))?;
+    } = head.inspect_err(|status| lease.went_wrong(status))?;
     let mut replies = Replies {
         source: Source { body, lease, fault },
         envelopes: Envelopes::new(terms.message_bytes),
         encoding,
+        speech: terms.speech,
         limit: terms.message_bytes,
+        said: None,
         trailers: None,
         cut: None,
         _pump: pump,

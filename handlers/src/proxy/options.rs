@@ -4,6 +4,9 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use http::HeaderName;
 
+use super::speech::UpstreamProtocol;
+use crate::Encodings;
+
 /// What can be set about a proxy. Counts of connections are for each address and each runtime that calls; `descant serve` has a
 /// runtime for each of its workers.
 ///
@@ -19,6 +22,11 @@ use http::HeaderName;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ProxyOptions {
+    /// What the upstream speaks; gRPC.
+    pub protocol: UpstreamProtocol,
+    /// Codings of compressed messages that the upstream takes, whatever it says: many servers do not say so. None: only those of
+    /// which a reply has told.
+    pub encodings: Encodings,
     /// The largest message of a reply, in bytes; a larger one is `RESOURCE_EXHAUSTED`. 4 MiB, as in gRPC's own clients. (What
     /// requests may have is for the server to say that takes them.)
     pub message_bytes: usize,
@@ -119,6 +127,8 @@ pub struct HealthCheck {
 impl Default for ProxyOptions {
     fn default() -> Self {
         Self {
+            protocol: UpstreamProtocol::default(),
+            encodings: Encodings::default(),
             message_bytes: 4 << 20,
             connect_timeout: Duration::from_secs(10),
             balance: Balance::default(),

@@ -339,7 +339,7 @@ impl Pool {
             return;
         }
         for (target, address) in new {
-            let endpoint = Arc::new(Endpoint::new(target, address));
+            let endpoint = Arc::new(Endpoint::new(target, address, &self.upstream.options));
             if self.upstream.options.health.is_some() {
                 let watch = health::watch(Arc::downgrade(self), Arc::downgrade(&endpoint));
                 endpoint.watch(&tokio::spawn(watch));

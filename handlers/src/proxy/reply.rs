@@ -1,19 +1,20 @@
 //! An upstream's reply.
 
 use std::{
+    future::poll_fn,
     mem,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{Response, StatusCode, response::Parts};
 
-use super::{codings, lease::Lease, request::Pump, status};
+use super::{Terms, codings, connect, lease::Lease, request::Pump, speech::Speech, status};
 use crate::{
-    Code, Coding, Compressed, Encoding, Encodings, Message, MessageStream, Messages, Metadata, Reply, Status,
+    Code, Coding, Compressed, Encoding, Message, MessageStream, Messages, Metadata, Reply, Status,
     envelope::{Batch, COMPRESSED, Envelope, EnvelopeError, Envelopes, PLAIN},
 };
 
@@ -25,11 +26,15 @@ pub(super) struct Head {
     pub(super) body: Incoming,
 }
 
-/// Reads the head of a reply to a call that was offered these codings.
-pub(super) fn head(response: Response<RecvStream>, offered: Encodings) -> Result<Head, Status> {
+/// Reads the head of a reply.
+pub(super) fn head(response: Response<RecvStream>, terms: &Terms) -> Result<Head, Status> {
     let (parts, body) = response.into_parts();
+    let speech = terms.speech;
     // Trailers-only: the one header block of a reply.
-    if status::is_said(&parts.headers) && (body.is_end_stream() || parts.status != StatusCode::OK) {
+    if speech.has_trailers()
+        && status::is_said(&parts.headers)
+        && (body.is_end_stream() || parts.status != StatusCode::OK)
+    {
         let trailers = status::said(parts.headers)?;
         return Ok(Head {
             metadata: Metadata::new(),
@@ -37,21 +42,31 @@ pub(super) fn head(response: Response<RecvStream>, offered: Encodings) -> Result
             body: Incoming::Ended(trailers),
         });
     }
-    if parts.status != StatusCode::OK || !is_grpc(&parts.headers) {
-        return Err(status::of_http(parts.status, &parts.headers));
+    if parts.status != StatusCode::OK || !speech.fits(&parts.headers) {
+        return Err(status::of_http(parts.status, &parts.headers, speech));
     }
     Ok(Head {
-        encoding: codings::of_reply(&parts.headers, offered)?,
+        encoding: codings::of_reply(&parts.headers, speech, terms.offered)?,
         metadata: status::own(parts.headers),
         body: Incoming::Body(body),
     })
 }
 
-/// `application/grpc`, alone or with a format behind it; gRPC-Web is another protocol.
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let rest = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
-    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+/// The reply of a unary call of Connect, whose body is the message, or the error.
+pub(super) async fn unary(response: Response<RecvStream>, lease: Lease, terms: &Terms) -> Result<Reply, Status> {
+    let (parts, body) = response.into_parts();
+    let mut source = Source {
+        body: Incoming::Body(body),
+        lease,
+        fault: Arc::default(),
+    };
+    let read = source.unary(parts, terms).await;
+    match &read {
+        Ok(_) => source.lease.went_well(),
+        Err(status) => source.lease.went_wrong(status),
+    }
+    let (metadata, trailers, message) = read?;
+    whole(metadata, Ok((message, trailers)))
 }
 
 /// A reply of one message, once all of it is there. That of a call that failed has one set of metadata, in which what came
@@ -80,6 +95,9 @@ pub(super) enum Incoming {
     Ended(Metadata),
 }
 
+/// Bytes of what ends a body.
+const MOST_AT_END: usize = connect::MOST;
+
 /// Where a reply comes from.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -103,7 +121,61 @@ impl From<EnvelopeError> for Unread {
 }
 
 impl Source {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Unread>>> {
+    /// Metadata, trailers and message of a unary reply of Connect.
+    async fn unary(&mut self, parts: Parts, terms: &Terms) -> Result<(Metadata, Metadata, Message), Status> {
+        let Parts { status, headers, .. } = parts;
+        let limit = terms.message_bytes;
+        let speech = terms.speech;
+        if status == StatusCode::OK && !speech.fits(&headers) {
+            return Err(status::of_http(status, &headers, speech));
+        }
+        let encoding = codings::of_reply(&headers, speech, terms.offered)?;
+        if status != StatusCode::OK {
+            let whole = self.whole(connect::MOST).await?.unwrap_or_default();
+            let json = match encoding {
+                Some(encoding) => encoding.inflate(&whole, connect::MOST).unwrap_or_default(),
+                None => whole,
+            };
+            return Err(connect::error(status, headers, &json));
+        }
+        let whole = self.whole(limit).await?.ok_or_else(|| {
+            Status::resource_exhausted(format!(
+                "the upstream sent a message that is larger than the limit of {limit} bytes"
+            ))
+        })?;
+        let message = match encoding.filter(|_| !whole.is_empty()) {
+            Some(encoding) => Message::from_compressed(Compressed {
+                bytes: whole,
+                encoding,
+                limit,
+                broken: Code::Internal,
+            }),
+            None => Message::from_wire(whole),
+        };
+        let (metadata, trailers) = connect::metadata(headers);
+        Ok((metadata, trailers, message))
+    }
+
+    /// All that comes; `None` if that is more than the limit.
+    async fn whole(&mut self, limit: usize) -> Result<Option<Bytes>, Status> {
+        let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
+        while let Some(data) = poll_fn(|cx| self.poll_data(cx)).await {
+            let data = data?;
+            if first.len() + whole.len() + data.len() > limit {
+                return Ok(None);
+            }
+            // Mostly one piece is all.
+            if first.is_empty() && whole.is_empty() {
+                first = data;
+                continue;
+            }
+            whole.extend_from_slice(&mem::take(&mut first));
+            whole.extend_from_slice(&data);
+        }
+        Ok(Some(if whole.is_empty() { first } else { whole.freeze() }))
+    }
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         let Incoming::Body(body) = &mut self.body else {
             return Poll::Ready(None);
         };
@@ -113,14 +185,23 @@ impl Source {
                 let _ = body.flow_control().release_capacity(data.len());
                 Some(Ok(data))
             }
-            Some(Err(error)) => Some(Err(Unread::Status(self.broken(&error)))),
+            Some(Err(error)) => Some(Err(self.broken(&error))),
             None => None,
         })
     }
 
+    /// The same for those who split it.
+    fn poll_envelopes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Unread>>> {
+        self.poll_data(cx).map_err(Unread::Status)
+    }
+
     /// How the call went, once there is no more data.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
+    fn poll_end(&mut self, speech: Speech, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
         let body = match &mut self.body {
+            Incoming::Body(_) if speech.end_flag().is_some() => {
+                let what = "the upstream's reply does not say how the call went";
+                return Poll::Ready(Err(Status::internal(what)));
+            }
             Incoming::Body(body) => body,
             Incoming::Ended(trailers) => return Poll::Ready(Ok(mem::take(trailers))),
         };
@@ -144,8 +225,11 @@ pub(super) struct Replies {
     pub(super) envelopes: Envelopes<Unread>,
     /// How compressed messages are compressed.
     pub(super) encoding: Option<Encoding>,
+    pub(super) speech: Speech,
     /// Bytes of a message, as it came and inflated.
     pub(super) limit: usize,
+    /// What the envelope says that ends the body, where there is one.
+    pub(super) said: Option<Box<Result<Metadata, Status>>>,
     pub(super) trailers: Option<Metadata>,
     /// What is wrong with the body's end. What the upstream says of the call comes before it.
     pub(super) cut: Option<Status>,
@@ -197,24 +281,63 @@ impl Replies {
     }
 
     fn poll_one(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
-        let source = &mut self.source;
-        let next = match self.cut {
-            Some(_) => None,
-            None => ready!(self.envelopes.poll_next(cx, |cx| source.poll_data(cx))),
-        };
-        self.opened(next, cx, Self::message)
+        loop {
+            let source = &mut self.source;
+            let next = match self.cut {
+                Some(_) => None,
+                None => ready!(self.envelopes.poll_next(cx, |cx| source.poll_envelopes(cx))),
+            };
+            match next {
+                Some(Ok(envelope)) if self.is_end(envelope.flag) => self.end(envelope)?,
+                next => return self.opened(next, cx, Self::message),
+            }
+        }
     }
 
     fn poll_several(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
-        let (source, compressed) = (&mut self.source, self.encoding.is_some());
-        let next = match self.cut {
-            Some(_) => None,
-            None => ready!(self.envelopes.poll_run(cx, compressed, |cx| source.poll_data(cx))),
-        };
-        self.opened(next, cx, |replies, next| match next {
-            Ok(run) => Ok(Batch::Run(run)),
-            Err(envelope) => replies.message(envelope).map(Batch::One),
-        })
+        loop {
+            let (source, compressed) = (&mut self.source, self.encoding.is_some());
+            let next = match self.cut {
+                Some(_) => None,
+                None => ready!(self.envelopes.poll_run(cx, compressed, |cx| source.poll_envelopes(cx))),
+            };
+            match next {
+                Some(Ok(Err(envelope))) if self.is_end(envelope.flag) => self.end(envelope)?,
+                next => {
+                    return self.opened(next, cx, |replies, next| match next {
+                        Ok(run) => Ok(Batch::Run(run)),
+                        Err(envelope) => replies.message(envelope).map(Batch::One),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether an envelope is the one that ends the body.
+    fn is_end(&self, flag: u8) -> bool {
+        self.speech.end_flag().is_some_and(|end| flag & !COMPRESSED == end)
+    }
+
+    /// Notes what the last envelope says.
+    fn end(&mut self, Envelope { flag, mut message }: Envelope) -> Result<(), Status> {
+        if self.said.is_some() {
+            return Err(Status::internal("the upstream's reply ends twice"));
+        }
+        if flag & COMPRESSED != 0 {
+            let encoding = self.encoding.ok_or_else(unannounced)?;
+            message = encoding.inflate(&message, MOST_AT_END)?;
+        }
+        if message.len() > MOST_AT_END {
+            return Err(Status::resource_exhausted(format!(
+                "what ends the upstream's reply has {} bytes, more than {MOST_AT_END}",
+                message.len()
+            )));
+        }
+        self.said = Some(Box::new(match self.speech {
+            Speech::ConnectStream => connect::end(&message),
+            _ => status::lines(&message).and_then(status::said),
+        }));
+        Ok(())
     }
 
     /// What was found next; at the end how the call went.
@@ -225,6 +348,10 @@ impl Replies {
         open: impl FnOnce(&Self, N) -> Result<T, Status>,
     ) -> Poll<Option<Result<T, Status>>> {
         match next {
+            Some(Ok(_)) if self.said.is_some() => {
+                let what = "the upstream sent messages behind the end of its reply";
+                return Poll::Ready(Some(Err(Status::internal(what))));
+            }
             Some(Ok(next)) => return Poll::Ready(Some(open(self, next))),
             Some(Err(Unread::Status(status))) => return Poll::Ready(Some(Err(status))),
             Some(Err(Unread::Envelope(EnvelopeError::TooLarge { length, limit }))) => {
@@ -237,7 +364,10 @@ impl Replies {
             }
             None => {}
         }
-        let ended = ready!(self.source.poll_end(cx));
+        let ended = match self.said.take() {
+            Some(said) => *said,
+            None => ready!(self.source.poll_end(self.speech, cx)),
+        };
         match ended.and_then(|trailers| self.cut.take().map_or(Ok(trailers), Err)) {
             Ok(trailers) => {
                 self.trailers = Some(trailers);
@@ -256,15 +386,18 @@ impl Replies {
                 limit: self.limit,
                 broken: Code::Internal,
             })),
-            // gRPC core, `doc/compression.md`: a coding that was not offered is INTERNAL.
-            (COMPRESSED, None) => Err(Status::internal(
-                "the upstream sent a compressed message, and no header of the reply says how it is compressed",
-            )),
+            (COMPRESSED, None) => Err(unannounced()),
             (flag, _) => Err(Status::internal(format!(
-                "the upstream sent a message with the flag {flag}, which gRPC does not know"
+                "the upstream sent a message with the flag {flag}, which {} does not know",
+                self.speech
             ))),
         }
     }
+}
+
+/// gRPC core, `doc/compression.md`: a coding that was not offered is INTERNAL.
+fn unannounced() -> Status {
+    Status::internal("the upstream sent a compressed message, and no header of the reply says how it is compressed")
 }
 
 impl MessageStream for Replies {

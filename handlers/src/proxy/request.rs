@@ -5,16 +5,16 @@ use std::{
     io::IoSlice,
     mem,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
 use h2::{Reason, SendStream};
-use http::{HeaderName, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use tokio::task::AbortHandle;
 
 use super::{
-    codings::{self, ACCEPT, ENCODING, Sent},
+    codings::{self, Sent},
+    speech::Speech,
     target::Target,
 };
 use crate::{
@@ -22,17 +22,14 @@ use crate::{
     envelope::{self, Batch, COMPRESSED, HEAD, PLAIN},
 };
 
-const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 
 /// The head of the request. Of the call's metadata goes on what is neither HTTP's nor a protocol's.
-pub(super) fn head(target: &Target, call: &mut Call, sent: Sent) -> Result<Request<()>, Status> {
+pub(super) fn head(target: &Target, speech: Speech, call: &mut Call, sent: Sent) -> Result<Request<()>, Status> {
     let mut headers = mem::take(&mut call.metadata).into_headers();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(header::TE, HeaderValue::from_static("trailers"));
-    headers.insert(ACCEPT, codings::accepted(call.accepted)?);
+    headers.insert(speech.accept(), codings::accepted(call.accepted)?);
     if let Some(encoding) = sent.encoding {
-        headers.insert(ENCODING, HeaderValue::from_static(encoding.name()));
+        headers.insert(speech.encoding(), HeaderValue::from_static(encoding.name()));
     }
     headers.insert(REQUEST_ID, call.request_id.into());
     headers
@@ -43,30 +40,20 @@ pub(super) fn head(target: &Target, call: &mut Call, sent: Sent) -> Result<Reque
         if left.is_zero() {
             return Err(Status::deadline_exceeded("the deadline of the call has passed"));
         }
-        headers.insert(TIMEOUT, timeout(left)?);
+        speech.set_timeout(&mut headers, left)?;
     }
-    let uri = target.uri(call.method.path());
-    let mut request = Request::new(());
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri.map_err(|error| Status::internal(format!("{}: {error}", call.method.path())))?;
-    *request.headers_mut() = headers;
-    Ok(request)
+    bare(target, speech, call.method.path(), headers)
 }
 
-/// At most eight digits and a unit, rounded down: gRPC over HTTP/2, "Timeout".
-fn timeout(left: Duration) -> Result<HeaderValue, Status> {
-    const MOST: u128 = 99_999_999;
-    let units = [
-        (left.as_micros().max(1), 'u'),
-        (left.as_millis(), 'm'),
-        (u128::from(left.as_secs()), 'S'),
-    ];
-    let (count, unit) = units
-        .into_iter()
-        .find(|(count, _)| *count <= MOST)
-        // Three years and more.
-        .unwrap_or((MOST, 'S'));
-    HeaderValue::try_from(format!("{count}{unit}")).map_err(|error| Status::internal(error.to_string()))
+/// The head of a request for this path, whatever else it says.
+pub(super) fn bare(target: &Target, speech: Speech, path: &str, mut headers: HeaderMap) -> Result<Request<()>, Status> {
+    speech.dress(&mut headers);
+    let uri = target.uri(path);
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.map_err(|error| Status::internal(format!("{path}: {error}")))?;
+    *request.headers_mut() = headers;
+    Ok(request)
 }
 
 /// Sends the messages of a stream in a task of their own: an upstream that says much shall not stop what it is told.
@@ -132,7 +119,19 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn message(message: Message, way: Sent) -> Result<Self, Status> {
+    /// The one message of a body.
+    pub(super) fn only(message: Message, speech: Speech, way: Sent) -> Result<Self, Status> {
+        if speech.is_bare() {
+            let bytes = match way.encoding {
+                Some(encoding) => message.into_compressed(encoding).or_else(Message::into_wire)?,
+                None => message.into_wire()?,
+            };
+            return Ok(Self::bare(bytes));
+        }
+        Self::message(message, way)
+    }
+
+    fn message(message: Message, way: Sent) -> Result<Self, Status> {
         let compressed = match way.encoding {
             Some(encoding) => message.into_compressed(encoding),
             None => Err(message),
@@ -202,20 +201,6 @@ impl Buf for Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn timeouts_have_eight_digits_at_most() {
-        for (left, expected) in [
-            (Duration::from_nanos(1), "1u"),
-            (Duration::from_millis(5), "5000u"),
-            (Duration::from_secs(99), "99000000u"),
-            (Duration::from_secs(100), "100000m"),
-            (Duration::from_secs(100_000), "100000S"),
-            (Duration::from_secs(u64::MAX), "99999999S"),
-        ] {
-            assert_eq!(timeout(left).unwrap(), expected);
-        }
-    }
 
     #[test]
     fn a_frame_is_taken_in_any_portions() {

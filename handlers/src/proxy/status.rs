@@ -8,16 +8,17 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use h2::Reason;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::percent_decode;
 
+use super::speech::Speech;
 use crate::{Code, Metadata, Status};
 
 const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
 const DETAILS: &str = "grpc-status-details-bin";
 /// Read with or without padding: gRPC over HTTP/2, "Binary-Header".
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -70,8 +71,8 @@ pub(super) fn own(headers: HeaderMap) -> Metadata {
     Metadata::from_headers(Metadata::from_headers(headers).into_headers())
 }
 
-/// A reply that is not gRPC's. gRPC core, `doc/http-grpc-status-mapping.md`.
-pub(super) fn of_http(status: StatusCode, headers: &HeaderMap) -> Status {
+/// A reply that is not this protocol's. gRPC core, `doc/http-grpc-status-mapping.md`; Connect, "HTTP to Error Code", is the same.
+pub(super) fn of_http(status: StatusCode, headers: &HeaderMap, speech: Speech) -> Status {
     let code = match status.as_u16() {
         400 => Code::Internal,
         401 => Code::Unauthenticated,
@@ -86,8 +87,29 @@ pub(super) fn of_http(status: StatusCode, headers: &HeaderMap) -> Status {
     };
     Status::new(
         code,
-        format!("the upstream answers with HTTP {status} and {kind}, not as gRPC does"),
+        format!("the upstream answers with HTTP {status} and {kind}, not as {speech} does"),
     )
+}
+
+/// Trailers that stand in a body, one a line. gRPC-Web, "Message framing".
+pub(super) fn lines(block: &[u8]) -> Result<HeaderMap, Status> {
+    let broken = || Status::internal("the trailers in the upstream's reply are no header fields");
+    let mut headers = HeaderMap::new();
+    for line in block.split(|byte| *byte == b'\n') {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        let colon = line.iter().position(|byte| *byte == b':');
+        let field = colon.and_then(|colon| {
+            let name = HeaderName::from_bytes(line.get(..colon)?.trim_ascii()).ok()?;
+            let value = HeaderValue::from_bytes(line.get(colon + 1..)?.trim_ascii()).ok()?;
+            Some((name, value))
+        });
+        let (name, value) = field.ok_or_else(broken)?;
+        headers.try_append(name, value).map_err(|_| broken())?;
+    }
+    Ok(headers)
 }
 
 /// What HTTP/2 says of a call or of its connection to `upstream`; `fault`: why that
@@ -148,6 +170,16 @@ mod tests {
     }
 
     #[test]
+    fn trailers_in_a_body_are_lines() {
+        let trailers = lines(b"grpc-status: 0\r\nNote:a\nnote:  b \r\n\r\n").unwrap();
+        let trailers = said(trailers).unwrap();
+        assert_eq!(trailers.get_all("note").collect::<Vec<_>>(), ["a", "b"]);
+        for broken in [&b"grpc-status"[..], b"a b: c", b": c", b"note: \x01"] {
+            assert_eq!(lines(broken).unwrap_err().code(), Code::Internal);
+        }
+    }
+
+    #[test]
     fn odd_statuses_are_unknown() {
         for (fields, code) in [
             (headers([("note", "a")]), Code::Unknown),
@@ -176,7 +208,7 @@ mod tests {
             (504, Code::Unavailable),
             (200, Code::Unknown),
         ] {
-            let status = of_http(StatusCode::from_u16(status).unwrap(), &headers([]));
+            let status = of_http(StatusCode::from_u16(status).unwrap(), &headers([]), Speech::Grpc);
             assert_eq!(status.code(), code);
         }
     }

@@ -19,7 +19,7 @@ mod upstream;
 use std::{fmt::Display, path::Path};
 
 use descant::{Gateway, Schema};
-use descant_handlers::Proxy;
+use descant_handlers::{Proxy, UpstreamProtocol};
 
 use self::upstream::babbler;
 use crate::support::{Running, serve_gateway};
@@ -27,6 +27,18 @@ use crate::support::{Running, serve_gateway};
 /// Descant before this upstream, serving what the suites' own server serves.
 async fn before(upstream: impl Display) -> Running {
     proxy(Proxy::to(&format!("http://{upstream}")).unwrap()).await
+}
+
+/// The ways to call an upstream.
+const WAYS: [UpstreamProtocol; 3] = [
+    UpstreamProtocol::Grpc,
+    UpstreamProtocol::GrpcWeb,
+    UpstreamProtocol::Connect,
+];
+
+/// The same, that calls it in this way.
+async fn calling(way: UpstreamProtocol, upstream: impl Display) -> Running {
+    proxy(Proxy::to(&format!("http://{upstream}")).unwrap().protocol(way)).await
 }
 
 async fn proxy(proxy: Proxy) -> Running {

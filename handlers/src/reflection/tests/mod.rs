@@ -65,7 +65,7 @@ async fn extensions_are_found_by_number() {
         [originals[1].clone()]
     );
     assert_eq!(client.numbers("base.Open").await, [110, 120, 150]);
-    assert_eq!(client.numbers("acme.Thing").await, []);
+    assert!(client.numbers("acme.Thing").await.is_empty());
 }
 
 #[tokio::test]
