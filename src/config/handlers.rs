@@ -140,7 +140,7 @@ fn options(settings: &Upstream) -> ProxyOptions {
     options.connect_timeout = settings.connect_timeout.value;
     options.message_bytes = settings.message_bytes.whole();
     options.balance = settings.balance.value.clone();
-    options.connections = settings.connections.whole();
+    options.connections = settings.connections.as_ref().map(|most| most.whole());
     options.min_connections = settings.min_connections.whole();
     options.idle = settings.idle.0;
     options.age = settings.age.0;

@@ -108,7 +108,7 @@ section! {
     /// Which server, or address of its name, a call goes to: `power-of-two`, `round-robin` or `ring-hash:HEADER`.
     balance: Placed<Balance>, default("power-of-two"), flags(&[Flag::value("--to-balance")]);
     /// Connections that each worker may have to an address.
-    connections: Placed<Number<1, U32>>, default("16");
+    connections: Option<Placed<Number<1, U32>>>, otherwise("16, or 256 over HTTP/1.1");
     /// Connections that each worker keeps to an address though no call needs them.
     min_connections: Placed<Number<0, U32>>, default("0");
     /// How long a connection may be without calls before it is closed, or `off`.

@@ -1,4 +1,4 @@
-//! From an address to a connection that speaks HTTP/2.
+//! From an address to a connection that speaks HTTP.
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ use super::{
 pub(super) struct Secure {
     pub(super) connector: TlsConnector,
     pub(super) name: ServerName<'static>,
+    /// What is spoken inside: HTTP/1.1, or HTTP/2.
+    pub(super) http1: bool,
 }
 
 /// How long each part of connecting took.
@@ -32,7 +34,7 @@ pub struct Phases {
     pub connect: Duration,
     /// The handshake of TLS; `None`: plain text.
     pub tls: Option<Duration>,
-    /// Until the server's first SETTINGS of HTTP/2.
+    /// Until the server's first SETTINGS of HTTP/2; over HTTP/1.1 nothing is waited for.
     pub greeting: Duration,
 }
 
@@ -45,7 +47,9 @@ pub(super) async fn open(endpoint: &Endpoint, upstream: &Upstream) -> Result<(Li
         let connected = tokio::time::timeout(time, connect(&endpoint.address, secure, options)).await;
         connected.unwrap_or_else(|_| Err(Unfit::late(time)))
     };
-    opened.await.map_err(|unfit| ConnectError::new(endpoint, unfit))
+    opened
+        .await
+        .map_err(|unfit| ConnectError::new(endpoint, unfit.said_to(options)))
 }
 
 async fn connect(address: &Address, secure: Option<Secure>, options: &ProxyOptions) -> Result<(Line, Phases), Unfit> {
@@ -99,9 +103,10 @@ impl Secure {
     {
         let stream = self.connector.connect(self.name, socket).await;
         let stream = stream.map_err(|error| Unfit::handshake(&error))?;
-        match stream.get_ref().1.alpn_protocol() {
-            Some(b"h2") => Ok(stream),
-            _ => Err(Unfit::no_http2()),
+        match (self.http1, stream.get_ref().1.alpn_protocol()) {
+            (false, Some(b"h2")) | (true, Some(b"http/1.1") | None) => Ok(stream),
+            (false, _) => Err(Unfit::no_http2()),
+            (true, _) => Err(Unfit::no_http1()),
         }
     }
 }

@@ -35,8 +35,8 @@ pub(super) struct Endpoint {
     pub(super) target: Arc<Target>,
     pub(super) address: Address,
     lines: Mutex<Vec<Arc<Line>>>,
-    /// Somebody connects: one at a time.
-    dialling: AtomicBool,
+    /// How many connections are being made.
+    dialling: AtomicUsize,
     backoff: Mutex<Backoff>,
     calls: AtomicUsize,
     pub(super) record: Record,
@@ -68,7 +68,7 @@ impl Endpoint {
             target,
             address,
             lines: Mutex::default(),
-            dialling: AtomicBool::new(false),
+            dialling: AtomicUsize::new(0),
             backoff: Mutex::default(),
             calls: AtomicUsize::new(0),
             record: Record::default(),
@@ -119,23 +119,37 @@ impl Endpoint {
         self.calls.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// What can be done, if no connection has a place.
-    pub(super) fn growth(&self, most: usize) -> Growth {
-        if self.is_full(most) {
+    /// What can be done, if no connection has a place. [`Growth::Dial`] is to be followed by [`dialled`](Self::dialled).
+    /// `waiting`: how many calls there are that wait.
+    pub(super) fn growth(&self, options: &ProxyOptions, waiting: usize) -> Growth {
+        if self.is_full(options.most_connections()) {
             return Growth::Full;
         }
         if let Some(refusal) = self.backoff().refusal() {
             return Growth::Resting(refusal);
         }
-        if self.dialling.swap(true, Ordering::Relaxed) {
+        // After a failure one shows whether it can be reached.
+        let at_once = if self.is_doubtful() {
+            1
+        } else {
+            options.dials().min(waiting.max(1))
+        };
+        let left = options.most_connections().saturating_sub(self.connections());
+        if self.dialling.fetch_add(1, Ordering::Relaxed) >= at_once.min(left) {
+            self.dialling.fetch_sub(1, Ordering::Relaxed);
             return Growth::Dialling;
         }
         Growth::Dial
     }
 
+    /// Somebody who was to connect has done so, or tried.
+    pub(super) fn dialled(&self) {
+        self.dialling.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Whether there are as many connections as there may be.
     pub(super) fn is_full(&self, most: usize) -> bool {
-        self.lines().len() >= most.max(1)
+        self.connections() >= most
     }
 
     /// Whether the last attempt to connect failed: then nobody waits for the next one who has somewhere else to go.
@@ -144,7 +158,7 @@ impl Endpoint {
     }
 
     /// Connecting has come to this end.
-    pub(super) fn dialled(&self, outcome: Result<Line, Status>) {
+    pub(super) fn connected(&self, outcome: Result<Line, Status>) {
         let failed_before = self.is_doubtful();
         match outcome {
             Ok(line) => {
@@ -167,7 +181,6 @@ impl Endpoint {
                 self.backoff().failed(status);
             }
         }
-        self.dialling.store(false, Ordering::Relaxed);
     }
 
     /// Nobody is told of it any more. Its calls end as they would; its connections go with them.

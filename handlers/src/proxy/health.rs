@@ -87,7 +87,7 @@ async fn check(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck
 }
 
 async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, service: &str) -> Result<i32, Status> {
-    let (requests, lease) = pool.ready_at(endpoint).await?;
+    let (ready, lease) = pool.ready_at(endpoint).await?;
     let speech = pool.upstream.options.protocol.speech(Shape::Unary);
     let head = request::bare(lease.target(), speech, CHECK, HeaderMap::new())?;
     let service = service.to_owned();
@@ -99,7 +99,7 @@ async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, service: &str) -> Resul
         one_reply: true,
         message_bytes: pool.upstream.options.message_bytes,
     };
-    let reply = exchange(requests, lease, head, Messages::one(asked), terms).await?;
+    let reply = exchange(ready, lease, head, Messages::one(asked), terms).await?;
     let answered = reply.messages.only().await?.into_wire()?;
     let answered = Answered::decode(answered).map_err(|error| Status::internal(error.to_string()))?;
     Ok(answered.status)

@@ -5,10 +5,16 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use h2::client::SendRequest;
+use http::{Request, Response};
 
 use super::{
-    codings::Taken, endpoint::Endpoint, line::Line, outlier::is_failure, pool::Pool, request::Frame, status,
+    codings::Taken,
+    endpoint::Endpoint,
+    line::{Body, Line, Ready, Unanswered},
+    outlier::is_failure,
+    pool::Pool,
+    status,
+    stream::{Broken, Stream},
     target::Target,
 };
 use crate::Status;
@@ -24,7 +30,12 @@ pub(super) struct Gauge {
 impl Gauge {
     /// Whether some call waits for a place.
     pub(super) fn is_awaited(&self) -> bool {
-        self.pending.load(Ordering::Relaxed) > 0
+        self.pending() > 0
+    }
+
+    /// How many do.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
     }
 }
 
@@ -80,6 +91,8 @@ pub(super) struct Lease {
     pool: Arc<Pool>,
     #[allow(dead_code, reason = "its drop counts")]
     admitted: Option<Admitted>,
+    /// The reply came to its end.
+    whole: bool,
 }
 
 impl Lease {
@@ -90,6 +103,7 @@ impl Lease {
             endpoint,
             pool: Arc::clone(pool),
             admitted: None,
+            whole: false,
         }
     }
 
@@ -98,8 +112,26 @@ impl Lease {
         self
     }
 
-    pub(super) fn requests(&self) -> SendRequest<Frame> {
-        self.line.requests.clone()
+    /// What a call is sent by, once the connection takes one. An error: it is closing.
+    pub(super) async fn ready(&self) -> Result<Ready, ()> {
+        self.line.ready().await
+    }
+
+    /// Sends a request over HTTP/1.1, and waits for the head of its reply.
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Stream>, Unanswered> {
+        self.line.send(request).await
+    }
+
+    /// Another place at the same address, in the place of this one, which is given up.
+    pub(super) async fn again(mut self) -> Result<Self, Status> {
+        self.give_up();
+        let (_, other) = self.pool.ready_at(&self.endpoint).await?;
+        Ok(other.admitted(self.admitted.take()))
+    }
+
+    /// All of the reply came.
+    pub(super) fn came_whole(&mut self) {
+        self.whole = true;
     }
 
     pub(super) fn target(&self) -> &Target {
@@ -130,14 +162,15 @@ impl Lease {
         }
     }
 
-    /// What HTTP/2 says of the call or of its connection.
-    pub(super) fn broken(&self, error: &h2::Error) -> Status {
-        status::of(error, self.line.fault(), &self.endpoint)
+    /// What HTTP says of the call or of its connection.
+    pub(super) fn broken(&self, broken: &Broken) -> Status {
+        status::of(broken, self.line.fault(), &self.endpoint)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        self.line.ended(self.whole);
         self.endpoint.release(&self.line);
         self.pool.freed();
     }

@@ -1,5 +1,6 @@
-//! One HTTP/2 connection to an upstream.
+//! One connection to an upstream.
 
+mod http1;
 mod pings;
 
 use std::{
@@ -13,17 +14,20 @@ use std::{
 };
 
 use h2::client::{Builder, Connection, SendRequest};
+use http::{Request, Response};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::Instant,
 };
 
-use self::pings::Pings;
+pub(super) use self::http1::{Body, Unanswered, request as over_http1};
+use self::{http1::Slot, pings::Pings};
 use super::{
     backoff::LONGEST,
     misfit::{Misfit, Unfit},
     options::ProxyOptions,
     request::Frame,
+    stream::Stream,
     wire::Wire,
 };
 
@@ -43,13 +47,26 @@ const HEADER_BYTES: u32 = 16 << 10;
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Line {
-    pub(super) requests: SendRequest<Frame>,
+    speaks: Speaks,
     state: Arc<State>,
     /// From when on it takes no more calls.
     old: Option<Instant>,
     /// It had a call since it was last looked at; if not, how often that was so.
     used: AtomicBool,
     quiet: AtomicU32,
+}
+
+#[derive(Debug)]
+enum Speaks {
+    Http2(SendRequest<Frame>),
+    Http1(Slot),
+}
+
+/// What the next call is sent by.
+pub(super) enum Ready {
+    Http2(SendRequest<Frame>),
+    /// [`Line::send`].
+    Http1,
 }
 
 /// What a connection and the task that drives it both know.
@@ -63,8 +80,20 @@ struct State {
 }
 
 impl Line {
-    /// Speaks HTTP/2 over this socket.
+    /// Speaks HTTP over this socket, in the version that is asked for.
     pub(super) async fn over<T>(socket: T, options: &ProxyOptions) -> Result<Self, Unfit>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        if options.http1 {
+            let state = Arc::default();
+            let slot = Slot::over(socket, &state).await?;
+            return Ok(Self::new(Speaks::Http1(slot), state, options));
+        }
+        Self::over_http2(socket, options).await
+    }
+
+    async fn over_http2<T>(socket: T, options: &ProxyOptions) -> Result<Self, Unfit>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -85,8 +114,12 @@ impl Line {
         let pings = options.keepalive.zip(connection.ping_pong());
         let pings = pings.map(|(keepalive, pong)| Pings::new(keepalive, pong, Arc::clone(&state)));
         tokio::spawn(drive(connection, wire, pings, Gone(Arc::clone(&state))));
-        Ok(Self {
-            requests,
+        Ok(Self::new(Speaks::Http2(requests), state, options))
+    }
+
+    fn new(speaks: Speaks, state: Arc<State>, options: &ProxyOptions) -> Self {
+        Self {
+            speaks,
             state,
             old: options.age.map(|age| {
                 // Not all at once: those who come here together shall not go together.
@@ -95,7 +128,35 @@ impl Line {
             }),
             used: AtomicBool::new(false),
             quiet: AtomicU32::new(0),
-        })
+        }
+    }
+
+    /// What the next call is sent by, once it may be. An error: the connection is closing.
+    pub(super) async fn ready(&self) -> Result<Ready, ()> {
+        match &self.speaks {
+            Speaks::Http2(requests) => requests.clone().ready().await.map(Ready::Http2).map_err(drop),
+            Speaks::Http1(slot) => {
+                let ready = poll_fn(|cx| slot.poll_ready(cx)).await;
+                ready.map(|()| Ready::Http1).map_err(drop)
+            }
+        }
+    }
+
+    /// Sends a request over HTTP/1.1, and waits for the head of its reply.
+    pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Stream>, Unanswered> {
+        match &self.speaks {
+            Speaks::Http1(slot) => slot.send(request).await,
+            Speaks::Http2(_) => Err(Unanswered::Unsent(Box::new(request))),
+        }
+    }
+
+    /// A call has ended; `whole`: with its reply.
+    pub(super) fn ended(&self, whole: bool) {
+        if let Speaks::Http1(slot) = &self.speaks
+            && !slot.ended(whole)
+        {
+            self.give_up();
+        }
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -112,9 +173,11 @@ impl Line {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        // An upstream that allows no call at all for now still gets one, which waits.
-        let allowed = self.requests.current_max_send_streams().clamp(1, MOST_CALLS);
-        self.calls() < allowed
+        match &self.speaks {
+            // An upstream that allows no call at all for now still gets one, which waits.
+            Speaks::Http2(requests) => self.calls() < requests.current_max_send_streams().clamp(1, MOST_CALLS),
+            Speaks::Http1(slot) => self.calls() == 0 && slot.is_ready(),
+        }
     }
 
     pub(super) fn is_gone(&self) -> bool {

@@ -5,6 +5,7 @@ use std::{error::Error, fmt, io, time::Duration};
 use h2::Reason;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError, OtherError};
 
+use super::{options::ProxyOptions, speech::UpstreamProtocol};
 use crate::{Status, tls::TlsError};
 
 /// Why a connection cannot be made or used.
@@ -29,6 +30,8 @@ pub enum Misfit {
     ClientCertificate,
     /// It speaks HTTP/1, or does not choose HTTP/2.
     Http1,
+    /// It does not choose HTTP/1.1.
+    Http2,
     /// None of these: the words tell.
     Other,
 }
@@ -110,6 +113,40 @@ impl Unfit {
     pub(super) fn no_http2() -> Self {
         let what = "it does not choose HTTP/2 over TLS (ALPN h2), which gRPC needs";
         Self::new(Misfit::Http1, what)
+    }
+
+    /// The same of HTTP/1.1.
+    pub(super) fn no_http1() -> Self {
+        Self::new(Misfit::Http2, "it does not choose HTTP/1.1 over TLS (ALPN http/1.1)")
+    }
+
+    /// The same where it is not gRPC that is spoken.
+    pub(super) fn said_to(self, options: &ProxyOptions) -> Self {
+        match (self.misfit, options.protocol, options.http1) {
+            (_, UpstreamProtocol::Grpc, _) => self,
+            (Misfit::Http1, _, false) => {
+                let what = "it does not speak HTTP/2, and may be called over HTTP/1.1";
+                Self::new(Misfit::Http1, what)
+            }
+            // An alert of TLS says that nothing was chosen, not what was offered.
+            (Misfit::Http1, _, true) => Self::no_http1(),
+            _ => self,
+        }
+    }
+
+    /// What is no answer of HTTP/1.1, from the bytes that came first; `None`: they tell nothing.
+    pub(super) fn of_answer(greeting: &[u8]) -> Option<Self> {
+        match greeting {
+            [0x15 | 0x16, 3, ..] => Some(Self::new(Misfit::Tls, "it speaks TLS")),
+            // The head of a SETTINGS frame: a length below 256.
+            [0, 0, _] => Some(Self::new(Misfit::Http2, "it answers in HTTP/2")),
+            _ => None,
+        }
+    }
+
+    /// A connection of HTTP/1.1 that does not come about.
+    pub(super) fn of_http1(error: &hyper::Error) -> Self {
+        Self::new(Misfit::Other, error.to_string())
     }
 
     /// A handshake of TLS that failed.

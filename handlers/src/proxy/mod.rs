@@ -27,6 +27,7 @@ mod request;
 mod resolve;
 mod speech;
 mod status;
+mod stream;
 mod target;
 mod upstream;
 mod wire;
@@ -42,15 +43,17 @@ use std::{
 use async_trait::async_trait;
 use descant_descriptors::{Method, Shape};
 use h2::client::SendRequest;
-use http::Request;
+use http::{Request, Response};
 
 use self::{
     codings::Sent,
     lease::Lease,
+    line::{Body, Ready, Unanswered},
     pool::Pools,
     reply::{Head, Replies, Source},
-    request::Frame,
+    request::{Frame, Pump},
     speech::Speech,
+    stream::{Broken, Stream},
     target::Target,
     upstream::Upstream,
 };
@@ -153,6 +156,13 @@ impl Proxy {
         self
     }
 
+    /// Calls the upstream over HTTP/1.1: [`ProxyOptions::http1`].
+    #[must_use]
+    pub fn http1(mut self) -> Self {
+        self.change().options.http1 = true;
+        self
+    }
+
     /// Sets [`ProxyOptions::encodings`].
     #[must_use]
     pub fn encodings(mut self, codings: impl IntoIterator<Item = Encoding>) -> Self {
@@ -207,7 +217,7 @@ impl Proxy {
             None
         };
         let key = balance::key(&options.balance, &call.metadata);
-        let (requests, lease) = self.pools.here(&self.upstream).ready(key).await?;
+        let (ready, lease) = self.pools.here(&self.upstream).ready(key).await?;
         let terms = Terms {
             speech,
             sent: match &bare {
@@ -220,7 +230,7 @@ impl Proxy {
         };
         let head = request::head(lease.target(), speech, &mut call, terms.sent)?;
         let messages = bare.map_or(call.messages, Messages::one);
-        exchange(requests, lease, head, messages, terms).await
+        exchange(ready, lease, head, messages, terms).await
     }
 }
 
@@ -236,38 +246,117 @@ struct Terms {
     message_bytes: usize,
 }
 
-/// Sends a request, and reads its reply as far as it has to be known.
+/// As [`Handler::check`] has it, and each call that comes nevertheless.
+const NO_GRPC_OVER_HTTP1: &str =
+    "speaks gRPC over HTTP/1.1, which has no room for its trailers; choose gRPC-Web or Connect, or HTTP/2";
+
+/// One attempt at a call: sends the request, and reads its reply as far as it has to be known.
 async fn exchange(
-    mut requests: SendRequest<Frame>,
+    ready: Ready,
     lease: Lease,
     head: Request<()>,
     messages: Messages,
     terms: Terms,
 ) -> Result<Reply, Status> {
-    let opened = requests.send_request(head, false);
-    let (response, mut body) = opened.map_err(|error| lease.broken(&error))?;
     let fault = Arc::new(OnceLock::new());
+    let Sending { lease, pump, response } = match ready {
+        Ready::Http2(requests) => over_http2(requests, lease, head, messages, &terms, &fault).await?,
+        Ready::Http1 => Box::pin(over_http1(lease, head, messages, &terms, &fault)).await?,
+    };
+    answered(lease, pump, response, fault, terms).await
+}
+
+/// A request whose reply has begun.
+struct Sending {
+    lease: Lease,
+    pump: Option<Pump>,
+    response: Response<Stream>,
+}
+
+async fn over_http2(
+    mut requests: SendRequest<Frame>,
+    lease: Lease,
+    head: Request<()>,
+    messages: Messages,
+    terms: &Terms,
+    fault: &Arc<OnceLock<Status>>,
+) -> Result<Sending, Status> {
+    let opened = requests.send_request(head, false);
+    let (response, mut body) = opened.map_err(|error| lease.broken(&Broken::Http2(error)))?;
     let pump = match messages.try_one() {
         Ok((message, _)) => {
             // An answer may have come already, with a reset behind it; then the response says so.
             let _ = body.send_data(Frame::only(message, terms.speech, terms.sent)?, true);
             None
         }
-        Err(messages) => Some(request::pump(messages, terms.sent, body, Arc::clone(&fault))),
+        Err(messages) => Some(request::pump(messages, terms.sent, body, Arc::clone(fault))),
     };
-    let answered = match (response.await, fault.get()) {
-        (Ok(response), _) => {
-            lease.taken().note(response.headers(), terms.speech);
-            Ok(response)
-        }
-        (Err(_), Some(fault)) => return Err(fault.clone()),
-        (Err(error), None) => Err(lease.broken(&error)),
+    match response.await {
+        Ok(response) => Ok(Sending {
+            response: response.map(Stream::Http2),
+            lease,
+            pump,
+        }),
+        Err(error) => Err(unanswered(&lease, &Broken::Http2(error), fault)),
+    }
+}
+
+async fn over_http1(
+    mut lease: Lease,
+    head: Request<()>,
+    messages: Messages,
+    terms: &Terms,
+    fault: &Arc<OnceLock<Status>>,
+) -> Result<Sending, Status> {
+    if terms.speech == Speech::Grpc {
+        return Err(Status::internal(format!("the proxy {NO_GRPC_OVER_HTTP1}")));
+    }
+    let body = match messages.try_one() {
+        Ok((message, _)) => Body::whole(Frame::only(message, terms.speech, terms.sent)?),
+        Err(messages) => Body::stream(messages, terms.sent, Arc::clone(fault)),
     };
+    let mut request = line::over_http1(head, body)?;
+    for _ in 0..pool::ATTEMPTS {
+        request = match lease.send(request).await {
+            Ok(response) => {
+                let pump = None;
+                return Ok(Sending { lease, pump, response });
+            }
+            Err(Unanswered::Broken(broken)) => return Err(unanswered(&lease, &broken, fault)),
+            Err(Unanswered::Unsent(request)) => *request,
+        };
+        lease = lease.again().await?;
+    }
+    let target = lease.target();
+    Err(Status::unavailable(format!("{target} closes each connection at once")))
+}
+
+/// Why no reply came. Of a request that broke the upstream knows nothing.
+fn unanswered(lease: &Lease, broken: &Broken, fault: &OnceLock<Status>) -> Status {
+    if let Some(fault) = fault.get() {
+        return fault.clone();
+    }
+    let status = lease.broken(broken);
+    lease.went_wrong(&status);
+    status
+}
+
+/// Reads a reply whose head came.
+async fn answered(
+    mut lease: Lease,
+    pump: Option<Pump>,
+    response: Response<Stream>,
+    fault: Arc<OnceLock<Status>>,
+    terms: Terms,
+) -> Result<Reply, Status> {
+    lease.taken().note(response.headers(), terms.speech);
+    if response.body().is_end_stream() {
+        lease.came_whole();
+    }
     if terms.speech.is_bare() {
-        let response = answered.inspect_err(|status| lease.went_wrong(status))?;
         return reply::unary(response, lease, &terms).await;
     }
-    let head = answered.and_then(|response| reply::head(response, &terms));
+    let head = reply::head(response, &terms);
     let Head {
         metadata,
         encoding,
@@ -306,8 +395,12 @@ impl Handler for Proxy {
         }
     }
 
-    /// Whether TLS can be spoken.
+    /// Whether TLS can be spoken, and the protocol over its version of HTTP.
     fn check(&self, _: &[Method]) -> Result<(), String> {
+        let options = &self.upstream.options;
+        if options.http1 && options.protocol == UpstreamProtocol::Grpc {
+            return Err(NO_GRPC_OVER_HTTP1.to_owned());
+        }
         let checked = self.upstream.check_tls();
         checked.map_err(|error| format!("cannot reach its {error}"))
     }

@@ -15,7 +15,7 @@ use crate::Encodings;
 ///
 /// let mut options = ProxyOptions::default();
 /// options.balance = Balance::RoundRobin;
-/// options.connections = 4;
+/// options.connections = Some(4);
 /// let orders = Proxy::to("http://orders:9000")?.options(options);
 /// # Ok::<(), descant_handlers::ProxyError>(())
 /// ```
@@ -24,6 +24,10 @@ use crate::Encodings;
 pub struct ProxyOptions {
     /// What the upstream speaks; gRPC.
     pub protocol: UpstreamProtocol,
+    /// Whether it is called over HTTP/1.1, where HTTP/2 is the rule. A connection has one call at a time there, and a stream both ways
+    /// gets no reply before its request has ended if the upstream works so. Not for gRPC, whose trailers HTTP/1.1 has no room for:
+    /// [`Handler::check`](crate::Handler::check) says so.
+    pub http1: bool,
     /// Codings of compressed messages that the upstream takes, whatever it says: many servers do not say so. None: only those of
     /// which a reply has told.
     pub encodings: Encodings,
@@ -34,8 +38,9 @@ pub struct ProxyOptions {
     pub connect_timeout: Duration,
     /// Which address a call goes to; the less busy of two.
     pub balance: Balance,
-    /// At most so many connections; 16. Another one is made when each has as many calls as the server allows, or 256.
-    pub connections: usize,
+    /// At most so many connections; `None`: 16, or 256 over HTTP/1.1. Another one is made when each has as many calls as the server
+    /// allows, or 256; over HTTP/1.1, one.
+    pub connections: Option<usize>,
     /// So many connections are kept though no call needs them, from the first call or [`Proxy::connect`](super::Proxy::connect) on; none.
     pub min_connections: usize,
     /// A connection without calls is closed after this time, or `None`: never. 3 min: what stands between often forgets
@@ -128,11 +133,12 @@ impl Default for ProxyOptions {
     fn default() -> Self {
         Self {
             protocol: UpstreamProtocol::default(),
+            http1: false,
             encodings: Encodings::default(),
             message_bytes: 4 << 20,
             connect_timeout: Duration::from_secs(10),
             balance: Balance::default(),
-            connections: 16,
+            connections: None,
             min_connections: 0,
             idle: Some(Duration::from_secs(180)),
             age: None,
@@ -144,6 +150,19 @@ impl Default for ProxyOptions {
             health: None,
             panic_percent: 1,
         }
+    }
+}
+
+impl ProxyOptions {
+    /// How many connections there may be to an address.
+    pub(super) fn most_connections(&self) -> usize {
+        let usual = if self.http1 { 256 } else { 16 };
+        self.connections.unwrap_or(usual).max(1)
+    }
+
+    /// How many of them may be made at once: where each takes one call, all who wait must not queue for one.
+    pub(super) fn dials(&self) -> usize {
+        if self.http1 { 16 } else { 1 }
     }
 }
 

@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use h2::client::SendRequest;
 use tokio::{
     runtime::{Handle, Id},
     sync::Notify,
@@ -25,9 +24,8 @@ use super::{
     endpoint::{Address, Endpoint, Growth},
     health, keeper,
     lease::{Admitted, Gauge, Lease, Pending},
-    line::Line,
+    line::{Line, Ready},
     misfit::{ConnectError, Misfit, Unfit},
-    request::Frame,
     resolve,
     target::Target,
     upstream::Upstream,
@@ -35,7 +33,7 @@ use super::{
 use crate::Status;
 
 /// How often a connection is chosen anew that turns out to be closing.
-const ATTEMPTS: usize = 4;
+pub(super) const ATTEMPTS: usize = 4;
 /// Who waits for a connection this long tries another address as well. RFC 8305, section 5.
 const ANOTHER: Duration = Duration::from_millis(250);
 
@@ -116,7 +114,7 @@ impl Pool {
     }
 
     /// A connection that takes a call now; `key`: what the call is hashed by.
-    pub(super) async fn ready(self: &Arc<Self>, key: Option<u64>) -> Result<(SendRequest<Frame>, Lease), Status> {
+    pub(super) async fn ready(self: &Arc<Self>, key: Option<u64>) -> Result<(Ready, Lease), Status> {
         let admitted = self.admit()?;
         for _ in 0..ATTEMPTS {
             let (endpoint, line) = match self.pick(key) {
@@ -125,10 +123,10 @@ impl Pool {
                 Pick::Later => self.wait(key).await?,
             };
             let lease = Lease::new(self, endpoint, line);
-            match lease.requests().ready().await {
-                Ok(requests) => return Ok((requests, lease.admitted(admitted))),
+            match lease.ready().await {
+                Ok(ready) => return Ok((ready, lease.admitted(admitted))),
                 // It is closing: nothing was sent.
-                Err(_) => lease.give_up(),
+                Err(()) => lease.give_up(),
             }
         }
         let upstream = &self.upstream;
@@ -138,17 +136,14 @@ impl Pool {
     }
 
     /// A connection to this address that takes a call now.
-    pub(super) async fn ready_at(
-        self: &Arc<Self>,
-        endpoint: &Arc<Endpoint>,
-    ) -> Result<(SendRequest<Frame>, Lease), Status> {
+    pub(super) async fn ready_at(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<(Ready, Lease), Status> {
         loop {
             let changed = self.changed.notified();
             if let Some(line) = endpoint.take() {
                 let lease = Lease::new(self, Arc::clone(endpoint), line);
-                match lease.requests().ready().await {
-                    Ok(requests) => return Ok((requests, lease)),
-                    Err(_) => lease.give_up(),
+                match lease.ready().await {
+                    Ok(ready) => return Ok((ready, lease)),
+                    Err(()) => lease.give_up(),
                 }
                 continue;
             }
@@ -250,7 +245,7 @@ impl Pool {
 
     /// Connects to an address, if nothing speaks against it.
     pub(super) fn grow(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Growth {
-        let growth = endpoint.growth(self.upstream.options.connections);
+        let growth = endpoint.growth(&self.upstream.options, self.gauge.pending());
         if let Growth::Dial = growth {
             // In a task of its own, so that a call that is given up does not undo what others wait for.
             tokio::spawn(Arc::clone(self).dial(Arc::clone(endpoint)));
@@ -261,6 +256,8 @@ impl Pool {
     async fn dial(self: Arc<Self>, endpoint: Arc<Endpoint>) {
         // What is wrong is told by the address from now on.
         let _ = self.open(&endpoint).await;
+        endpoint.dialled();
+        self.changed.notify_waiters();
     }
 
     async fn open(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<Phases, ConnectError> {
@@ -276,8 +273,7 @@ impl Pool {
                 stale.notify_one();
             }
         }
-        endpoint.dialled(outcome);
-        self.changed.notify_waiters();
+        endpoint.connected(outcome);
         told
     }
 
@@ -295,7 +291,10 @@ impl Pool {
         }
         for endpoint in &self.endpoints().list {
             match self.open(endpoint).await {
-                Ok(phases) => return Ok(Phases { lookup, ..phases }),
+                Ok(phases) => {
+                    self.changed.notify_waiters();
+                    return Ok(Phases { lookup, ..phases });
+                }
                 Err(error) => failed = Some(error),
             }
         }

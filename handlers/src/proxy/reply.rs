@@ -9,10 +9,16 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use h2::RecvStream;
 use http::{Response, StatusCode, response::Parts};
 
-use super::{Terms, codings, connect, lease::Lease, request::Pump, speech::Speech, status};
+use super::{
+    Terms, codings, connect,
+    lease::Lease,
+    request::Pump,
+    speech::Speech,
+    status,
+    stream::{Broken, Stream},
+};
 use crate::{
     Code, Coding, Compressed, Encoding, Message, MessageStream, Messages, Metadata, Reply, Status,
     envelope::{Batch, COMPRESSED, Envelope, EnvelopeError, Envelopes, PLAIN},
@@ -27,7 +33,7 @@ pub(super) struct Head {
 }
 
 /// Reads the head of a reply.
-pub(super) fn head(response: Response<RecvStream>, terms: &Terms) -> Result<Head, Status> {
+pub(super) fn head(response: Response<Stream>, terms: &Terms) -> Result<Head, Status> {
     let (parts, body) = response.into_parts();
     let speech = terms.speech;
     // Trailers-only: the one header block of a reply.
@@ -53,7 +59,7 @@ pub(super) fn head(response: Response<RecvStream>, terms: &Terms) -> Result<Head
 }
 
 /// The reply of a unary call of Connect, whose body is the message, or the error.
-pub(super) async fn unary(response: Response<RecvStream>, lease: Lease, terms: &Terms) -> Result<Reply, Status> {
+pub(super) async fn unary(response: Response<Stream>, lease: Lease, terms: &Terms) -> Result<Reply, Status> {
     let (parts, body) = response.into_parts();
     let mut source = Source {
         body: Incoming::Body(body),
@@ -90,7 +96,7 @@ pub(super) fn whole(mut metadata: Metadata, only: Result<(Message, Metadata), St
 /// What is still to come of a reply.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    Body(RecvStream),
+    Body(Stream),
     /// The head was all.
     Ended(Metadata),
 }
@@ -180,13 +186,12 @@ impl Source {
             return Poll::Ready(None);
         };
         Poll::Ready(match ready!(body.poll_data(cx)) {
-            Some(Ok(data)) => {
-                // Nothing to release is left of a call that was reset meanwhile.
-                let _ = body.flow_control().release_capacity(data.len());
-                Some(Ok(data))
+            Some(Ok(data)) => Some(Ok(data)),
+            Some(Err(broken)) => Some(Err(self.broken(&broken))),
+            None => {
+                self.lease.came_whole();
+                None
             }
-            Some(Err(error)) => Some(Err(self.broken(&error))),
-            None => None,
         })
     }
 
@@ -208,13 +213,13 @@ impl Source {
         Poll::Ready(match ready!(body.poll_trailers(cx)) {
             Ok(Some(trailers)) => status::said(trailers),
             Ok(None) => Err(Status::internal("the upstream's reply ends without trailers")),
-            Err(error) => Err(self.broken(&error)),
+            Err(broken) => Err(self.broken(&broken)),
         })
     }
 
-    fn broken(&self, error: &h2::Error) -> Status {
+    fn broken(&self, broken: &Broken) -> Status {
         let fault = self.fault.get().cloned();
-        fault.unwrap_or_else(|| self.lease.broken(error))
+        fault.unwrap_or_else(|| self.lease.broken(broken))
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     io::IoSlice,
     mem,
     sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, Bytes};
@@ -73,20 +74,12 @@ impl Drop for Pump {
 
 async fn send_all(mut messages: Messages, way: Sent, mut body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) {
     loop {
-        let next = poll_fn(|cx| {
-            if way.as_came {
-                return messages.poll_batch(cx);
-            }
-            messages
-                .poll_next(cx)
-                .map(|next| next.map(|message| message.map(Batch::One)))
-        });
-        let Some(batch) = next.await else {
+        let Some(frame) = poll_fn(|cx| way.poll(&mut messages, cx)).await else {
             // The reply says what became of a call that takes no more.
             let _ = body.send_data(Frame::end(), true);
             return;
         };
-        let sent = match batch.and_then(|batch| Frame::batch(batch, way)) {
+        let sent = match frame {
             Ok(frame) => send(&mut body, frame).await,
             Err(status) => {
                 // Before the reset, which wakes who waits for the reply.
@@ -107,6 +100,18 @@ async fn send(body: &mut SendStream<Frame>, frame: Frame) -> Option<()> {
     body.reserve_capacity(1);
     poll_fn(|cx| body.poll_capacity(cx)).await?.ok()?;
     body.send_data(frame, false).ok()
+}
+
+impl Sent {
+    /// The next frame of these messages.
+    pub(super) fn poll(self, messages: &mut Messages, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Status>>> {
+        let next = if self.as_came {
+            ready!(messages.poll_batch(cx))
+        } else {
+            ready!(messages.poll_next(cx)).map(|message| message.map(Batch::One))
+        };
+        Poll::Ready(next.map(|batch| batch.and_then(|batch| Frame::batch(batch, self))))
+    }
 }
 
 /// A message in its envelope, messages that came in theirs, or the end of the stream.

@@ -11,7 +11,7 @@ use h2::Reason;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::percent_decode;
 
-use super::speech::Speech;
+use super::{speech::Speech, stream::Broken};
 use crate::{Code, Metadata, Status};
 
 const STATUS: &str = "grpc-status";
@@ -112,17 +112,20 @@ pub(super) fn lines(block: &[u8]) -> Result<HeaderMap, Status> {
     Ok(headers)
 }
 
-/// What HTTP/2 says of a call or of its connection to `upstream`; `fault`: why that
+/// What HTTP says of a call or of its connection to `upstream`; `fault`: why that
 /// was given up here, if it was.
-pub(super) fn of(error: &h2::Error, fault: Option<&str>, upstream: &dyn fmt::Display) -> Status {
-    match error.reason() {
-        Some(reason) if error.is_reset() && error.is_remote() => of_reset(reason),
-        // h2 found the reply to be against HTTP/2, and reset the call.
-        Some(_) if error.is_reset() => Status::internal(format!("the reply of {upstream} is broken: {error}")),
-        _ => Status::unavailable(match fault {
-            Some(fault) => format!("the connection to {upstream} is lost: {fault}"),
-            None => format!("the connection to {upstream} is lost: {error}"),
-        }),
+pub(super) fn of(broken: &Broken, fault: Option<&str>, upstream: &dyn fmt::Display) -> Status {
+    let lost = |why: &dyn fmt::Display| Status::unavailable(format!("the connection to {upstream} is lost: {why}"));
+    let against = || Status::internal(format!("the reply of {upstream} is broken: {broken}"));
+    match (broken, fault) {
+        (Broken::Http2(error), _) if error.is_reset() => match error.reason() {
+            Some(reason) if error.is_remote() => of_reset(reason),
+            // h2 found the reply to be against HTTP/2, and reset the call.
+            _ => against(),
+        },
+        (_, Some(fault)) => lost(&fault),
+        (Broken::Http1(error), None) if error.is_parse() => against(),
+        (_, None) => lost(broken),
     }
 }
 

@@ -70,7 +70,7 @@ impl Upstream {
     /// Reads the files of TLS again, where there are any. If something is wrong nothing changes.
     pub(super) fn reload_tls(&self) -> Result<(), ProxyError> {
         if self.speaks_tls() {
-            let config = self.tls.config().map_err(|what| self.wrong(what))?;
+            let config = self.read_tls().map_err(|what| self.wrong(what))?;
             *self.config() = Some(config);
         }
         Ok(())
@@ -90,10 +90,23 @@ impl Upstream {
         let mut known = self.config();
         let config = match &*known {
             Some(config) => Arc::clone(config),
-            None => Arc::clone(known.insert(self.tls.config()?)),
+            None => Arc::clone(known.insert(self.read_tls()?)),
         };
         let connector = TlsConnector::from(config);
-        Ok(Some(Secure { connector, name }))
+        Ok(Some(Secure {
+            connector,
+            name,
+            http1: self.options.http1,
+        }))
+    }
+
+    fn read_tls(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let mut config = self.tls.config()?;
+        if self.options.http1 {
+            // ALPN, RFC 7301.
+            Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
+        }
+        Ok(config)
     }
 
     /// Whether TLS is spoken with some of it.

@@ -8,6 +8,7 @@ mod faults;
 mod flow;
 mod heads;
 mod health;
+mod http1;
 mod outlier;
 #[cfg(unix)]
 mod processes;
@@ -30,15 +31,25 @@ async fn before(upstream: impl Display) -> Running {
 }
 
 /// The ways to call an upstream.
-const WAYS: [UpstreamProtocol; 3] = [
-    UpstreamProtocol::Grpc,
-    UpstreamProtocol::GrpcWeb,
-    UpstreamProtocol::Connect,
+const WAYS: [Way; 5] = [
+    (UpstreamProtocol::Grpc, false),
+    (UpstreamProtocol::GrpcWeb, false),
+    (UpstreamProtocol::GrpcWeb, true),
+    (UpstreamProtocol::Connect, false),
+    (UpstreamProtocol::Connect, true),
 ];
 
+/// The protocol, and whether it is spoken over HTTP/1.1.
+type Way = (UpstreamProtocol, bool);
+
 /// The same, that calls it in this way.
-async fn calling(way: UpstreamProtocol, upstream: impl Display) -> Running {
-    proxy(Proxy::to(&format!("http://{upstream}")).unwrap().protocol(way)).await
+async fn calling(way: Way, upstream: impl Display) -> Running {
+    proxy(caller(way, &format!("http://{upstream}"))).await
+}
+
+fn caller((protocol, http1): Way, url: &str) -> Proxy {
+    let proxy = Proxy::to(url).unwrap().protocol(protocol);
+    if http1 { proxy.http1() } else { proxy }
 }
 
 async fn proxy(proxy: Proxy) -> Running {

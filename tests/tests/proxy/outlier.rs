@@ -183,7 +183,7 @@ async fn more_waiting_than_is_allowed_is_refused_at_once() {
     })
     .await;
     let mut few = quick();
-    few.connections = 1;
+    few.connections = Some(1);
     few.max_pending = 1;
     let front = proxy(Names::of([upstream.address]).proxy(few)).await;
     let peer = front.connect().await;

@@ -1,17 +1,17 @@
 //! What passes: messages of all shapes, metadata, trailers, statuses.
 
 use bytes::Bytes;
-use descant_handlers::{Proxy, UpstreamProtocol};
+use descant_handlers::Proxy;
 use descant_tests::messages::{Answer as Answered, Ask as Asked, Failure};
 use prost::Message;
 
-use super::{WAYS, calling, proxy};
+use super::{WAYS, Way, calling, proxy};
 use crate::support::{Answer, Ask, BIDI, FAIL, SERVER, UNARY, framed, serve, text};
 
 const CLIENT: &str = "/descant.suite.v1.Shapes/Client";
 const FAIL_LATE: &str = "/descant.suite.v1.Shapes/FailLate";
 
-async fn through(way: UpstreamProtocol, ask: Ask) -> Answer {
+async fn through(way: Way, ask: Ask) -> Answer {
     let upstream = serve(|_| {}).await;
     let front = calling(way, upstream.address).await;
     front.connect().await.send(ask).await

@@ -23,7 +23,7 @@ use crate::support::{
 
 const NAME: &str = "descant.test";
 
-async fn upstream(shown: &Issued) -> Running {
+pub(super) async fn upstream(shown: &Issued) -> Running {
     let tls = Tls::builder().certificate(shown.certificate.clone(), shown.key.clone());
     serve_tls(&tls.build().unwrap(), |_| {}).await
 }

@@ -1,0 +1,228 @@
+//! A connection of HTTP/1.1, which has one call at a time.
+
+use std::{
+    mem,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use bytes::Buf as _;
+use http::{HeaderValue, Request, Response, Uri, Version, header};
+use hyper::{
+    body::{Body as HttpBody, Frame as HttpFrame, SizeHint},
+    client::conn::http1::{self, Connection, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::AbortHandle,
+};
+
+use super::{Gone, State};
+use crate::{
+    Messages, Status,
+    proxy::{
+        codings::Sent,
+        misfit::Unfit,
+        request::Frame,
+        stream::{Broken, Stream},
+        wire::Wire,
+    },
+};
+
+/// Bytes of the head of a reply.
+const HEAD_BYTES: usize = 64 << 10;
+/// Fields of the head of a reply.
+const HEAD_FIELDS: usize = 200;
+
+/// What a call is sent by, and ended.
+#[derive(Debug)]
+pub(super) struct Slot {
+    sender: Mutex<SendRequest<Body>>,
+    driver: AbortHandle,
+    /// The request of its call has been handed over to its end.
+    sent: Arc<AtomicBool>,
+}
+
+/// Why a request was not answered.
+pub(in crate::proxy) enum Unanswered {
+    /// The connection was closing: nothing of it was sent.
+    Unsent(Box<Request<Body>>),
+    Broken(Broken),
+}
+
+impl Slot {
+    /// Speaks HTTP/1.1 over this socket. Nothing is said before the first call.
+    pub(super) async fn over<T>(socket: T, state: &Arc<State>) -> Result<Self, Unfit>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let wire = Wire::new(socket);
+        let mut builder = http1::Builder::new();
+        builder.max_headers(HEAD_FIELDS).max_buf_size(HEAD_BYTES);
+        let opened = builder.handshake(TokioIo::new(wire.clone())).await;
+        let (sender, connection) = opened.map_err(|error| Unfit::of_http1(&error))?;
+        let driver = tokio::spawn(drive(connection, wire, Gone(Arc::clone(state))));
+        Ok(Self {
+            sender: Mutex::new(sender),
+            driver: driver.abort_handle(),
+            sent: Arc::default(),
+        })
+    }
+
+    /// Whether it could take a call, if it has none.
+    pub(super) fn is_ready(&self) -> bool {
+        self.sender().is_ready()
+    }
+
+    /// Ready once it takes a call.
+    pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        self.sender().poll_ready(cx)
+    }
+
+    /// Sends a request, and waits for the head of its reply.
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Stream>, Unanswered> {
+        self.sent.store(false, Ordering::Relaxed);
+        request.body_mut().sent = Some(Arc::clone(&self.sent));
+        let sending = self.sender().try_send_request(request);
+        match sending.await {
+            Ok(response) => Ok(response.map(Stream::Http1)),
+            Err(mut error) => Err(match error.take_message() {
+                Some(unsent) => Unanswered::Unsent(Box::new(unsent)),
+                None => Unanswered::Broken(Broken::Http1(error.into_error())),
+            }),
+        }
+    }
+
+    /// Its call has ended; `whole`: with its reply. Whether it takes another one; if not it closes.
+    pub(super) fn ended(&self, whole: bool) -> bool {
+        let usable = whole && self.sent.load(Ordering::Relaxed);
+        if !usable {
+            self.driver.abort();
+        }
+        usable
+    }
+
+    fn sender(&self) -> MutexGuard<'_, SendRequest<Body>> {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Moves bytes until the connection is closed. Why it was is told to its call.
+async fn drive<T>(mut connection: Connection<TokioIo<Wire<T>>, Body>, wire: Wire<T>, gone: Gone)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    std::future::poll_fn(|cx| {
+        let done = Pin::new(&mut connection).poll(cx);
+        if done.is_ready()
+            && let Some(unfit) = wire.refusal().or_else(|| Unfit::of_answer(&wire.greeting()))
+        {
+            let _ = gone.0.fault.set(unfit.what);
+        }
+        match wire.drain(cx) {
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            _ => done.map(drop),
+        }
+    })
+    .await;
+}
+
+/// A request as HTTP/1.1 has it: its target is a path, and the host stands in a header.
+pub(in crate::proxy) fn request(head: Request<()>, body: Body) -> Result<Request<Body>, Status> {
+    let (mut parts, ()) = head.into_parts();
+    if let Some(authority) = parts.uri.authority() {
+        let host = HeaderValue::try_from(authority.as_str());
+        let host = host.map_err(|error| Status::internal(error.to_string()))?;
+        parts.headers.insert(header::HOST, host);
+    }
+    if let Some(target) = parts.uri.path_and_query() {
+        parts.uri = Uri::from(target.clone());
+    }
+    parts.version = Version::HTTP_11;
+    Ok(Request::from_parts(parts, body))
+}
+
+/// The body of a request, pulled by the connection.
+pub(in crate::proxy) struct Body {
+    left: Left,
+    /// Set at its end.
+    sent: Option<Arc<AtomicBool>>,
+}
+
+enum Left {
+    /// All of it.
+    Whole(Frame),
+    Stream {
+        messages: Messages,
+        way: Sent,
+        /// Why the request ended, if it is the request that ends the call.
+        fault: Arc<OnceLock<Status>>,
+    },
+    Nothing,
+}
+
+impl Body {
+    pub(in crate::proxy) fn whole(frame: Frame) -> Self {
+        let left = Left::Whole(frame);
+        Self { left, sent: None }
+    }
+
+    /// `fault` is told why the request ends, if that is its own fault.
+    pub(in crate::proxy) fn stream(messages: Messages, way: Sent, fault: Arc<OnceLock<Status>>) -> Self {
+        let left = Left::Stream { messages, way, fault };
+        Self { left, sent: None }
+    }
+
+    fn end(&mut self) {
+        self.left = Left::Nothing;
+        if let Some(sent) = &self.sent {
+            sent.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Frame;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<HttpFrame<Frame>, Status>>> {
+        let next = match &mut self.left {
+            Left::Stream { messages, way, fault } => {
+                let frame = ready!(way.poll(messages, cx));
+                if let Some(Err(status)) = &frame {
+                    let _ = fault.set(status.clone());
+                }
+                frame
+            }
+            left => {
+                let whole = match mem::replace(left, Left::Nothing) {
+                    Left::Whole(frame) => Some(Ok(frame)),
+                    Left::Stream { .. } | Left::Nothing => None,
+                };
+                self.end();
+                whole
+            }
+        };
+        if next.is_none() {
+            self.end();
+        }
+        Poll::Ready(next.map(|frame| frame.map(HttpFrame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.left, Left::Nothing)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.left {
+            Left::Whole(frame) => SizeHint::with_exact(frame.remaining() as u64),
+            Left::Stream { .. } => SizeHint::default(),
+            Left::Nothing => SizeHint::with_exact(0),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The body of a reply, over either version of HTTP.
+
+use std::{
+    error::Error as _,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use http::HeaderMap;
+use hyper::body::{Body as _, Incoming};
+
+/// Bytes as they come, then perhaps trailers.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Http2(RecvStream),
+    Http1(Incoming),
+}
+
+/// Why a connection, or a call on it, is broken.
+#[derive(Debug)]
+pub(super) enum Broken {
+    Http2(h2::Error),
+    Http1(hyper::Error),
+}
+
+impl Stream {
+    pub(super) fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http2(stream) => stream.is_end_stream(),
+            Self::Http1(body) => body.is_end_stream(),
+        }
+    }
+
+    /// The next bytes. Taking them lets the upstream send as many more.
+    pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        match self {
+            Self::Http2(stream) => Poll::Ready(match ready!(stream.poll_data(cx)) {
+                Some(Ok(data)) => {
+                    // Nothing to release is left of a call that was reset meanwhile.
+                    let _ = stream.flow_control().release_capacity(data.len());
+                    Some(Ok(data))
+                }
+                Some(Err(error)) => Some(Err(Broken::Http2(error))),
+                None => None,
+            }),
+            Self::Http1(body) => loop {
+                match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+                    None => return Poll::Ready(None),
+                    Some(Err(error)) => return Poll::Ready(Some(Err(Broken::Http1(error)))),
+                    // Trailers mean nothing to the protocols that are spoken over HTTP/1.1.
+                    Some(Ok(frame)) => {
+                        if let Ok(data) = frame.into_data() {
+                            return Poll::Ready(Some(Ok(data)));
+                        }
+                    }
+                }
+            },
+        }
+    }
+
+    /// The trailers, behind all data.
+    pub(super) fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Broken>> {
+        match self {
+            Self::Http2(stream) => stream.poll_trailers(cx).map_err(Broken::Http2),
+            Self::Http1(_) => Poll::Ready(Ok(None)),
+        }
+    }
+}
+
+/// hyper keeps the reason apart.
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http2(error) => error.fmt(f),
+            Self::Http1(error) => match error.source() {
+                Some(reason) => write!(f, "{error}: {reason}"),
+                None => error.fmt(f),
+            },
+        }
+    }
+}

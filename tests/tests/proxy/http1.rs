@@ -1,0 +1,220 @@
+//! Upstreams that are called over HTTP/1.1.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use descant_handlers::{Handler, Proxy, UpstreamProtocol, proxy::ProxyOptions, tls::ClientTls};
+use descant_tests::messages::Answer as Answered;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use super::{caller, calling, proxy, tls::upstream as secure};
+use crate::support::{Ask, BIDI, SERVER, UNARY, WAIT, certificates::Authority, envelope, serve, soon, text};
+
+const CONNECT: (UpstreamProtocol, bool) = (UpstreamProtocol::Connect, true);
+const WEB: (UpstreamProtocol, bool) = (UpstreamProtocol::GrpcWeb, true);
+/// An empty message as Connect answers.
+const EMPTY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/proto\r\ncontent-length: 0\r\n\r\n";
+
+/// Passes connections on to an upstream, and counts them.
+async fn counted(upstream: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let count = Arc::<AtomicUsize>::default();
+    let counting = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            counting.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut onward = TcpStream::connect(upstream).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut socket, &mut onward).await;
+            });
+        }
+    });
+    (address, count)
+}
+
+/// An upstream that answers the first request of each connection with these bytes, and hangs up.
+async fn once(answer: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut came = Vec::new();
+                while !came.windows(4).any(|end| end == b"\r\n\r\n") {
+                    match socket.read_buf(&mut came).await {
+                        Ok(0) | Err(_) => return,
+                        Ok(_) => {}
+                    }
+                }
+                let _ = socket.write_all(answer).await;
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn calls_in_turn_share_a_connection_and_others_have_their_own() {
+    let upstream = serve(|_| {}).await;
+    for way in [CONNECT, WEB] {
+        let (address, count) = counted(upstream.address).await;
+        let front = calling(way, address).await;
+        let peer = front.connect().await;
+        for path in [UNARY, SERVER, BIDI, UNARY] {
+            let answer = peer.send(Ask::one(path, &text("hi"))).await;
+            assert_eq!(answer.code(), Some(0), "{answer:?}");
+        }
+        assert_eq!(count.load(Ordering::SeqCst), 1, "{way:?}");
+        let waiting = [peer.open(Ask::empty(WAIT)).await, peer.open(Ask::empty(WAIT)).await];
+        assert_eq!(peer.send(Ask::one(UNARY, &text("hi"))).await.code(), Some(0));
+        assert!(count.load(Ordering::SeqCst) <= 3 + waiting.len(), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_takes_its_connection_with_it() {
+    let upstream = serve(|_| {}).await;
+    let front = calling(WEB, upstream.address).await;
+    let behind = upstream.connect().await;
+    let before = behind.given_up().await;
+    let ask = Ask::empty(WAIT).header("grpc-timeout", "100m");
+    assert_eq!(front.connect().await.send(ask).await.code(), Some(4));
+    behind.expect_given_up(before).await;
+}
+
+#[tokio::test]
+async fn of_few_connections_calls_take_turns() {
+    let upstream = serve(|_| {}).await;
+    let mut options = ProxyOptions::default();
+    options.protocol = UpstreamProtocol::Connect;
+    options.http1 = true;
+    options.connections = Some(2);
+    let (address, count) = counted(upstream.address).await;
+    let front = proxy(Proxy::to(&format!("http://{address}")).unwrap().options(options)).await;
+    let peer = front.connect().await;
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        open.push(peer.open(Ask::one(UNARY, &text("hi"))).await);
+    }
+    for call in open {
+        assert_eq!(soon(call.finish()).await.code(), Some(0));
+    }
+    assert!(count.load(Ordering::SeqCst) <= 2);
+}
+
+#[tokio::test]
+async fn an_upstream_may_close_a_connection_after_each_call() {
+    let front = calling(CONNECT, once(EMPTY).await).await;
+    let peer = front.connect().await;
+    for _ in 0..5 {
+        let answer = peer.send(Ask::empty(UNARY)).await;
+        assert_eq!(answer.code(), Some(0), "{answer:?}");
+        // So that the end of the connection has come.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn broken_answers_are_told() {
+    let web = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc-web+proto\r\ncontent-length: 5\r\n\r\n\0\0\0\0\0";
+    for (way, answer, code, why) in [
+        (CONNECT, &b"SSH-2.0-OpenSSH_9.6\r\n"[..], 13, "is broken: "),
+        (CONNECT, b"\x15\x03\x01\0\x02\x02\x0a", 14, "it speaks TLS"),
+        (CONNECT, b"\0\0\x06\x04\0\0\0\0\0", 14, "it answers in HTTP/2"),
+        (CONNECT, b"", 14, "is lost: "),
+        (
+            CONNECT,
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/proto\r\ncontent-length: 9\r\n\r\n\x0a",
+            14,
+            "is lost: ",
+        ),
+        (
+            CONNECT,
+            b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 4\r\n\r\noops",
+            14,
+            "HTTP 502 Bad Gateway and content type text/html, not as Connect does",
+        ),
+        (
+            WEB,
+            b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+            12,
+            "HTTP 404 Not Found and no content type, not as gRPC-Web does",
+        ),
+        (WEB, web, 13, "does not say how the call went"),
+    ] {
+        let front = calling(way, once(answer).await).await;
+        let told = front.connect().await.send(Ask::empty(UNARY)).await;
+        assert_eq!(told.code(), Some(code), "{told:?}");
+        assert!(told.reason().contains(why), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_connect_is_a_status() {
+    let answer = b"HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\nnote: a\r\ntrailer-late: b\r\ncontent-length: \
+        83\r\n\r\n{\"code\":\"not_found\",\"message\":\"gone\",\"details\":[{\"type\":\"a.B\",\"value\":\"AQID\"}]}    ";
+    let front = calling(CONNECT, once(answer).await).await;
+    let told = front.connect().await.send(Ask::empty(UNARY)).await;
+    assert_eq!((told.code(), told.reason()), (Some(5), "gone"), "{told:?}");
+    assert_eq!(
+        (told.last("note"), told.last("late")),
+        (Some("a"), Some("b"))
+    );
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_http1_inside() {
+    let authority = Authority::new();
+    let upstream = secure(&authority.issue("127.0.0.1")).await;
+    for way in [CONNECT, WEB] {
+        let tls = ClientTls::new().ca(authority.pem.clone());
+        let to = caller(way, &format!("https://{}", upstream.address)).tls(tls).unwrap();
+        let answer = proxy(to).await.connect().await.send(Ask::one(UNARY, &text("hi"))).await;
+        assert_eq!(answer.message::<Answered>().text, "hi");
+    }
+}
+
+#[tokio::test]
+async fn a_message_may_be_as_large_as_it_may_be() {
+    let upstream = serve(|_| {}).await;
+    for way in [CONNECT, WEB, (UpstreamProtocol::Connect, false)] {
+        let to = caller(way, &format!("http://{}", upstream.address)).message_bytes(100);
+        let front = proxy(to).await;
+        let peer = front.connect().await;
+        let fits = peer.send(Ask::one(UNARY, &text(&"x".repeat(90)))).await;
+        assert_eq!(fits.code(), Some(0), "{fits:?}");
+        let large = peer.send(Ask::one(UNARY, &text(&"x".repeat(100)))).await;
+        assert_eq!(large.code(), Some(8), "{large:?}");
+        assert!(
+            large.reason().contains("larger than the limit of 100 bytes"),
+            "{large:?}"
+        );
+    }
+}
+
+#[test]
+fn grpc_has_no_room_there() {
+    let grpc = Proxy::to("http://127.0.0.1:1").unwrap().http1();
+    assert_eq!(
+        grpc.check(&[]).unwrap_err(),
+        "speaks gRPC over HTTP/1.1, which has no room for its trailers; choose gRPC-Web or Connect, or HTTP/2"
+    );
+    assert!(grpc.protocol(UpstreamProtocol::GrpcWeb).check(&[]).is_ok());
+}
+
+#[tokio::test]
+async fn an_upstream_of_http1_alone_is_told_as_one() {
+    let front = calling((UpstreamProtocol::Connect, false), once(EMPTY).await).await;
+    let told = front.connect().await.send(Ask::bytes(UNARY, [envelope(0, b"")])).await;
+    assert_eq!(told.code(), Some(14), "{told:?}");
+}
