@@ -87,7 +87,9 @@ mod docs {
     fn folder() -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str, text: &[u8]| fs::write(folder.path().join(name), text).unwrap();
-        put("api.binpb", &fs::read(crate::process::demo_set()).unwrap());
+        for name in ["api", "bookshop"] {
+            put(&format!("{name}.binpb"), &fs::read(crate::process::demo_set()).unwrap());
+        }
         for name in ["server", "gateway"] {
             let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
             put(&format!("{name}.crt"), pair.cert.pem().as_bytes());

@@ -267,7 +267,9 @@ fn a_server_without_reflection_is_named() {
 }
 
 #[test]
-fn the_page_is_true() {
+fn the_pages_are_true() {
     let behind = Server::start(&[]);
-    page::check("docs/rest-front.md", &front(behind.address(), &[]));
+    let front = front(behind.address(), &[]);
+    page::check("docs/rest-front.md", &front);
+    page::check("docs/from-envoy.md", &front);
 }

