@@ -25,11 +25,22 @@ use crate::{
 /// How many segments all templates of a schema may have: all of googleapis has some 50,000.
 const MOST_SEGMENTS: usize = 4_000_000;
 
+/// What becomes of rules that do not fit the descriptors.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum HttpFaults {
+    /// Nothing loads.
+    #[default]
+    Refuse,
+    /// They are left out, with a warning.
+    LeaveOut,
+}
+
 /// Reads and checks the rules of all methods. The routes may be used if there is no finding of severity error.
-pub(crate) fn compile(tables: &Tables, rules: &[Source], findings: &mut Findings) -> Routes {
-    let overrides = service::read(rules, tables, findings);
+pub(crate) fn compile(tables: &Tables, rules: &[Source], faults: HttpFaults, findings: &mut Findings) -> Routes {
+    let overrides = service::read(rules, tables, faults, findings);
     let mut compiler = Compiler {
         tables,
+        faults,
         findings,
         bindings: Vec::new(),
         segments: 0,
@@ -55,13 +66,16 @@ pub(crate) fn compile(tables: &Tables, rules: &[Source], findings: &mut Findings
         }
     }
     let Compiler { bindings, findings, .. } = compiler;
-    let routes = Routes::build(bindings, |first, second| report_twice(tables, findings, first, second));
+    let routes = Routes::build(bindings, |first, second| {
+        report_twice(tables, faults, findings, first, second);
+    });
     report_overlaps(tables, findings, &routes);
     routes
 }
 
 struct Compiler<'t> {
     tables: &'t Tables,
+    faults: HttpFaults,
     findings: &'t mut Findings,
     bindings: Vec<Binding>,
     /// Of all templates so far.
@@ -276,7 +290,7 @@ impl Compiler<'_> {
     }
 
     fn error(&mut self, of: Of<'_>, what: impl FnOnce() -> String, mend: &str) {
-        if host(self.tables, of.record).is_empty() {
+        if self.faults == HttpFaults::Refuse && host(self.tables, of.record).is_empty() {
             report(self.tables, self.findings, Severity::Error, of, what, mend);
         } else {
             self.warn(of, || what() + "; the binding is left out", mend);
@@ -289,7 +303,7 @@ impl Compiler<'_> {
 }
 
 /// Two bindings for the same requests.
-fn report_twice(tables: &Tables, findings: &mut Findings, first: &Binding, second: &Binding) {
+fn report_twice(tables: &Tables, faults: HttpFaults, findings: &mut Findings, first: &Binding, second: &Binding) {
     let (Some(one), Some(other)) = (Of::binding(tables, first), Of::binding(tables, second)) else {
         return;
     };
@@ -301,11 +315,17 @@ fn report_twice(tables: &Tables, findings: &mut Findings, first: &Binding, secon
             Shown(&second.template)
         )
     };
-    if host(tables, one.record).is_empty() && host(tables, other.record).is_empty() {
-        report(tables, findings, Severity::Error, other, taken, "change one of the two");
+    let published = !host(tables, one.record).is_empty() || !host(tables, other.record).is_empty();
+    let mend = "change one of the two";
+    if !published && faults == HttpFaults::Refuse {
+        report(tables, findings, Severity::Error, other, taken, mend);
     } else {
         let what = || taken() + ", which gets the requests";
-        let mend = "the services are made for hosts of their own (`google.api.default_host`): serve them apart";
+        let mend = if published {
+            "the services are made for hosts of their own (`google.api.default_host`): serve them apart"
+        } else {
+            mend
+        };
         report(tables, findings, Severity::Warning, other, what, mend);
     }
 }

@@ -31,7 +31,7 @@ pub use bind::{
 pub use binding::{Binding, BodyRule, Variable};
 pub use body::{HttpBody, HttpBodyError};
 pub use captures::Captures;
-pub(crate) use compile::compile;
+pub(crate) use compile::{HttpFaults, compile};
 pub use find::Found;
 pub use methods::Allow;
 pub use routes::Routes;

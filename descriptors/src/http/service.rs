@@ -21,7 +21,10 @@ use std::{
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::rule::{Pattern, Rule};
+use super::{
+    compile::HttpFaults,
+    rule::{Pattern, Rule},
+};
 use crate::{
     Severity,
     findings::{Findings, Position, Report, Shown},
@@ -56,7 +59,7 @@ const KEYS: [&str; 10] = [
 ];
 
 /// Reads rules. Of several for one method the last counts.
-pub(crate) fn read(sources: &[Source], tables: &Tables, findings: &mut Findings) -> Overrides {
+pub(crate) fn read(sources: &[Source], tables: &Tables, faults: HttpFaults, findings: &mut Findings) -> Overrides {
     let mut overrides = Overrides::default();
     for source in sources {
         let (origin, text) = match source {
@@ -67,6 +70,7 @@ pub(crate) fn read(sources: &[Source], tables: &Tables, findings: &mut Findings)
             origin: &origin,
             text: text.as_deref().unwrap_or_default(),
             tables,
+            faults,
             findings,
             overrides: &mut overrides,
         };
@@ -94,6 +98,7 @@ struct Reader<'r> {
     origin: &'r str,
     text: &'r str,
     tables: &'r Tables,
+    faults: HttpFaults,
     findings: &'r mut Findings,
     overrides: &'r mut Overrides,
 }
@@ -286,7 +291,13 @@ impl Reader<'_> {
             Some(nearest) => format!("did you mean `{}`?", nearest.replace('/', ".")),
             None => "name a method in full: package.Service.Method".to_owned(),
         };
-        self.refuse(Some(selector.place), "", what, &mend);
+        match self.faults {
+            HttpFaults::Refuse => self.refuse(Some(selector.place), "", what, &mend),
+            HttpFaults::LeaveOut => {
+                let what = format!("a rule is left out: {what}");
+                self.add(Severity::Warning, Some(selector.place), "", what, &mend);
+            }
+        }
     }
 
     fn unknown_key(&mut self, key: &Node, known: &[&str], selector: &str) {

@@ -484,3 +484,40 @@ fn paths_that_bind_what_is_not_for_logs_are_known() {
         assert_eq!(schema.message(name).unwrap().has_redacted_fields(), wanted, "{name}");
     }
 }
+
+/// What fits the descriptors is served, whatever does not.
+#[test]
+fn rules_that_do_not_fit_are_left_out_where_that_is_asked_for() {
+    let set = set(&files(&["GET /old/{a}", "GET /other/{nothing}", "GET /old/{a}"]));
+    let yaml = "
+http:
+  rules:
+  - {selector: S.Gone, get: /gone}
+  - {selector: S.M0, get: '/new/{a}', additional_bindings: [{get: '/newer/{b.c}'}]}
+  - {selector: S.M2, get: '/new/{a}'}
+";
+    let builder = Schema::builder().bytes("set", set).http_rules("rules.yaml", yaml);
+    assert!(builder.clone().build().is_err());
+    let schema = builder.clone().leave_out_unfit_http_rules().build().unwrap();
+    assert_eq!(find(&schema, "GET /new/1"), "GET /new/{a} a=1");
+    assert_eq!(find(&schema, "GET /newer/1"), "404");
+    let told: Vec<_> = schema
+        .findings()
+        .iter()
+        .map(|finding| format!("{} {}: {}", finding.severity, finding.file, finding.what))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "warning rules.yaml:4:16: a rule is left out: there is no method \"S.Gone\", in \"- {selector: S.Gone, get: /gone}\"",
+            "warning rules.yaml:5:61: its HTTP template \"GET /newer/{b.c}\" names a field that is not there: \"c\" stands in a scalar, which has no fields; the binding is left out",
+            "warning a.proto: its HTTP template \"GET /other/{nothing}\" names a field that is not there: \"nothing\" is no field of M; the binding is left out",
+            "warning rules.yaml:6:5: its binding \"GET /new/{a}\" is the same as \"/new/{a}\" of \"S.M0\", which gets the requests",
+        ]
+    );
+    // What cannot be read is no question of what it fits.
+    for unreadable in ["http: {rules: [{get: /a}]}", "http: ["] {
+        let builder = builder.clone().http_rules("broken.yaml", unreadable);
+        assert!(builder.leave_out_unfit_http_rules().build().is_err(), "{unreadable}");
+    }
+}

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Error, Severity, check,
     findings::{Findings, Position, Report},
-    http::{self, RulesSource},
+    http::{self, HttpFaults, RulesSource},
     raw,
     source::{self, Source},
 };
@@ -23,6 +23,7 @@ pub struct SchemaBuilder {
     sources: Vec<Source>,
     builtins: Vec<Builtin>,
     http_rules: Vec<RulesSource>,
+    http_faults: HttpFaults,
     limits: LoadLimits,
 }
 
@@ -108,6 +109,14 @@ impl SchemaBuilder {
         self
     }
 
+    /// Leaves out HTTP rules that do not fit the descriptors, with a warning for each, in place of loading nothing: for descriptors that
+    /// somebody else may change at any time. Rules that cannot be read are errors all the same.
+    #[must_use]
+    pub fn leave_out_unfit_http_rules(mut self) -> Self {
+        self.http_faults = HttpFaults::LeaveOut;
+        self
+    }
+
     /// Sets how much is loaded at most.
     #[must_use]
     pub fn limits(mut self, limits: LoadLimits) -> Self {
@@ -151,7 +160,7 @@ impl SchemaBuilder {
         let bytes = sources.files.iter().chain(&missing).cloned().collect();
         let tables = compile::compile(&files, bytes, linked);
         let mut tables = tables.map_err(|error| report_text(error, findings)).ok()?;
-        tables.routes = http::compile(&tables, &self.http_rules, findings);
+        tables.routes = http::compile(&tables, &self.http_rules, self.http_faults, findings);
         Some(tables)
     }
 

@@ -65,12 +65,13 @@ impl Fetched {
     }
 
     /// The schema of what checks, and what was left out of it. A file that does not check is left out, with all that import it,
-    /// so that one that is wrong breaks nothing else; the findings say why, as warnings.
+    /// so that one that is wrong breaks nothing else, and so is an HTTP rule that does not fit what is left; the findings say why, as
+    /// warnings.
     ///
     /// `base` makes what the files are added to; it is called once for each attempt. `origin` names the server in findings.
     ///
     /// # Errors
-    /// If nothing loads, or what is wrong is none of the files, such as HTTP rules of `base`.
+    /// If nothing loads, or what is wrong is none of the files, such as HTTP rules of `base` that cannot be read.
     pub fn load(&self, origin: &str, base: impl Fn() -> SchemaBuilder) -> Result<(Schema, Vec<Finding>), Error> {
         let mut left_out = BTreeSet::new();
         let undescribed = self.undescribed.iter();
@@ -79,8 +80,12 @@ impl Fetched {
             .collect();
         for attempt in 1..=ATTEMPTS {
             let kept = self.files.iter().filter(|file| !left_out.contains(&file.name));
-            let error = match base().bytes(origin, set(kept)).build() {
-                Ok(schema) => return Ok((schema, findings)),
+            let sources = base().bytes(origin, set(kept)).leave_out_unfit_http_rules();
+            let error = match sources.build() {
+                Ok(schema) => {
+                    findings.extend(warnings(&schema));
+                    return Ok((schema, findings));
+                }
                 Err(error) => error,
             };
             let wrong = self.wrong(&error, &mut left_out);
@@ -124,6 +129,14 @@ impl Fetched {
         }
         findings
     }
+}
+
+/// What was found in what is served: of HTTP rules that are left out, among others.
+fn warnings(schema: &Schema) -> impl Iterator<Item = Finding> {
+    let findings = schema.findings().iter();
+    findings
+        .filter(|finding| finding.severity == Severity::Warning)
+        .cloned()
 }
 
 fn as_warning(finding: Finding) -> Finding {
