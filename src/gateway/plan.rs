@@ -161,6 +161,12 @@ impl Plan {
         let all: Vec<_> = iter::once((self, loaded.clone())).chain(others).collect();
         let healths: Vec<_> = all.iter().filter_map(|(plan, _)| plan.health.clone()).collect();
         let reflection = reflection(&all, own)?;
+        let absences: Vec<_> = all.iter().filter_map(|(plan, _)| plan.absence.clone()).collect();
+        let reflection = if absences.is_empty() {
+            reflection
+        } else {
+            reflection.map(|reflection| reflection.absence(move || absences.iter().find_map(|absence| absence(true))))
+        };
         Ok(Builtins {
             reflection: reflection.map(|reflection| Arc::new(reflection) as _),
             health: (!healths.is_empty()).then(|| Arc::new(Health::together(healths)) as _),

@@ -9,7 +9,7 @@ use super::{
     view::View,
     wire::{Answer, Error, Extension, ExtensionNumbers, Files, Query, Service, Services},
 };
-use crate::Code;
+use crate::{Code, Status};
 
 /// A name of up to this many bytes is repeated in errors.
 const SHOWN: usize = 200;
@@ -22,12 +22,15 @@ const ANSWER: usize = 3 << 20;
 pub(super) struct Desk<'a> {
     pub(super) schemas: View<'a>,
     pub(super) scope: Option<&'a Scope>,
+    /// Why not all is there that there may be.
+    pub(super) absent: Option<Status>,
     /// The files that the stream has sent.
     pub(super) sent: &'a mut HashSet<String>,
 }
 
 impl Desk<'_> {
     pub(super) fn answer(&mut self, query: Option<Query>) -> Answer {
+        let tells_all = matches!(query, Some(Query::ListServices(_)));
         let answer = match query {
             Some(Query::FileByFilename(name)) => self.file_named(&name),
             Some(Query::FileContainingSymbol(name)) => self.file_of_symbol(&name),
@@ -39,7 +42,15 @@ impl Desk<'_> {
                 "the request asks nothing: set one of message_request".into(),
             )),
         };
-        answer.unwrap_or_else(Answer::Error)
+        let answer = answer.unwrap_or_else(Answer::Error);
+        let is_missing =
+            |answer: &Answer| matches!(answer, Answer::Error(error) if error.error_code == Code::NotFound.number());
+        match self.absent.take() {
+            Some(absent) if tells_all || is_missing(&answer) => {
+                Answer::Error(error(absent.code(), absent.message().to_owned()))
+            }
+            _ => answer,
+        }
     }
 
     fn file_named(&mut self, name: &str) -> Result<Answer, Error> {

@@ -60,7 +60,7 @@ pub enum AskError {
     #[error("reflection ended with {0}")]
     Ended(Status),
     /// The question was answered with an error.
-    #[error("reflection sent the error {code}: {}", message.escape_debug())]
+    #[error("reflection sent {}: {}", named(*code), message.escape_debug())]
     Refused {
         /// A code of gRPC, as the server sent it.
         code: i32,
@@ -241,6 +241,14 @@ impl std::fmt::Debug for ReflectionClient {
         f.debug_struct("ReflectionClient")
             .field("received", &self.received)
             .finish_non_exhaustive()
+    }
+}
+
+/// A code as people know it.
+fn named(code: i32) -> String {
+    match Code::from(code) {
+        known if known.number() == code => known.to_string(),
+        _ => format!("the error {code}"),
     }
 }
 

@@ -12,6 +12,7 @@ mod tests;
 
 use std::{
     collections::HashSet,
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -55,12 +56,16 @@ const REPEATED: usize = 4096;
 /// 4 KiB, which can only be abuse.
 ///
 /// Source: gRPC core, `doc/server-reflection.md`, and `grpc/reflection/v1/reflection.proto`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Reflection {
     /// None: the call's own.
     schemas: Option<Arc<[Schema]>>,
     scope: Option<Arc<Scope>>,
+    absence: Option<Arc<Absence>>,
 }
+
+/// Why not all is there that there may be; `None`: it is.
+type Absence = dyn Fn() -> Option<Status> + Send + Sync;
 
 impl Reflection {
     /// Tells everything that the schema of the call holds.
@@ -73,7 +78,7 @@ impl Reflection {
     pub fn of(schemas: impl IntoIterator<Item = Schema>) -> Self {
         Self {
             schemas: Some(schemas.into_iter().collect()),
-            scope: None,
+            ..Self::default()
         }
     }
 
@@ -94,7 +99,25 @@ impl Reflection {
         Ok(Self {
             schemas: Some(schemas),
             scope: Some(Arc::new(scope)),
+            ..Self::default()
         })
+    }
+
+    /// Answers with this status, as long as there is one, where it would say that something does not exist, or which services there
+    /// are: for a server that is still to learn what it serves.
+    #[must_use]
+    pub fn absence(self, absence: impl Fn() -> Option<Status> + Send + Sync + 'static) -> Self {
+        let absence: Option<Arc<Absence>> = Some(Arc::new(absence));
+        Self { absence, ..self }
+    }
+}
+
+impl fmt::Debug for Reflection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reflection")
+            .field("schemas", &self.schemas)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,6 +137,7 @@ impl Handler for Reflection {
                 .unwrap_or_else(|| Arc::new([call.method.schema().clone()])),
             requests: call.messages,
             scope: self.scope.clone(),
+            absence: self.absence.clone(),
             sent: HashSet::new(),
         };
         Ok(Messages::stream(session).into())
@@ -125,6 +149,7 @@ struct Session {
     requests: Messages,
     schemas: Arc<[Schema]>,
     scope: Option<Arc<Scope>>,
+    absence: Option<Arc<Absence>>,
     sent: HashSet<String>,
 }
 
@@ -135,6 +160,7 @@ impl Session {
         let mut desk = Desk {
             schemas: View(&self.schemas),
             scope: self.scope.as_deref(),
+            absent: self.absence.as_ref().and_then(|absence| absence()),
             sent: &mut self.sent,
         };
         let answer = Some(desk.answer(query));

@@ -108,6 +108,24 @@ async fn what_does_not_exist_is_an_answer_and_not_the_end() {
 }
 
 #[tokio::test]
+async fn what_is_still_to_come_is_not_said_to_be_missing() {
+    let why = || Some(Status::unavailable("not yet"));
+    let mut client = connect(&Reflection::new().absence(why));
+    for query in [
+        symbol("acme.None"),
+        file_named("none.proto"),
+        Query::ListServices("*".into()),
+    ] {
+        let error = client.error(query).await;
+        assert_eq!((error.error_code, error.error_message.as_str()), (14, "not yet"));
+    }
+    assert!(!client.files(symbol("acme.Things")).await.is_empty());
+    let mut client = connect(&Reflection::new().absence(|| None));
+    assert_eq!(client.error(symbol("acme.None")).await.error_code, 5);
+    assert_eq!(client.services().await.len(), 5);
+}
+
+#[tokio::test]
 async fn a_request_that_asks_nothing_is_answered() {
     let mut client = connect(&Reflection::new());
     let response = Response::decode(client.send(Bytes::new()).await.unwrap().unwrap()).unwrap();
