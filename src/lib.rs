@@ -68,6 +68,8 @@ mod observe;
 #[cfg(feature = "otel")]
 pub mod otel;
 mod protocol;
+#[cfg(any(feature = "config", feature = "otlp"))]
+mod receiver;
 mod server;
 #[cfg(feature = "tower")]
 mod service;

@@ -2,17 +2,14 @@
 
 use std::{fmt::Write, process::ExitCode};
 
-use descant::{
-    ConfigError, UpstreamSchema,
-    config::{ConfigBuilder, Handlers},
-};
+use descant::{ConfigError, config::ConfigBuilder};
 use descant_descriptors::{Error, Finding, Schema, Severity};
 use serde_json::{Value, json};
 
 use super::{
     args::{Check, ReportFormat},
-    config,
     failure::{Failure, Kind},
+    prepare::{Unsound, Use, prepare},
     screen::{self, FAINT, Tone},
     sources,
 };
@@ -22,31 +19,18 @@ pub(crate) fn run(args: &Check, given: &ConfigBuilder) -> Result<ExitCode, Failu
     if args.config.is_none() {
         return report(args, &sources::load(&args.paths, &args.http_rules));
     }
-    let config = match given.build() {
-        Ok(config) => config,
-        Err(error) => return refused(args, &error),
-    };
-    config::is_demo(&config)?;
-    let by_upstream = config.is_described_by_upstream();
-    let outcome = if by_upstream {
-        UpstreamSchema::nothing_yet()
-    } else {
-        config.schema()
-    };
-    if let Ok(schema) = &outcome {
-        let fits = config
-            .handlers(&Handlers::default())
-            .and_then(|handlers| config.check_routes(schema, &handlers))
-            .and_then(|()| config.listeners().map(drop));
-        if let Err(error) = fits {
-            return refused(args, &error);
+    match prepare(given.build(), Use::Start) {
+        Ok(prepared) if prepared.config.is_described_by_upstream() && args.format == ReportFormat::Text => {
+            screen::print("The configuration is sound. What is served the upstream says, once `serve` asks it.\n")?;
+            Ok(ExitCode::SUCCESS)
         }
+        Ok(prepared) => report(args, &Ok(prepared.schema)),
+        Err(Unsound {
+            config: None,
+            descriptors: Some(error),
+        }) => report(args, &Err(error)),
+        Err(unsound) => refused(args, unsound),
     }
-    if by_upstream && args.format == ReportFormat::Text {
-        screen::print("The configuration is sound. What is served the upstream says, once `serve` asks it.\n")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    report(args, &outcome)
 }
 
 fn report(args: &Check, outcome: &Result<Schema, Error>) -> Result<ExitCode, Failure> {
@@ -61,18 +45,27 @@ fn report(args: &Check, outcome: &Result<Schema, Error>) -> Result<ExitCode, Fai
     })
 }
 
-/// What is wrong with a configuration.
-fn refused(args: &Check, error: &ConfigError) -> Result<ExitCode, Failure> {
-    let failure = config::refused(error);
-    match args.format {
-        ReportFormat::Text => Err(failure),
-        ReportFormat::Json => {
-            let lines: Vec<_> = error.lines().collect();
-            let report = json!({ "loads": false, "errors": error.count(), "configuration": lines });
-            screen::print(&format!("{report:#}\n"))?;
-            Ok(ExitCode::from(&failure))
-        }
+/// What is wrong with a configuration, and with the descriptors that it names.
+fn refused(args: &Check, unsound: Unsound) -> Result<ExitCode, Failure> {
+    if args.format == ReportFormat::Text {
+        return Err(unsound.into());
     }
+    let lines: Vec<_> = unsound.config.iter().flat_map(ConfigError::lines).collect();
+    let count: usize = unsound.config.iter().map(ConfigError::count).sum();
+    let outcome = unsound.descriptors.map(Err);
+    let found = outcome.as_ref().map_or(&[][..], findings);
+    let of_descriptors = found
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .count();
+    let report = json!({
+        "loads": false,
+        "errors": count + of_descriptors,
+        "configuration": lines,
+        "findings": found.iter().map(finding_json).collect::<Vec<_>>(),
+    });
+    screen::print(&format!("{report:#}\n"))?;
+    Ok(ExitCode::from(Kind::Configuration as u8))
 }
 
 /// A finding on one line: what weighs how much, where, and what it is.

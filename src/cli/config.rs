@@ -8,7 +8,7 @@ use descant::{Config, ConfigError, config::ConfigBuilder};
 use super::{
     args::{Config as What, ConfigFormat, Line},
     failure::{Failure, Kind},
-    screen, sources,
+    screen,
 };
 
 /// Options that are no settings: where settings come from, how something is shown, and what a request holds.
@@ -45,19 +45,6 @@ pub(crate) fn refused(error: &ConfigError) -> Failure {
             format!("the configuration cannot be used\n{error}"),
             "",
         ),
-    }
-}
-
-/// Whether it is the demo that is served: nobody named anything else.
-pub(crate) fn is_demo(config: &Config) -> Result<bool, Failure> {
-    match config.file() {
-        _ if !config.settings().descriptors.0.is_empty() || config.is_described_by_upstream() => Ok(false),
-        None => Ok(true),
-        Some(file) => Err(Failure::new(
-            Kind::Configuration,
-            format!("{} names no descriptors", sources::shown(file)),
-            "add `descriptors: [api.binpb]` to it, or give a PATH",
-        )),
     }
 }
 

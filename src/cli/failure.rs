@@ -10,6 +10,8 @@ pub(crate) struct Failure {
     kind: Kind,
     what: String,
     mend: String,
+    /// What went wrong as well.
+    more: Option<Box<Failure>>,
 }
 
 /// The exit codes, a promise to scripts.
@@ -37,7 +39,14 @@ impl Failure {
             kind,
             what: what.to_string(),
             mend: mend.into(),
+            more: None,
         }
+    }
+
+    /// The same, and another that is told behind it.
+    pub(crate) fn and(self, more: Option<Self>) -> Self {
+        let more = more.map(Box::new);
+        Self { more, ..self }
     }
 
     /// Tells the user.
@@ -45,6 +54,9 @@ impl Failure {
         screen::tell(Tone::Error, &self.what);
         if !self.mend.is_empty() {
             screen::tell(Tone::Hint, &self.mend);
+        }
+        if let Some(more) = &self.more {
+            more.report();
         }
     }
 }

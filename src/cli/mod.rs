@@ -14,6 +14,7 @@ mod json;
 mod list;
 mod log;
 mod pages;
+mod prepare;
 mod screen;
 mod serve;
 mod server;

@@ -113,6 +113,14 @@ impl Config {
     /// If one of them is not what it should be: each, with the place where the file names it.
     pub fn listeners(&self) -> Result<Vec<Listener>, ConfigError> {
         let mut faults = Faults::default();
+        if self.settings.listen.0.is_empty() && self.is_whole("listen") {
+            faults.add(
+                None,
+                "`listen` is an empty list: there is nowhere to listen",
+                "name an address, or leave `listen` out",
+            );
+            return Err(faults.into_error(self.file.clone()));
+        }
         let mut read: Vec<(&settings::Tls, Tls)> = Vec::new();
         let mut listeners = Vec::new();
         for listen in &self.settings.listen.0 {
@@ -168,13 +176,13 @@ impl Config {
             descriptor_bytes: _,
             descriptor_elements: _,
         } = &self.settings.limits;
-        let timeout = keepalive.timeout.value;
+        let timeout = keepalive.timeout.0;
         Limits {
-            tls_handshake: tls_handshake.value,
-            preface: preface.value,
-            header_block: header_block.value,
-            message: message.value,
-            write_stall: write_stall.value,
+            tls_handshake: tls_handshake.0,
+            preface: preface.0,
+            header_block: header_block.0,
+            message: message.0,
+            write_stall: write_stall.0,
             idle: idle.0,
             keepalive: keepalive.every.0.map(|every| Keepalive { every, timeout }),
             age: age.0,

@@ -9,7 +9,7 @@ use super::{
     fault::{ConfigError, Faults, shown},
     handlers::Handlers,
     origin::{Origin, Placed},
-    settings::{CrossOrigin, LogCalls, Route, Settings, Tls, Upstream, UpstreamTls},
+    settings::{CrossOrigin, LogCalls, Outlier, Route, Settings, Tls, Upstream, UpstreamTls},
 };
 use crate::{
     error::hint,
@@ -17,7 +17,7 @@ use crate::{
     handlers::{Handler, Proxy},
 };
 
-/// Whether each route is there once.
+/// Whether each route and each listener is there once, and what is logged is observed.
 pub(super) fn settings(settings: &Settings, _: Origin, faults: &mut Faults) {
     if let (false, true, Origin::File { .. }, calls @ Origin::File { .. }) = (
         *settings.observe,
@@ -31,6 +31,7 @@ pub(super) fn settings(settings: &Settings, _: Origin, faults: &mut Faults) {
             "leave out `observe: false`, or set `log.calls` to `off`",
         );
     }
+    listeners(settings, faults);
     let mut seen = HashSet::new();
     for Route { pattern, .. } in &settings.routes {
         let Ok(parsed) = pattern.value.0.parse::<Pattern>() else {
@@ -40,6 +41,46 @@ pub(super) fn settings(settings: &Settings, _: Origin, faults: &mut Faults) {
             let what = format!("the route `{}` is there twice", pattern.value.0);
             faults.add(pattern.origin, what, "a method has one handler: leave one of them out");
         }
+    }
+}
+
+/// Whether each address is listened on once.
+fn listeners(settings: &Settings, faults: &mut Faults) {
+    let mut seen = HashSet::new();
+    for listen in &settings.listen.0 {
+        let address = listen.address.0.as_str();
+        // Of ports that the system chooses each is another.
+        if !address.ends_with(":0") && !seen.insert(address) {
+            let what = format!("the listener `{}` is there twice", shown(address));
+            faults.add(
+                listen.address.origin,
+                what,
+                "leave one of them out, or give it another port",
+            );
+        }
+    }
+    let Some(admin) = settings.admin.address.0.filter(|address| address.port() != 0) else {
+        return;
+    };
+    let takes = |address: &str| {
+        let Some((host, port)) = address.rsplit_once(':') else {
+            return false;
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let is_everywhere = host.is_empty() || host == "::" || host == "0.0.0.0";
+        let same = is_everywhere || admin.ip().is_unspecified() || host.parse() == Ok(admin.ip());
+        port.parse() == Ok(admin.port()) && same && !address.starts_with("unix:")
+    };
+    // One that nobody chose gives way by itself.
+    let is_said = !settings.admin.address.origin.is_default();
+    if let Some(listen) = settings.listen.0.iter().find(|listen| takes(&listen.address.0))
+        && is_said
+    {
+        faults.add(
+            settings.admin.address.origin,
+            format!("`{admin}` is taken by the listener `{}`", shown(&listen.address.0)),
+            "the admin pages have a port of their own: choose another, or `off`",
+        );
     }
 }
 
@@ -100,6 +141,14 @@ pub(super) fn upstream(upstream: &Upstream, place: Origin, faults: &mut Faults) 
         faults.add(place, "`proxy` has an empty list of servers", "name one in `url`");
         return;
     };
+    let (least, most) = (&upstream.min_connections, &upstream.connections);
+    if least.0 > most.0 {
+        faults.add(
+            said(least.origin, most.origin),
+            format!("{} connections are to be kept of at most {}", least.0, most.0),
+            "lower `min_connections`, or raise `connections`",
+        );
+    }
     let Some(tls) = &upstream.tls else { return };
     let urls = || upstream.url.0.iter().map(|url| url.value.0.as_str());
     if Proxy::to_each(urls()).is_ok_and(|proxy| proxy.speaks_tls()) {
@@ -115,6 +164,23 @@ pub(super) fn upstream(upstream: &Upstream, place: Origin, faults: &mut Faults) 
         format!("no TLS is spoken with {url}: what is said of it has no meaning"),
         "write https://HOST:PORT",
     );
+}
+
+/// Whether an address is ejected for no longer than it may be.
+pub(super) fn outlier(outlier: &Outlier, _: Origin, faults: &mut Faults) {
+    let (first, longest) = (&outlier.ejection, &outlier.max_ejection);
+    if first.0.is_some_and(|first| first > longest.0) {
+        faults.add(
+            said(first.origin, longest.origin),
+            "`ejection` is longer than `max_ejection`",
+            "raise `max_ejection`, or lower `ejection`",
+        );
+    }
+}
+
+/// Of two values that do not go together, the one that somebody chose.
+fn said(first: Origin, second: Origin) -> Origin {
+    if first.is_default() { second } else { first }
 }
 
 /// Whether whom to trust and what to show is said whole.
@@ -134,20 +200,39 @@ pub(super) fn upstream_tls(tls: &UpstreamTls, _: Origin, faults: &mut Faults) {
 }
 
 impl Config {
-    /// Whether every route matches methods of this API, which its handler can answer.
+    /// Whether something is named that can be served.
+    ///
+    /// # Errors
+    /// If a file names neither descriptors nor a server that describes itself. Where there is no file nothing need be named.
+    pub fn check_descriptors(&self) -> Result<(), ConfigError> {
+        let mut faults = Faults::default();
+        let named = !self.settings.descriptors.0.is_empty() || self.is_described_by_upstream();
+        let is_all = self.is_whole("descriptors") && self.is_whole("routes");
+        if self.file.is_some() && is_all && !named {
+            faults.add(
+                None,
+                "it names nothing that could be served",
+                "add `descriptors: api.binpb`, or answer all from a gRPC server that describes itself: \
+                 `routes: [{ match: '*', proxy: 'http://HOST:PORT' }]`",
+            );
+        }
+        self.outcome(faults)
+    }
+
+    /// Whether every route matches methods of this API, which its handler can answer, as far as there are `handlers`.
     ///
     /// # Errors
     /// Names each that does not, with its place.
     pub fn check_routes(&self, schema: &Schema, handlers: &Handlers) -> Result<(), ConfigError> {
         let mut faults = Faults::default();
-        for (route, handler) in handlers.iter() {
-            check_route(route, handler, schema, &mut faults);
+        for route in &self.settings.routes {
+            check_route(route, handlers.of(route), schema, &mut faults);
         }
         self.outcome(faults)
     }
 }
 
-fn check_route(route: &Route, handler: &dyn Handler, schema: &Schema, faults: &mut Faults) {
+fn check_route(route: &Route, handler: Option<&dyn Handler>, schema: &Schema, faults: &mut Faults) {
     let written = &route.pattern;
     let Ok(pattern) = written.value.0.parse::<Pattern>() else {
         return;
@@ -174,7 +259,7 @@ fn check_route(route: &Route, handler: &dyn Handler, schema: &Schema, faults: &m
             "match other methods, or name another handler",
         );
     }
-    if let Err(what) = handler.check(&methods) {
+    if let Some(Err(what)) = handler.map(|handler| handler.check(&methods)) {
         faults.add(
             written.origin,
             format!("the handler of `{pattern}` {what}"),

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use strsim::osa_distance;
 
-use super::origin::Origin;
+use super::{Config, origin::Origin};
 
 /// More faults than these say nothing new.
 const MOST: usize = 50;
@@ -20,6 +20,7 @@ pub struct ConfigError {
     faults: Vec<Fault>,
     more: usize,
     is_tls: bool,
+    rest: Option<Arc<Config>>,
 }
 
 /// The file that faults are in.
@@ -67,6 +68,10 @@ impl Faults {
         self.faults.is_empty()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.faults.len() + self.more
+    }
+
     /// The error that they are together, in the order of the file.
     pub(super) fn into_error(mut self, file: Option<Arc<File>>) -> ConfigError {
         self.faults.sort_by_key(|fault| match fault.origin {
@@ -78,6 +83,7 @@ impl Faults {
             faults: self.faults,
             more: self.more,
             is_tls: false,
+            rest: None,
         }
     }
 }
@@ -85,6 +91,33 @@ impl Faults {
 impl ConfigError {
     pub(super) fn of_tls(self) -> Self {
         Self { is_tls: true, ..self }
+    }
+
+    pub(super) fn with_rest(self, rest: Option<Config>) -> Self {
+        let rest = rest.map(Arc::new);
+        Self { rest, ..self }
+    }
+
+    /// What of the configuration can be read, without what is wrong with it: to look for what else is wrong. It is not to be served.
+    pub fn rest(&self) -> Option<&Config> {
+        self.rest.as_deref()
+    }
+
+    /// Both, of one file.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut faults = Faults {
+            faults: self.faults,
+            more: self.more + other.more,
+        };
+        for Fault { origin, what, mend } in other.faults {
+            faults.add(origin, what, mend);
+        }
+        Self {
+            is_tls: self.is_tls && other.is_tls,
+            rest: self.rest,
+            ..faults.into_error(self.file)
+        }
     }
 
     /// Whether a certificate or a key is not what it should be; what the file says is in order then.
@@ -225,8 +258,10 @@ pub(super) fn nearest(name: &str, known: &[&str]) -> String {
         .to_lowercase()
         .replace('-', "_");
     let near = known.iter().map(|known| (osa_distance(&lower, known), *known)).min();
-    match near.filter(|(distance, near)| *distance <= NEAR && *distance < near.len()) {
-        Some((_, near)) => format!("did you mean `{near}`?"),
+    let near = near.filter(|(distance, _)| *distance <= NEAR && distance * 2 <= lower.len());
+    let begins = |known: &&&str| lower.len() >= NEAR && known.starts_with(&lower);
+    match near.map(|(_, near)| near).or(known.iter().find(begins).copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
         None => format!("there is {}", listed(known)),
     }
 }

@@ -75,13 +75,14 @@ impl Config {
 }
 
 impl Handlers {
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Route, &dyn Handler)> {
-        self.0.iter().map(|(route, answering)| {
-            let handler: &dyn Handler = match answering {
+    /// What answers a route, if that can be made.
+    pub(super) fn of(&self, route: &Route) -> Option<&dyn Handler> {
+        let found = self.0.iter().find(|(known, _)| known == route);
+        found.map(|(_, answering)| -> &dyn Handler {
+            match answering {
                 Answering::Echo => &Echo,
                 Answering::Proxy(proxy) => &**proxy,
-            };
-            (route, handler)
+            }
         })
     }
 
@@ -116,7 +117,7 @@ impl Handlers {
             return None;
         };
         let settings = route.proxy.as_ref().filter(|_| route.pattern.0 == "*")?;
-        Some((proxy, settings.schema_interval.0.filter(|time| !time.is_zero())))
+        Some((proxy, settings.schema_interval.0))
     }
 
     fn proxy(&self, settings: &Upstream) -> Option<Proxy> {
@@ -137,7 +138,7 @@ fn connect(settings: &Upstream) -> Result<Proxy, ProxyError> {
 
 fn options(settings: &Upstream) -> ProxyOptions {
     let mut options = ProxyOptions::default();
-    options.connect_timeout = settings.connect_timeout.value;
+    options.connect_timeout = settings.connect_timeout.0;
     options.message_bytes = settings.message_bytes.whole();
     options.balance = settings.balance.value.clone();
     options.connections = settings.connections.as_ref().map(|most| most.whole());
@@ -145,7 +146,7 @@ fn options(settings: &Upstream) -> ProxyOptions {
     options.idle = settings.idle.0;
     options.age = settings.age.0;
     options.keepalive = keepalive(&settings.keepalive);
-    options.resolve_every = settings.resolve_every.value;
+    options.resolve_every = settings.resolve_every.0;
     options.max_calls = settings.max_calls.as_ref().map(|calls| calls.whole());
     options.max_pending = settings.max_pending.whole();
     options.outlier = outlier(&settings.outlier);
@@ -157,7 +158,7 @@ fn options(settings: &Upstream) -> ProxyOptions {
 fn keepalive(settings: &UpstreamKeepalive) -> Option<Keepalive> {
     let mut keepalive = Keepalive::default();
     keepalive.every = settings.every.0?;
-    keepalive.timeout = settings.timeout.value;
+    keepalive.timeout = settings.timeout.0;
     keepalive.without_calls = *settings.without_calls;
     Some(keepalive)
 }
@@ -165,11 +166,11 @@ fn keepalive(settings: &UpstreamKeepalive) -> Option<Keepalive> {
 fn outlier(settings: &settings::Outlier) -> Option<Outlier> {
     let mut outlier = Outlier::default();
     outlier.ejection = settings.ejection.0?;
-    outlier.max_ejection = settings.max_ejection.value;
+    outlier.max_ejection = settings.max_ejection.0;
     outlier.consecutive = settings.consecutive.whole();
     outlier.failure_percent = settings.failure_percent.whole();
     outlier.volume = settings.volume.whole();
-    outlier.interval = settings.interval.value;
+    outlier.interval = settings.interval.0;
     outlier.max_percent = settings.max_percent.whole();
     Some(outlier)
 }
@@ -177,8 +178,8 @@ fn outlier(settings: &settings::Outlier) -> Option<Outlier> {
 fn health(settings: &settings::HealthCheck) -> HealthCheck {
     let mut health = HealthCheck::default();
     health.service.clone_from(&settings.service.value);
-    health.interval = settings.interval.value;
-    health.timeout = settings.timeout.value;
+    health.interval = settings.interval.0;
+    health.timeout = settings.timeout.0;
     health.unhealthy = settings.unhealthy.whole();
     health.healthy = settings.healthy.whole();
     health

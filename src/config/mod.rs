@@ -9,6 +9,7 @@
 //! The structs in `settings` are the table of keys: the reader, the JSON Schema, the reference in the docs, and what flags mean are
 //! all made from them. Everything that is wrong is told at once, each with its place.
 
+mod amount;
 mod apply;
 mod changes;
 mod check;
@@ -17,6 +18,7 @@ mod flags;
 mod handlers;
 mod node;
 mod origin;
+mod place;
 mod print;
 mod reference;
 mod scalar;
@@ -29,7 +31,7 @@ mod tests;
 mod variables;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fmt,
     fs::File,
     io::Read as _,
@@ -47,17 +49,18 @@ use self::{
 };
 
 pub use self::{
+    amount::{Memory, Size, Time, TimeOrOff},
     apply::Listener,
     fault::ConfigError,
     handlers::Handlers,
     origin::{Origin, Placed},
+    place::{AdminAddress, ListenAddress, PageOrigin, ReceiverUrl, UpstreamUrl},
     reference::KeyReference,
-    scalar::{AdminAddress, ListenAddress, Number, Pattern, Size, TimeOrOff, Unavailable},
+    scalar::{Number, Pattern, Unavailable},
     setting::OneOrMore,
     settings::{
         Admin, ControlFrames, CrossOrigin, Echo, HeaderText, HealthCheck, Keepalive, Limits, Listen, Log, LogCalls,
-        LogFormat, LogLevel, Outlier, PageOrigin, Rest, Route, Settings, Tls, Upstream, UpstreamKeepalive, UpstreamTls,
-        UpstreamUrl,
+        LogFormat, LogLevel, Outlier, Rest, Route, Settings, Tls, Upstream, UpstreamKeepalive, UpstreamTls,
     },
 };
 
@@ -81,6 +84,8 @@ pub struct Config {
     settings: Settings,
     tree: Node,
     file: Option<Arc<fault::File>>,
+    /// Keys of which something was left out; none in a configuration that is sound.
+    lacking: BTreeSet<&'static str>,
 }
 
 /// What a configuration is made of.
@@ -115,6 +120,12 @@ impl Config {
     /// The file that it was read from.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref().map(|file| file.path.as_path())
+    }
+
+    /// Whether all that was said of a key could be read: of the [rest](ConfigError::rest) of a configuration with faults not all is
+    /// there. Of a key that several maps have, in all of them.
+    pub fn is_whole(&self, key: &str) -> bool {
+        !self.lacking.contains(key)
     }
 
     /// The error that faults make which were found later.
@@ -177,18 +188,35 @@ impl ConfigBuilder {
                 }
             },
         };
-        match self.settings(file.as_deref(), environment, &mut faults) {
-            Some((settings, tree)) if faults.is_empty() => Ok(Config { settings, tree, file }),
-            _ => Err(faults.into_error(file)),
+        let Some(tree) = self.tree(file.as_deref(), environment, &mut faults) else {
+            return Err(faults.into_error(file));
+        };
+        match self.settings(&tree, false, &mut faults) {
+            Some((settings, lacking)) if faults.is_empty() => Ok(Config {
+                settings,
+                tree,
+                file,
+                lacking,
+            }),
+            _ => {
+                // What is wrong with it has been told, but for what its parts mean to each other.
+                let rest = self.settings(&tree, true, &mut Faults::default());
+                if let Some((settings, _)) = &rest {
+                    check::settings(settings, tree.origin, &mut faults);
+                }
+                let error = faults.into_error(file.clone());
+                Err(error.with_rest(rest.map(|(settings, lacking)| Config {
+                    settings,
+                    tree,
+                    file,
+                    lacking,
+                })))
+            }
         }
     }
 
-    fn settings(
-        &self,
-        file: Option<&fault::File>,
-        environment: Environment<'_>,
-        faults: &mut Faults,
-    ) -> Option<(Settings, Node)> {
+    /// What the file and the options say together, and defaults for the rest.
+    fn tree(&self, file: Option<&fault::File>, environment: Environment<'_>, faults: &mut Faults) -> Option<Node> {
         let document = match file.map(|file| yaml::read(&file.text)) {
             None => None,
             Some(Ok(document)) => document,
@@ -196,7 +224,7 @@ impl ConfigBuilder {
                 let mend = mend(&error.what);
                 faults.add(
                     Origin::at(error.place),
-                    format!("this is no YAML that is taken: {}", error.what),
+                    format!("this cannot be read as YAML: {}", error.what),
                     mend,
                 );
                 return None;
@@ -212,16 +240,25 @@ impl ConfigBuilder {
         flags::check_tls_stays(&tree, &self.flags, faults);
         flags::overlay(&mut tree, &shape, &self.flags);
         shape.complete(&mut tree);
-        let folder = self.file.as_deref().and_then(Path::parent);
-        let settings = Settings::read(
-            &tree,
-            &mut Reader {
-                faults,
-                folder,
-                key: "",
-            },
-        )?;
-        Some((settings, tree))
+        Some(tree)
+    }
+
+    /// The settings, and the keys of which something is `left_out` since it cannot be read.
+    fn settings(
+        &self,
+        tree: &Node,
+        leaves_out: bool,
+        faults: &mut Faults,
+    ) -> Option<(Settings, BTreeSet<&'static str>)> {
+        let mut reader = Reader {
+            faults,
+            folder: self.file.as_deref().and_then(Path::parent),
+            key: "",
+            leaves_out,
+            lacking: BTreeSet::new(),
+        };
+        let settings = Settings::read(tree, &mut reader)?;
+        Some((settings, reader.lacking))
     }
 }
 
@@ -266,8 +303,25 @@ fn no_utf8(bytes: &[u8], error: Utf8Error) -> String {
 fn mend(what: &str) -> &'static str {
     match what {
         what if what.contains("tab") => "indent with spaces: YAML takes no tabs there",
+        what if what.contains("scanning an anchor or alias") => {
+            "a text that begins with `*` or `&` needs quotes: \"*\""
+        }
         what if what.contains("anchor") => "an alias (`*name`) stands for what an anchor (`&name`) before it names",
-        what if what.contains("mapping values are not allowed") => "put texts with `: ` in them in quotes",
+        what if what.contains("mapping values are not allowed") => {
+            "indent it like the keys that it stands beside; a text with `: ` in it needs quotes"
+        }
+        what if what.contains("did not find expected key") => {
+            "indent it like the keys that it stands beside; a text that begins with `[`, `{`, `*` or `&` needs quotes"
+        }
+        what if what.contains("expected ','")
+            || what.contains("illegal placement of ':'")
+            || what.contains("node content") =>
+        {
+            "is there a `[` or `{` before it without its `]` or `}`?"
+        }
+        what if what.contains("escape") => "in double quotes a `\\` begins an escape: use single quotes",
+        what if what.contains("quoted scalar") => "is there a quote without the one that ends the text?",
+        what if what.contains("unexpected character") => "a text that begins with it needs quotes",
         what if what.contains("second document") => "leave out the `---` and what follows",
         what if what.contains("tags") => "leave the tag out",
         _ => "",

@@ -1,6 +1,6 @@
 //! What a file and flags say, before it is known what it means: a tree, each part with its origin.
 
-use std::{collections::HashMap, env::VarError};
+use std::{borrow::Cow, collections::HashMap, env::VarError};
 
 use descant_descriptors::yaml;
 
@@ -97,12 +97,12 @@ impl Node {
     }
 
     /// As a sentence calls it.
-    pub(super) fn kind(&self) -> &'static str {
-        match self.value {
-            Value::Null => "nothing",
-            Value::Text(_) => "a text",
-            Value::List(_) => "a list",
-            Value::Map(_) => "a map",
+    pub(super) fn shown_kind(&self) -> Cow<'static, str> {
+        match &self.value {
+            Value::Null => "nothing".into(),
+            Value::Text(text) => format!("`{}`", text.shown()).into(),
+            Value::List(_) => "a list".into(),
+            Value::Map(_) => "a map".into(),
         }
     }
 

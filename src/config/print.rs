@@ -158,7 +158,7 @@ fn written(node: &Node, shape: &Shape) -> String {
     match (&node.value, shape) {
         (Value::Text(text), Shape::Scalar(Scalar { form, .. })) => match form {
             Form::Bool | Form::Number { .. } => text.value.clone(),
-            Form::NumberOrText(_) if text.value.bytes().all(|byte| byte.is_ascii_digit()) => text.value.clone(),
+            Form::NumberOrText { .. } if text.value.bytes().all(|byte| byte.is_ascii_digit()) => text.value.clone(),
             _ => quoted(&text.value.replace('$', "$$")),
         },
         (Value::List(_), _) => "[]".to_owned(),

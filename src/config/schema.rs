@@ -58,8 +58,8 @@ fn of_scalar(scalar: &Scalar) -> Json {
         }
         Form::Text(None) => json!({ "type": "string" }),
         Form::Text(Some(pattern)) => json!({ "anyOf": [{ "type": "string", "pattern": pattern }, variable()] }),
-        Form::NumberOrText(pattern) => json!({ "anyOf": [
-            { "type": "integer", "minimum": 0 },
+        Form::NumberOrText { least, pattern } => json!({ "anyOf": [
+            { "type": "integer", "minimum": least },
             { "type": "string", "pattern": pattern },
             variable(),
         ] }),
@@ -123,7 +123,7 @@ pub(super) fn to_json(node: &Node, shape: &Shape) -> Json {
             let typed = match shape {
                 Shape::Scalar(Scalar { form: Form::Bool, .. }) => text.parse().ok().map(Json::Bool),
                 Shape::Scalar(Scalar {
-                    form: Form::Number { .. } | Form::NumberOrText(_),
+                    form: Form::Number { .. } | Form::NumberOrText { .. },
                     ..
                 }) => text.parse::<u64>().ok().map(Json::from),
                 _ => None,

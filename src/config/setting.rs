@@ -1,8 +1,14 @@
 //! How what is said becomes typed values.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use strsim::osa_distance;
 
 use super::{
+    Config,
     fault::{Faults, listed, nearest, shown},
     node::{Entry, Node, Value},
     origin::{Origin, Placed},
@@ -11,6 +17,8 @@ use super::{
 
 /// Bytes of a text that a message may repeat.
 const LONGEST: usize = 256;
+/// Places of a key that a message names.
+const PLACES: usize = 3;
 
 /// A type that settings have.
 pub(super) trait Setting: Sized {
@@ -40,6 +48,8 @@ pub(super) trait FromScalar: Sized {
 pub(super) enum Unfit {
     /// It is not what is due.
     Other,
+    /// The same, and how to mend it.
+    Mended(String),
     /// Something more particular, as a sentence about the place.
     Because(String),
 }
@@ -69,22 +79,30 @@ pub(super) struct Reader<'r> {
     pub(super) folder: Option<&'r Path>,
     /// The key whose value is read.
     pub(super) key: &'static str,
+    /// Whether what cannot be read is left out, so that the rest can be looked at: items of lists with anything wrong in them, and values
+    /// for which their defaults stand in then.
+    pub(super) leaves_out: bool,
+    /// Keys of which something was left out.
+    pub(super) lacking: BTreeSet<&'static str>,
 }
 
 impl Reader<'_> {
     /// The entries of a map that has only keys that it may have, and exactly one of those that exclude each other.
     pub(super) fn entries<'n>(&mut self, node: &'n Node, table: &Table) -> Option<&'n [Entry]> {
         let Value::Map(entries) = &node.value else {
-            let keys = listed(&table.names());
-            let what = format!("{} stands where {} is due", node.kind(), table.name);
-            self.faults
-                .add(node.origin, what, format!("it is a map with the keys {keys}"));
+            let what = format!(
+                "{} stands where {} is due, which is a map",
+                node.shown_kind(),
+                table.name
+            );
+            self.faults.add(node.origin, what, no_map(node, self.key, table));
             return None;
         };
         for entry in entries {
             if table.key(&entry.key).is_none() {
                 let what = format!("{} has no key `{}`", table.name, shown(&entry.key));
-                self.faults.add(entry.origin, what, nearest(&entry.key, &table.names()));
+                let mend = misplaced(&entry.key, table).unwrap_or_else(|| nearest(&entry.key, &table.names()));
+                self.faults.add(entry.origin, what, mend);
             }
         }
         self.check_one_of(node, entries, table);
@@ -115,6 +133,15 @@ impl Reader<'_> {
         }
     }
 
+    /// What stands for a key whose value cannot be read.
+    fn without<T: Setting>(&mut self, key: &'static str, table: &Table) -> Option<T> {
+        let default = table.key(key).and_then(|key| key.default);
+        let Some(default) = default else { return T::absent() };
+        let mut node = Node::snippet(Origin::Default, default, &[]);
+        T::shape().complete(&mut node);
+        T::read(&node, self)
+    }
+
     /// The value of a key.
     pub(super) fn member<T: Setting>(
         &mut self,
@@ -126,14 +153,23 @@ impl Reader<'_> {
         match entries.iter().find(|entry| entry.key == key) {
             Some(entry) => {
                 self.key = key;
-                T::read(&entry.node, self)
+                // It may be meant by a key that is misspelt.
+                if entry.origin.is_default() && entries.iter().any(|entry| table.key(&entry.key).is_none()) {
+                    self.lacking.insert(key);
+                }
+                let read = T::read(&entry.node, self);
+                if read.is_none() && self.leaves_out {
+                    self.lacking.insert(key);
+                    return self.without(key, table);
+                }
+                read
             }
             // A key that is misspelt has been told of.
             None if entries.iter().any(|entry| table.key(&entry.key).is_none()) => T::absent(),
             None => T::absent().or_else(|| {
                 let what = format!("{} has no `{key}`", table.name);
                 let about = table.key(key).map(shape::Key::about).unwrap_or_default();
-                self.faults.add(node.origin, what, format!("add `{key}`: {about}"));
+                self.faults.add(node.origin, what, format!("add `{key}`. {about}"));
                 None
             }),
         }
@@ -148,8 +184,14 @@ impl<T: FromScalar> Setting for Placed<T> {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let due = || T::scalar().due;
         let Value::Text(text) = &node.value else {
-            let what = format!("{} stands where {} is due", node.kind(), due());
-            reader.faults.add(node.origin, what, "");
+            let what = format!("{} stands where {} is due", node.shown_kind(), due());
+            let mend = match node.value {
+                Value::Null => "write it behind the `:`, or leave the key out",
+                Value::List(_) => "write it alone, without `[` and `]` or `- `",
+                Value::Map(_) => "write it alone, without keys",
+                Value::Text(_) => "",
+            };
+            reader.faults.add(node.origin, what, mend);
             return None;
         };
         if text.is_broken {
@@ -168,14 +210,15 @@ impl<T: FromScalar> Setting for Placed<T> {
                 let (what, mend) = match unfit {
                     Unfit::Other => (format!("`{}` is not {}", text.shown(), due()), String::new()),
                     // It may be as long as the text.
-                    Unfit::Because(_) if text.value.len() > LONGEST => {
+                    Unfit::Because(_) | Unfit::Mended(_) if text.value.len() > LONGEST => {
                         (format!("`{}` is not {}", text.shown(), due()), String::new())
                     }
                     // It may repeat what only the environment knows.
-                    Unfit::Because(_) if text.written.is_some() => (
+                    Unfit::Because(_) | Unfit::Mended(_) if text.written.is_some() => (
                         format!("the value of `{}` is not {}", text.shown(), due()),
                         "look at the variables of the environment in it".to_owned(),
                     ),
+                    Unfit::Mended(mend) => (format!("`{}` is not {}", text.shown(), due()), mend),
                     Unfit::Because(why) => (why, String::new()),
                 };
                 reader.faults.add(node.origin, what, mend);
@@ -209,17 +252,95 @@ impl<T: Setting> Setting for Vec<T> {
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let Value::List(items) = &node.value else {
-            let what = format!("{} stands where a list is due", node.kind());
-            reader.faults.add(
-                node.origin,
-                what,
-                "write `[a, b]`, or each on a line of its own after `- `",
-            );
+            let what = format!("{} stands where a list is due", node.shown_kind());
+            reader.faults.add(node.origin, what, no_list(&T::shape()));
             return None;
         };
+        if reader.leaves_out {
+            let key = reader.key;
+            let sound: Vec<_> = items.iter().filter_map(|item| sound(item, reader)).collect();
+            if sound.len() < items.len() {
+                reader.lacking.insert(key);
+            }
+            return Some(sound);
+        }
         // Each is looked at, whatever is wrong with those before.
         let read: Vec<_> = items.iter().map(|item| T::read(item, reader)).collect();
         read.into_iter().collect()
+    }
+}
+
+/// An item in which nothing is wrong.
+fn sound<T: Setting>(item: &Node, reader: &mut Reader<'_>) -> Option<T> {
+    let before = reader.faults.count();
+    let read = T::read(item, reader);
+    read.filter(|_| reader.faults.count() == before)
+}
+
+/// How to write a map.
+fn no_map(node: &Node, key: &str, table: &Table) -> String {
+    if table.keys.is_empty() {
+        return format!("nothing can be set there: write `{key}: {{}}`");
+    }
+    let keys = listed(&table.names());
+    match &node.value {
+        Value::Text(text)
+            if text
+                .value
+                .split_once(':')
+                .is_some_and(|(key, _)| table.key(key).is_some()) =>
+        {
+            "put a space behind the `:`".to_owned()
+        }
+        Value::List(_) => format!("leave out `- `, or `[` and `]`: it is one map, not a list; its keys are {keys}"),
+        _ => format!("write `KEY: VALUE`; its keys are {keys}"),
+    }
+}
+
+/// How to write a list.
+fn no_list(item: &Shape) -> String {
+    match item {
+        Shape::Map(Table {
+            name,
+            keys: [first, ..],
+            ..
+        }) => format!("begin each item, {name}, with `- `: `- {}: ...`", first.name),
+        _ => "write `[a, b]`, or each on a line of its own after `- `".to_owned(),
+    }
+}
+
+/// Where a key belongs that is known, and stands in the wrong place; `None`: a similar one may be meant.
+fn misplaced(key: &str, table: &Table) -> Option<String> {
+    if table.names().iter().any(|known| osa_distance(key, known) <= 1) {
+        return None;
+    }
+    let keys = Config::keys();
+    let own = keys.iter().find(|known| known.path == key);
+    if own.is_some() {
+        return Some(format!("`{key}` is a key of the file itself: indent it less"));
+    }
+    let places = keys.iter().filter_map(|known| known.path.rsplit_once('.'));
+    let places: Vec<_> = places
+        .filter_map(|(place, name)| (name == key).then_some(place))
+        .take(PLACES)
+        .collect();
+    let option = format!("--{}", key.replace('_', "-"));
+    let of_option = keys.iter().find(|known| known.flags.contains(&option));
+    match (places.as_slice(), of_option) {
+        ([], Some(known)) if table.one_of.is_empty() => {
+            Some(format!("what `{option}` says stands in `{}`", known.path))
+        }
+        (places, _) => of_places(key, places),
+    }
+}
+
+fn of_places(key: &str, places: &[&str]) -> Option<String> {
+    match places {
+        [] => None,
+        places => Some(format!(
+            "`{key}` is a key of {}: is it indented as it should be?",
+            listed(places)
+        )),
     }
 }
 

@@ -5,9 +5,11 @@ use std::{path::PathBuf, time::Duration};
 use http::HeaderName;
 
 use super::{
+    amount::{Memory, Size, Time, TimeOrOff},
     check,
     origin::Placed,
-    scalar::{AdminAddress, ListenAddress, Number, Pattern, Size, TimeOrOff, Unavailable, choice},
+    place::{AdminAddress, ListenAddress, PageOrigin, ReceiverUrl, UpstreamUrl},
+    scalar::{Number, Pattern, Unavailable, choice},
     setting::{From, FromScalar, OneOrMore, Unfit, section},
     shape::{Flag, Form, Scalar},
 };
@@ -15,6 +17,10 @@ use crate::{LogField, handlers::proxy::Balance};
 
 /// Many more threads are a slip of the hand: each has file descriptors of its own, of which a process may have 1024 or so.
 pub(super) const MOST_WORKERS: u64 = 256;
+/// Calls of gRPC and requests of browsers have more than this.
+const LEAST_HEADER_BYTES: u64 = 1 << 10;
+/// `:method`, `:scheme`, `:authority`, `:path`, `te`, `content-type`, `user-agent` and `grpc-timeout`.
+const LEAST_HEADER_FIELDS: u64 = 8;
 
 section! {
     /// Everything that `descant serve` can be told.
@@ -50,7 +56,7 @@ section! {
     /// Log lines, on standard error.
     log: Log, default("{}");
     /// Where spans of calls go: a receiver of OTLP over HTTP, such as `http://localhost:4318`. OpenTelemetry's environment variables count too.
-    otlp: Option<Placed<String>>, otherwise("what `OTEL_EXPORTER_OTLP_ENDPOINT` names"), flags(&[Flag::value("--otlp")]), restart();
+    otlp: Option<Placed<ReceiverUrl>>, otherwise("what `OTEL_EXPORTER_OTLP_ENDPOINT` names"), flags(&[Flag::value("--otlp")]), restart();
     /// Count calls for `/metrics`, log them as `log.calls` says, and trace them.
     observe: Placed<bool>, default("true"), flags(&[Flag::means("--no-observe", "false")]), restart();
 }
@@ -100,9 +106,9 @@ section! {
     /// Where it is: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`; or several servers that do the same.
     url: OneOrMore<Placed<UpstreamUrl>>;
     /// How long a connection may take to be made, and the look-up of a name.
-    connect_timeout: Placed<Duration>, default("10s");
+    connect_timeout: Placed<Time>, default("10s");
     /// The largest message of a reply.
-    message_bytes: Placed<Size>, default("4MiB");
+    message_bytes: Placed<Size<1>>, default("4MiB");
     /// How often it is asked what it serves, by reflection, where no descriptors are named; or `off`.
     schema_interval: Placed<TimeOrOff>, default("30s"), flags(&[Flag::value("--schema-interval")]), restart();
     /// Which server, or address of its name, a call goes to: `power-of-two`, `round-robin` or `ring-hash:HEADER`.
@@ -118,11 +124,11 @@ section! {
     /// Pings to servers from which nothing comes. `off` may stand alone.
     keepalive: UpstreamKeepalive, default("{}");
     /// How often names are looked up again.
-    resolve_every: Placed<Duration>, default("30s");
+    resolve_every: Placed<Time>, default("30s");
     /// Calls at a time; more are refused at once.
     max_calls: Option<Placed<Number<1, U32>>>, otherwise("as many as its connections take");
     /// Calls at a time that wait for a connection; more are refused at once.
-    max_pending: Placed<Number<0, U32>>, default("1024");
+    max_pending: Placed<Number<1, U32>>, default("1024");
     /// When an address whose calls fail gets none for a while. `off` may stand alone.
     outlier: Outlier, default("{}");
     /// Ask addresses by `grpc.health.v1` whether they are well. The service may stand alone.
@@ -142,19 +148,19 @@ section! {
     /// A ping is sent once nothing has come for this long while there are calls, or `off`. Most servers of gRPC take one every 5 minutes.
     every: Placed<TimeOrOff>, default("310s");
     /// If nothing comes for this long after the ping the connection is given up.
-    timeout: Placed<Duration>, default("20s");
+    timeout: Placed<Time>, default("20s");
     /// While there are no calls, too.
     without_calls: Placed<bool>, default("false");
 }
 
 section! {
     /// When an address whose calls fail gets none for a while.
-    Outlier is "`outlier`", short for "ejection";
+    Outlier is "`outlier`", short for "ejection", checked by check::outlier;
 
     /// For how long, times how often it happened lately, or `off`: never.
     ejection: Placed<TimeOrOff>, default("30s");
     /// At most.
-    max_ejection: Placed<Duration>, default("5m");
+    max_ejection: Placed<Time>, default("5m");
     /// After so many failures one behind the other.
     consecutive: Placed<Number<1, U32>>, default("5");
     /// When so many percent of its calls failed, and twice the share of the other addresses.
@@ -162,7 +168,7 @@ section! {
     /// Of so many calls at least.
     volume: Placed<Number<1, U32>>, default("20");
     /// In this time.
-    interval: Placed<Duration>, default("10s");
+    interval: Placed<Time>, default("10s");
     /// Of the addresses so many percent at most, but one of several in any case.
     max_percent: Placed<Number<0, 100>>, default("50");
 }
@@ -174,9 +180,9 @@ section! {
     /// The service that is asked for; without a name the whole server.
     service: Placed<String>, default("''");
     /// How often.
-    interval: Placed<Duration>, default("10s");
+    interval: Placed<Time>, default("10s");
     /// How long an answer may take.
-    timeout: Placed<Duration>, default("5s");
+    timeout: Placed<Time>, default("5s");
     /// So many bad answers one behind the other make an address unwell.
     unhealthy: Placed<Number<1, U32>>, default("2");
     /// So many good ones make it well again.
@@ -240,7 +246,7 @@ section! {
     expose: OneOrMore<Placed<HeaderText>>, default("[]"), flags(&[Flag::value("--cors-expose")]);
     /// Let those pages send cookies and client certificates.
     credentials: Placed<bool>, default("false"), flags(&[Flag::means("--cors-credentials", "true")]);
-    /// How long a browser may remember what those pages may do.
+    /// How long a browser may remember what those pages may do; `0s`: not at all.
     max_age: Placed<Duration>, default("2h"), flags(&[Flag::value("--cors-max-age")]);
 }
 
@@ -257,35 +263,35 @@ section! {
     Limits is "`limits`";
 
     /// From the accepted connection to the end of its TLS handshake.
-    tls_handshake: Placed<Duration>, default("10s");
+    tls_handshake: Placed<Time>, default("10s");
     /// From there to the first byte of a request, or to the HTTP/2 preface and the first SETTINGS.
-    preface: Placed<Duration>, default("10s");
+    preface: Placed<Time>, default("10s");
     /// From a header block's first byte to its last.
-    header_block: Placed<Duration>, default("10s");
+    header_block: Placed<Time>, default("10s");
     /// From a message's first byte to its last.
-    message: Placed<Duration>, default("30s");
+    message: Placed<Time>, default("30s");
     /// How long a peer may take less than 1 KiB a second while bytes wait for it.
-    write_stall: Placed<Duration>, default("10s");
+    write_stall: Placed<Time>, default("10s");
     /// How long a connection may be open without a request, or `off`.
     idle: Placed<TimeOrOff>, default("5m");
     /// Pings to peers of HTTP/2 from which nothing comes. `off` may stand alone.
     keepalive: Keepalive, default("{}");
     /// How old a connection may grow before it is asked to go, within 10 % more or less, or `off`.
     age: Placed<TimeOrOff>, default("30m");
-    /// How long calls in flight may take once a stop is asked for.
+    /// How long calls in flight may take once a stop is asked for; `0s`: they end at once.
     grace: Placed<Duration>, default("30s"), flags(&[Flag::value("--grace")]);
     /// Requests at a time on one connection.
     streams: Placed<Number<1, U32>>, default("100");
     /// Bytes of a request's headers, each field counted with 32 more.
-    header_bytes: Placed<Size>, default("16KiB");
+    header_bytes: Placed<Size<LEAST_HEADER_BYTES>>, default("16KiB");
     /// Fields among a request's headers.
-    header_fields: Placed<Number<1, U32>>, default("100");
+    header_fields: Placed<Number<LEAST_HEADER_FIELDS, U32>>, default("100");
     /// Bytes of a message, after inflation.
-    message_bytes: Placed<Size>, default("4MiB");
+    message_bytes: Placed<Size<1>>, default("4MiB");
     /// Bytes of a request's body that a peer may send before they are read.
-    stream_window: Placed<Size>, default("64KiB");
+    stream_window: Placed<Size<1>>, default("64KiB");
     /// The same for all requests of a connection together.
-    connection_window: Placed<Size>, default("1MiB");
+    connection_window: Placed<Size<1>>, default("1MiB");
     /// Frames that carry nothing: PING, SETTINGS, PRIORITY, `WINDOW_UPDATE`, `RST_STREAM`, unknown ones and empty DATA.
     control_frames: ControlFrames, default("{}");
     /// Open connections.
@@ -293,13 +299,13 @@ section! {
     /// Open connections from one IPv4 address or one IPv6 network of 64 bits.
     connections_per_peer: Placed<Number<1, U32>>, default("1000");
     /// Bytes of replies that are held for one connection until its peer takes them.
-    held_per_connection: Placed<Size>, default("1MiB");
+    held_per_connection: Placed<Size<1>>, default("1MiB");
     /// Bytes that all connections hold together; beyond it new calls are refused. 0 is three quarters of the container's memory.
-    memory: Placed<Size>, default("0");
+    memory: Placed<Memory>, default("0");
     /// How deep messages may nest. Cannot be set yet: it is 100.
     depth: Option<Unavailable>;
     /// Bytes of all descriptors together, after inflation.
-    descriptor_bytes: Placed<Size>, default("128MiB"), live();
+    descriptor_bytes: Placed<Size<1>>, default("128MiB"), live();
     /// Files, messages, fields, enums, values, methods and ranges of all descriptors together.
     descriptor_elements: Placed<Number<1, U32>>, default("1000000"), live();
 }
@@ -311,7 +317,7 @@ section! {
     /// A ping is sent once nothing has come for this long, or `off`.
     every: Placed<TimeOrOff>, default("30s");
     /// If nothing comes for this long after the ping the connection is closed.
-    timeout: Placed<Duration>, default("20s");
+    timeout: Placed<Time>, default("20s");
 }
 
 section! {
@@ -339,7 +345,7 @@ section! {
         "[method, protocol, request_id, peer, code, duration_ms, request_messages, request_bytes, response_messages, response_bytes]"
     ), flags(&[Flag::value("--log-fields")]);
     /// Log messages as JSON, of each no more than so many bytes. Fields with the option `debug_redact` are masked.
-    payloads: Option<Placed<Size>>, otherwise("messages are not logged"), flags(&[Flag::value("--log-payloads")]);
+    payloads: Option<Placed<Size<1>>>, otherwise("messages are not logged"), flags(&[Flag::value("--log-payloads")]);
 }
 
 const U32: u64 = u32::MAX as u64;
@@ -384,34 +390,9 @@ choice! {
     }
 }
 
-/// Where a gRPC server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UpstreamUrl(pub String);
-
-/// An origin of browser pages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageOrigin(pub String);
-
 /// The name of a header, or `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderText(pub String);
-
-impl FromScalar for UpstreamUrl {
-    fn scalar() -> Scalar {
-        Scalar {
-            due: "a URL such as http://127.0.0.1:9000, https://orders.example or unix:/run/orders.sock".to_owned(),
-            form: Form::Text(Some("^(https?://.+|unix:/.+)$")),
-            private: true,
-        }
-    }
-
-    fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
-        match crate::handlers::Proxy::to(text) {
-            Ok(_) => Ok(Self(text.to_owned())),
-            Err(error) => Err(Unfit::Because(error.to_string())),
-        }
-    }
-}
 
 impl FromScalar for Balance {
     fn scalar() -> Scalar {
@@ -441,23 +422,6 @@ impl FromScalar for LogField {
     fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
         text.parse()
             .map_err(|error: crate::LogFieldError| Unfit::Because(error.to_string()))
-    }
-}
-
-impl FromScalar for PageOrigin {
-    fn scalar() -> Scalar {
-        Scalar {
-            due: "an origin such as https://shop.example".to_owned(),
-            form: Form::Text(None),
-            private: true,
-        }
-    }
-
-    fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
-        match crate::Cors::allow([text]) {
-            Ok(_) => Ok(Self(text.to_owned())),
-            Err(error) => Err(Unfit::Because(error.to_string())),
-        }
     }
 }
 

@@ -40,7 +40,10 @@ pub(super) enum Form {
     /// A text; a regular expression that it fits.
     Text(Option<&'static str>),
     /// A whole number, or a text that fits a regular expression.
-    NumberOrText(&'static str),
+    NumberOrText {
+        least: u64,
+        pattern: &'static str,
+    },
     /// One of these words, each with what it stands for.
     Choice(&'static [(&'static str, &'static str)]),
 }
@@ -188,10 +191,20 @@ impl Shape {
 }
 
 impl Table {
+    /// Whether a value in the place of the map is that of its most important key.
+    fn may_stand_for(&self, short: &str, value: &Value) -> bool {
+        let shape = self.key(short).map(|key| (key.shape)());
+        match value {
+            Value::Text(_) => true,
+            Value::List(_) => matches!(shape, Some(Shape::List { .. })),
+            Value::Null | Value::Map(_) => false,
+        }
+    }
+
     fn complete(&self, node: &mut Node) {
         match (&node.value, self.short) {
             (Value::Null, _) => node.value = Value::Map(Vec::new()),
-            (Value::Text(_), Some(short)) => {
+            (value, Some(short)) if self.may_stand_for(short, value) => {
                 let alone = node.clone();
                 node.value = Value::Map(vec![Entry {
                     key: short.to_owned(),

@@ -14,7 +14,7 @@ use prost_types::{
 
 use crate::{
     page,
-    process::{Server, demo_set, descant, http, serve_beside},
+    process::{Server, demo_set, descant, http, http_with, serve_beside},
 };
 
 const BOOK: &str = "bookshop.v1.Catalog/GetBook";
@@ -49,6 +49,18 @@ fn a_server_that_comes_late_is_waited_for() {
         "{status} {body}"
     );
     assert_eq!(health(&front), "{\"status\":\"NOT_SERVING\"}\n");
+    let why = format!("reflection sent UNAVAILABLE: http://{behind} has not described its API yet: ");
+    for asking in [&["list"][..], &["list", BOOK], &["describe", BOOK]] {
+        let asked = descant([asking, &["--from", front.address()]].concat());
+        assert_eq!(asked.code, Some(1), "{asked:?}");
+        assert!(
+            asked.err.starts_with(&format!("error: {}: {why}", front.address())),
+            "{asked:?}"
+        );
+    }
+    let called = descant(["call", front.address(), BOOK]);
+    assert_eq!(called.code, Some(1), "{called:?}");
+    assert!(called.err.contains(&why), "{called:?}");
 
     let out = front.out();
     let (_, admin) = out.split_once("Admin: http://").unwrap();
@@ -245,6 +257,56 @@ fn one_bad_file_breaks_nothing_else() {
     ] {
         assert!(front.err().contains(told), "{told}: {}", front.err());
     }
+}
+
+/// An HTTP rule is served where it fits; one that does not keeps nothing else out, at the start or on reload.
+#[test]
+fn an_http_rule_that_does_not_fit_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules.yaml");
+    let good = "- { selector: good.S.Do, post: /do, body: '*' }";
+    let write = |more: &str| std::fs::write(&rules, format!("http:\n  rules:\n  {good}\n{more}")).unwrap();
+    write("  - { selector: bad.S.Do, get: /bad }\n");
+    let mut front = front(&careless(), &["--http-rules", rules.to_str().unwrap()]);
+    assert!(http_with(front.address(), "POST /do", "{}").0.contains(" 200 "));
+    let told = "rules.yaml:4:17: a rule is left out: there is no method \"bad.S.Do\"";
+    assert!(front.err().contains(told), "{}", front.err());
+    write("  - { selector: good.S.Done, get: /done }\n  - { selector: good.S.Do, get: '/{field}' }\n");
+    front.signal("HUP");
+    front.until("it is told of", |front| {
+        front.err().contains("no method \"good.S.Done\"")
+    });
+    front.until("it is told of as well", |front| {
+        front.err().contains("\"GET /{field}\" names a field that is not there")
+    });
+    assert!(front.services().contains("good.S"));
+    write("  - selector good.S.Do\n");
+    front.signal("HUP");
+    front.until("it is refused", |front| {
+        front.err().contains("not reloaded, what was served stays")
+    });
+    assert!(front.services().contains("good.S"));
+}
+
+/// What can be read of the rules is read at the start, though their methods are still to come.
+#[test]
+fn rules_that_cannot_be_read_are_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules.yaml");
+    std::fs::write(&rules, "http:\n  rules:\n  - { get: /do }\n").unwrap();
+    let ran = descant([
+        "serve",
+        "--to",
+        "http://127.0.0.1:1",
+        "--http-rules",
+        rules.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    let told = format!(
+        "error: the descriptors do not load\n{}:3:5: a rule has no `selector`, in \"- {{ get: /do }}\"\n  hint: name its method\n",
+        rules.display()
+    );
+    assert_eq!(ran.err, told);
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn a_size_has_a_unit_or_none() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(
         ran.err
-            .starts_with("error: --log-payloads: `4MB` is not a size such as 64KiB or 4MiB"),
+            .starts_with("error: --log-payloads: `4MB` is not a size above 0 such as 64KiB or 4MiB"),
         "{}",
         ran.err
     );

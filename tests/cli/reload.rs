@@ -104,8 +104,20 @@ fn a_change_of_routes_is_served_and_a_fault_changes_nothing() {
     let (status, body) = http(&admin, "POST /reload");
     assert_eq!(status, "HTTP/1.1 422 Unprocessable Entity", "{body}");
     let report: serde_json::Value = serde_json::from_str(&body).unwrap();
-    let fault = report["faults"][0].as_str().unwrap();
-    assert!(fault.ends_with("descant.yaml:3:45: a route says nothing of how its methods are answered; give it one of `proxy`, `mock` and `echo`"), "{fault}");
+    let faults: Vec<_> = report["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault.as_str().unwrap())
+        .collect();
+    let ends = [
+        "descant.yaml:3:19: `library.Dusk` matches no method of the descriptors; did you mean library.Desk?",
+        "descant.yaml:3:45: a route says nothing of how its methods are answered; give it one of `proxy`, `mock` and `echo`",
+    ];
+    assert_eq!(faults.len(), ends.len(), "{faults:?}");
+    for (fault, end) in faults.iter().zip(ends) {
+        assert!(fault.ends_with(end), "{fault}");
+    }
     assert!(call(&server, "Shelf/Get").starts_with("200 "));
 
     write(&place, &text("routes: [{ match: library.Dusk, echo: {} }]\n"));

@@ -114,7 +114,10 @@ fn read(written: &str) -> Result<(Place, bool, Authority), String> {
     let host = authority.host();
     let port = match authority.as_str().strip_prefix(host) {
         Some("") => usual,
-        _ => authority.port_u16().ok_or("the port is no number from 0 to 65535")?,
+        _ => match authority.port_u16() {
+            Some(0) | None => return Err("the port is no number from 1 to 65535".to_owned()),
+            Some(port) => port,
+        },
     };
     match host.trim_start_matches('[').trim_end_matches(']') {
         "" => Err("a host is missing".to_owned()),
@@ -184,12 +187,13 @@ mod tests {
         for (written, what) in [
             ("orders:9000", "a scheme is missing"),
             ("ftp://orders:9000", "ftp is not spoken"),
-            ("http://orders:", "the port is no number from 0 to 65535"),
+            ("http://orders:", "the port is no number from 1 to 65535"),
+            ("http://orders:0", "the port is no number from 1 to 65535"),
             ("http://:9000", "a host is missing"),
             ("http://me@orders:9000", "a user's name has no meaning here"),
             ("http://orders:9000/v1", "there is something behind the port"),
             ("http://orders:9000?a", "there is something behind the port"),
-            ("http://orders:90000", "the port is no number from 0 to 65535"),
+            ("http://orders:90000", "the port is no number from 1 to 65535"),
             ("unix:run", "a full path is needed"),
         ] {
             let error = Target::parse(written).unwrap_err().to_string();

@@ -19,8 +19,8 @@ use std::{
 };
 
 use descant::{
-    Config, ConfigError, Error, Gateway, GatewayBuilder, Schema, UpstreamSchema,
-    config::{ConfigBuilder, Handlers, LogFormat, LogLevel, Settings},
+    Config, Error, Gateway, GatewayBuilder, Schema, UpstreamSchema,
+    config::{ConfigBuilder, Handlers, Listener, LogFormat, LogLevel, Settings},
     demo,
 };
 use descant_descriptors::Severity;
@@ -32,9 +32,11 @@ use self::{
 };
 use super::{
     args::Serve,
-    check, config,
+    check,
     failure::{Failure, Kind},
-    log, screen, sources,
+    log,
+    prepare::{Prepared, Use, prepare},
+    screen,
 };
 
 /// How long a start waits for the server behind to describe itself.
@@ -43,19 +45,21 @@ const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// Serves until it is told to stop.
 pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failure> {
     tls::check(&args.tls)?;
-    let config = config::load(given)?;
+    let Prepared {
+        config,
+        is_demo,
+        schema,
+        handlers,
+        listeners,
+    } = prepare(given.build(), Use::Start)?;
     let settings = config.settings();
     let payloads = settings.log.payloads.is_some();
     let volume = log::start(log_format(*settings.log.format), level(*settings.log.level), payloads);
-    let is_demo = config::is_demo(&config)?;
-    let schema = load(&config, is_demo).map_err(|error| sources::refused(&error))?;
     if !config.is_described_by_upstream() {
         warn(&schema);
     }
-    let unsound = |error: ConfigError| config::refused(&error);
-    let handlers = config.handlers(&Handlers::default()).map_err(unsound)?;
     let upstream = config.upstream_schema(&handlers);
-    let builder = builder(&config, is_demo, schema, &handlers).map_err(unsound)?;
+    let builder = builder(&config, is_demo, schema, &handlers);
     let otlp = traces::start(settings)?;
     let builder = traces::traced(builder, otlp.as_ref());
     let builder = attach(upstream.as_ref(), builder);
@@ -68,39 +72,27 @@ pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failu
     if let Some(upstream) = upstream {
         reloader.describe_by(Described::new(upstream, runtime.handle().clone()));
     }
-    let outcome = runtime.block_on(serve(reloader, &backend));
+    let outcome = runtime.block_on(serve(reloader, &listeners, &backend));
     // A reload that is still under way must not hold the end up.
     runtime.shutdown_background();
     traces::stop(otlp);
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-fn load(config: &Config, is_demo: bool) -> Result<Schema, descant_descriptors::Error> {
-    if config.is_described_by_upstream() {
-        // Its HTTP rules are of methods that are still to come.
-        UpstreamSchema::nothing_yet()
-    } else if is_demo {
-        config.sources(demo::sources()).build()
-    } else {
-        config.schema()
-    }
-}
-
-fn builder(config: &Config, is_demo: bool, schema: Schema, handlers: &Handlers) -> Result<GatewayBuilder, ConfigError> {
-    config.check_routes(&schema, handlers)?;
+/// What serves a schema; its routes are checked.
+fn builder(config: &Config, is_demo: bool, schema: Schema, handlers: &Handlers) -> GatewayBuilder {
     let builder = if is_demo && config.settings().routes.is_empty() {
         demo::gateway(schema)
     } else {
         Gateway::builder(schema)
     };
-    Ok(config.configure(builder, handlers))
+    config.configure(builder, handlers)
 }
 
-async fn serve(mut reloader: Reloader, backend: &Backend) -> Result<(), Failure> {
+async fn serve(mut reloader: Reloader, listeners: &[Listener], backend: &Backend) -> Result<(), Failure> {
     let (config, gateway) = (reloader.started().clone(), reloader.gateway().clone());
     let settings = config.settings();
-    let listeners = config.listeners().map_err(|error| config::refused(&error))?;
-    let mut server = config.server_on(gateway.clone(), &listeners);
+    let mut server = config.server_on(gateway.clone(), listeners);
     if settings.workers.is_none() {
         server = server.workers(thread::available_parallelism().map_or(1, NonZeroUsize::get));
     }
@@ -108,7 +100,7 @@ async fn serve(mut reloader: Reloader, backend: &Backend) -> Result<(), Failure>
     let admin = bind_admin(settings).await?;
     // From here on a signal is a wish, not an end.
     let signals = signals::Signals::listen().map_err(|error| Failure::new(Kind::Other, error, ""))?;
-    reloader.renew(&listeners);
+    reloader.renew(listeners);
     let reloader = Arc::new(reloader);
     look(&reloader).await;
     if *settings.watch {

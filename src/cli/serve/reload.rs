@@ -12,8 +12,12 @@ use descant_descriptors::{Finding, Severity};
 
 use tokio::runtime::Handle;
 
-use super::{builder, level, load, traces::traced, warn, watch::Watching, watched};
-use crate::cli::{check, log::Volume};
+use super::{builder, level, traces::traced, warn, watch::Watching, watched};
+use crate::cli::{
+    check,
+    log::Volume,
+    prepare::{Prepared, Unsound, Use, prepare},
+};
 
 /// Reloads what a gateway serves, and the certificates of its listeners, from where they came.
 #[derive(Debug)]
@@ -101,13 +105,6 @@ impl Unchanged {
         }
     }
 
-    fn of_descriptors(error: &descant_descriptors::Error) -> Self {
-        Self {
-            findings: error.findings().to_vec(),
-            ..Self::because(error.to_string())
-        }
-    }
-
     fn of_gateway(error: &Error) -> Self {
         Self {
             findings: error.findings().to_vec(),
@@ -115,10 +112,16 @@ impl Unchanged {
         }
     }
 
-    fn of_config(error: &ConfigError) -> Self {
+    fn of_unsound(unsound: &Unsound) -> Self {
+        let descriptors = unsound.descriptors.as_ref();
         Self {
-            faults: error.lines().collect(),
-            ..Self::because("the configuration cannot be used".to_owned())
+            faults: unsound.config.iter().flat_map(ConfigError::lines).collect(),
+            findings: descriptors.map_or_else(Vec::new, |error| error.findings().to_vec()),
+            ..Self::because(match (&unsound.config, descriptors) {
+                (None, Some(error)) => error.to_string(),
+                (Some(_), Some(_)) => "the configuration cannot be used, and the descriptors do not load".to_owned(),
+                (_, None) => "the configuration cannot be used".to_owned(),
+            })
         }
     }
 }
@@ -215,7 +218,7 @@ impl Reloader {
                     tracing::error!("{fault}");
                 }
                 // A finding that stands alone is the reason, which the line above has told in full.
-                if unchanged.findings.len() == 1 {
+                if unchanged.findings.len() == 1 && unchanged.faults.is_empty() {
                     return outcome;
                 }
                 for finding in &unchanged.findings {
@@ -232,16 +235,26 @@ impl Reloader {
     }
 
     fn try_reload(&self, current: &mut Current) -> Result<Reloaded, Unchanged> {
-        let config = self.given.build().map_err(|error| Unchanged::of_config(&error))?;
-        // Before it is read: what changes while it is read is read again.
-        self.follow(&config);
-        if let Some(described) = &self.described {
-            return self.reload_described(described, config, current);
+        let built = self.given.build();
+        if let Ok(config) = &built {
+            // Before it is read: what changes while it is read is read again.
+            self.follow(config);
+            if let Some(described) = &self.described {
+                return self.reload_described(described, config.clone(), current);
+            }
+            if config.is_described_by_upstream() {
+                let why = "the configuration names no descriptors any more: to have the server behind describe what is \
+                           served needs a restart";
+                return Err(Unchanged::because(why.to_owned()));
+            }
         }
-        if !self.is_demo && config.settings().descriptors.0.is_empty() {
-            return Err(Unchanged::because("the configuration names no descriptors".to_owned()));
-        }
-        let schema = load(&config, self.is_demo).map_err(|error| Unchanged::of_descriptors(&error))?;
+        let prepared = prepare(built, Use::Reload(&current.handlers));
+        let Prepared {
+            config,
+            schema,
+            handlers,
+            ..
+        } = prepared.map_err(|unsound| Unchanged::of_unsound(&unsound))?;
         let contents = check::contents(&schema);
         if config.file().is_none() {
             // Options do not change, and handlers keep what they hold.
@@ -250,10 +263,7 @@ impl Reloader {
                 .map_err(|error| Unchanged::of_gateway(&error))?;
         } else {
             warn(&schema);
-            let handlers = config.handlers(&current.handlers);
-            let handlers = handlers.map_err(|error| Unchanged::of_config(&error))?;
             let builder = builder(&config, self.is_demo, schema, &handlers);
-            let builder = builder.map_err(|error| Unchanged::of_config(&error))?;
             let builder = builder.observe(*self.started.settings().observe);
             let builder = traced(builder, self.otlp.as_ref());
             self.gateway
@@ -285,7 +295,6 @@ impl Reloader {
         }
         if config.file().is_some() {
             let builder = builder(&config, false, self.gateway.schema(), &current.handlers);
-            let builder = builder.map_err(|error| Unchanged::of_config(&error))?;
             let builder = builder.observe(*self.started.settings().observe);
             let builder = traced(builder, self.otlp.as_ref());
             self.gateway

@@ -15,7 +15,7 @@ pub(super) fn start(settings: &Settings) -> Result<Option<Otlp>, Failure> {
         return Ok(None);
     }
     let hint = "give --otlp http://HOST:4318, or OTEL_EXPORTER_OTLP_ENDPOINT, and leave the rest out";
-    let endpoint = settings.otlp.as_ref().map(|endpoint| endpoint.as_str());
+    let endpoint = settings.otlp.as_ref().map(|endpoint| endpoint.0.as_str());
     Otlp::start(endpoint).map_err(|error| Failure::new(Kind::Configuration, error, hint))
 }
 

@@ -7,6 +7,7 @@ use http::Uri;
 use opentelemetry_sdk::trace::Sampler;
 
 use super::OtlpError;
+use crate::receiver;
 
 /// What the specification has where nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,10 +46,10 @@ impl Settings {
                 .or_else(|| variable(&format!("OTEL_EXPORTER_OTLP_{what}")))
         };
         let endpoint = match (endpoint, variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) {
-            (Some(base), _) => of_base(base)?,
+            (Some(base), _) => endpoint_of(base)?,
             (None, Some(whole)) => whole,
             (None, None) => match variable("OTEL_EXPORTER_OTLP_ENDPOINT") {
-                Some(base) => of_base(&base)?,
+                Some(base) => endpoint_of(&base)?,
                 None => return Ok(None),
             },
         };
@@ -80,7 +81,7 @@ impl Settings {
         let [name, argument] = said.each_ref().map(|said| said.as_deref());
         let sampler = sampler(name, argument)?;
         Ok(Some(Self {
-            uri: uri(&endpoint)?,
+            uri: receiver::uri(&endpoint).map_err(OtlpError)?,
             endpoint,
             sampler,
             timeout,
@@ -89,27 +90,8 @@ impl Settings {
     }
 }
 
-/// Where spans go at a receiver: OTLP/HTTP, "OTLP/HTTP Request".
-fn of_base(base: &str) -> Result<String, OtlpError> {
-    uri(base)?;
-    let base = base.trim_end_matches('/');
-    let base = base.strip_suffix("/v1/traces").unwrap_or(base);
-    Ok(format!("{base}/v1/traces"))
-}
-
-fn uri(endpoint: &str) -> Result<Uri, OtlpError> {
-    let refused = |what: &str| OtlpError(format!("the receiver {endpoint:?} {what}: write http://HOST:4318"));
-    if !endpoint.contains("://") {
-        return Err(refused("has no scheme"));
-    }
-    let uri: Uri = endpoint
-        .parse()
-        .map_err(|error| refused(&format!("is no URL ({error})")))?;
-    match (uri.scheme_str(), uri.host()) {
-        (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(uri),
-        (Some("http" | "https"), _) => Err(refused("has no host")),
-        _ => Err(refused("has no scheme that is spoken")),
-    }
+fn endpoint_of(base: &str) -> Result<String, OtlpError> {
+    receiver::endpoint(base).map_err(OtlpError)
 }
 
 fn sampler(name: Option<&str>, argument: Option<&str>) -> Result<Sampler, OtlpError> {
