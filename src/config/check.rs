@@ -7,7 +7,7 @@ use descant_descriptors::{Method, Schema};
 use super::{
     Config,
     fault::{ConfigError, Faults, shown},
-    handlers::Handlers,
+    handlers::{Handlers, options},
     origin::{Origin, Placed},
     settings::{CrossOrigin, LogCalls, Outlier, Route, Settings, Tls, Upstream, UpstreamTls},
 };
@@ -141,11 +141,12 @@ pub(super) fn upstream(upstream: &Upstream, place: Origin, faults: &mut Faults) 
         faults.add(place, "`proxy` has an empty list of servers", "name one in `url`");
         return;
     };
-    let (least, most) = (&upstream.min_connections, &upstream.connections);
-    if least.0 > most.0 {
+    let options = options(upstream);
+    let (least, most) = (options.min_connections, options.most_connections());
+    if least > most {
         faults.add(
-            said(least.origin, most.origin),
-            format!("{} connections are to be kept of at most {}", least.0, most.0),
+            upstream.min_connections.origin,
+            format!("{least} connections are to be kept of at most {most}"),
             "lower `min_connections`, or raise `connections`",
         );
     }

@@ -136,7 +136,8 @@ fn connect(settings: &Upstream) -> Result<Proxy, ProxyError> {
     }
 }
 
-fn options(settings: &Upstream) -> ProxyOptions {
+/// What a proxy is told.
+pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     let mut options = ProxyOptions::default();
     options.connect_timeout = settings.connect_timeout.0;
     options.message_bytes = settings.message_bytes.whole();

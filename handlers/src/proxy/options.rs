@@ -155,7 +155,7 @@ impl Default for ProxyOptions {
 
 impl ProxyOptions {
     /// How many connections there may be to an address.
-    pub(super) fn most_connections(&self) -> usize {
+    pub fn most_connections(&self) -> usize {
         let usual = if self.http1 { 256 } else { 16 };
         self.connections.unwrap_or(usual).max(1)
     }

@@ -166,10 +166,7 @@ async fn an_error_of_connect_is_a_status() {
     let front = calling(CONNECT, once(answer).await).await;
     let told = front.connect().await.send(Ask::empty(UNARY)).await;
     assert_eq!((told.code(), told.reason()), (Some(5), "gone"), "{told:?}");
-    assert_eq!(
-        (told.last("note"), told.last("late")),
-        (Some("a"), Some("b"))
-    );
+    assert_eq!((told.last("note"), told.last("late")), (Some("a"), Some("b")));
 }
 
 #[tokio::test]
