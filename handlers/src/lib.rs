@@ -140,7 +140,7 @@ pub use self::echo::Echo;
 #[cfg(feature = "health")]
 pub use self::health::{Health, ServingStatus};
 #[cfg(feature = "proxy")]
-pub use self::proxy::{ConnectError, Misfit, Phases, Proxy, ProxyError, UpstreamProtocol};
+pub use self::proxy::{ConnectError, Misfit, Phases, Proxy, ProxyError, UpstreamCodec, UpstreamProtocol};
 #[cfg(feature = "reflection")]
 pub use self::reflection::{AskError, Fetched, Reflection, ReflectionClient, ReflectionError};
 pub use self::{

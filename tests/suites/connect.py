@@ -31,6 +31,8 @@ SHOWN = 20
 class Runner:
     """The tool, with one configuration."""
 
+    MODE = "server"
+
     def __init__(self, folder, codings):
         self.folder = pathlib.Path(folder)
         self.config = self.folder / "config.yaml"
@@ -45,7 +47,7 @@ class Runner:
 
     def run(self, *server, patterns=(), flags=()):
         """The whole output of a run against a server, or of those of its cases that fit a pattern."""
-        command = [RUNNER, "--mode", "server", "--conf", self.config, *flags]
+        command = [RUNNER, "--mode", self.MODE, "--conf", self.config, *flags]
         if patterns:
             listed = self.folder / "patterns"
             listed.write_text("\n".join(patterns))

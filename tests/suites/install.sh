@@ -126,6 +126,10 @@ install_connect-proxy() {
   go_tool referenceserver connectrpc.com/conformance/cmd/referenceserver@v1.0.5
 }
 
+install_connect-client() {
+  install_connect
+}
+
 install_codec() {
   install_python
 }

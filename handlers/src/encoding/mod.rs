@@ -166,6 +166,11 @@ impl Encoding {
         deflated.filter(|smaller| smaller.len() < message.len())
     }
 
+    /// Compresses a message, though it may not be worth it: for a peer that is to get it so. `None`: it cannot be compressed.
+    pub fn compress(self, message: &[u8]) -> Option<Bytes> {
+        (self.0.deflate)(message, BytesMut::new().writer()).ok()
+    }
+
     /// Inflates a message of at most `limit` bytes.
     pub fn inflate(self, message: &[u8], limit: usize) -> Result<Bytes, InflateError> {
         let broken = |error| InflateError::Broken { coding: self, error };
@@ -357,7 +362,7 @@ mod tests {
     fn an_empty_message_inflates_to_nothing() {
         // What clients send that compress everything: a whole frame around no bytes.
         for coding in all() {
-            let empty = (coding.0.deflate)(b"", BytesMut::new().writer()).unwrap();
+            let empty = coding.compress(b"").unwrap();
             assert_eq!(coding.inflate(&empty, 10).unwrap(), b""[..], "{coding:?}");
         }
     }

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     Terms, backoff::jittered, codings::Sent, endpoint::Endpoint, exchange, options::HealthCheck, pool::Pool, request,
+    speech::UpstreamCodec,
 };
 use crate::{Code, Encodings, Message, Messages, Status};
 
@@ -89,16 +90,17 @@ async fn check(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck
 async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, service: &str) -> Result<i32, Status> {
     let (ready, lease) = pool.ready_at(endpoint).await?;
     let speech = pool.upstream.options.protocol.speech(Shape::Unary);
-    let head = request::bare(lease.target(), speech, CHECK, HeaderMap::new())?;
     let service = service.to_owned();
     let asked = Message::from_wire(Asked { service }.encode_to_vec().into());
     let terms = Terms {
         speech,
+        codec: UpstreamCodec::Proto,
         sent: Sent::PLAIN,
         offered: Encodings::default(),
         one_reply: true,
         message_bytes: pool.upstream.options.message_bytes,
     };
+    let head = request::bare(lease.target(), &terms, CHECK, HeaderMap::new())?;
     let reply = exchange(ready, lease, head, Messages::one(asked), terms).await?;
     let answered = reply.messages.only().await?.into_wire()?;
     let answered = Answered::decode(answered).map_err(|error| Status::internal(error.to_string()))?;

@@ -1,8 +1,11 @@
 //! A call's place on a connection, and how many calls there are.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
 use http::{Request, Response};
@@ -17,7 +20,15 @@ use super::{
     stream::{Broken, Stream},
     target::Target,
 };
-use crate::Status;
+use crate::{Code, Status};
+
+/// What is told of a call whose time is over.
+pub(super) const LATE: &str = "the deadline of the call has passed";
+
+/// The time by the clock that calls wait by.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
 
 /// How many calls an upstream has, from all runtimes.
 #[derive(Debug, Default)]
@@ -93,6 +104,7 @@ pub(super) struct Lease {
     admitted: Option<Admitted>,
     /// The reply came to its end.
     whole: bool,
+    deadline: Option<Instant>,
 }
 
 impl Lease {
@@ -104,6 +116,7 @@ impl Lease {
             pool: Arc::clone(pool),
             admitted: None,
             whole: false,
+            deadline: None,
         }
     }
 
@@ -125,8 +138,14 @@ impl Lease {
     /// Another place at the same address, in the place of this one, which is given up.
     pub(super) async fn again(mut self) -> Result<Self, Status> {
         self.give_up();
-        let (_, other) = self.pool.ready_at(&self.endpoint).await?;
+        let (_, mut other) = self.pool.ready_at(&self.endpoint).await?;
+        other.wait_until(self.deadline);
         Ok(other.admitted(self.admitted.take()))
+    }
+
+    /// When the caller stops waiting.
+    pub(super) fn wait_until(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
     }
 
     /// All of the reply came.
@@ -164,7 +183,13 @@ impl Lease {
 
     /// What HTTP says of the call or of its connection.
     pub(super) fn broken(&self, broken: &Broken) -> Status {
-        status::of(broken, self.line.fault(), &self.endpoint)
+        let status = status::of(broken, self.line.fault(), &self.endpoint);
+        let late = || self.deadline.is_some_and(|deadline| deadline <= now());
+        // A server gives a call up that is late, and may say so before it is noticed here. As in grpc-go.
+        match status.code() {
+            Code::Cancelled if late() => Status::deadline_exceeded(LATE),
+            _ => status,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod connect;
 mod dial;
 mod endpoint;
 mod health;
+mod json;
 mod keeper;
 mod lease;
 mod line;
@@ -41,7 +42,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use descant_descriptors::{Method, Shape};
+use descant_descriptors::{Idempotency, Method, Shape};
 use h2::client::SendRequest;
 use http::{Request, Response};
 
@@ -50,7 +51,7 @@ use self::{
     lease::Lease,
     line::{Body, Ready, Unanswered},
     pool::Pools,
-    reply::{Head, Replies, Source},
+    reply::{First, Head, Replies, Source},
     request::{Frame, Pump},
     speech::Speech,
     stream::{Broken, Stream},
@@ -62,7 +63,7 @@ pub use self::{
     misfit::{ConnectError, Misfit},
     options::{Balance, HealthCheck, Keepalive, Outlier, ProxyOptions},
     resolve::Resolve,
-    speech::UpstreamProtocol,
+    speech::{UpstreamCodec, UpstreamProtocol},
     target::ProxyError,
 };
 use crate::{
@@ -217,9 +218,11 @@ impl Proxy {
             None
         };
         let key = balance::key(&options.balance, &call.metadata);
-        let (ready, lease) = self.pools.here(&self.upstream).ready(key).await?;
-        let terms = Terms {
+        let (ready, mut lease) = self.pools.here(&self.upstream).ready(key).await?;
+        lease.wait_until(call.deadline);
+        let mut terms = Terms {
             speech,
+            codec: options.codec,
             sent: match &bare {
                 Some(message) => lease.taken().for_message(message),
                 None => lease.taken().for_call(&call),
@@ -228,9 +231,32 @@ impl Proxy {
             one_reply: matches!(shape, Shape::Unary | Shape::ClientStreaming),
             message_bytes: options.message_bytes,
         };
-        let head = request::head(lease.target(), speech, &mut call, terms.sent)?;
-        let messages = bare.map_or(call.messages, Messages::one);
-        exchange(ready, lease, head, messages, terms).await
+        let json = terms.codec == UpstreamCodec::Json;
+        let (head, messages) = if let Some(mut message) = bare {
+            if json {
+                message = json::message(&message, &call.method.input(), terms.sent.encoding)?;
+                terms.sent = lease.taken().for_message(&message);
+            }
+            let head = request::head(lease.target(), &terms, &mut call)?;
+            let by_get = options.connect_get && call.method.idempotency() == Idempotency::NoSideEffects;
+            let get = if by_get {
+                request::get(&head, &message, &terms)?
+            } else {
+                None
+            };
+            (get.unwrap_or(head), Messages::one(message))
+        } else {
+            if json {
+                call.messages = json::up(call.messages, call.method.input(), terms.sent.encoding)?;
+            }
+            (request::head(lease.target(), &terms, &mut call)?, call.messages)
+        };
+        let reply = exchange(ready, lease, head, messages, terms).await?;
+        if json {
+            json::down(reply, call.method.output())
+        } else {
+            Ok(reply)
+        }
     }
 }
 
@@ -238,6 +264,7 @@ impl Proxy {
 #[derive(Clone, Copy, Debug)]
 struct Terms {
     speech: Speech,
+    codec: UpstreamCodec,
     sent: Sent,
     /// The codings that messages of the reply may have.
     offered: Encodings,
@@ -281,9 +308,11 @@ async fn over_http2(
     terms: &Terms,
     fault: &Arc<OnceLock<Status>>,
 ) -> Result<Sending, Status> {
-    let opened = requests.send_request(head, false);
+    let by_get = head.method() == http::Method::GET;
+    let opened = requests.send_request(head, by_get);
     let (response, mut body) = opened.map_err(|error| lease.broken(&Broken::Http2(error)))?;
     let pump = match messages.try_one() {
+        _ if by_get => None,
         Ok((message, _)) => {
             // An answer may have come already, with a reset behind it; then the response says so.
             let _ = body.send_data(Frame::only(message, terms.speech, terms.sent)?, true);
@@ -312,6 +341,7 @@ async fn over_http1(
         return Err(Status::internal(format!("the proxy {NO_GRPC_OVER_HTTP1}")));
     }
     let body = match messages.try_one() {
+        _ if head.method() == http::Method::GET => Body::nothing(),
         Ok((message, _)) => Body::whole(Frame::only(message, terms.speech, terms.sent)?),
         Err(messages) => Body::stream(messages, terms.sent, Arc::clone(fault)),
     };
@@ -345,7 +375,7 @@ fn unanswered(lease: &Lease, broken: &Broken, fault: &OnceLock<Status>) -> Statu
 async fn answered(
     mut lease: Lease,
     pump: Option<Pump>,
-    response: Response<Stream>,
+    mut response: Response<Stream>,
     fault: Arc<OnceLock<Status>>,
     terms: Terms,
 ) -> Result<Reply, Status> {
@@ -356,7 +386,12 @@ async fn answered(
     if terms.speech.is_bare() {
         return reply::unary(response, lease, &terms).await;
     }
-    let head = reply::head(response, &terms);
+    let mut first = First::Unknown;
+    if terms.speech == Speech::GrpcWeb && status::is_said(response.headers()) {
+        let peeked = Box::pin(reply::peek(&mut response, &mut lease)).await;
+        first = peeked.inspect_err(|status| lease.went_wrong(status))?;
+    }
+    let head = reply::head(response, first, &terms);
     let Head {
         metadata,
         encoding,

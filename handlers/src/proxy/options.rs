@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use http::HeaderName;
 
-use super::speech::UpstreamProtocol;
+use super::speech::{UpstreamCodec, UpstreamProtocol};
 use crate::Encodings;
 
 /// What can be set about a proxy. Counts of connections are for each address and each runtime that calls; `descant serve` has a
@@ -24,6 +24,11 @@ use crate::Encodings;
 pub struct ProxyOptions {
     /// What the upstream speaks; gRPC.
     pub protocol: UpstreamProtocol,
+    /// How messages are written; as protobuf. Whether an upstream is well is asked in protobuf in any case.
+    pub codec: UpstreamCodec,
+    /// Whether unary methods without side effects (`idempotency_level`) are called by GET, which caches know, as long as a message
+    /// does not need more than 8 KiB of a URL. With Connect; not by default.
+    pub connect_get: bool,
     /// Whether it is called over HTTP/1.1, where HTTP/2 is the rule. A connection has one call at a time there, and a stream both ways
     /// gets no reply before its request has ended if the upstream works so. Not for gRPC, whose trailers HTTP/1.1 has no room for:
     /// [`Handler::check`](crate::Handler::check) says so.
@@ -133,6 +138,8 @@ impl Default for ProxyOptions {
     fn default() -> Self {
         Self {
             protocol: UpstreamProtocol::default(),
+            codec: UpstreamCodec::default(),
+            connect_get: false,
             http1: false,
             encodings: Encodings::default(),
             message_bytes: 4 << 20,

@@ -32,14 +32,37 @@ pub(super) struct Head {
     pub(super) body: Incoming,
 }
 
+/// What comes first of the body of a reply.
+#[derive(Debug)]
+pub(super) enum First {
+    /// Nobody knows yet.
+    Unknown,
+    /// Nothing.
+    End,
+    Data(Bytes),
+}
+
+/// Whether a reply of gRPC-Web whose head says how the call went has a body too, for then the head does not count.
+pub(super) async fn peek(response: &mut Response<Stream>, lease: &mut Lease) -> Result<First, Status> {
+    while let Some(data) = poll_fn(|cx| response.body_mut().poll_data(cx)).await {
+        let data = data.map_err(|broken| lease.broken(&broken))?;
+        if !data.is_empty() {
+            return Ok(First::Data(data));
+        }
+    }
+    lease.came_whole();
+    Ok(First::End)
+}
+
 /// Reads the head of a reply.
-pub(super) fn head(response: Response<Stream>, terms: &Terms) -> Result<Head, Status> {
+pub(super) fn head(response: Response<Stream>, first: First, terms: &Terms) -> Result<Head, Status> {
     let (parts, body) = response.into_parts();
     let speech = terms.speech;
     // Trailers-only: the one header block of a reply.
     if speech.has_trailers()
         && status::is_said(&parts.headers)
-        && (body.is_end_stream() || parts.status != StatusCode::OK)
+        && (matches!(first, First::End) || body.is_end_stream() || parts.status != StatusCode::OK)
+        && !matches!(first, First::Data(_))
     {
         let trailers = status::said(parts.headers)?;
         return Ok(Head {
@@ -48,13 +71,16 @@ pub(super) fn head(response: Response<Stream>, terms: &Terms) -> Result<Head, St
             body: Incoming::Ended(trailers),
         });
     }
-    if parts.status != StatusCode::OK || !speech.fits(&parts.headers) {
+    if parts.status != StatusCode::OK || !speech.fits(terms.codec, &parts.headers) {
         return Err(status::of_http(parts.status, &parts.headers, speech));
     }
     Ok(Head {
         encoding: codings::of_reply(&parts.headers, speech, terms.offered)?,
         metadata: status::own(parts.headers),
-        body: Incoming::Body(body),
+        body: match first {
+            First::Data(first) => Incoming::Begun(first, body),
+            First::Unknown | First::End => Incoming::Body(body),
+        },
     })
 }
 
@@ -97,6 +123,8 @@ pub(super) fn whole(mut metadata: Metadata, only: Result<(Message, Metadata), St
 #[derive(Debug)]
 pub(super) enum Incoming {
     Body(Stream),
+    /// The first of a body came already.
+    Begun(Bytes, Stream),
     /// The head was all.
     Ended(Metadata),
 }
@@ -132,7 +160,7 @@ impl Source {
         let Parts { status, headers, .. } = parts;
         let limit = terms.message_bytes;
         let speech = terms.speech;
-        if status == StatusCode::OK && !speech.fits(&headers) {
+        if status == StatusCode::OK && !speech.fits(terms.codec, &headers) {
             return Err(status::of_http(status, &headers, speech));
         }
         let encoding = codings::of_reply(&headers, speech, terms.offered)?;
@@ -182,8 +210,16 @@ impl Source {
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
-        let Incoming::Body(body) = &mut self.body else {
-            return Poll::Ready(None);
+        let body = match &mut self.body {
+            Incoming::Body(body) => body,
+            Incoming::Ended(_) => return Poll::Ready(None),
+            begun @ Incoming::Begun(..) => {
+                let Incoming::Begun(first, body) = mem::replace(begun, Incoming::Ended(Metadata::new())) else {
+                    return Poll::Ready(None);
+                };
+                *begun = Incoming::Body(body);
+                return Poll::Ready(Some(Ok(first)));
+            }
         };
         Poll::Ready(match ready!(body.poll_data(cx)) {
             Some(Ok(data)) => Some(Ok(data)),
@@ -203,11 +239,11 @@ impl Source {
     /// How the call went, once there is no more data.
     fn poll_end(&mut self, speech: Speech, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
         let body = match &mut self.body {
-            Incoming::Body(_) if speech.end_flag().is_some() => {
+            Incoming::Body(_) | Incoming::Begun(..) if speech.end_flag().is_some() => {
                 let what = "the upstream's reply does not say how the call went";
                 return Poll::Ready(Err(Status::internal(what)));
             }
-            Incoming::Body(body) => body,
+            Incoming::Body(body) | Incoming::Begun(_, body) => body,
             Incoming::Ended(trailers) => return Poll::Ready(Ok(mem::take(trailers))),
         };
         Poll::Ready(match ready!(body.poll_trailers(cx)) {

@@ -8,14 +8,17 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::{Buf, Bytes};
 use h2::{Reason, SendStream};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, uri::InvalidUri};
 use tokio::task::AbortHandle;
 
 use super::{
+    Terms,
     codings::{self, Sent},
-    speech::Speech,
+    lease::{LATE, now},
+    speech::{CONNECT_VERSION, Speech, UpstreamCodec},
     target::Target,
 };
 use crate::{
@@ -23,13 +26,16 @@ use crate::{
     envelope::{self, Batch, COMPRESSED, HEAD, PLAIN},
 };
 
+/// Bytes of a target: as many as servers take by default.
+const LONGEST_TARGET: usize = 8 << 10;
 const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 
 /// The head of the request. Of the call's metadata goes on what is neither HTTP's nor a protocol's.
-pub(super) fn head(target: &Target, speech: Speech, call: &mut Call, sent: Sent) -> Result<Request<()>, Status> {
+pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call) -> Result<Request<()>, Status> {
+    let speech = terms.speech;
     let mut headers = mem::take(&mut call.metadata).into_headers();
     headers.insert(speech.accept(), codings::accepted(call.accepted)?);
-    if let Some(encoding) = sent.encoding {
+    if let Some(encoding) = terms.sent.encoding {
         headers.insert(speech.encoding(), HeaderValue::from_static(encoding.name()));
     }
     headers.insert(REQUEST_ID, call.request_id.into());
@@ -37,24 +43,59 @@ pub(super) fn head(target: &Target, speech: Speech, call: &mut Call, sent: Sent)
         .entry(header::USER_AGENT)
         .or_insert(HeaderValue::from_static(concat!("descant/", env!("CARGO_PKG_VERSION"))));
     if let Some(deadline) = call.deadline {
-        let left = deadline.saturating_duration_since(tokio::time::Instant::now().into_std());
+        let left = deadline.saturating_duration_since(now());
         if left.is_zero() {
-            return Err(Status::deadline_exceeded("the deadline of the call has passed"));
+            return Err(Status::deadline_exceeded(LATE));
         }
         speech.set_timeout(&mut headers, left)?;
     }
-    bare(target, speech, call.method.path(), headers)
+    bare(target, terms, call.method.path(), headers)
 }
 
 /// The head of a request for this path, whatever else it says.
-pub(super) fn bare(target: &Target, speech: Speech, path: &str, mut headers: HeaderMap) -> Result<Request<()>, Status> {
-    speech.dress(&mut headers);
+pub(super) fn bare(target: &Target, terms: &Terms, path: &str, mut headers: HeaderMap) -> Result<Request<()>, Status> {
+    terms.speech.dress(terms.codec, &mut headers);
     let uri = target.uri(path);
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.map_err(|error| Status::internal(format!("{path}: {error}")))?;
     *request.headers_mut() = headers;
     Ok(request)
+}
+
+/// The same request by GET, with this message in its query; `None`: the query would be too long. Connect, "Unary-Get-Request".
+pub(super) fn get(head: &Request<()>, message: &Message, terms: &Terms) -> Result<Option<Request<()>>, Status> {
+    let (bytes, compression) = match terms
+        .sent
+        .encoding
+        .map(|encoding| (encoding, message.clone().into_compressed(encoding)))
+    {
+        Some((encoding, Ok(bytes))) => (bytes, Some(encoding)),
+        _ => (message.clone().into_wire()?, None),
+    };
+    let codec = match terms.codec {
+        UpstreamCodec::Proto => "proto",
+        UpstreamCodec::Json => "json",
+    };
+    let mut target = format!("{}?connect=v1&encoding={codec}&base64=1&message=", head.uri().path());
+    if target.len() + bytes.len().saturating_mul(4) / 3 > LONGEST_TARGET {
+        return Ok(None);
+    }
+    URL_SAFE_NO_PAD.encode_string(bytes, &mut target);
+    if let Some(encoding) = compression {
+        target.push_str("&compression=");
+        target.push_str(encoding.name());
+    }
+    let broken = |error: &dyn std::fmt::Display| Status::internal(error.to_string());
+    let mut parts = head.uri().clone().into_parts();
+    parts.path_and_query = Some(target.try_into().map_err(|error: InvalidUri| broken(&error))?);
+    let mut request = head.clone();
+    *request.method_mut() = Method::GET;
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|error| broken(&error))?;
+    for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, CONNECT_VERSION] {
+        request.headers_mut().remove(name);
+    }
+    Ok(Some(request))
 }
 
 /// Sends the messages of a stream in a task of their own: an upstream that says much shall not stop what it is told.

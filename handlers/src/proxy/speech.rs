@@ -27,6 +27,16 @@ pub enum UpstreamProtocol {
     Connect,
 }
 
+/// How messages are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamCodec {
+    /// Protobuf's wire format.
+    #[default]
+    Proto,
+    /// ProtoJSON. Every message is converted on its way.
+    Json,
+}
+
 /// How one call is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Speech {
@@ -38,7 +48,7 @@ pub(super) enum Speech {
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const CONNECT_TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
-const CONNECT_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
+pub(super) const CONNECT_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 
 impl UpstreamProtocol {
     /// How a call of this shape is spoken.
@@ -71,18 +81,23 @@ impl Speech {
         }
     }
 
-    fn content_type(self) -> &'static str {
-        match self {
-            Self::Grpc => "application/grpc",
-            Self::GrpcWeb => "application/grpc-web+proto",
-            Self::ConnectStream => "application/connect+proto",
-            Self::ConnectUnary => "application/proto",
+    fn content_type(self, codec: UpstreamCodec) -> &'static str {
+        match (self, codec) {
+            (Self::Grpc, UpstreamCodec::Proto) => "application/grpc",
+            (Self::Grpc, UpstreamCodec::Json) => "application/grpc+json",
+            (Self::GrpcWeb, UpstreamCodec::Proto) => "application/grpc-web+proto",
+            (Self::GrpcWeb, UpstreamCodec::Json) => "application/grpc-web+json",
+            (Self::ConnectStream, UpstreamCodec::Proto) => "application/connect+proto",
+            (Self::ConnectStream, UpstreamCodec::Json) => "application/connect+json",
+            (Self::ConnectUnary, UpstreamCodec::Proto) => "application/proto",
+            (Self::ConnectUnary, UpstreamCodec::Json) => "application/json",
         }
     }
 
     /// What the head of a request has to say beside its metadata.
-    pub(super) fn dress(self, headers: &mut HeaderMap) {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
+    pub(super) fn dress(self, codec: UpstreamCodec, headers: &mut HeaderMap) {
+        let kind = self.content_type(codec);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         match self {
             Self::Grpc => {
                 headers.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -109,27 +124,41 @@ impl Speech {
     }
 
     /// Whether a reply is of this protocol, as its content type says.
-    pub(super) fn fits(self, headers: &HeaderMap) -> bool {
+    pub(super) fn fits(self, codec: UpstreamCodec, headers: &HeaderMap) -> bool {
         let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
         let Some(kind) = kind else { return false };
-        let (wanted, formats) = match self {
-            Self::Grpc => ("application/grpc", true),
-            Self::GrpcWeb => ("application/grpc-web", true),
-            Self::ConnectStream => ("application/connect+proto", false),
-            Self::ConnectUnary => ("application/proto", false),
+        let wanted = match self {
+            Self::Grpc => "application/grpc",
+            Self::GrpcWeb => "application/grpc-web",
+            Self::ConnectStream | Self::ConnectUnary => self.content_type(codec),
         };
         let rest = kind
             .get(..wanted.len())
             .filter(|start| start.eq_ignore_ascii_case(wanted.as_bytes()))
             .and_then(|_| kind.get(wanted.len()..));
+        let format = match codec {
+            UpstreamCodec::Proto => b"proto".as_slice(),
+            UpstreamCodec::Json => b"json",
+        };
         match rest {
-            Some([] | [b';', ..]) => true,
-            Some([b'+', format @ ..]) if formats => {
-                let format = format.split(|byte| *byte == b';').next().unwrap_or_default();
-                format.eq_ignore_ascii_case(b"proto")
+            Some([] | [b';', ..]) => self.is_connect() || codec == UpstreamCodec::Proto,
+            Some([b'+', written @ ..]) if !self.is_connect() => {
+                let written = written.split(|byte| *byte == b';').next().unwrap_or_default();
+                written.eq_ignore_ascii_case(format)
             }
             _ => false,
         }
+    }
+
+    /// Whether the content type of a reply is of this protocol, with whatever format of messages.
+    pub(super) fn is_near(self, headers: &HeaderMap) -> bool {
+        [UpstreamCodec::Proto, UpstreamCodec::Json]
+            .into_iter()
+            .any(|codec| self.fits(codec, headers))
+    }
+
+    fn is_connect(self) -> bool {
+        matches!(self, Self::ConnectStream | Self::ConnectUnary)
     }
 
     /// Whether a reply that is nothing but a head may say there how the call went.
@@ -199,20 +228,25 @@ mod tests {
 
     #[test]
     fn a_protocol_is_known_by_its_content_type() {
-        for (speech, kind, fits) in [
-            (Speech::Grpc, "application/grpc", true),
-            (Speech::Grpc, "application/grpc+proto; charset=utf-8", true),
-            (Speech::Grpc, "application/grpc-web", false),
-            (Speech::GrpcWeb, "Application/gRPC-Web+proto", true),
-            (Speech::GrpcWeb, "application/grpc-web-text", false),
-            (Speech::ConnectStream, "application/connect+proto", true),
-            (Speech::ConnectStream, "application/connect+json", false),
-            (Speech::ConnectUnary, "application/proto;x=y", true),
-            (Speech::ConnectUnary, "application/json", false),
+        use UpstreamCodec::{Json, Proto};
+        for (speech, codec, kind, fits) in [
+            (Speech::Grpc, Proto, "application/grpc", true),
+            (Speech::Grpc, Proto, "application/grpc+proto; charset=utf-8", true),
+            (Speech::Grpc, Proto, "application/grpc-web", false),
+            (Speech::Grpc, Proto, "application/grpc+json", false),
+            (Speech::Grpc, Json, "application/grpc+json", true),
+            (Speech::Grpc, Json, "application/grpc", false),
+            (Speech::GrpcWeb, Proto, "Application/gRPC-Web+proto", true),
+            (Speech::GrpcWeb, Proto, "application/grpc-web-text", false),
+            (Speech::ConnectStream, Proto, "application/connect+proto", true),
+            (Speech::ConnectStream, Proto, "application/connect+json", false),
+            (Speech::ConnectUnary, Proto, "application/proto;x=y", true),
+            (Speech::ConnectUnary, Proto, "application/json", false),
+            (Speech::ConnectUnary, Json, "application/json; charset=utf-8", true),
         ] {
             let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
-            assert_eq!(speech.fits(&headers.into_iter().collect()), fits, "{kind}");
+            assert_eq!(speech.fits(codec, &headers.into_iter().collect()), fits, "{kind}");
         }
-        assert!(!Speech::Grpc.fits(&HeaderMap::new()));
+        assert!(!Speech::Grpc.fits(Proto, &HeaderMap::new()));
     }
 }

@@ -79,6 +79,8 @@ pub(super) fn of_http(status: StatusCode, headers: &HeaderMap, speech: Speech) -
         403 => Code::PermissionDenied,
         404 => Code::Unimplemented,
         429 | 502 | 503 | 504 => Code::Unavailable,
+        // The right protocol, and messages of a wrong format.
+        200 if speech.is_near(headers) => Code::Internal,
         _ => Code::Unknown,
     };
     let kind = match headers.get(http::header::CONTENT_TYPE) {

@@ -87,7 +87,11 @@ impl Slot {
     /// Sends a request, and waits for the head of its reply.
     pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Stream>, Unanswered> {
         self.sent.store(false, Ordering::Relaxed);
-        request.body_mut().sent = Some(Arc::clone(&self.sent));
+        let body = request.body_mut();
+        body.sent = Some(Arc::clone(&self.sent));
+        if body.is_end_stream() {
+            body.end();
+        }
         let sending = self.sender().try_send_request(request);
         match sending.await {
             Ok(response) => Ok(response.map(Stream::Http1)),
@@ -169,6 +173,11 @@ enum Left {
 impl Body {
     pub(in crate::proxy) fn whole(frame: Frame) -> Self {
         let left = Left::Whole(frame);
+        Self { left, sent: None }
+    }
+
+    pub(in crate::proxy) fn nothing() -> Self {
+        let left = Left::Nothing;
         Self { left, sent: None }
     }
 

@@ -1,0 +1,138 @@
+//! Messages as JSON on their way to an upstream and back, by ProtoJSON.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use descant_descriptors::{Codec, JsonOptions, MessageType};
+
+use crate::{Code, Coding, Compressed, Encoding, Message, MessageStream, Messages, Metadata, Reply, Status};
+
+/// Which way messages go.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// To JSON, compressed so.
+    Up(Option<Encoding>),
+    /// From JSON.
+    Down,
+}
+
+/// Messages that are converted as they pass.
+struct Converted {
+    messages: Messages,
+    of: MessageType,
+    codec: Codec,
+    way: Way,
+}
+
+/// The message of a request as JSON.
+pub(super) fn message(message: &Message, of: &MessageType, encoding: Option<Encoding>) -> Result<Message, Status> {
+    Way::Up(encoding).convert(message, of, &mut codec())
+}
+
+/// The messages of a request as JSON.
+pub(super) fn up(messages: Messages, of: MessageType, encoding: Option<Encoding>) -> Result<Messages, Status> {
+    converted(messages, of, Way::Up(encoding))
+}
+
+/// A reply whose messages came as JSON.
+pub(super) fn down(reply: Reply, of: MessageType) -> Result<Reply, Status> {
+    Ok(Reply {
+        messages: converted(reply.messages, of, Way::Down)?,
+        coding: Coding::Free,
+        ..reply
+    })
+}
+
+fn converted(messages: Messages, of: MessageType, way: Way) -> Result<Messages, Status> {
+    let mut codec = codec();
+    match messages.try_one() {
+        Ok((message, trailers)) => {
+            let message = way.convert(&message, &of, &mut codec)?;
+            Ok(Messages::one(message).with_trailers(trailers))
+        }
+        Err(messages) => Ok(Messages::stream(Converted {
+            messages,
+            of,
+            codec,
+            way,
+        })),
+    }
+}
+
+/// An upstream may know more fields than the schema here.
+fn codec() -> Codec {
+    let mut options = JsonOptions::default();
+    options.ignore_unknown = true;
+    Codec::new(options)
+}
+
+impl Way {
+    fn convert(self, message: &Message, of: &MessageType, codec: &mut Codec) -> Result<Message, Status> {
+        match self {
+            Self::Up(encoding) => {
+                let json = Bytes::from(message.to_json(of, codec)?);
+                let smaller = encoding.and_then(|encoding| Some((encoding, encoding.compress(&json)?)));
+                Ok(match smaller {
+                    Some((encoding, bytes)) => Message::from_compressed(Compressed {
+                        bytes,
+                        encoding,
+                        limit: json.len(),
+                        broken: Code::Internal,
+                    }),
+                    None => Message::from_wire(json),
+                })
+            }
+            Self::Down => {
+                let json = message.clone().into_wire()?;
+                Message::from_json(&json, of, codec).map_err(|error| {
+                    let (name, why) = (of.full_name(), error.message());
+                    Status::internal(format!("the upstream sent JSON that is no {name}: {why}"))
+                })
+            }
+        }
+    }
+}
+
+impl MessageStream for Converted {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let this = self.get_mut();
+        let next = ready!(this.messages.poll_next(cx));
+        Poll::Ready(next.map(|message| this.way.convert(&message?, &this.of, &mut this.codec)))
+    }
+
+    fn take_trailers(self: Pin<&mut Self>) -> Metadata {
+        self.get_mut().messages.take_trailers()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn there_and_back() {
+        let schema = fixtures::schema();
+        let book = schema.message("shop.v1.Book").unwrap();
+        let emma = Message::from_json(br#"{"title":"Emma"}"#, &book, &mut Codec::default()).unwrap();
+        let wire = emma.clone().into_wire().unwrap();
+        let json = message(&emma, &book, None).unwrap();
+        assert_eq!(json.clone().into_wire().unwrap(), &br#"{"title":"Emma"}"#[..]);
+        let back = down(Reply::new(Messages::one(json)), book.clone()).unwrap();
+        assert_eq!(back.messages.try_one().unwrap().0.into_wire().unwrap(), wire);
+        let more = Message::from_wire(Bytes::from_static(br#"{"title":"Emma","edition":3}"#));
+        assert!(down(Reply::new(Messages::one(more)), book.clone()).is_ok());
+        let none = Message::from_wire(Bytes::from_static(b"{"));
+        let error = down(Reply::new(Messages::one(none)), book).unwrap_err();
+        assert_eq!(error.code(), Code::Internal);
+        assert!(
+            error
+                .message()
+                .starts_with("the upstream sent JSON that is no shop.v1.Book: "),
+            "{error}"
+        );
+    }
+}
