@@ -11,7 +11,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use descant::LogField;
 
 pub(crate) use self::{
-    call::{Call, ReplyFormat},
+    call::{Call, Protocol, ReplyFormat},
     config::{Config, ConfigFormat},
     server::{LiveArgs, ServerTls},
     upstream::Upstream,

@@ -90,6 +90,7 @@ pub(crate) async fn within<T>(
 pub(crate) struct Asker {
     /// The server's name.
     name: String,
+    server: Server,
     client: ReflectionClient,
 }
 
@@ -99,6 +100,7 @@ impl Asker {
         let proxy = server.proxy.clone().message_bytes(MOST_BYTES);
         Self {
             name: server.name(),
+            server: server.clone(),
             client: ReflectionClient::new(proxy).metadata(metadata),
         }
     }
@@ -174,9 +176,10 @@ impl Asker {
                 "turn it on there, or name its descriptor set",
             ),
             AskError::Ended(status) => {
+                let mend = self.server.hint(status).unwrap_or_default();
                 let status = status.to_string();
                 let what = format!("reflection at {name} ended with {}", screen::escape(&status));
-                Failure::new(Kind::Other, what, "")
+                Failure::new(Kind::Other, what, mend)
             }
             other => Failure::new(
                 Kind::Other,

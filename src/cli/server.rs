@@ -2,10 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
-use descant::handlers::{ConnectError, Misfit, Phases, Proxy, tls::ClientTls};
+use descant::handlers::{ConnectError, Misfit, Phases, Proxy, Status, UpstreamProtocol, tls::ClientTls};
 
 use super::{
-    args::ServerTls,
+    args::{Call, Protocol, ServerTls},
     failure::{Failure, Kind},
     screen,
 };
@@ -61,6 +61,48 @@ impl Server {
         self
     }
 
+    /// The same, spoken to in this way.
+    pub(crate) fn speaking(mut self, args: &Call) -> Result<Self, Failure> {
+        let protocol = match args.protocol {
+            Protocol::Grpc => UpstreamProtocol::Grpc,
+            Protocol::GrpcWeb => UpstreamProtocol::GrpcWeb,
+            Protocol::Connect => UpstreamProtocol::Connect,
+        };
+        self.proxy = self.proxy.protocol(protocol).encodings(args.compress);
+        if args.http1 {
+            if args.protocol == Protocol::Grpc {
+                return Err(Failure::new(
+                    Kind::Usage,
+                    "gRPC is not spoken over HTTP/1.1, which has no room for its trailers",
+                    "say --protocol grpc-web or --protocol connect too",
+                ));
+            }
+            self.proxy = self.proxy.http1();
+        }
+        Ok(self)
+    }
+
+    /// What to do about an answer that is none of the protocol, or a connection that was found out late.
+    pub(crate) fn hint(&self, status: &Status) -> Option<String> {
+        let told = status.message();
+        if told.ends_with(": it speaks TLS") {
+            return Some(self.mend(Misfit::Tls));
+        }
+        if told.ends_with(": it answers in HTTP/2") {
+            return Some(self.mend(Misfit::Http2));
+        }
+        if !told.starts_with("the upstream answers with HTTP ") {
+            return None;
+        }
+        Some(if told.contains("content type text/html") {
+            "that is a web page: is it the port of the API? does something on the way answer in its place?".to_owned()
+        } else if self.flag.is_empty() {
+            "does it speak another protocol? --protocol grpc, grpc-web or connect".to_owned()
+        } else {
+            "is it the port of a gRPC server?".to_owned()
+        })
+    }
+
     /// Its address as it was written, safe to be shown.
     pub(crate) fn name(&self) -> String {
         screen::escape(&self.address).into_owned()
@@ -103,7 +145,11 @@ impl Server {
                     .to_owned()
             }
             Misfit::ClientCertificate => "--cert FILE and --key FILE show one that it trusts".to_owned(),
+            Misfit::Http1 if self.flag.is_empty() => "is it the port of the gRPC server? over HTTP/1.1 it may be called with \
+                --protocol grpc-web or connect, and --http1"
+                .to_owned(),
             Misfit::Http1 => "is it the port of the gRPC server?".to_owned(),
+            Misfit::Http2 => "leave out --http1".to_owned(),
             _ => String::new(),
         }
     }

@@ -9,7 +9,7 @@ use super::{
     fault::{ConfigError, Faults, shown},
     handlers::{Handlers, options},
     origin::{Origin, Placed},
-    settings::{CrossOrigin, LogCalls, Outlier, Route, Settings, Tls, Upstream, UpstreamTls},
+    settings::{CrossOrigin, LogCalls, Outlier, Route, Settings, Spoken, Tls, Upstream, UpstreamTls},
 };
 use crate::{
     error::hint,
@@ -150,6 +150,7 @@ pub(super) fn upstream(upstream: &Upstream, place: Origin, faults: &mut Faults) 
             "lower `min_connections`, or raise `connections`",
         );
     }
+    speech(upstream, faults);
     let Some(tls) = &upstream.tls else { return };
     let urls = || upstream.url.0.iter().map(|url| url.value.0.as_str());
     if Proxy::to_each(urls()).is_ok_and(|proxy| proxy.speaks_tls()) {
@@ -165,6 +166,30 @@ pub(super) fn upstream(upstream: &Upstream, place: Origin, faults: &mut Faults) 
         format!("no TLS is spoken with {url}: what is said of it has no meaning"),
         "write https://HOST:PORT",
     );
+}
+
+/// Whether what is said of how it is spoken to goes together.
+fn speech(upstream: &Upstream, faults: &mut Faults) {
+    let protocol = upstream.protocol.value;
+    if *upstream.http1 && protocol == Spoken::Grpc {
+        faults.add(
+            upstream.http1.origin,
+            "gRPC is not spoken over HTTP/1.1, which has no room for its trailers",
+            "set `protocol` to grpc-web or connect, or leave out `http1`",
+        );
+    }
+    if *upstream.connect_get && protocol != Spoken::Connect {
+        faults.add(
+            upstream.connect_get.origin,
+            "calls by GET are known to Connect alone",
+            "set `protocol: connect`, or leave out `connect_get`",
+        );
+    }
+    for coding in &upstream.encodings.0 {
+        if coding.value.encoding().is_none() {
+            faults.add(coding.origin, "this build does not have that coding", "leave it out");
+        }
+    }
 }
 
 /// Whether an address is ejected for no longer than it may be.

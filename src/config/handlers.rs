@@ -6,12 +6,12 @@ use super::{
     Config,
     fault::{ConfigError, Faults},
     origin::Origin,
-    settings::{self, Route, Upstream, UpstreamKeepalive, UpstreamTls},
+    settings::{self, Route, Spoken, Squeezed, Upstream, UpstreamKeepalive, UpstreamTls, Written},
 };
 use crate::{
     GatewayBuilder, Schema, UpstreamSchema,
     handlers::{
-        Echo, Handler, Proxy, ProxyError,
+        Echo, Encoding, Handler, Proxy, ProxyError, UpstreamCodec, UpstreamProtocol,
         proxy::{HealthCheck, Keepalive, Outlier, ProxyOptions},
         tls::ClientTls,
     },
@@ -139,6 +139,19 @@ fn connect(settings: &Upstream) -> Result<Proxy, ProxyError> {
 /// What a proxy is told.
 pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     let mut options = ProxyOptions::default();
+    options.protocol = match settings.protocol.value {
+        Spoken::Grpc => UpstreamProtocol::Grpc,
+        Spoken::GrpcWeb => UpstreamProtocol::GrpcWeb,
+        Spoken::Connect => UpstreamProtocol::Connect,
+    };
+    options.http1 = *settings.http1;
+    options.codec = match settings.codec.value {
+        Written::Proto => UpstreamCodec::Proto,
+        Written::Json => UpstreamCodec::Json,
+    };
+    let codings = settings.encodings.0.iter();
+    options.encodings = codings.filter_map(|coding| coding.value.encoding()).collect();
+    options.connect_get = *settings.connect_get;
     options.connect_timeout = settings.connect_timeout.0;
     options.message_bytes = settings.message_bytes.whole();
     options.balance = settings.balance.value.clone();
@@ -154,6 +167,19 @@ pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     options.health = settings.health.as_ref().map(health);
     options.panic_percent = settings.panic_percent.whole();
     options
+}
+
+impl Squeezed {
+    /// `None`: this build has none of that name.
+    pub(super) fn encoding(self) -> Option<Encoding> {
+        Encoding::named(match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Brotli => "br",
+            Self::Deflate => "deflate",
+            Self::Snappy => "snappy",
+        })
+    }
 }
 
 fn keepalive(settings: &UpstreamKeepalive) -> Option<Keepalive> {

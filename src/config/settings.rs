@@ -91,7 +91,7 @@ section! {
 
     /// Which methods: `pkg.Service/Method`, `pkg.Service`, `pkg.*` (the package and those below it) or `*`.
     pattern["match"]: Placed<Pattern>;
-    /// A gRPC server. Its URL may stand alone.
+    /// A server of gRPC, gRPC-Web or Connect. Its URL may stand alone.
     proxy: Option<Upstream>;
     /// Made-up data. Not there yet.
     mock: Option<Unavailable>;
@@ -100,11 +100,21 @@ section! {
 }
 
 section! {
-    /// A gRPC server that answers calls.
+    /// A server that answers calls.
     Upstream is "a proxy", short for "url", checked by check::upstream;
 
     /// Where it is: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`; or several servers that do the same.
     url: OneOrMore<Placed<UpstreamUrl>>;
+    /// What it speaks.
+    protocol: Placed<Spoken>, default("grpc"), flags(&[Flag::value("--to-protocol")]);
+    /// Call it over HTTP/1.1, not HTTP/2. Not with `protocol: grpc`.
+    http1: Placed<bool>, default("false"), flags(&[Flag::means("--to-http1", "true")]);
+    /// How its messages are written.
+    codec: Placed<Written>, default("proto"), flags(&[Flag::value("--to-codec")]);
+    /// Codings of compressed messages that it takes, whatever it says of that.
+    encodings: OneOrMore<Placed<Squeezed>>, default("[]"), flags(&[Flag::value("--to-encoding")]);
+    /// Call unary methods without side effects (`idempotency_level`) by GET. With `protocol: connect`.
+    connect_get: Placed<bool>, default("false"), flags(&[Flag::means("--to-get", "true")]);
     /// How long a connection may take to be made, and the look-up of a name.
     connect_timeout: Placed<Time>, default("10s");
     /// The largest message of a reply.
@@ -357,6 +367,44 @@ choice! {
         Text = "text",
         /// One JSON object a line
         Json = "json",
+    }
+}
+
+choice! {
+    /// What a server speaks.
+    Spoken {
+        /// gRPC
+        Grpc = "grpc",
+        /// gRPC-Web, in its binary form
+        GrpcWeb = "grpc-web",
+        /// Connect
+        Connect = "connect",
+    }
+}
+
+choice! {
+    /// How messages are written.
+    Written {
+        /// Protobuf's wire format
+        Proto = "proto",
+        /// `ProtoJSON`
+        Json = "json",
+    }
+}
+
+choice! {
+    /// A coding of compressed messages.
+    Squeezed {
+        /// gzip
+        Gzip = "gzip",
+        /// Zstandard
+        Zstd = "zstd",
+        /// Brotli
+        Brotli = "br",
+        /// zlib
+        Deflate = "deflate",
+        /// Snappy, framed
+        Snappy = "snappy",
     }
 }
 

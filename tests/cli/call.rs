@@ -55,6 +55,54 @@ fn each_shape_is_called() {
 }
 
 #[test]
+fn each_protocol_is_spoken_over_either_version_of_http() {
+    let server = Server::start(&[]);
+    for (protocol, spoken) in [("grpc", "gRPC"), ("grpc-web", "gRPC-Web"), ("connect", "Connect")] {
+        for more in [
+            &[][..],
+            &["--compress", "gzip"],
+            &["--http1"],
+            &["--http1", "--compress", "br"],
+        ] {
+            if protocol == "grpc" && more.contains(&"--http1") {
+                continue;
+            }
+            let with = |args: &[&str]| call(&server, &[args, &["--protocol", protocol, "-v"], more].concat());
+            let unary = with(&[BOOK, "-d", r#"{"id":"emma"}"#]);
+            assert!(
+                unary.out.starts_with(r#"{"id":"emma""#),
+                "{protocol} {more:?}: {unary:?}"
+            );
+            let version = if more.contains(&"--http1") { ", HTTP/1.1" } else { "" };
+            assert!(unary.err.contains(&format!(" ({spoken}{version})\n")), "{unary:?}");
+            assert_eq!(unary.err.contains("HTTP/2 "), version.is_empty(), "{unary:?}");
+            let talk = r#"{"text":"And about gardening?"}{"text":"And about cooking?"}"#;
+            let both = with(&["bookshop.v1.Desk/Chat", "-d", talk]);
+            assert_eq!((both.code, both.out.lines().count()), (Some(0), 2), "{both:?}");
+            let order = r#"{"items":[{"bookId":"the-art-of-war","quantity":3}]}"#;
+            let refused = with(&["bookshop.v1.Desk/PlaceOrder", "-d", order]);
+            assert_eq!(refused.code, Some(64 + 9), "{refused:?}");
+            assert!(refused.err.contains("google.rpc.PreconditionFailure {"), "{refused:?}");
+        }
+    }
+    let grpc = call(&server, &[BOOK, "--http1"]);
+    assert_eq!(
+        (grpc.code, grpc.err.as_str()),
+        (
+            Some(2),
+            "error: gRPC is not spoken over HTTP/1.1, which has no room for its trailers\n\
+             hint: say --protocol grpc-web or --protocol connect too\n"
+        )
+    );
+    let coding = call(&server, &[BOOK, "--compress", "lz4"]);
+    assert_eq!(coding.code, Some(2), "{coding:?}");
+    assert!(
+        coding.err.contains("expected one of gzip, zstd, br, deflate, snappy"),
+        "{coding:?}"
+    );
+}
+
+#[test]
 fn files_describe_a_server_that_does_not_describe_itself() {
     let server = Server::start(&[]);
     let set = demo_set();
@@ -285,7 +333,8 @@ fn what_does_not_fit_is_told_plainly() {
             &http1,
             14,
             "error: cannot connect to ADDRESS: it answers in HTTP/1.1, and gRPC needs HTTP/2\n\
-             hint: is it the port of the gRPC server?\n",
+             hint: is it the port of the gRPC server? over HTTP/1.1 it may be called with --protocol grpc-web or connect, and \
+             --http1\n",
         ),
         (
             &rude,
@@ -302,7 +351,8 @@ fn what_does_not_fit_is_told_plainly() {
         (
             &page,
             2,
-            "error: UNKNOWN: the upstream answers with HTTP 200 OK and content type text/html, not as gRPC does\n",
+            "error: UNKNOWN: the upstream answers with HTTP 200 OK and content type text/html, not as gRPC does\n\
+             hint: that is a web page: is it the port of the API? does something on the way answer in its place?\n",
         ),
         (
             "127.0.0.1:1",

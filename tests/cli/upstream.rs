@@ -122,6 +122,30 @@ fn several_servers_may_be_behind() {
 }
 
 #[test]
+fn the_server_behind_may_speak_another_protocol() {
+    let behind = Server::start(&[]);
+    let url = format!("http://{}", behind.address());
+    for options in [
+        &["--to-protocol", "connect"][..],
+        &[
+            "--to-protocol",
+            "connect",
+            "--to-get",
+            "--to-http1",
+            "--to-encoding",
+            "gzip",
+        ],
+        &["--to-protocol", "grpc-web", "--to-http1", "--to-codec", "json"],
+        &["--to-codec", "json"],
+    ] {
+        // What it serves it tells by reflection, in that protocol too.
+        let front = Server::start(&[&["--to", &url], options].concat());
+        let (status, body) = http(front.address(), GET);
+        assert!(status.contains(" 200 "), "{options:?}: {status} {body}");
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let (_folder, crt, key) = certificate("a");
     let set = demo_set();
@@ -144,6 +168,22 @@ fn what_makes_no_sense_is_refused() {
             &["--to", "http://localhost:1", "--to-balance", "random"],
             2,
             "expected power-of-two",
+        ),
+        (
+            &["--to", "http://localhost:1", "--to-protocol", "thrift"],
+            2,
+            "[possible values: grpc, grpc-web, connect]",
+        ),
+        (&["--to", "http://localhost:1", "--to-http1"], 2, "--to-protocol"),
+        (
+            &["--to", "http://localhost:1", "--to-protocol", "grpc", "--to-http1"],
+            2,
+            "gRPC is not spoken over HTTP/1.1, which has no room for its trailers",
+        ),
+        (
+            &["--to", "http://localhost:1", "--to-protocol", "grpc-web", "--to-get"],
+            2,
+            "calls by GET are known to Connect alone",
         ),
         (&["--to", "https://localhost", "--to-ca", &key], 5, "swapped"),
         (&["--to", "https://localhost", "--to-ca", "gone.pem"], 5, "gone.pem"),

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
+use descant::handlers::{Encoding, Encodings};
 
 use super::{Json, ServerTls};
 
@@ -29,6 +30,18 @@ pub(crate) struct Call {
     /// Metadata, `name: value`, to reflection too; that of names that end in -bin is base64; may be given more than once
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
+
+    /// What the server speaks
+    #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t)]
+    pub(crate) protocol: Protocol,
+
+    /// Over HTTP/1.1, not HTTP/2; with --protocol grpc-web or connect
+    #[arg(long)]
+    pub(crate) http1: bool,
+
+    /// Compress messages of the request, and take replies so
+    #[arg(long, value_name = "CODING", value_parser = coding)]
+    pub(crate) compress: Option<Encoding>,
 
     /// How long all of it may take: the server is told what is left of it
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -61,6 +74,18 @@ pub(crate) struct Call {
     pub(crate) tls: ServerTls,
 }
 
+/// What a server speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// gRPC, over HTTP/2
+    #[default]
+    Grpc,
+    /// gRPC-Web
+    GrpcWeb,
+    /// Connect
+    Connect,
+}
+
 /// What replies look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReplyFormat {
@@ -70,6 +95,11 @@ pub(crate) enum ReplyFormat {
     Pretty,
     /// The text format
     Text,
+}
+
+fn coding(name: &str) -> Result<Encoding, String> {
+    let known = || Encodings::all().trim_start_matches("identity,").replace(',', ", ");
+    Encoding::named(name).ok_or_else(|| format!("expected one of {}", known()))
 }
 
 fn size(text: &str) -> Result<usize, String> {

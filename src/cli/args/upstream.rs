@@ -5,14 +5,34 @@ use std::path::PathBuf;
 use clap::Args;
 use descant::handlers::proxy::{Balance, Proxy, ProxyError};
 
-/// Which gRPC server answers, and how it is spoken to.
+/// Which server answers, and how it is spoken to.
 #[allow(dead_code, reason = "they are taken by their names")]
 #[derive(Args, Debug)]
 pub(crate) struct Upstream {
-    /// Answer every method from this gRPC server: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`; may be
+    /// Answer every method from this server: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`; may be
     /// given more than once, for servers that do the same; without a PATH it is asked what it serves, by reflection
     #[arg(long, value_name = "URL", value_parser = url, conflicts_with = "echo")]
     pub(crate) to: Vec<String>,
+
+    /// What it speaks [default: grpc]
+    #[arg(long = "to-protocol", value_name = "PROTOCOL", value_parser = ["grpc", "grpc-web", "connect"], requires = "to")]
+    pub(crate) protocol: Option<String>,
+
+    /// Call it over HTTP/1.1, not HTTP/2; with grpc-web or connect
+    #[arg(long = "to-http1", requires = "protocol")]
+    pub(crate) http1: bool,
+
+    /// How its messages are written [default: proto]
+    #[arg(long = "to-codec", value_name = "CODEC", value_parser = ["proto", "json"], requires = "to")]
+    pub(crate) codec: Option<String>,
+
+    /// It takes messages in this coding, whatever it says of that; may be given more than once
+    #[arg(long = "to-encoding", value_name = "CODING", value_parser = ["gzip", "zstd", "br", "deflate", "snappy"], requires = "to")]
+    pub(crate) encodings: Vec<String>,
+
+    /// Call unary methods without side effects (`idempotency_level`) by GET; with connect
+    #[arg(long = "to-get", requires = "protocol")]
+    pub(crate) get: bool,
 
     /// Which server, or address of its name, a call goes to: of two that with fewer calls (`power-of-two`), one after the
     /// other (`round-robin`), or the same for each value of a header (`ring-hash:HEADER`)

@@ -58,6 +58,9 @@ fn detail_line(detail: &Any, schema: Option<&Schema>) -> String {
 }
 
 fn hint(args: &Call, server: &Server, status: &Status) -> Option<String> {
+    if let Some(hint) = server.hint(status) {
+        return Some(hint);
+    }
     Some(match status.code() {
         Code::Unimplemented => format!("`descant list --from {}` tells what it serves", server.name()),
         Code::Unauthenticated => "-H 'authorization: Bearer TOKEN' says who calls".to_owned(),

@@ -4,6 +4,7 @@
 //! address, TLS -> connection -> descriptors (paths, or reflection) -> data -> call -> replies, status
 //! ```
 
+mod compress;
 mod data;
 mod failed;
 mod show;
@@ -17,7 +18,7 @@ use base64::{
     Engine as _,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use descant::handlers::{self, Handler as _, Metadata, Status};
+use descant::handlers::{self, Coding, Handler as _, Metadata, Status};
 use descant_descriptors::{Method, Schema};
 
 use self::{
@@ -55,6 +56,7 @@ impl From<Failure> for Ended {
 /// Calls, prints the replies, and exits with 64 and the code of gRPC if the call fails.
 pub(crate) fn run(args: &Call) -> Result<ExitCode, Failure> {
     let server = Server::at(&args.address, "", &args.tls)?.within(args.connect_timeout, args.max_message);
+    let server = server.speaking(args)?;
     let metadata = headers(&args.headers)?;
     let path = path(&args.method)?;
     let schema = match args.paths.as_slice() {
@@ -148,7 +150,13 @@ impl Errand<'_> {
         let data = Data::open(self.args.data.as_deref(), &method, screen.codec())?;
         screen.request(&method, &self.metadata);
         let fault = data.fault();
-        let mut call = handlers::Call::new(method.clone(), data.messages(screen.sizes()).await?);
+        let mut messages = data.messages(screen.sizes()).await?;
+        if let Some(encoding) = self.args.compress {
+            messages = compress::compressed(messages, encoding).map_err(Ended::Status)?;
+        }
+        let mut call = handlers::Call::new(method.clone(), messages);
+        call.coding = Coding::AsCame(self.args.compress);
+        call.accepted = self.args.compress.into_iter().collect();
         call.metadata = self.metadata.clone();
         call.deadline = self.deadline();
         let outcome = self

@@ -14,7 +14,7 @@ use descant_descriptors::{Codec, MessageType, Method};
 
 use super::Ended;
 use crate::cli::{
-    args::{Call, ReplyFormat},
+    args::{Call, Protocol, ReplyFormat},
     failure::{Failure, Kind},
     json, screen,
 };
@@ -27,12 +27,15 @@ pub(super) struct Screen {
     quiet: bool,
     terminal: bool,
     address: String,
+    /// The protocol, for people.
+    spoken: &'static str,
     pub(super) timing: Timing,
 }
 
 /// How long the parts of a call took.
 pub(super) struct Timing {
     started: Instant,
+    http2: bool,
     pub(super) phases: Option<Phases>,
     pub(super) reflection: Option<Duration>,
     /// When the call began.
@@ -58,8 +61,16 @@ impl Screen {
             quiet: args.quiet,
             terminal,
             address: screen::escape(&args.address).into_owned(),
+            spoken: match (args.protocol, args.http1) {
+                (Protocol::Grpc, _) => "gRPC",
+                (Protocol::GrpcWeb, false) => "gRPC-Web",
+                (Protocol::GrpcWeb, true) => "gRPC-Web, HTTP/1.1",
+                (Protocol::Connect, false) => "Connect",
+                (Protocol::Connect, true) => "Connect, HTTP/1.1",
+            },
             timing: Timing {
                 started,
+                http2: !args.http1,
                 phases: None,
                 reflection: None,
                 sent: None,
@@ -81,7 +92,7 @@ impl Screen {
     pub(super) fn request(&self, method: &Method, metadata: &Metadata) {
         if self.verbose > 0 {
             let name = method.path().trim_start_matches('/');
-            line(format_args!("> {name} at {} (gRPC)", self.address));
+            line(format_args!("> {name} at {} ({})", self.address, self.spoken));
             fields("> ", metadata);
         }
     }
@@ -176,7 +187,7 @@ impl fmt::Display for Timing {
             ("lookup", connected.then_some(phases.lookup)),
             ("connect", connected.then_some(phases.connect)),
             ("TLS", phases.tls),
-            ("HTTP/2", connected.then_some(phases.greeting)),
+            ("HTTP/2", connected.then_some(phases.greeting).filter(|_| self.http2)),
             ("reflection", self.reflection),
             ("first reply", self.first_reply),
         ];
