@@ -5,6 +5,7 @@
 //! ```
 //! h2 is polled until it has nothing more to do, then what it wrote leaves in one write.
 
+mod bell;
 mod launch;
 mod meter;
 mod outbox;
@@ -15,9 +16,9 @@ mod wire;
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -29,7 +30,7 @@ use tokio::{
 };
 
 pub(super) use self::meter::Violation;
-use self::{launch::Launcher, wire::Wire};
+use self::{bell::Bell, launch::Launcher, wire::Wire};
 use super::{
     Connection, Draining, Ended, Limits, Payload, Serve,
     clock::{Clock, Order, Phase},
@@ -82,7 +83,12 @@ async fn greet<T>(
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    match timeout_at(due, settings(limits).handshake(wire.clone())).await {
+    let mut shaking = pin!(settings(limits).handshake(wire.clone()));
+    let shaken = poll_fn(|cx| {
+        wire.look(cx.waker());
+        shaking.as_mut().poll(cx)
+    });
+    match timeout_at(due, shaken).await {
         Ok(Ok(h2)) => Ok(Some(h2)),
         Err(_) => Err(Ended::Late(Phase::Preface)),
         Ok(Err(error)) => match wire.lock().violation {
@@ -118,6 +124,9 @@ struct Driver<T, S, A, F> {
     draining: Option<Pin<Box<dyn Future<Output = Duration> + Send>>>,
     clock: Clock,
     alarm: Pin<Box<Sleep>>,
+    bell: Arc<Bell>,
+    /// The bell's.
+    waker: Waker,
 }
 
 impl<T, S, A, F> Driver<T, S, A, F>
@@ -133,7 +142,10 @@ where
         draining: Draining,
         clock: Clock,
     ) -> Self {
+        let bell = Bell::new();
         Self {
+            waker: bell.clone().into(),
+            bell,
             pings: h2.ping_pong(),
             h2,
             wire,
@@ -145,7 +157,13 @@ where
     }
 
     async fn run(mut self) -> Result<(), Ended> {
-        poll_fn(|cx| self.poll(cx)).await
+        poll_fn(|cx| {
+            self.bell.begin(cx.waker());
+            let ended = self.poll(cx);
+            self.bell.rest();
+            ended
+        })
+        .await
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ended>> {
@@ -157,7 +175,8 @@ where
             self.retire();
         }
         loop {
-            let ended = self.poll_requests(cx);
+            self.wire.look(cx.waker());
+            let ended = self.poll_requests();
             let drained = self.wire.drain(cx);
             if let Poll::Ready(ended) = ended {
                 return Poll::Ready(ended.or_else(|error| self.explain(error, cx)));
@@ -179,11 +198,16 @@ where
     }
 
     /// Lets h2 read and write all it can, and begins each request. Ready once the connection is closed.
-    fn poll_requests(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
-        while let Some((request, respond)) = ready!(self.h2.poll_accept(cx)).transpose()? {
-            self.launcher.begin(request, respond, cx);
+    fn poll_requests(&mut self) -> Poll<Result<(), h2::Error>> {
+        let cx = &mut Context::from_waker(&self.waker);
+        loop {
+            // What the answers that were begun so far have to send is sent by this.
+            self.bell.look();
+            match ready!(self.h2.poll_accept(cx)).transpose()? {
+                Some((request, respond)) => self.launcher.begin(request, respond, cx),
+                None => return Poll::Ready(Ok(())),
+            }
         }
-        Poll::Ready(Ok(()))
     }
 
     fn judge(&mut self) -> Order {

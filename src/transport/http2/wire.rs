@@ -7,8 +7,11 @@
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
-    task::{Context, Poll, ready},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker, ready},
 };
 
 use tokio::{
@@ -24,7 +27,14 @@ use super::{
 
 /// A socket with its meter and what waits to be written. Clones share it.
 #[derive(Debug)]
-pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
+pub(super) struct Wire<T>(Arc<Shared<T>>);
+
+#[derive(Debug)]
+struct Shared<T> {
+    state: Mutex<State<T>>,
+    /// The socket has nothing to read in this turn of the connection's task: h2 asks for more after each request.
+    dry: AtomicBool,
+}
 
 #[derive(Debug)]
 pub(super) struct State<T> {
@@ -35,6 +45,8 @@ pub(super) struct State<T> {
     pub(super) violation: Option<Violation>,
     /// Bytes read so far.
     pub(super) read: u64,
+    /// Wakes the connection's task once there is more to read.
+    task: Waker,
     /// Since when the peer takes nothing, and what had been written then.
     pub(super) blocked: Option<(Instant, u64)>,
     connection: Arc<Connection>,
@@ -48,20 +60,32 @@ impl<T> Clone for Wire<T> {
 
 impl<T> Wire<T> {
     pub(super) fn new(io: Socket<T>, connection: Arc<Connection>) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        let state = State {
             io,
             meter: Meter::new(connection.limits()),
             outbox: Outbox::default(),
             violation: None,
             read: 0,
+            task: Waker::noop().clone(),
             blocked: None,
             connection,
-        })))
+        };
+        Self(Arc::new(Shared {
+            state: Mutex::new(state),
+            dry: AtomicBool::new(false),
+        }))
     }
 
     /// The state. No user code runs under the lock, so it is not poisoned.
     pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection's task has a turn: the socket may have more to read by now.
+    pub(super) fn look(&self, task: &Waker) {
+        self.lock().task.clone_from(task);
+        // Only that task reads.
+        self.0.dry.store(false, Ordering::Relaxed);
     }
 }
 
@@ -124,9 +148,10 @@ impl<T> State<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
-    fn read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn read(&mut self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        // Not the waker that h2 has, which is to wake nobody while h2 is polled.
+        ready!(Pin::new(&mut self.io).poll_read(&mut Context::from_waker(&self.task), buf))?;
         let new = buf.filled().get(before..).unwrap_or_default();
         self.read += new.len() as u64;
         let replies = self.connection.sent_frames().load(Ordering::Relaxed);
@@ -139,8 +164,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<T> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.lock().read(cx, buf)
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.0.dry.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        let read = self.lock().read(buf);
+        self.0.dry.store(read.is_pending(), Ordering::Relaxed);
+        read
     }
 }
 
