@@ -98,29 +98,32 @@ impl Gateway {
         };
         let connection = Connection::new(Peer::default(), Arc::new(Limits::default()));
         let inbound = Inbound::whole(body.clone());
-        let accepted = self.within(&connection, |context| {
+        let mut place = None;
+        let refusal = self.within(&connection, |context| {
             explanation.protocol = protocol::name(&parts, context);
-            protocol::accept(&mut parts.clone(), inbound, context)
+            protocol::accept(&mut parts.clone(), inbound, context, &mut place).err()
         });
         let schema = self.schema();
         if explanation.protocol == "REST" {
             explanation.templates(&schema, &parts);
             explanation.fields(&schema, &parts, &body, self);
         }
-        match accepted {
-            Err(refusal) => explanation.refused(refusal.response),
-            Ok(accepted) => {
-                let Accepted {
-                    call, only, exchange, ..
-                } = *accepted;
-                let method = call.method.clone();
-                explanation.method = Some(named(&method));
-                explanation.handler = Some(self.describe_handler(&method));
-                explanation.message_type = Some(method.input().full_name().to_owned());
-                let result = explanation.read(&method, call, only).await;
-                if let Err(status) = result {
-                    explanation.answered(&exchange, status);
-                }
+        if let Some(refusal) = refusal {
+            explanation.refused(refusal.response);
+        } else if let Some(Accepted {
+            call: Some(call),
+            only,
+            mut exchange,
+            ..
+        }) = place
+        {
+            let method = call.method.clone();
+            explanation.method = Some(named(&method));
+            explanation.handler = Some(self.describe_handler(&method));
+            explanation.message_type = Some(method.input().full_name().to_owned());
+            let result = explanation.read(&method, call, only).await;
+            if let Err(status) = result {
+                explanation.answered(&mut exchange, status);
             }
         }
         explanation
@@ -205,8 +208,10 @@ impl Explanation {
         Ok(())
     }
 
-    fn answered(&mut self, exchange: &Exchange, status: Status) {
-        if let Ok(response) = exchange.respond(Err(status), &mut Watch::default()) {
+    fn answered(&mut self, exchange: &mut Exchange, status: Status) {
+        let mut response = None;
+        let answered = exchange.respond(Err(status), &mut Watch::default(), &mut response);
+        if let (Ok(()), Some(response)) = (answered, response) {
             self.refused(response);
         }
     }

@@ -1,7 +1,7 @@
 //! The way of a request: head, method, call, handler, reply.
 //!
-//! What a future holds is moved when its task begins, and takes memory while it waits. So the head is read before the
-//! future is made, and what became of it stands in one box, which moves as one word.
+//! What a request becomes is large. So it is made once, in the future that answers the request, and stays there: what
+//! reads the head is given the place.
 
 use std::{
     future::{Future, poll_fn, ready},
@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use descant_handlers::{Answer, Call, Handler, Messages, Reply, RequestId, Status};
+use descant_handlers::{Answer, Call, Handler, Message, Messages, Reply, RequestId, Status};
 use http::{
     HeaderName, HeaderValue, Request, Response, StatusCode,
     header::{EXPECT, RETRY_AFTER},
@@ -19,8 +19,9 @@ use tokio::runtime::Handle;
 
 use super::{Deadline, Gateway, Snapshot};
 use crate::{
+    cors::Visitor,
     observe::{Draft, Log, Observer, Presence, RuntimeWatch, Watch},
-    protocol::{self, Accepted, Context, Finds, Protocol, Refusal, caught, given_id, guarded},
+    protocol::{self, Accepted, Context, Finds, Place, Protocol, Refusal, caught, given_id, guarded},
     transport::{Connection, Inbound, Memory, Outbound, Serve},
 };
 
@@ -49,12 +50,29 @@ impl Serve for Gateway {
 }
 
 impl Gateway {
-    /// Answers one request. The future borrows nothing.
-    pub(crate) fn answer(
-        &self,
-        request: Request<Inbound>,
-        connection: &Connection,
-    ) -> impl Future<Output = Response<Outbound>> + Send + use<> {
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request<Inbound>, connection: &Connection) -> Response<Outbound> {
+        let mut place = None;
+        let Opened {
+            accepted,
+            visitor,
+            sends_id,
+        } = self.open(request, connection, &mut place);
+        // As large, and so set and not handed on. There always is one.
+        let mut response = None;
+        match accepted {
+            Ok(accepted) => run(accepted, sends_id, &mut response).await,
+            Err(refusal) => response = Some(refuse(refusal).await),
+        }
+        let mut response = response.unwrap_or_default();
+        if let Some(visitor) = &visitor {
+            visitor.grant(response.headers_mut());
+        }
+        response
+    }
+
+    /// Reads the head of a request.
+    fn open<'p>(&self, request: Request<Inbound>, connection: &Connection, place: &'p mut Place) -> Opened<'p> {
         // One generation for the whole call.
         let snapshot = self.0.snapshot.load();
         let cors = snapshot.plan().cors.as_ref();
@@ -64,27 +82,21 @@ impl Gateway {
         let preflight = preflight.filter(|_| sound());
         // Who waits for leave to send is told the answer instead: RFC 9110, section 10.1.1.
         let waits = request.headers().contains_key(EXPECT);
-        let mut opened = match preflight {
+        let mut accepted = match preflight {
             Some(response) => Err(Box::new(Refusal {
                 response,
                 body: Some(request.into_body()),
                 status: None,
             })),
-            None => open(&snapshot, request, connection),
+            None => accept(&snapshot, request, connection, place),
         };
-        if let (Err(refusal), true) = (&mut opened, waits) {
+        if let (Err(refusal), true) = (&mut accepted, waits) {
             refusal.body = None;
         }
-        let sends_id = snapshot.plan().send_request_ids;
-        async move {
-            let mut response = match opened {
-                Ok(accepted) => run(accepted, sends_id).await,
-                Err(refusal) => refuse(refusal).await,
-            };
-            if let Some(visitor) = &visitor {
-                visitor.grant(response.headers_mut());
-            }
-            response
+        Opened {
+            accepted,
+            visitor,
+            sends_id: snapshot.plan().send_request_ids,
         }
     }
 
@@ -122,11 +134,22 @@ fn within<T>(snapshot: &Snapshot, connection: &Connection, run: impl FnOnce(&Con
     })
 }
 
-fn open(
+/// What the head of a request led to.
+struct Opened<'p> {
+    accepted: Result<&'p mut Accepted, Box<Refusal>>,
+    /// The page that asks, where pages may.
+    visitor: Option<Box<Visitor>>,
+    /// Whether the response says the call's id.
+    sends_id: bool,
+}
+
+/// Makes a call of a request, and begins to observe it.
+fn accept<'p>(
     snapshot: &Snapshot,
     request: Request<Inbound>,
     connection: &Connection,
-) -> Result<Box<Accepted>, Box<Refusal>> {
+    place: &'p mut Place,
+) -> Result<&'p mut Accepted, Box<Refusal>> {
     let (mut parts, body) = request.into_parts();
     let body = body.counted(connection.account());
     let plan = snapshot.plan();
@@ -140,14 +163,20 @@ fn open(
             .flatten(),
     };
     within(snapshot, connection, |context| {
-        let mut accepted = protocol::accept(&mut parts, body, context);
+        let mut accepted = protocol::accept(&mut parts, body, context, place);
         let watch = watch(&mut accepted, arrival, context);
-        if let Ok(accepted) = &mut accepted {
-            accepted.watch = watch;
-            accepted.call.trace = accepted.watch.trace();
-            if accepted.only.is_none() {
-                let messages = mem::replace(&mut accepted.call.messages, Messages::empty());
-                accepted.call.messages = accepted.watch.incoming(messages);
+        if let Ok(Accepted {
+            call: Some(call),
+            only,
+            watch: watched,
+            ..
+        }) = &mut accepted
+        {
+            *watched = watch;
+            call.trace = watched.trace();
+            if only.is_none() {
+                let messages = mem::replace(&mut call.messages, Messages::empty());
+                call.messages = watched.incoming(messages);
             }
         }
         accepted
@@ -155,9 +184,9 @@ fn open(
 }
 
 /// Begins to watch a call, or a request that is refused, which gets an id here.
-fn watch(accepted: &mut Result<Box<Accepted>, Box<Refusal>>, arrival: Arrival, context: &Context<'_>) -> Watch {
+fn watch(accepted: &mut Result<&mut Accepted, Box<Refusal>>, arrival: Arrival, context: &Context<'_>) -> Watch {
     let (request_id, deadline) = match accepted {
-        Ok(accepted) => (accepted.call.request_id, accepted.exchange.deadline),
+        Ok(accepted) => (accepted.request_id, accepted.exchange.deadline),
         Err(refusal) if refusal.status.is_some() => {
             if context.found.full.get() {
                 defer(&mut refusal.response, context.found.protocol.get());
@@ -219,12 +248,18 @@ struct Arrival {
 }
 
 /// A call on its way through the gateway.
-async fn run(mut accepted: Box<Accepted>, sends_id: bool) -> Response<Outbound> {
-    let request_id = accepted.call.request_id;
-    let mut deadline = Deadline::at(accepted.exchange.deadline);
-    let read = match &mut accepted.only {
+async fn run(accepted: &mut Accepted, sends_id: bool, response: &mut Option<Response<Outbound>>) {
+    let Accepted {
+        handler,
+        call,
+        request_id,
+        only,
+        exchange,
+        watch,
+    } = accepted;
+    let mut deadline = Deadline::at(exchange.deadline);
+    let read = match only {
         Some(only) => {
-            let watch = &mut accepted.watch;
             let reading = pin!(async {
                 let message = only.message().await;
                 watch.received(message.as_ref());
@@ -235,28 +270,17 @@ async fn run(mut accepted: Box<Accepted>, sends_id: bool) -> Response<Outbound> 
         None => Ok(None),
     };
     let answer = match read {
-        Ok(message) => {
-            if let Some(message) = message {
-                accepted.call.messages = Messages::one(message);
-            }
-            let answering = answer(&*accepted.handler, accepted.call);
-            deadline.bound(pin!(answering)).await
-        }
+        Ok(message) => deadline.bound(pin!(answer(&**handler, call, message))).await,
         Err(status) => Err(status),
     };
-    let (exchange, watch) = (&accepted.exchange, &mut accepted.watch);
-    let mut response = match exchange.respond(answer, watch) {
-        Ok(response) => response,
-        Err(mut unfinished) => {
-            let mut collecting = Box::pin(unfinished.collect());
-            let collected = deadline.bound(collecting.as_mut()).await;
-            exchange.finish(collected, watch)
-        }
-    };
-    if sends_id {
-        response.headers_mut().insert(REQUEST_ID, request_id.into());
+    if let Err(mut unfinished) = exchange.respond(answer, watch, response) {
+        let mut collecting = Box::pin(unfinished.collect());
+        let collected = deadline.bound(collecting.as_mut()).await;
+        exchange.finish(collected, watch, response);
     }
-    response
+    if let Some(response) = response.as_mut().filter(|_| sends_id) {
+        response.headers_mut().insert(REQUEST_ID, (*request_id).into());
+    }
 }
 
 /// Answers a request without a call.
@@ -264,13 +288,23 @@ async fn refuse(mut refusal: Box<Refusal>) -> Response<Outbound> {
     if let Some(body) = refusal.body.take() {
         body.discard().await;
     }
-    mem::take(&mut refusal.response)
+    refusal.response
 }
 
-/// Runs a handler; if it panics, that is its answer.
-fn answer(handler: &dyn Handler, call: Call) -> impl Future<Output = Result<Reply, Status>> + Send {
-    // A handler may work before its first poll: the closures of `descant_handlers::typed` do.
-    let panicked = |status| -> Answer<'_> { Box::pin(ready(Err(status))) };
-    let mut answer = guarded(|| handler.call(call)).unwrap_or_else(panicked);
+/// Runs a handler; if it panics, that is its answer. `message`: the one of a call that takes one.
+fn answer<'h>(
+    handler: &'h dyn Handler,
+    call: &mut Option<Call>,
+    message: Option<Message>,
+) -> impl Future<Output = Result<Reply, Status>> + Send + use<'h> {
+    let failed = |status| -> Answer<'h> { Box::pin(ready(Err(status))) };
+    let called = call.take().map(|mut call| {
+        if let Some(message) = message {
+            call.messages = Messages::one(message);
+        }
+        // A handler may work before its first poll: the closures of `descant_handlers::typed` do.
+        guarded(|| handler.call(call)).unwrap_or_else(failed)
+    });
+    let mut answer = called.unwrap_or_else(|| failed(Status::internal("the call was answered before")));
     poll_fn(move |cx| caught(|| answer.as_mut().poll(cx)).map(|answer| answer.and_then(|answer| answer)))
 }

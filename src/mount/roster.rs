@@ -209,8 +209,8 @@ impl Serve for Roster {
         let member = self.0.members.load().choose(&request).clone();
         // Reflection and health tell of all mounts: their calls are the port's, and end with it.
         let seat = (!is_own_path(request.uri().path())).then(|| Seat::take(&member.calls));
-        let answer = member.gateway.answer(request, connection);
         async move {
+            let answer = member.gateway.answer(request, connection);
             let Some(seat) = seat else {
                 return answer.await;
             };

@@ -8,7 +8,7 @@ use std::{
 };
 
 use descant_handlers::{Code, Coding, Message, Messages, Metadata, Reply, Status};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use tokio::time::timeout;
 
 use super::{caught, connect, framed, outgoing::Outgoing, rest};
@@ -20,6 +20,8 @@ pub(crate) struct Exchange {
     /// When the call must be over.
     pub(crate) deadline: Option<Instant>,
     pub(super) server_streaming: bool,
+    /// Empty, with room for the headers of the response: that of the request's own.
+    pub(super) room: HeaderMap,
     pub(super) speech: Speech,
 }
 
@@ -35,13 +37,14 @@ pub(super) enum Speech {
 }
 
 impl Exchange {
-    /// Turns what the handler answered into a response. Where the one message of a reply is not there yet, it has to be
-    /// [collected](Unfinished::collect) first.
+    /// Turns what the handler answered into a response, which is large and so made where it stays. Where the one message of a
+    /// reply is not there yet, it has to be [collected](Unfinished::collect) first.
     pub(crate) fn respond(
-        &self,
+        &mut self,
         answer: Result<Reply, Status>,
         watch: &mut Watch,
-    ) -> Result<Response<Outbound>, Box<Unfinished>> {
+        response: &mut Option<Response<Outbound>>,
+    ) -> Result<(), Box<Unfinished>> {
         let Reply {
             metadata,
             messages,
@@ -49,10 +52,13 @@ impl Exchange {
             ..
         } = match answer {
             Ok(reply) => reply,
-            Err(status) => return Ok(self.refuse(status, watch)),
+            Err(status) => {
+                self.refuse(status, watch, response);
+                return Ok(());
+            }
         };
         match messages.try_one() {
-            Ok((message, trailers)) => Ok(self.whole(metadata, (message, coding), trailers, watch)),
+            Ok((message, trailers)) => self.whole(metadata, (message, coding), trailers, watch, response),
             Err(messages) => {
                 let waits_for = self.waits_for();
                 let unfinished = Unfinished {
@@ -62,52 +68,67 @@ impl Exchange {
                     waits_for,
                 };
                 match unfinished.waits_for {
-                    WaitsFor::Nothing => Ok(self.stream(None, unfinished, watch)),
-                    _ => Err(Box::new(unfinished)),
+                    WaitsFor::Nothing => *response = Some(self.stream(None, unfinished, watch)),
+                    _ => return Err(Box::new(unfinished)),
                 }
             }
         }
+        Ok(())
     }
 
     /// As [`respond`](Self::respond), once the one message was collected.
-    pub(crate) fn finish(&self, collected: Result<Collected, Status>, watch: &mut Watch) -> Response<Outbound> {
+    pub(crate) fn finish(
+        &mut self,
+        collected: Result<Collected, Status>,
+        watch: &mut Watch,
+        response: &mut Option<Response<Outbound>>,
+    ) {
         match collected {
             Ok(Collected::Whole {
                 metadata,
                 message,
                 coding,
                 trailers,
-            }) => self.whole(metadata, (message, coding), trailers, watch),
-            Ok(Collected::Begun { first, rest }) => self.stream(first, rest, watch),
-            Err(status) => self.refuse(status, watch),
+            }) => self.whole(metadata, (message, coding), trailers, watch, response),
+            Ok(Collected::Begun { first, rest }) => *response = Some(self.stream(first, rest, watch)),
+            Err(status) => self.refuse(status, watch, response),
         }
     }
 
-    fn refuse(&self, status: Status, watch: &mut Watch) -> Response<Outbound> {
+    fn refuse(&self, status: Status, watch: &mut Watch, response: &mut Option<Response<Outbound>>) {
         watch.failed(&status);
-        let response = self.speech.refuse(status);
+        let response = response.insert(self.speech.refuse(status));
         watch.answered(response.status());
-        response
+    }
+
+    /// The same metadata; where there is none, with room for some.
+    fn roomy(&mut self, metadata: Metadata) -> Metadata {
+        if metadata.is_empty() {
+            return Metadata::from_headers(mem::take(&mut self.room));
+        }
+        metadata
     }
 
     fn whole(
-        &self,
+        &mut self,
         metadata: Metadata,
         message: (Message, Coding),
         trailers: Metadata,
         watch: &mut Watch,
-    ) -> Response<Outbound> {
+        response: &mut Option<Response<Outbound>>,
+    ) {
         let bytes = watch.sends(&message.0);
         watch.replied(&metadata);
         watch.trailed(&trailers);
+        let metadata = self.roomy(metadata);
         match self.speech.whole(metadata, message, trailers) {
-            Ok(response) => {
+            Ok(whole) => {
+                let response = response.insert(whole);
                 watch.sent(1, bytes);
                 watch.ended(Code::Ok);
                 watch.answered(response.status());
-                response
             }
-            Err(status) => self.refuse(status, watch),
+            Err(status) => self.refuse(status, watch, response),
         }
     }
 

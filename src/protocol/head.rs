@@ -1,6 +1,9 @@
 //! The head of a request: what its headers say, read in one pass.
 
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 
 use descant_handlers::{Encoding, Encodings, Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
@@ -201,7 +204,8 @@ impl Head {
 
     /// When the call must be over, by the clock of the timers; `None`: not in this age of the world.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        tokio::time::Instant::now().into_std().checked_add(self.timeout?)
+        let timeout = self.timeout?;
+        tokio::time::Instant::now().into_std().checked_add(timeout)
     }
 
     /// How the messages of the reply are compressed, if at all.
@@ -223,10 +227,13 @@ impl Head {
         }
     }
 
-    /// What neither HTTP nor a protocol has a use for. Values of `-bin` names have to be base64.
-    pub(super) fn metadata(&self, mut headers: HeaderMap) -> Result<Metadata, Fault> {
+    /// What neither HTTP nor a protocol has a use for. Values of `-bin` names have to be base64. If that is nothing, the emptied
+    /// map goes along, for other headers to be put into: see [`Exchange::room`](super::Exchange).
+    pub(super) fn metadata(&self, headers: &mut HeaderMap) -> Result<(Metadata, HeaderMap), Fault> {
+        let mut headers = mem::take(headers);
         if !self.metadata {
-            return Ok(Metadata::new());
+            headers.clear();
+            return Ok((Metadata::new(), headers));
         }
         let mut own = self.own;
         while own != 0 {
@@ -245,7 +252,7 @@ impl Head {
                 sound.map_err(|error| Fault::bad_request(&format_args!("{name}: {error}")))?;
             }
         }
-        Ok(metadata)
+        Ok((metadata, HeaderMap::new()))
     }
 }
 

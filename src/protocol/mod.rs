@@ -9,9 +9,9 @@
 //!
 //! A protocol is a variant in [`Protocol`], which [`detect()`] finds by the head of a request, and a folder that brings
 //!
-//! - `accept(parts, body, context)`: finds the method and its handler in the context's snapshot (by name with
-//!   [`Snapshot::find`], or any other way and then [`Snapshot::handler`]), reads the head with [`head::Head`] and gives an
-//!   [`Accepted`]; or a [`Refusal`] in the protocol's own words;
+//! - `accept(parts, body, context, place)`: finds the method and its handler in the context's snapshot (by name with
+//!   [`Snapshot::find`], or any other way and then [`Snapshot::handler`]), reads the head with [`head::Head`] and puts an
+//!   [`Accepted`] into the place; or gives a [`Refusal`] in the protocol's own words;
 //! - where a call takes one message: a variant of [`Only`] with an `async fn message(&mut self)`;
 //! - a variant of [`exchange::Speech`] with three functions: `refuse` (a status, before anything went out), `whole` (one
 //!   message, which is there) and `stream`.
@@ -65,18 +65,22 @@ pub(crate) use self::{
 };
 pub(crate) use descant_handlers::{Encoding, InflateError};
 
-/// A request whose head is understood. It is large, and made where it stays: in a box.
+/// A request whose head is understood. It is large, and made where it stays: in a [`Place`].
 pub(crate) struct Accepted {
     /// What answers the call, layers already around it.
     pub(crate) handler: Arc<dyn Handler>,
-    /// The call; where it takes one message, that is still to be read.
-    pub(crate) call: Call,
+    /// The call, until the handler has it; where it takes one message, that is still to be read.
+    pub(crate) call: Option<Call>,
+    pub(crate) request_id: RequestId,
     /// What brings that one message.
     pub(crate) only: Option<Only>,
     pub(crate) exchange: Exchange,
     /// Left to whoever has it observed.
     pub(crate) watch: Watch,
 }
+
+/// Where a request that is accepted is put, by whoever will answer it.
+pub(crate) type Place = Option<Accepted>;
 
 /// What brings the one message of a call that takes one.
 #[allow(clippy::large_enum_variant, reason = "the common one is not to cost a box")]
@@ -216,6 +220,7 @@ impl<'a> Context<'a> {
     }
 
     /// A call that came by this connection.
+    #[inline]
     fn call(&self, method: Method, messages: Messages, metadata: Metadata, deadline: Option<Instant>) -> Call {
         let mut call = Call::new(method, messages);
         if self.settings.keep_request_ids {
@@ -252,8 +257,13 @@ fn speaks(parts: &Parts, context: &Context<'_>) -> Protocol {
     }
 }
 
-/// Makes a call of a request. Of its head that is taken which the call keeps.
-pub(crate) fn accept(parts: &mut Parts, body: Inbound, context: &Context<'_>) -> Result<Box<Accepted>, Box<Refusal>> {
+/// Makes a call of a request, in `place`. Of its head that is taken which the call keeps.
+pub(crate) fn accept<'p>(
+    parts: &mut Parts,
+    body: Inbound,
+    context: &Context<'_>,
+    place: &'p mut Place,
+) -> Result<&'p mut Accepted, Box<Refusal>> {
     let spoken = speaks(parts, context);
     context.found.protocol.set(Some(spoken));
     let opening = match spoken {
@@ -278,9 +288,9 @@ pub(crate) fn accept(parts: &mut Parts, body: Inbound, context: &Context<'_>) ->
             text: false,
             reply: media.name,
         },
-        Protocol::Connect(Connect::Unary(media)) => return connect::accept(media, parts, body, context),
-        Protocol::Connect(Connect::Get) => return connect::accept_get(parts, body, context),
-        Protocol::Rest => return rest::accept(parts, body, context),
+        Protocol::Connect(Connect::Unary(media)) => return connect::accept(media, parts, body, context, place),
+        Protocol::Connect(Connect::Get) => return connect::accept_get(parts, body, context, place),
+        Protocol::Rest => return rest::accept(parts, body, context, place),
     };
-    opening.accept(parts, body, context)
+    opening.accept(parts, body, context, place)
 }

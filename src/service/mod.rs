@@ -101,8 +101,10 @@ where
                 Inbound::foreign(Pieces(Box::pin(body)))
             }
         });
-        let answer = self.gateway.answer(request, &connection);
-        Answering(Box::pin(async move { answer.await.map(ServiceBody::from) }))
+        let gateway = self.gateway.clone();
+        Answering(Box::pin(async move {
+            gateway.answer(request, &connection).await.map(ServiceBody::from)
+        }))
     }
 }
 

@@ -130,7 +130,9 @@ impl Share {
     }
 
     pub(crate) fn of(account: &Arc<Account>, bytes: usize) -> Self {
-        account.add(bytes);
+        if bytes > 0 {
+            account.add(bytes);
+        }
         Self {
             account: account.clone(),
             bytes,
@@ -154,7 +156,9 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.account.release(self.bytes);
+        if self.bytes > 0 {
+            self.account.release(self.bytes);
+        }
     }
 }
 

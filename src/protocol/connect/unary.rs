@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, req
 
 use super::{
     super::{
-        Accepted, Context, Encoding, Exchange, Only, Reading,
+        Accepted, Context, Encoding, Exchange, Only, Place, Reading,
         detect::{Media, media_type},
         exchange::Speech,
         form::Form,
@@ -46,12 +46,13 @@ pub(crate) struct Unary {
 }
 
 /// Reads the head of a POST request.
-pub(in super::super) fn accept(
+pub(in super::super) fn accept<'p>(
     media: Media,
     parts: &mut Parts,
     body: Inbound,
     context: &Context<'_>,
-) -> Result<Box<Accepted>, Box<Refusal>> {
+    place: &'p mut Place,
+) -> Result<&'p mut Accepted, Box<Refusal>> {
     let read = |parts: &mut Parts| {
         let (method, handler) = find(parts, context)?;
         if method.shape() != Shape::Unary {
@@ -61,41 +62,33 @@ pub(in super::super) fn accept(
         check_version(&parts.headers, context)?;
         let head = Head::read(parts, &CONNECT_UNARY)?;
         let encoding = head.received;
-        Ok((
-            media,
-            encoding,
-            open(method, handler, &head, mem::take(&mut parts.headers))?,
-        ))
+        Ok((media, encoding, open(method, handler, &head, &mut parts.headers)?))
     };
     match read(parts) {
         Ok((media, encoding, opened)) => {
             let form = Form::new(media.notation, || opened.method.input());
             let coding = form.coding(encoding);
             let body = Body::new(body, encoding, form, context.connection.limits());
-            Ok(opened.accepted(
-                media,
-                Only::Body(Reading::new(body.message(), context.connection)),
-                coding,
-                context,
-                false,
-            ))
+            let only = Only::Body(Reading::new(body.message(), context.connection));
+            Ok(opened.accepted((media, coding), only, false, context, place))
         }
         Err(fault) => Err(Box::new(refuse(fault, body, context))),
     }
 }
 
 /// Reads a GET request, which holds the message in its query. Connect, "Unary-Get-Request".
-pub(in super::super) fn accept_get(
+pub(in super::super) fn accept_get<'p>(
     parts: &mut Parts,
     body: Inbound,
     context: &Context<'_>,
-) -> Result<Box<Accepted>, Box<Refusal>> {
+    place: &'p mut Place,
+) -> Result<&'p mut Accepted, Box<Refusal>> {
     let read = |parts: &mut Parts| {
         let (method, handler) = find(parts, context)?;
         super::get::check_method(&method)?;
         let query = Query::read(parts.uri.query().unwrap_or_default(), context)?;
         let head = Head::read(parts, &CONNECT_UNARY)?;
-        let opened = open(method, handler, &head, mem::take(&mut parts.headers))?;
+        let opened = open(method, handler, &head, &mut parts.headers)?;
         let form = Form::new(query.media.notation, || opened.method.input());
         let coding = form.coding(query.encoding);
         Ok((
@@ -106,13 +99,10 @@ pub(in super::super) fn accept_get(
         ))
     };
     match read(parts) {
-        Ok((media, coding, body, opened)) => Ok(opened.accepted(
-            media,
-            Only::Body(Reading::new(body.message(), context.connection)),
-            coding,
-            context,
-            true,
-        )),
+        Ok((media, coding, body, opened)) => {
+            let only = Only::Body(Reading::new(body.message(), context.connection));
+            Ok(opened.accepted((media, coding), only, true, context, place))
+        }
         Err(fault) => Err(Box::new(refuse(fault, body, context))),
     }
 }
@@ -139,6 +129,7 @@ struct Opened<'s> {
     method: Method,
     handler: &'s Arc<dyn Handler>,
     metadata: Metadata,
+    room: HeaderMap,
     encoding: Option<Encoding>,
     accepted: Encodings,
     deadline: Option<std::time::Instant>,
@@ -148,12 +139,14 @@ fn open<'s>(
     method: Method,
     handler: &'s Arc<dyn Handler>,
     head: &Head,
-    headers: HeaderMap,
+    headers: &mut HeaderMap,
 ) -> Result<Opened<'s>, Fault> {
+    let (metadata, room) = head.metadata(headers)?;
     Ok(Opened {
         method,
         handler,
-        metadata: head.metadata(headers)?,
+        metadata,
+        room,
         encoding: head.reply(&CONNECT_UNARY),
         accepted: head.accepted(&CONNECT_UNARY),
         deadline: head.deadline(),
@@ -161,7 +154,14 @@ fn open<'s>(
 }
 
 impl Opened<'_> {
-    fn accepted(self, media: Media, only: Only, coding: Coding, context: &Context<'_>, cached: bool) -> Box<Accepted> {
+    fn accepted<'p>(
+        self,
+        (media, coding): (Media, Coding),
+        only: Only,
+        cached: bool,
+        context: &Context<'_>,
+        place: &'p mut Place,
+    ) -> &'p mut Accepted {
         let form = Form::new(media.notation, || self.method.output());
         let accepted = if form.is_wire() {
             self.accepted
@@ -171,6 +171,7 @@ impl Opened<'_> {
         let exchange = Exchange {
             deadline: self.deadline,
             server_streaming: false,
+            room: self.room,
             speech: Speech::Unary(Box::new(Unary {
                 content_type: media.name,
                 encoding: self.encoding,
@@ -183,9 +184,10 @@ impl Opened<'_> {
         let mut call = context.call(self.method, Messages::empty(), self.metadata, self.deadline);
         call.coding = coding;
         call.accepted = accepted;
-        Box::new(Accepted {
+        place.insert(Accepted {
             handler: self.handler.clone(),
-            call,
+            request_id: call.request_id,
+            call: Some(call),
             only: Some(only),
             exchange,
             watch: Watch::default(),

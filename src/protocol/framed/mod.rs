@@ -13,15 +13,15 @@ mod request;
 mod text;
 mod timed;
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 use descant_descriptors::Method;
 use descant_handlers::{Encodings, Handler, Messages, Metadata};
-use http::{Method as HttpMethod, request::Parts};
+use http::{HeaderMap, Method as HttpMethod, request::Parts};
 
 use self::{text::Body, timed::TimedEnvelopes};
 use super::{
-    Accepted, Context, Exchange, Only,
+    Accepted, Context, Exchange, Only, Place,
     detect::Media,
     exchange::Speech,
     form::Form,
@@ -50,18 +50,20 @@ struct Opened<'s> {
     handler: &'s Arc<dyn Handler>,
     head: Head,
     metadata: Metadata,
+    room: HeaderMap,
 }
 
 impl Opening {
     /// Reads the head of a request.
-    pub(super) fn accept(
+    pub(super) fn accept<'p>(
         self,
         parts: &mut Parts,
         body: Inbound,
         context: &Context<'_>,
-    ) -> Result<Box<Accepted>, Box<Refusal>> {
+        place: &'p mut Place,
+    ) -> Result<&'p mut Accepted, Box<Refusal>> {
         match self.open(parts, context) {
-            Ok(opened) => Ok(self.accepted(opened, body, context)),
+            Ok(opened) => Ok(self.accepted(opened, body, context, place)),
             Err(fault) => Err(Box::new(self.refuse(fault, body))),
         }
     }
@@ -69,21 +71,29 @@ impl Opening {
     fn open<'s>(&self, parts: &mut Parts, context: &Context<'s>) -> Result<Opened<'s>, Fault> {
         let (method, handler) = self.find(parts, context)?;
         let head = Head::read(parts, self.dialect.names())?;
-        let metadata = head.metadata(mem::take(&mut parts.headers))?;
+        let (metadata, room) = head.metadata(&mut parts.headers)?;
         Ok(Opened {
             method,
             handler,
             head,
             metadata,
+            room,
         })
     }
 
-    fn accepted(self, opened: Opened<'_>, body: Inbound, context: &Context<'_>) -> Box<Accepted> {
+    fn accepted<'p>(
+        self,
+        opened: Opened<'_>,
+        body: Inbound,
+        context: &Context<'_>,
+        place: &'p mut Place,
+    ) -> &'p mut Accepted {
         let Opened {
             method,
             handler,
             head,
             metadata,
+            room,
         } = opened;
         let names = self.dialect.names();
         let limits = context.connection.limits();
@@ -103,6 +113,7 @@ impl Opening {
         let exchange = Exchange {
             deadline: head.deadline(),
             server_streaming: method.server_streaming(),
+            room,
             speech: Speech::Framed(Answer {
                 form,
                 content_type: self.reply,
@@ -119,9 +130,10 @@ impl Opening {
         let mut call = context.call(method, messages, metadata, exchange.deadline);
         call.coding = coding;
         call.accepted = accepted;
-        Box::new(Accepted {
+        place.insert(Accepted {
             handler: handler.clone(),
-            call,
+            request_id: call.request_id,
+            call: Some(call),
             only,
             exchange,
             watch: Watch::default(),

@@ -25,7 +25,7 @@ use http::{HeaderValue, Method as HttpMethod, Response, StatusCode, header, requ
 
 use self::{answer::refused, asked::Rule, open::Opened};
 use super::{
-    Accepted, Context,
+    Accepted, Context, Place,
     refusal::{self, Fault, Refusal, http_status},
     target,
 };
@@ -52,7 +52,12 @@ pub(super) fn binds(parts: &Parts, context: &Context<'_>) -> bool {
 }
 
 /// Makes a call of a request.
-pub(super) fn accept(parts: &mut Parts, body: Inbound, context: &Context<'_>) -> Result<Box<Accepted>, Box<Refusal>> {
+pub(super) fn accept<'p>(
+    parts: &mut Parts,
+    body: Inbound,
+    context: &Context<'_>,
+    place: &'p mut Place,
+) -> Result<&'p mut Accepted, Box<Refusal>> {
     let head_only = is_head(parts);
     let faulty = |fault: Fault| {
         let status = refusal::told(&fault.status);
@@ -60,7 +65,7 @@ pub(super) fn accept(parts: &mut Parts, body: Inbound, context: &Context<'_>) ->
     };
     let (response, status) = match route(parts, context) {
         Ok(Routed::Call(opened)) => match opened.read(parts, context) {
-            Ok(ready) => return Ok(ready.accepted(body, context)),
+            Ok(ready) => return Ok(ready.accepted(body, context, place)),
             Err(fault) => faulty(fault),
         },
         Ok(Routed::Others(allow)) => others(parts, &allow, context),

@@ -7,7 +7,7 @@ use std::{
 
 use descant_descriptors::{Binding, BodyRule, Captures, HttpBody, Method, RequestBody};
 use descant_handlers::{Handler, Messages, Metadata, Status};
-use http::{HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 
 use super::{
     accept::Format,
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     observe::Watch,
     protocol::{
-        Accepted, Context, Encoding, Exchange, Only, Reading,
+        Accepted, Context, Encoding, Exchange, Only, Place, Reading,
         exchange::Speech,
         head::{Head, REST},
         refusal::Fault,
@@ -45,6 +45,7 @@ pub(super) struct Ready<'s> {
     handler: &'s Arc<dyn Handler>,
     answer: Answer,
     metadata: Metadata,
+    room: HeaderMap,
     deadline: Option<std::time::Instant>,
     /// How the body is compressed.
     received: Option<Encoding>,
@@ -115,9 +116,11 @@ impl<'s> Opened<'s> {
         };
         let response_body = asked.binding()?.response_body();
         let bytes = HttpBody::is(&asked.method.output(), response_body);
+        let (metadata, room) = head.metadata(&mut parts.headers)?;
         Ok(Ready {
             handler,
-            metadata: head.metadata(mem::take(&mut parts.headers))?,
+            metadata,
+            room,
             deadline: head.deadline(),
             received: head.received,
             framing,
@@ -134,7 +137,12 @@ impl<'s> Opened<'s> {
 }
 
 impl Ready<'_> {
-    pub(super) fn accepted(self, inbound: Inbound, context: &Context<'_>) -> Box<Accepted> {
+    pub(super) fn accepted<'p>(
+        self,
+        inbound: Inbound,
+        context: &Context<'_>,
+        place: &'p mut Place,
+    ) -> &'p mut Accepted {
         let Self {
             answer,
             received: encoding,
@@ -146,6 +154,7 @@ impl Ready<'_> {
         let exchange = Exchange {
             deadline: self.deadline,
             server_streaming: method.server_streaming(),
+            room: self.room,
             speech: Speech::Rest(answer.clone()),
         };
         let (messages, only) = if let Some(framing) = self.framing {
@@ -163,9 +172,11 @@ impl Ready<'_> {
                 Some(Only::Body(Reading::new(body.message(), context.connection))),
             )
         };
-        Box::new(Accepted {
+        let call = context.call(method, messages, self.metadata, self.deadline);
+        place.insert(Accepted {
             handler: self.handler.clone(),
-            call: context.call(method, messages, self.metadata, self.deadline),
+            request_id: call.request_id,
+            call: Some(call),
             only,
             exchange,
             watch: Watch::default(),

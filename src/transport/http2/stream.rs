@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    mem::{swap, take},
     pin::pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
@@ -58,24 +59,31 @@ pub(super) async fn answer<S: Serve>(
     let abandoned = shared.connection.abandoned();
     let mut waits = waits_for_leave(&request);
     let request = request.map(|body| Inbound::http2(body, shared.connection.clone()));
-    let reply = if let Err(refusal) = refusal::check_size(&request, shared.connection.limits()) {
+    // Set, and not handed on: it is large.
+    let mut reply = None;
+    if let Err(refusal) = refusal::check_size(&request, shared.connection.limits()) {
         drop(request);
-        Some(refusal.respond())
+        reply = Some(refusal.respond());
     } else {
         let mut serving = pin!(shared.serve.serve(request, &shared.connection));
         poll_fn(|cx| match serving.as_mut().poll(cx) {
-            Poll::Ready(reply) => Poll::Ready(Some(reply)),
+            Poll::Ready(served) => {
+                reply = Some(served);
+                Poll::Ready(())
+            }
             Poll::Pending => {
-                if std::mem::take(&mut waits) {
+                if take(&mut waits) {
                     give_leave(&mut respond.0);
                 }
-                respond.0.poll_reset(cx).map(|_| None)
+                respond.0.poll_reset(cx).map(|_| ())
             }
         })
-        .await
-    };
-    if let Some(reply) = reply {
-        let reply = if head_only { withhold(reply) } else { reply };
+        .await;
+    }
+    if let Some(reply) = &mut reply {
+        if head_only {
+            withhold(reply);
+        }
         // Not within the future that sends the body: that would take the reply along.
         if let Ok((mut sender, body)) = begin(reply, &mut respond.0, &shared.connection) {
             // Whoever cancelled does not wait for an error either.
@@ -86,13 +94,16 @@ pub(super) async fn answer<S: Serve>(
 
 /// Sends the head of a reply. What is left is its body, and what sends it.
 fn begin<'a>(
-    reply: Response<Outbound>,
+    reply: &mut Response<Outbound>,
     respond: &mut SendResponse<Payload>,
     connection: &'a Arc<Connection>,
 ) -> Result<(Sender<'a>, Outbound), Gone> {
-    let (head, body) = reply.into_parts();
+    let mut head = Response::new(());
+    *head.status_mut() = reply.status();
+    swap(head.headers_mut(), reply.headers_mut());
+    let body = take(reply.body_mut());
     let ends = matches!(body, Outbound::Empty);
-    let out = respond.send_response(Response::from_parts(head, ()), ends)?;
+    let out = respond.send_response(head, ends)?;
     let sender = Sender {
         out,
         connection,
@@ -120,12 +131,12 @@ fn give_leave(respond: &mut SendResponse<Payload>) {
 }
 
 /// A reply to HEAD: what there would be is said, not sent. RFC 9110, section 9.3.2.
-fn withhold(mut reply: Response<Outbound>) -> Response<Outbound> {
+fn withhold(reply: &mut Response<Outbound>) {
     if let Outbound::Whole { payload, .. } = reply.body() {
         let length = HeaderValue::from(payload.remaining());
         reply.headers_mut().insert(CONTENT_LENGTH, length);
     }
-    reply.map(|_| Outbound::Empty)
+    *reply.body_mut() = Outbound::Empty;
 }
 
 /// Sends a body.
@@ -220,7 +231,7 @@ impl Sender<'_> {
             let room = self.room(payload.remaining()).await?;
             let last = room >= payload.remaining();
             let mut part = if last {
-                std::mem::take(&mut payload)
+                take(&mut payload)
             } else {
                 payload.split_to(room)
             };
