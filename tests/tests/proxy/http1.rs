@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -22,7 +22,7 @@ use crate::support::{Ask, BIDI, SERVER, UNARY, WAIT, certificates::Authority, en
 const CONNECT: (UpstreamProtocol, bool) = (UpstreamProtocol::Connect, true);
 const WEB: (UpstreamProtocol, bool) = (UpstreamProtocol::GrpcWeb, true);
 /// An empty message as Connect answers.
-const EMPTY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/proto\r\ncontent-length: 0\r\n\r\n";
+pub(super) const EMPTY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/proto\r\ncontent-length: 0\r\n\r\n";
 
 /// Passes connections on to an upstream, and counts them.
 async fn counted(upstream: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
@@ -44,10 +44,18 @@ async fn counted(upstream: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
 
 /// An upstream that answers the first request of each connection with these bytes, and hangs up.
 async fn once(answer: &'static [u8]) -> SocketAddr {
+    heads(answer).await.0
+}
+
+/// The same, which keeps the heads of the requests.
+pub(super) async fn heads(answer: &'static [u8]) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let heads = Arc::<Mutex<Vec<String>>>::default();
+    let kept = Arc::clone(&heads);
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
+            let kept = Arc::clone(&kept);
             tokio::spawn(async move {
                 let mut came = Vec::new();
                 while !came.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -56,11 +64,12 @@ async fn once(answer: &'static [u8]) -> SocketAddr {
                         Ok(_) => {}
                     }
                 }
+                kept.lock().unwrap().push(String::from_utf8_lossy(&came).into_owned());
                 let _ = socket.write_all(answer).await;
             });
         }
     });
-    address
+    (address, heads)
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod balance;
+mod codec;
 mod compression;
 mod connections;
 mod faults;
