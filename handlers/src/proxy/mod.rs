@@ -35,13 +35,12 @@ mod wire;
 
 use std::{
     fmt,
-    future::poll_fn,
+    future::{poll_fn, ready},
     mem,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use descant_descriptors::{Idempotency, Method, Shape};
 use h2::client::SendRequest;
 use http::{Request, Response};
@@ -67,7 +66,7 @@ pub use self::{
     target::ProxyError,
 };
 use crate::{
-    Call, Coding, Encoding, Encodings, Handler, Messages, Reply, Status, envelope::Envelopes, tls::ClientTls,
+    Answer, Call, Coding, Encoding, Encodings, Handler, Messages, Reply, Status, envelope::Envelopes, tls::ClientTls,
     trace::ClientSpan,
 };
 
@@ -384,7 +383,8 @@ async fn answered(
         lease.came_whole();
     }
     if terms.speech.is_bare() {
-        return reply::unary(response, lease, &terms).await;
+        // In a box: the futures of all calls are as large as the largest of these.
+        return Box::pin(reply::unary(response, lease, &terms)).await;
     }
     let mut first = First::Unknown;
     if terms.speech == Speech::GrpcWeb && status::is_said(response.headers()) {
@@ -418,15 +418,17 @@ async fn answered(
     Ok(reply)
 }
 
-#[async_trait]
 impl Handler for Proxy {
-    async fn call(&self, mut call: Call) -> Result<Reply, Status> {
+    // Not an `async fn`: its future would hold the call once more, for as long as the call runs.
+    fn call<'this, 'answer>(&'this self, mut call: Call) -> Answer<'answer>
+    where
+        'this: 'answer,
+    {
         let (address, port) = self.upstream.named();
-        let span = ClientSpan::begin(&mut call, &address, port)?;
-        let answer = self.answer(call).await;
-        match span {
-            Some(span) => span.follow(answer),
-            None => answer,
+        match ClientSpan::begin(&mut call, &address, port) {
+            Ok(None) => Box::pin(self.answer(call)),
+            Ok(Some(span)) => Box::pin(async move { span.follow(self.answer(call).await) }),
+            Err(status) => Box::pin(ready(Err(status))),
         }
     }
 
