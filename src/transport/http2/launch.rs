@@ -4,7 +4,10 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -18,7 +21,8 @@ use super::{super::Payload, Shared};
 ///
 /// On a current-thread runtime an answer is polled once where it began. Most are ready then: what a unary call needs
 /// has come with its first packet, and the handler waits for nothing. Only those that are not get a task, which takes a
-/// fifth of such a call's time. On a multi-thread runtime each gets one at once, for another thread may be free.
+/// fifth of such a call's time. Where several in a row had to wait, as behind a proxy, the next ones get theirs at once, and are
+/// polled there only, until one does not wait. On a multi-thread runtime each gets one at once, for another thread may be free.
 pub(super) struct Launcher<S, A, F> {
     shared: Arc<Shared<S>>,
     /// What answers one request. No pointer to a function: so its future is made where it will stay.
@@ -26,7 +30,12 @@ pub(super) struct Launcher<S, A, F> {
     inline: bool,
     /// Room for the next answer.
     spare: Option<Slot<F>>,
+    /// How many answers in a row had to wait.
+    waiting: Arc<AtomicUsize>,
 }
+
+/// After so many in a row that wait, the next answer is taken for one that will.
+const IN_A_ROW: usize = 4;
 
 /// An answer under way, where it will not move.
 type Slot<F> = Pin<Box<Option<F>>>;
@@ -42,6 +51,7 @@ where
             answer,
             inline: Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread,
             spare: None,
+            waiting: Arc::default(),
         }
     }
 
@@ -54,11 +64,22 @@ where
         }
         let mut slot = self.spare.take().unwrap_or_else(|| Box::pin(None));
         slot.set(Some((self.answer)(shared, request, respond)));
+        if self.waiting.load(Ordering::Relaxed) >= IN_A_ROW {
+            let waiting = Some(Arc::clone(&self.waiting));
+            tokio::spawn(Started { slot, waiting });
+            return;
+        }
         // A task of its own would keep a panic to itself as well. What remains of the answer has seen it and is not used.
         let polled = catch_unwind(AssertUnwindSafe(|| poll(&mut slot, cx)));
         match polled {
-            Ok(Poll::Pending) => drop(tokio::spawn(Started(slot))),
-            Ok(Poll::Ready(())) => self.spare = Some(slot),
+            Ok(Poll::Pending) => {
+                self.waiting.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(Started { slot, waiting: None });
+            }
+            Ok(Poll::Ready(())) => {
+                self.waiting.store(0, Ordering::Relaxed);
+                self.spare = Some(slot);
+            }
             Err(_) => {}
         }
     }
@@ -70,13 +91,22 @@ where
 }
 
 /// An answer that has to wait, as a task.
-struct Started<F>(Slot<F>);
+struct Started<F> {
+    slot: Slot<F>,
+    /// Told if it does not wait, where it was only taken to.
+    waiting: Option<Arc<AtomicUsize>>,
+}
 
 impl<F: Future<Output = ()>> Future for Started<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        poll(&mut self.0, cx)
+        let first = self.waiting.take();
+        let polled = poll(&mut self.slot, cx);
+        if let (Poll::Ready(()), Some(waiting)) = (polled, first) {
+            waiting.store(0, Ordering::Relaxed);
+        }
+        polled
     }
 }
 
