@@ -24,7 +24,12 @@ A client that has only HTTP/1.1 can call the same method by gRPC-Web (applicatio
 pub(super) fn trailers(outcome: Result<Metadata, Status>) -> HeaderMap {
     match outcome {
         Ok(metadata) => {
-            let mut trailers = metadata.into_headers();
+            let mut trailers = if metadata.is_empty() {
+                // As small as it can be: there is one for each call in flight.
+                HeaderMap::with_capacity(1)
+            } else {
+                metadata.into_headers()
+            };
             trailers.insert(STATUS, HeaderValue::from_static("0"));
             trailers
         }

@@ -133,8 +133,12 @@ impl Metadata {
     /// The headers for a transport to send, without those that belong to the protocols: metadata that was received may
     /// hold some.
     pub fn into_headers(mut self) -> HeaderMap {
-        let reserved = |name: &&HeaderName| check::is_reserved(name.as_str());
-        while let Some(name) = self.0.keys().find(reserved).cloned() {
+        let reserved = |name: &HeaderName| check::is_reserved(name.as_str());
+        if self.0.keys().all(reserved) {
+            // As in most replies. The room is kept for what is put in their place.
+            self.0.clear();
+        }
+        while let Some(name) = self.0.keys().find(|name| reserved(name)).cloned() {
             self.0.remove(name);
         }
         self.0

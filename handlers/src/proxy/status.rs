@@ -35,6 +35,9 @@ pub(super) fn said(headers: HeaderMap) -> Result<Metadata, Status> {
     let Some(code) = headers.get(STATUS) else {
         return Err(Status::unknown("the upstream's trailers have no grpc-status"));
     };
+    if code == "0" && headers.len() == 1 {
+        return Ok(Metadata::new());
+    }
     let number = code.to_str().ok().and_then(|code| code.parse::<i32>().ok());
     if number == Some(0) {
         return Ok(own(headers));
