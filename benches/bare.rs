@@ -1,23 +1,16 @@
 //! The least that a server over h2 must do: the reference of the ratios.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll, ready},
-};
+use std::{future::Future, task::Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use h2::{RecvStream, server::SendResponse};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use http::Request;
+use tokio::net::TcpStream;
 
-use crate::subject::announce;
+use crate::{deferred::Deferred, subject::announce};
 
 /// Answers each request in a task of its own. `deferred`: with one write after each poll of the connection.
-pub(crate) async fn serve<F>(deferred: bool, answer: fn(RecvStream, SendResponse<Bytes>) -> F)
+pub(crate) async fn serve<F>(deferred: bool, answer: fn(Request<RecvStream>, SendResponse<Bytes>) -> F)
 where
     F: Future<Output = Result<(), h2::Error>> + Send + 'static,
 {
@@ -52,17 +45,17 @@ fn settings() -> h2::server::Builder {
     builder
 }
 
-async fn connection<F>(socket: TcpStream, answer: fn(RecvStream, SendResponse<Bytes>) -> F)
+async fn connection<F>(socket: TcpStream, answer: fn(Request<RecvStream>, SendResponse<Bytes>) -> F)
 where
     F: Future<Output = Result<(), h2::Error>> + Send + 'static,
 {
     let mut connection = settings().handshake(socket).await.unwrap();
     while let Some(Ok((request, respond))) = connection.accept().await {
-        tokio::spawn(answer(request.into_body(), respond));
+        tokio::spawn(answer(request, respond));
     }
 }
 
-async fn deferred_connection<F>(wire: Deferred, answer: fn(RecvStream, SendResponse<Bytes>) -> F)
+async fn deferred_connection<F>(wire: Deferred<TcpStream>, answer: fn(Request<RecvStream>, SendResponse<Bytes>) -> F)
 where
     F: Future<Output = Result<(), h2::Error>> + Send + 'static,
 {
@@ -71,7 +64,7 @@ where
         loop {
             match connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => {
-                    tokio::spawn(answer(request.into_body(), respond));
+                    tokio::spawn(answer(request, respond));
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => break,
@@ -82,67 +75,4 @@ where
         Poll::Pending
     })
     .await;
-}
-
-/// A socket whose flush does nothing: what was written leaves in `drain`.
-#[derive(Clone)]
-struct Deferred(Arc<Mutex<(TcpStream, BytesMut)>>);
-
-impl Deferred {
-    fn new(socket: TcpStream) -> Self {
-        Self(Arc::new(Mutex::new((socket, BytesMut::new()))))
-    }
-
-    fn drain(&self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let (socket, waiting) = &mut *self.0.lock().unwrap();
-        while !waiting.is_empty() {
-            let written = ready!(Pin::new(&mut *socket).poll_write(cx, waiting))?;
-            waiting.advance(written);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncRead for Deferred {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.0.lock().unwrap().0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Deferred {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        if self.0.lock().unwrap().1.len() > 1 << 20 {
-            ready!(self.drain(cx))?;
-        }
-        self.0.lock().unwrap().1.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        if self.0.lock().unwrap().1.len() > 1 << 20 {
-            ready!(self.drain(cx))?;
-        }
-        let waiting = &mut self.0.lock().unwrap().1;
-        for slice in slices {
-            waiting.extend_from_slice(slice);
-        }
-        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        ready!(self.drain(cx))?;
-        Pin::new(&mut self.0.lock().unwrap().0).poll_shutdown(cx)
-    }
 }

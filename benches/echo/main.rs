@@ -17,6 +17,8 @@
 
 #[path = "../bare.rs"]
 mod bare;
+#[path = "../deferred.rs"]
+mod deferred;
 #[path = "../load/http2.rs"]
 mod http2;
 #[path = "../subject.rs"]

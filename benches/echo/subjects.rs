@@ -105,8 +105,11 @@ pub(crate) fn serve(name: &str) {
     });
 }
 
-async fn answer(body: h2::RecvStream, mut respond: h2::server::SendResponse<Bytes>) -> Result<(), h2::Error> {
-    let whole = bare::body(body).await?;
+async fn answer(
+    request: http::Request<h2::RecvStream>,
+    mut respond: h2::server::SendResponse<Bytes>,
+) -> Result<(), h2::Error> {
+    let whole = bare::body(request.into_body()).await?;
     let head = http::Response::builder()
         .header("content-type", "application/grpc")
         .body(())

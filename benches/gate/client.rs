@@ -1,6 +1,7 @@
 //! A client that costs next to nothing itself, over a pipe in memory.
 
 use std::{
+    future::Future,
     io::{self, IoSlice},
     pin::Pin,
     sync::{
@@ -111,11 +112,23 @@ pub(crate) struct Client {
 impl Client {
     /// A client of this gateway. `writes` counts what it writes.
     pub(crate) fn connect(runtime: &Runtime, gateway: Gateway, request: &Request, writes: Arc<AtomicU64>) -> Self {
+        Self::of(runtime, request, writes, move |socket| async move {
+            gateway.serve_connection(socket, &Limits::default()).await.ok();
+        })
+    }
+
+    /// A client of whatever serves a connection.
+    pub(crate) fn of<F>(
+        runtime: &Runtime,
+        request: &Request,
+        writes: Arc<AtomicU64>,
+        serve: impl FnOnce(Counted) -> F,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let (io, theirs) = duplex(1 << 20);
-        runtime.spawn(async move {
-            let counted = Counted { io: theirs, writes };
-            gateway.serve_connection(counted, &Limits::default()).await
-        });
+        runtime.spawn(serve(Counted { io: theirs, writes }));
         let mut client = Self {
             io,
             burst: Vec::new(),
@@ -166,31 +179,44 @@ impl Client {
             let more = self.io.read(&mut self.buffer[filled..]).await.unwrap();
             assert!(more > 0, "the connection was closed");
             filled += more;
-            let mut used = 0;
-            while let Some(head) = self.buffer[used..filled].first_chunk::<9>() {
-                let length = 9 + u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-                if used + length > filled {
-                    break;
-                }
+            let used = frames(&self.buffer[..filled], |head, _| {
                 assert!(!matches!(head[3], 3 | 7), "the server refused");
-                ended += usize::from(head[3] <= 1 && head[4] & 1 != 0);
-                used += length;
-            }
+                ended += usize::from(ends(head));
+            });
             self.buffer.copy_within(used..filled, 0);
             filled -= used;
         }
     }
 }
 
+/// Shows each whole frame, head and payload; returns how many bytes they had.
+pub(crate) fn frames(bytes: &[u8], mut see: impl FnMut(&[u8; 9], &[u8])) -> usize {
+    let mut rest = bytes;
+    while let Some((head, behind)) = rest.split_first_chunk::<9>() {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let Some((payload, behind)) = behind.split_at_checked(length) else {
+            break;
+        };
+        see(head, payload);
+        rest = behind;
+    }
+    bytes.len() - rest.len()
+}
+
+/// Whether this frame, by its head, is the last of its stream.
+pub(crate) fn ends(head: &[u8; 9]) -> bool {
+    head[3] <= 1 && head[4] & 1 != 0
+}
+
 /// A frame of stream 0, with `END_STREAM` for DATA and `END_HEADERS` for HEADERS as its flags.
-fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, payload: &[u8]) {
+pub(crate) fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, payload: &[u8]) {
     out.put_uint(payload.len() as u64, 3);
     out.extend_from_slice(&[kind, flags, 0, 0, 0, 0]);
     out.extend_from_slice(payload);
 }
 
 /// Counts the calls that would be system calls.
-struct Counted {
+pub(crate) struct Counted {
     io: DuplexStream,
     writes: Arc<AtomicU64>,
 }

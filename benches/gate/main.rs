@@ -5,14 +5,21 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stdout,
     missing_docs
 )]
 
 mod client;
+#[path = "../deferred.rs"]
+mod deferred;
+#[path = "../forward.rs"]
+mod forward;
 #[allow(dead_code)] // The kinds of the bench `codec`, of which this takes one.
 #[path = "../codec/messages.rs"]
 mod messages;
+#[allow(dead_code)] // Some is for the bench `calls`.
+mod upstream;
 
 use std::sync::{
     Arc,
@@ -21,10 +28,15 @@ use std::sync::{
 
 use client::{Client, ROUNDS, Request, STREAMS};
 use descant::{Gateway, Schema};
-use descant_handlers::Echo;
+use descant_handlers::{Echo, Handler, Proxy};
+use forward::Forward;
+use tokio::runtime::Runtime;
+use upstream::{Upstream, beside};
 
 /// With so many streams in flight replies share their writes.
 const WRITES: f64 = 0.10;
+/// Allocations and bytes that a proxied call may take more than one that a bare forwarder passes on.
+const PROXIED: (f64, f64) = (8.5, 5700.0);
 
 static ECHO: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/echo.binpb"));
 static ORDERS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/codec/orders.binpb"));
@@ -45,6 +57,47 @@ fn a_unary_call_costs_no_more_than_is_allowed() {
     ] {
         check(&request, allowed);
     }
+}
+
+/// A call that is passed on, beside what a bare forwarder allocates for it, which frames, heads and tasks cost over h2.
+#[test]
+fn a_proxied_call_costs_no_more_than_is_allowed() {
+    let forwarded = passed_on(|runtime, upstream, request, writes| {
+        let address = upstream.as_ref().map(Upstream::address).unwrap();
+        let forward = runtime.block_on(beside(upstream, Forward::to(address, true)));
+        Client::of(runtime, request, writes, |socket| forward.serve(socket))
+    });
+    let proxied = passed_on(|runtime, upstream, request, writes| {
+        let address = upstream.as_ref().map(Upstream::address).unwrap();
+        let proxy = Proxy::to(&format!("http://{address}")).unwrap();
+        Client::connect(runtime, gateway_of(proxy, true), request, writes)
+    });
+    for (name, costs) in [("forwarded", &forwarded), ("proxied", &proxied)] {
+        let Costs {
+            writes,
+            allocations,
+            bytes,
+        } = costs;
+        println!("{name}: {writes:.3} writes and {allocations:.1} allocations ({bytes:.0} bytes) a call");
+    }
+    assert!(proxied.writes <= WRITES, "{} write calls a call", proxied.writes);
+    let (more, bytes) = (
+        proxied.allocations - forwarded.allocations,
+        proxied.bytes - forwarded.bytes,
+    );
+    assert!(
+        more <= PROXIED.0 && bytes <= PROXIED.1,
+        "{more} allocations and {bytes} bytes more than a forwarder; {PROXIED:?} are allowed"
+    );
+}
+
+/// What a call costs that goes on to an upstream.
+fn passed_on(client: impl FnOnce(&Runtime, &mut Option<Upstream>, &Request, Arc<AtomicU64>) -> Client) -> Costs {
+    let runtime = runtime();
+    let writes = Arc::new(AtomicU64::new(0));
+    let mut upstream = Some(Upstream::listen(&runtime));
+    let mut client = client(&runtime, &mut upstream, &Request::grpc(), writes.clone());
+    measure(&writes, || runtime.block_on(beside(&mut upstream, client.run())))
 }
 
 #[test]
@@ -98,13 +151,19 @@ struct Costs {
 }
 
 fn costs(request: &Request, observe: bool) -> Costs {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let writes = Arc::new(AtomicU64::new(0));
-    let mut client = Client::connect(&runtime, gateway(observe), request, writes.clone());
-    let mut run = || runtime.block_on(client.run());
+    let mut client = Client::connect(&runtime, gateway_of(Echo, observe), request, writes.clone());
+    measure(&writes, || runtime.block_on(client.run()))
+}
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+/// What each call of a run takes. It runs once before, to warm up.
+fn measure(writes: &AtomicU64, mut run: impl FnMut()) -> Costs {
     run();
     writes.store(0, Ordering::Relaxed);
     let counted = allocation_counter::measure(run);
@@ -117,7 +176,7 @@ fn costs(request: &Request, observe: bool) -> Costs {
     }
 }
 
-fn gateway(observe: bool) -> Gateway {
+fn gateway_of(handler: impl Handler, observe: bool) -> Gateway {
     let schema = Schema::builder()
         .bytes("echo.binpb", ECHO)
         .bytes("orders.binpb", ORDERS)
@@ -125,7 +184,7 @@ fn gateway(observe: bool) -> Gateway {
         .build()
         .unwrap();
     Gateway::builder(schema)
-        .route("*", Echo)
+        .route("*", handler)
         .observe(observe)
         .build()
         .unwrap()

@@ -15,6 +15,8 @@
 #[path = "../bare.rs"]
 mod bare;
 mod calls;
+#[path = "../deferred.rs"]
+mod deferred;
 #[path = "../load/http1.rs"]
 mod http1;
 #[path = "../load/http2.rs"]

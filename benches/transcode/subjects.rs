@@ -53,8 +53,8 @@ fn transcode(body: &[u8]) -> Bytes {
     serde_json::to_vec(&place(order)).unwrap().into()
 }
 
-async fn answer(body: RecvStream, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
-    let json = transcode(&bare::body(body).await?);
+async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Bytes>) -> Result<(), h2::Error> {
+    let json = transcode(&bare::body(request.into_body()).await?);
     let head = Response::builder()
         .header(header::CONTENT_TYPE, JSON)
         .header(header::CONTENT_LENGTH, json.len());
