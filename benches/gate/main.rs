@@ -13,6 +13,7 @@
 mod client;
 #[path = "../deferred.rs"]
 mod deferred;
+mod flight;
 #[path = "../forward.rs"]
 mod forward;
 #[allow(dead_code)] // The kinds of the bench `codec`, of which this takes one.

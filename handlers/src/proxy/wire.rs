@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, IoSlice},
+    mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
@@ -31,6 +32,8 @@ pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
 struct State<T> {
     io: T,
     gathered: BytesMut,
+    /// How much of it there was since it was last empty.
+    largest: usize,
     /// What came first, and how much of it.
     greeting: [u8; GREETING],
     greeted: usize,
@@ -51,6 +54,7 @@ impl<T> Wire<T> {
         Self(Arc::new(Mutex::new(State {
             io,
             gathered: BytesMut::new(),
+            largest: 0,
             greeting: [0; GREETING],
             greeted: 0,
             reads: 0,
@@ -89,6 +93,8 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
 
 impl<T: AsyncWrite + Unpin> State<T> {
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // `advance` takes away from the capacity, so that tells nothing in the end.
+        self.largest = self.largest.max(self.gathered.len());
         while !self.gathered.is_empty() {
             let left = ready!(Pin::new(&mut self.io).poll_write(cx, &self.gathered))?;
             if left == 0 {
@@ -96,7 +102,7 @@ impl<T: AsyncWrite + Unpin> State<T> {
             }
             self.gathered.advance(left);
         }
-        if self.gathered.capacity() > KEEP {
+        if mem::take(&mut self.largest) > KEEP {
             self.gathered = BytesMut::new();
         }
         Pin::new(&mut self.io).poll_flush(cx)
