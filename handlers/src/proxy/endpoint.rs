@@ -95,7 +95,7 @@ impl Endpoint {
 
     /// Whether it should get calls.
     pub(super) fn is_fit(&self) -> bool {
-        !self.record.is_ejected() && !self.unwell.load(Ordering::Relaxed)
+        !self.record.is_ejected() && !self.record.doubt.is_raised() && !self.unwell.load(Ordering::Relaxed)
     }
 
     /// In flight.

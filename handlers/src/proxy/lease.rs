@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -105,6 +105,8 @@ pub(super) struct Lease {
     /// The reply came to its end.
     whole: bool,
     deadline: Option<Instant>,
+    /// What is thought of the address is said.
+    judged: AtomicBool,
 }
 
 impl Lease {
@@ -117,6 +119,7 @@ impl Lease {
             admitted: None,
             whole: false,
             deadline: None,
+            judged: AtomicBool::new(false),
         }
     }
 
@@ -169,12 +172,14 @@ impl Lease {
 
     /// The call was answered.
     pub(super) fn went_well(&self) {
+        self.judged.store(true, Ordering::Relaxed);
         self.endpoint.record.went_well();
     }
 
     /// The call ended like this, for which the upstream is to blame or not.
     pub(super) fn went_wrong(&self, status: &Status) {
         if is_failure(status.code()) {
+            self.judged.store(true, Ordering::Relaxed);
             self.pool.went_wrong(&self.endpoint);
         } else {
             self.went_well();
@@ -195,6 +200,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if !self.judged.load(Ordering::Relaxed) && self.line.is_silent() {
+            self.pool.doubt(&self.endpoint);
+        }
         self.line.ended(self.whole);
         self.endpoint.release(&self.line);
         self.pool.freed();

@@ -27,6 +27,7 @@ use super::{
     misfit::{Misfit, Unfit},
     options::ProxyOptions,
     request::Frame,
+    silence::Silence,
     stream::Stream,
     wire::Wire,
 };
@@ -77,6 +78,7 @@ struct State {
     gone: AtomicBool,
     /// Why, if it was given up here.
     fault: OnceLock<String>,
+    silence: Silence,
 }
 
 impl Line {
@@ -165,7 +167,13 @@ impl Line {
 
     pub(super) fn take(&self) {
         self.state.calls.fetch_add(1, Ordering::Relaxed);
+        self.state.silence.begins();
         self.used.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has had calls for long and says nothing. Of HTTP/1.1 that is not known.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.speaks, Speaks::Http2(_)) && self.state.silence.is_long()
     }
 
     pub(super) fn release(&self) {
@@ -239,18 +247,23 @@ fn no_greeting<T>(error: h2::Error, wire: &Wire<T>) -> Unfit {
 }
 
 /// Moves bytes until the connection is closed. Why it was is told to each call that was open.
-async fn drive<T>(mut connection: Connection<Wire<T>, Frame>, wire: Wire<T>, mut pings: Option<Pings>, _gone: Gone)
+async fn drive<T>(mut connection: Connection<Wire<T>, Frame>, wire: Wire<T>, mut pings: Option<Pings>, gone: Gone)
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    let mut heard = 0;
     poll_fn(|cx| {
         let done = Pin::new(&mut connection).poll(cx).map(drop);
+        let reads = wire.reads();
+        if std::mem::replace(&mut heard, reads) != reads {
+            gone.0.silence.ends();
+        }
         if let Poll::Ready(Err(_)) = wire.drain(cx) {
             // The calls learn of it as h2's connection is dropped.
             return Poll::Ready(());
         }
         if let Some(pings) = &mut pings
-            && pings.poll(wire.reads(), cx).is_ready()
+            && pings.poll(reads, cx).is_ready()
         {
             return Poll::Ready(());
         }

@@ -26,6 +26,7 @@ mod pool;
 mod reply;
 mod request;
 mod resolve;
+mod silence;
 mod speech;
 mod status;
 mod stream;

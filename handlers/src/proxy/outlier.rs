@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{backoff::LONGEST, endpoint::Endpoint, options::Outlier, pool::Pool};
+use super::{backoff::LONGEST, endpoint::Endpoint, options::Outlier, pool::Pool, silence::Doubt};
 use crate::Code;
 
 /// How the calls of an address went.
@@ -22,6 +22,7 @@ pub(super) struct Record {
     bad: AtomicU32,
     /// How often it was ejected lately.
     times: AtomicU32,
+    pub(super) doubt: Doubt,
 }
 
 /// Whether a call that ends like this says something of the server, not of the call.
@@ -87,7 +88,7 @@ impl Pool {
         }
     }
 
-    fn eject(self: &Arc<Self>, endpoint: &Arc<Endpoint>, outlier: &Outlier, why: &dyn fmt::Display) {
+    pub(super) fn eject(self: &Arc<Self>, endpoint: &Arc<Endpoint>, outlier: &Outlier, why: &dyn fmt::Display) {
         let endpoints = self.endpoints();
         let all = endpoints.list.len();
         let ejected = endpoints
