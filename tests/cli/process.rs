@@ -74,6 +74,11 @@ impl Server {
     }
 
     pub(crate) fn start_in(folder: TempDir, args: &[&str]) -> Self {
+        Self::start_as(folder, args, |serve| serve)
+    }
+
+    /// The same by another command, which has to run this one.
+    pub(crate) fn start_as(folder: TempDir, args: &[&str], by: impl FnOnce(Command) -> Command) -> Self {
         let ready = folder.path().join("ready");
         let mut command = command(["serve", "--listen", "127.0.0.1:0", "--ready-file"]);
         command.arg(&ready);
@@ -81,8 +86,9 @@ impl Server {
             command.args(["--admin", "off"]);
         }
         let out = |name: &str| std::fs::File::create(folder.path().join(name)).unwrap();
-        let child = command
-            .args(args)
+        command.args(args);
+        let child = by(command)
+            .stdin(Stdio::null())
             .stdout(out("out"))
             .stderr(out("err"))
             .spawn()
