@@ -83,6 +83,10 @@ install_connect-node() {
   install_javascript
 }
 
+install_soak() {
+  install_python
+}
+
 install_interop() {
   install_python
   go_tool interop google.golang.org/grpc/interop/client@v1.76.0
