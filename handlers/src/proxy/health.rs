@@ -11,7 +11,13 @@ use prost::Message as _;
 use tokio::time::{sleep, timeout};
 
 use super::{
-    Terms, backoff::jittered, codings::Sent, endpoint::Endpoint, exchange, options::HealthCheck, pool::Pool, request,
+    backoff::jittered,
+    codings::Sent,
+    endpoint::Endpoint,
+    exchange::{Terms, exchange},
+    options::HealthCheck,
+    pool::Pool,
+    request,
     speech::UpstreamCodec,
 };
 use crate::{Code, Encodings, Message, Messages, Status};

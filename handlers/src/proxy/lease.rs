@@ -160,6 +160,15 @@ impl Lease {
         &self.endpoint.target
     }
 
+    pub(super) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    /// How often something was written on the connection: while that stays the same nothing that is asked for has left.
+    pub(super) fn written(&self) -> u64 {
+        self.line.written()
+    }
+
     /// The codings that the address takes.
     pub(super) fn taken(&self) -> &Taken {
         &self.endpoint.taken

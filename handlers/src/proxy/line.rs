@@ -8,7 +8,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -50,6 +50,8 @@ const HEADER_BYTES: u32 = 16 << 10;
 pub(super) struct Line {
     speaks: Speaks,
     state: Arc<State>,
+    /// How often something was written.
+    writes: Arc<AtomicU64>,
     /// From when on it takes no more calls.
     old: Option<Instant>,
     /// It had a call since it was last looked at; if not, how often that was so.
@@ -90,7 +92,7 @@ impl Line {
         if options.http1 {
             let state = Arc::default();
             let slot = Slot::over(socket, &state).await?;
-            return Ok(Self::new(Speaks::Http1(slot), state, options));
+            return Ok(Self::new(Speaks::Http1(slot), state, Arc::default(), options));
         }
         Self::over_http2(socket, options).await
     }
@@ -115,14 +117,16 @@ impl Line {
         let state = Arc::<State>::default();
         let pings = options.keepalive.zip(connection.ping_pong());
         let pings = pings.map(|(keepalive, pong)| Pings::new(keepalive, pong, Arc::clone(&state)));
+        let writes = wire.writes();
         tokio::spawn(drive(connection, wire, pings, Gone(Arc::clone(&state))));
-        Ok(Self::new(Speaks::Http2(requests), state, options))
+        Ok(Self::new(Speaks::Http2(requests), state, writes, options))
     }
 
-    fn new(speaks: Speaks, state: Arc<State>, options: &ProxyOptions) -> Self {
+    fn new(speaks: Speaks, state: Arc<State>, writes: Arc<AtomicU64>, options: &ProxyOptions) -> Self {
         Self {
             speaks,
             state,
+            writes,
             old: options.age.map(|age| {
                 // Not all at once: those who come here together shall not go together.
                 let share = 0.9 + 0.2 * fastrand::f64();
@@ -186,6 +190,11 @@ impl Line {
             Speaks::Http2(requests) => self.calls() < requests.current_max_send_streams().clamp(1, MOST_CALLS),
             Speaks::Http1(slot) => self.calls() == 0 && slot.is_ready(),
         }
+    }
+
+    /// How often something was written over HTTP/2, or may have been.
+    pub(super) fn written(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_gone(&self) -> bool {

@@ -14,6 +14,7 @@ mod codings;
 mod connect;
 mod dial;
 mod endpoint;
+mod exchange;
 mod health;
 mod json;
 mod keeper;
@@ -26,50 +27,42 @@ mod pool;
 mod reply;
 mod request;
 mod resolve;
+mod retry;
+mod service_config;
 mod silence;
 mod speech;
 mod status;
 mod stream;
 mod target;
+mod time_limit;
 mod upstream;
 mod wire;
 
-use std::{
-    fmt,
-    future::{poll_fn, ready},
-    mem,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, future::ready, mem, sync::Arc, time::Duration};
 
 use descant_descriptors::{Idempotency, Method, Shape};
-use h2::client::SendRequest;
-use http::{Request, Response};
+use http::Request;
 
-use self::{
-    codings::Sent,
-    lease::Lease,
-    line::{Body, Ready, Unanswered},
-    pool::Pools,
-    reply::{First, Head, Replies, Source},
-    request::{Frame, Pump},
-    speech::Speech,
-    stream::{Broken, Stream},
-    target::Target,
-    upstream::Upstream,
-};
 pub use self::{
     dial::Phases,
     misfit::{ConnectError, Misfit},
     options::{Balance, HealthCheck, Keepalive, Outlier, ProxyOptions},
     resolve::Resolve,
+    service_config::{ServiceConfig, ServiceConfigError, ServiceConfigFault, Step},
     speech::{UpstreamCodec, UpstreamProtocol},
     target::ProxyError,
 };
-use crate::{
-    Answer, Call, Coding, Encoding, Encodings, Handler, Messages, Reply, Status, envelope::Envelopes, tls::ClientTls,
-    trace::ClientSpan,
+use self::{
+    exchange::{Begun, Failed, NO_GRPC_OVER_HTTP1, Terms, begin},
+    lease::Lease,
+    pool::{Pools, Want},
+    retry::{Course, Spare, Throttle, Trip},
+    service_config::Policy,
+    target::Target,
+    time_limit::TimeLimit,
+    upstream::Upstream,
 };
+use crate::{Answer, Call, Encoding, Handler, Message, Messages, Reply, Status, tls::ClientTls, trace::ClientSpan};
 
 /// Answers every call, of whichever method, from a gRPC server over HTTP/2, or one of another protocol ([`UpstreamProtocol`]).
 ///
@@ -210,213 +203,126 @@ impl Proxy {
 
     async fn answer(&self, mut call: Call) -> Result<Reply, Status> {
         let options = &self.upstream.options;
+        if options.protocol.speech(call.method.shape()).is_bare() {
+            let message = mem::replace(&mut call.messages, Messages::empty()).only().await?;
+            call.messages = Messages::one(message);
+        }
+        if !options.service_config.is_empty() || options.timeout.is_some() {
+            return Box::pin(self.as_configured(call)).await;
+        }
+        let spare = Spare::of_one(&mut call, options.retry_bytes)?;
+        match self.attempt(call, Trip::default()).await {
+            Ok(begun) => begun.finish().await,
+            Err(failed) => match spare {
+                Some(spare) => Box::pin(Course::new(self, None, spare, false).run(Some(failed))).await,
+                None => Err(failed.status),
+            },
+        }
+    }
+
+    /// Answers a call of which something is said.
+    async fn as_configured(&self, mut call: Call) -> Result<Reply, Status> {
+        let options = &self.upstream.options;
+        let config = options.service_config.of(&call.method).map(|config| &**config);
+        let limit = TimeLimit::from_now(options.timeout, config.and_then(|config| config.timeout), &mut call);
+        let wait = config.is_some_and(|config| config.wait_for_ready);
+        let policy = config.and_then(|config| config.policy.as_ref());
+        let spare = Spare::of(call, options.retry_bytes, policy.is_some())?;
+        let answer = async {
+            match policy {
+                None => Course::new(self, None, spare, wait).run(None).await,
+                Some(Policy::Retry(policy)) => Course::new(self, Some(policy), spare, wait).run(None).await,
+                Some(Policy::Hedge(policy)) => retry::hedge(self, policy, spare, wait).await,
+            }
+        };
+        match limit {
+            Some(limit) => limit.bound(answer).await,
+            None => answer.await,
+        }
+    }
+
+    /// One attempt at a call, up to the head of its reply.
+    async fn attempt(&self, mut call: Call, trip: Trip<'_>) -> Result<Begun, Failed> {
+        let options = &self.upstream.options;
         let shape = call.method.shape();
         let speech = options.protocol.speech(shape);
-        let bare = if speech.is_bare() {
-            Some(mem::replace(&mut call.messages, Messages::empty()).only().await?)
-        } else {
-            None
+        let want = Want {
+            key: balance::key(&options.balance, &call.metadata),
+            tried: trip.tried,
+            wait: trip.wait,
         };
-        let key = balance::key(&options.balance, &call.metadata);
-        let (ready, mut lease) = self.pools.here(&self.upstream).ready(key).await?;
+        let (ready, mut lease) = self.pools.here(&self.upstream).ready(want).await?;
         lease.wait_until(call.deadline);
+        if let Some(tried) = trip.tried {
+            tried.add(lease.endpoint());
+        }
         let mut terms = Terms {
             speech,
             codec: options.codec,
-            sent: match &bare {
-                Some(message) => lease.taken().for_message(message),
-                None => lease.taken().for_call(&call),
-            },
+            sent: lease.taken().for_call(&call),
             offered: call.accepted,
             one_reply: matches!(shape, Shape::Unary | Shape::ClientStreaming),
             message_bytes: options.message_bytes,
         };
-        let json = terms.codec == UpstreamCodec::Json;
-        let (head, messages) = if let Some(mut message) = bare {
-            if json {
-                message = json::message(&message, &call.method.input(), terms.sent.encoding)?;
+        let messages = mem::replace(&mut call.messages, Messages::empty());
+        let request = match messages.try_one() {
+            Ok((message, _)) if speech.is_bare() => {
                 terms.sent = lease.taken().for_message(&message);
+                self.bare(message, &mut call, &lease, &mut terms, trip.before)
             }
-            let head = request::head(lease.target(), &terms, &mut call)?;
-            let by_get = options.connect_get && call.method.idempotency() == Idempotency::NoSideEffects;
-            let get = if by_get {
-                request::get(&head, &message, &terms)?
-            } else {
-                None
-            };
-            (get.unwrap_or(head), Messages::one(message))
-        } else {
-            if json {
-                call.messages = json::up(call.messages, call.method.input(), terms.sent.encoding)?;
-            }
-            (request::head(lease.target(), &terms, &mut call)?, call.messages)
+            Ok((message, _)) => Self::enveloped(Messages::one(message), &mut call, &lease, &terms, trip.before),
+            Err(messages) => Self::enveloped(messages, &mut call, &lease, &terms, trip.before),
         };
-        let reply = exchange(ready, lease, head, messages, terms).await?;
-        if json {
-            json::down(reply, call.method.output())
-        } else {
-            Ok(reply)
-        }
+        let (head, messages) = request.map_err(Failed::ours)?;
+        let begun = begin(ready, lease, head, messages, terms).await?;
+        Ok(match terms.codec {
+            UpstreamCodec::Proto => begun,
+            UpstreamCodec::Json => begun.in_json(call.method.output()),
+        })
     }
-}
 
-/// What both ends of a call hold to.
-#[derive(Clone, Copy, Debug)]
-struct Terms {
-    speech: Speech,
-    codec: UpstreamCodec,
-    sent: Sent,
-    /// The codings that messages of the reply may have.
-    offered: Encodings,
-    one_reply: bool,
-    /// Of a message of the reply, as it came and inflated.
-    message_bytes: usize,
-}
-
-/// As [`Handler::check`] has it, and each call that comes nevertheless.
-const NO_GRPC_OVER_HTTP1: &str =
-    "speaks gRPC over HTTP/1.1, which has no room for its trailers; choose gRPC-Web or Connect, or HTTP/2";
-
-/// One attempt at a call: sends the request, and reads its reply as far as it has to be known.
-async fn exchange(
-    ready: Ready,
-    lease: Lease,
-    head: Request<()>,
-    messages: Messages,
-    terms: Terms,
-) -> Result<Reply, Status> {
-    let fault = Arc::new(OnceLock::new());
-    let Sending { lease, pump, response } = match ready {
-        Ready::Http2(requests) => over_http2(requests, lease, head, messages, &terms, &fault).await?,
-        Ready::Http1 => Box::pin(over_http1(lease, head, messages, &terms, &fault)).await?,
-    };
-    answered(lease, pump, response, fault, terms).await
-}
-
-/// A request whose reply has begun.
-struct Sending {
-    lease: Lease,
-    pump: Option<Pump>,
-    response: Response<Stream>,
-}
-
-async fn over_http2(
-    mut requests: SendRequest<Frame>,
-    lease: Lease,
-    head: Request<()>,
-    messages: Messages,
-    terms: &Terms,
-    fault: &Arc<OnceLock<Status>>,
-) -> Result<Sending, Status> {
-    let by_get = head.method() == http::Method::GET;
-    let opened = requests.send_request(head, by_get);
-    let (response, mut body) = opened.map_err(|error| lease.broken(&Broken::Http2(error)))?;
-    let pump = match messages.try_one() {
-        _ if by_get => None,
-        Ok((message, _)) => {
-            // An answer may have come already, with a reset behind it; then the response says so.
-            let _ = body.send_data(Frame::only(message, terms.speech, terms.sent)?, true);
+    /// A request whose body, or query, is its message.
+    fn bare(
+        &self,
+        mut message: Message,
+        call: &mut Call,
+        lease: &Lease,
+        terms: &mut Terms,
+        before: u32,
+    ) -> Result<(Request<()>, Messages), Status> {
+        if terms.codec == UpstreamCodec::Json {
+            message = json::message(&message, &call.method.input(), terms.sent.encoding)?;
+            terms.sent = lease.taken().for_message(&message);
+        }
+        let head = request::head(lease.target(), terms, call, before)?;
+        let by_get = self.upstream.options.connect_get && call.method.idempotency() == Idempotency::NoSideEffects;
+        let get = if by_get {
+            request::get(&head, &message, terms)?
+        } else {
             None
-        }
-        Err(messages) => Some(request::pump(messages, terms.sent, body, Arc::clone(fault))),
-    };
-    match response.await {
-        Ok(response) => Ok(Sending {
-            response: response.map(Stream::Http2),
-            lease,
-            pump,
-        }),
-        Err(error) => Err(unanswered(&lease, &Broken::Http2(error), fault)),
-    }
-}
-
-async fn over_http1(
-    mut lease: Lease,
-    head: Request<()>,
-    messages: Messages,
-    terms: &Terms,
-    fault: &Arc<OnceLock<Status>>,
-) -> Result<Sending, Status> {
-    if terms.speech == Speech::Grpc {
-        return Err(Status::internal(format!("the proxy {NO_GRPC_OVER_HTTP1}")));
-    }
-    let body = match messages.try_one() {
-        _ if head.method() == http::Method::GET => Body::nothing(),
-        Ok((message, _)) => Body::whole(Frame::only(message, terms.speech, terms.sent)?),
-        Err(messages) => Body::stream(messages, terms.sent, Arc::clone(fault)),
-    };
-    let mut request = line::over_http1(head, body)?;
-    for _ in 0..pool::ATTEMPTS {
-        request = match lease.send(request).await {
-            Ok(response) => {
-                let pump = None;
-                return Ok(Sending { lease, pump, response });
-            }
-            Err(Unanswered::Broken(broken)) => return Err(unanswered(&lease, &broken, fault)),
-            Err(Unanswered::Unsent(request)) => *request,
         };
-        lease = lease.again().await?;
+        Ok((get.unwrap_or(head), Messages::one(message)))
     }
-    let target = lease.target();
-    Err(Status::unavailable(format!("{target} closes each connection at once")))
-}
 
-/// Why no reply came. Of a request that broke the upstream knows nothing.
-fn unanswered(lease: &Lease, broken: &Broken, fault: &OnceLock<Status>) -> Status {
-    if let Some(fault) = fault.get() {
-        return fault.clone();
+    /// A request whose messages have envelopes.
+    fn enveloped(
+        mut messages: Messages,
+        call: &mut Call,
+        lease: &Lease,
+        terms: &Terms,
+        before: u32,
+    ) -> Result<(Request<()>, Messages), Status> {
+        if terms.codec == UpstreamCodec::Json {
+            messages = json::up(messages, call.method.input(), terms.sent.encoding)?;
+        }
+        Ok((request::head(lease.target(), terms, call, before)?, messages))
     }
-    let status = lease.broken(broken);
-    lease.went_wrong(&status);
-    status
-}
 
-/// Reads a reply whose head came.
-async fn answered(
-    mut lease: Lease,
-    pump: Option<Pump>,
-    mut response: Response<Stream>,
-    fault: Arc<OnceLock<Status>>,
-    terms: Terms,
-) -> Result<Reply, Status> {
-    lease.taken().note(response.headers(), terms.speech);
-    if response.body().is_end_stream() {
-        lease.came_whole();
+    /// What holds attempts back that are made again, if something does.
+    fn throttle(&self) -> Option<&Throttle> {
+        let settings = self.upstream.options.service_config.throttling()?;
+        Some(self.pools.throttle(settings))
     }
-    if terms.speech.is_bare() {
-        // In a box: the futures of all calls are as large as the largest of these.
-        return Box::pin(reply::unary(response, lease, &terms)).await;
-    }
-    let mut first = First::Unknown;
-    if terms.speech == Speech::GrpcWeb && status::is_said(response.headers()) {
-        let peeked = Box::pin(reply::peek(&mut response, &mut lease)).await;
-        first = peeked.inspect_err(|status| lease.went_wrong(status))?;
-    }
-    let head = reply::head(response, first, &terms);
-    let Head {
-        metadata,
-        encoding,
-        body,
-    } = head.inspect_err(|status| lease.went_wrong(status))?;
-    let mut replies = Replies {
-        source: Source { body, lease, fault },
-        envelopes: Envelopes::new(terms.message_bytes),
-        encoding,
-        speech: terms.speech,
-        limit: terms.message_bytes,
-        said: None,
-        trailers: None,
-        cut: None,
-        _pump: pump,
-        first: None,
-    };
-    if terms.one_reply {
-        let only = poll_fn(|cx| replies.poll_only(cx)).await;
-        return reply::whole(metadata, only);
-    }
-    let mut reply = Reply::new(Messages::stream(replies)).with_metadata(metadata);
-    reply.coding = Coding::AsCame(encoding);
-    Ok(reply)
 }
 
 impl Handler for Proxy {

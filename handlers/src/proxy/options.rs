@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use http::HeaderName;
 
-use super::speech::{UpstreamCodec, UpstreamProtocol};
+use super::{
+    service_config::ServiceConfig,
+    speech::{UpstreamCodec, UpstreamProtocol},
+};
 use crate::Encodings;
 
 /// What can be set about a proxy. Counts of connections are for each address and each runtime that calls; `descant serve` has a
@@ -68,6 +71,16 @@ pub struct ProxyOptions {
     /// Of the addresses at least so many percent have to be fit (neither ejected nor unwell); of fewer all are used, as if
     /// nothing were known of them. 1: only when none is fit.
     pub panic_percent: u8,
+    /// The most time that a call may take, of all attempts together, whatever its caller gives it; longer is `DEADLINE_EXCEEDED`.
+    /// `None`: what its caller gives it.
+    pub timeout: Option<Duration>,
+    /// Timeouts, retries and hedging, method by method; nothing.
+    pub service_config: ServiceConfig,
+    /// Bytes that are kept of the messages of a call which may have to be sent again; of a larger one there is one attempt. 256 KiB.
+    pub retry_bytes: usize,
+    /// Whether a policy makes another attempt, too, at a call whose connection was lost after it was sent, so that the upstream may have
+    /// acted on it; as gRPC's own clients do. Else it does so only for methods whose `idempotency_level` says that this does no harm.
+    pub retry_lost: bool,
 }
 
 /// Which address a call goes to.
@@ -156,6 +169,10 @@ impl Default for ProxyOptions {
             outlier: Some(Outlier::default()),
             health: None,
             panic_percent: 1,
+            timeout: None,
+            service_config: ServiceConfig::default(),
+            retry_bytes: 256 << 10,
+            retry_lost: false,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -27,6 +27,8 @@ use super::{
     line::{Line, Ready},
     misfit::{ConnectError, Misfit, Unfit},
     resolve,
+    retry::{Throttle, Tried},
+    service_config::RetryThrottling,
     target::Target,
     upstream::Upstream,
 };
@@ -40,8 +42,9 @@ const ANOTHER: Duration = Duration::from_millis(250);
 /// A pool for each runtime that calls: a connection lives and dies with the runtime that drives it.
 #[derive(Debug, Default)]
 pub(super) struct Pools {
-    pools: Mutex<Vec<(Id, Arc<Pool>)>>,
+    by_runtime: Mutex<Vec<(Id, Arc<Pool>)>>,
     gauge: Arc<Gauge>,
+    throttle: OnceLock<Throttle>,
 }
 
 /// The addresses of an upstream as one runtime knows them, with its connections.
@@ -63,6 +66,26 @@ pub(super) struct Pool {
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
+/// What a call wants of its place.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Want<'w> {
+    /// What it is hashed by.
+    pub(super) key: Option<u64>,
+    /// Rather another address than these.
+    pub(super) tried: Option<&'w Tried>,
+    /// It waits where others are refused.
+    pub(super) wait: bool,
+}
+
+/// Why a call gets no place.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// There are as many calls as there may be.
+    Full(Status),
+    /// There is no connection.
+    Unreachable(Status),
+}
+
 /// What there is for a call.
 enum Pick {
     Ready(Arc<Endpoint>, Arc<Line>),
@@ -75,7 +98,7 @@ impl Pools {
     /// The pool of the runtime that asks.
     pub(super) fn here(&self, upstream: &Arc<Upstream>) -> Arc<Pool> {
         let here = Handle::current().id();
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.by_runtime.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, pool)) = pools.iter().find(|(id, _)| *id == here) {
             return Arc::clone(pool);
         }
@@ -84,6 +107,11 @@ impl Pools {
         let pool = Pool::start(upstream, &self.gauge);
         pools.push((here, Arc::clone(&pool)));
         pool
+    }
+
+    /// What holds attempts back that are made again, for all runtimes.
+    pub(super) fn throttle(&self, settings: &RetryThrottling) -> &Throttle {
+        self.throttle.get_or_init(|| Throttle::new(settings))
     }
 }
 
@@ -113,14 +141,14 @@ impl Pool {
         pool
     }
 
-    /// A connection that takes a call now; `key`: what the call is hashed by.
-    pub(super) async fn ready(self: &Arc<Self>, key: Option<u64>) -> Result<(Ready, Lease), Status> {
+    /// A connection that takes a call now.
+    pub(super) async fn ready(self: &Arc<Self>, want: Want<'_>) -> Result<(Ready, Lease), Refusal> {
         let admitted = self.admit()?;
         for _ in 0..ATTEMPTS {
-            let (endpoint, line) = match self.pick(key) {
+            let (endpoint, line) = match self.pick(want) {
                 Pick::Ready(endpoint, line) => (endpoint, line),
-                Pick::Refused(status) => return Err(status),
-                Pick::Later => self.wait(key).await?,
+                Pick::Refused(status) if !want.wait => return Err(Refusal::Unreachable(status)),
+                Pick::Refused(_) | Pick::Later => self.wait(want).await?,
             };
             let lease = Lease::new(self, endpoint, line);
             match lease.ready().await {
@@ -130,9 +158,9 @@ impl Pool {
             }
         }
         let upstream = &self.upstream;
-        Err(Status::unavailable(format!(
+        Err(Refusal::Unreachable(Status::unavailable(format!(
             "{upstream} closes each connection at once"
-        )))
+        ))))
     }
 
     /// A connection to this address that takes a call now.
@@ -156,50 +184,68 @@ impl Pool {
         }
     }
 
-    fn admit(&self) -> Result<Option<Admitted>, Status> {
+    fn admit(&self) -> Result<Option<Admitted>, Refusal> {
         let Some(most) = self.upstream.options.max_calls else {
             return Ok(None);
         };
         let admitted = Admitted::among(&self.gauge, most);
         let full = || {
-            Status::unavailable(format!(
+            Refusal::Full(Status::unavailable(format!(
                 "{} has {most} calls in flight, and may have no more",
                 self.upstream
-            ))
+            )))
         };
         admitted.map(Some).ok_or_else(full)
     }
 
-    async fn wait(self: &Arc<Self>, key: Option<u64>) -> Result<(Arc<Endpoint>, Arc<Line>), Status> {
+    async fn wait(self: &Arc<Self>, mut want: Want<'_>) -> Result<(Arc<Endpoint>, Arc<Line>), Refusal> {
         let most = self.upstream.options.max_pending;
         let full = || {
-            Status::unavailable(format!(
+            Refusal::Full(Status::unavailable(format!(
                 "{most} calls wait for {} already, and no more may",
                 self.upstream
-            ))
+            )))
         };
         let _pending = Pending::among(&self.gauge, most).ok_or_else(full)?;
         loop {
             // Before the look at the connections, so that nothing is missed that happens after it.
             let changed = self.changed.notified();
-            match self.pick(key) {
+            match self.pick(want) {
                 Pick::Ready(endpoint, line) => return Ok((endpoint, line)),
-                Pick::Refused(status) => return Err(status),
-                Pick::Later => {
-                    let _ = timeout(ANOTHER, changed).await;
+                Pick::Refused(status) if !want.wait => return Err(Refusal::Unreachable(status)),
+                Pick::Refused(_) | Pick::Later => {
+                    if timeout(ANOTHER, changed).await.is_err() {
+                        // Rather one that was tried than to wait for long.
+                        want.tried = None;
+                    }
                 }
             }
         }
     }
 
-    /// A place on a connection to one of the addresses that are fit, if there is one; else one is connected to.
-    fn pick(self: &Arc<Self>, key: Option<u64>) -> Pick {
+    /// A place on a connection to one of the addresses that are fit, if there is one; else one is connected to. Those that were
+    /// tried come last.
+    fn pick(self: &Arc<Self>, want: Want<'_>) -> Pick {
+        let Some(tried) = want.tried else {
+            return self.pick_among(want.key, |_| true);
+        };
+        match self.pick_among(want.key, |endpoint| !tried.has(endpoint)) {
+            Pick::Refused(_) => self.pick_among(want.key, |_| true),
+            found => found,
+        }
+    }
+
+    fn pick_among(self: &Arc<Self>, key: Option<u64>, wanted: impl Fn(&Arc<Endpoint>) -> bool) -> Pick {
         let endpoints = self.endpoints();
         let options = &self.upstream.options;
         let panics = LazyCell::new(|| endpoints.panics(options.panic_percent));
         let order = endpoints.order(&options.balance, key, || self.turn.fetch_add(1, Ordering::Relaxed));
-        let (mut later, mut refusal) = (false, None);
+        let (mut later, mut refusal, mut passed_over) = (false, None, false);
         for (passed, endpoint) in endpoints.along(&order).enumerate() {
+            if !wanted(endpoint) {
+                passed_over = true;
+                continue;
+            }
             if !endpoint.is_fit() && !*panics {
                 continue;
             }
@@ -228,6 +274,7 @@ impl Pool {
         match refusal {
             _ if later => Pick::Later,
             Some(refusal) => Pick::Refused(refusal),
+            None if passed_over => Pick::Refused(Status::unavailable("all addresses were tried")),
             None => self.unknown(),
         }
     }

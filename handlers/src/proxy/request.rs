@@ -15,8 +15,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, uri
 use tokio::task::AbortHandle;
 
 use super::{
-    Terms,
     codings::{self, Sent},
+    exchange::Terms,
     lease::{LATE, now},
     speech::{CONNECT_VERSION, Speech, UpstreamCodec},
     target::Target,
@@ -28,12 +28,19 @@ use crate::{
 
 /// Bytes of a target: as many as servers take by default.
 const LONGEST_TARGET: usize = 8 << 10;
+/// gRFC A6, "Exposed Retry Metadata".
+const PREVIOUS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 
 /// The head of the request. Of the call's metadata goes on what is neither HTTP's nor a protocol's.
-pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call) -> Result<Request<()>, Status> {
+///
+/// `before`: how many attempts were made at the call.
+pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32) -> Result<Request<()>, Status> {
     let speech = terms.speech;
     let mut headers = mem::take(&mut call.metadata).into_headers();
+    if before > 0 {
+        headers.insert(PREVIOUS, before.into());
+    }
     headers.insert(speech.accept(), codings::accepted(call.accepted)?);
     if let Some(encoding) = terms.sent.encoding {
         headers.insert(speech.encoding(), HeaderValue::from_static(encoding.name()));

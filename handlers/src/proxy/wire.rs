@@ -7,7 +7,10 @@ use std::{
     io::{self, IoSlice},
     mem,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -39,6 +42,8 @@ struct State<T> {
     greeted: usize,
     /// How often something came.
     reads: u64,
+    /// How often something was written, or may have been.
+    writes: Arc<AtomicU64>,
     /// Why TLS was ended: h2 keeps no more of an error than its words.
     refusal: Option<Unfit>,
 }
@@ -58,6 +63,7 @@ impl<T> Wire<T> {
             greeting: [0; GREETING],
             greeted: 0,
             reads: 0,
+            writes: Arc::default(),
             refusal: None,
         })))
     }
@@ -71,6 +77,11 @@ impl<T> Wire<T> {
     /// How often something came so far.
     pub(super) fn reads(&self) -> u64 {
         self.lock().reads
+    }
+
+    /// How often something was written so far, or may have been.
+    pub(super) fn writes(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.lock().writes)
     }
 
     /// Why the server ended TLS, if it did.
@@ -96,6 +107,8 @@ impl<T: AsyncWrite + Unpin> State<T> {
         // `advance` takes away from the capacity, so that tells nothing in the end.
         self.largest = self.largest.max(self.gathered.len());
         while !self.gathered.is_empty() {
+            // Before, for a write that fails may have brought a part of it there, as over TLS.
+            self.writes.fetch_add(1, Ordering::Relaxed);
             let left = ready!(Pin::new(&mut self.io).poll_write(cx, &self.gathered))?;
             if left == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

@@ -9,11 +9,15 @@ mod faults;
 mod flow;
 mod heads;
 mod health;
+mod hedge;
 mod http1;
 mod outlier;
 #[cfg(unix)]
 mod processes;
 mod replica;
+mod resend;
+mod retry;
+mod script;
 mod shapes;
 mod tls;
 mod upstream;

@@ -1,0 +1,259 @@
+//! Another attempt at a call that failed: of itself where the upstream has certainly not seen it, and as a policy says.
+//! Source: gRFC A6, <https://github.com/grpc/proposal/blob/master/A6-client-retries.md>.
+//!
+//! ```text
+//! Call -> Spare (head, message or Tape) -> attempt -> Begun: the call is committed
+//!             ^                              | Failed: status, Fate, pushback
+//!             +------ Course::next, hedge <--+
+//! ```
+
+mod hedge;
+mod spare;
+mod tape;
+mod throttle;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use descant_descriptors::Idempotency;
+use tokio::time::{Instant, sleep};
+
+pub(super) use self::{hedge::hedge, spare::Spare, throttle::Throttle};
+use super::{
+    Proxy,
+    backoff::jittered,
+    endpoint::Endpoint,
+    exchange::{Failed, Fate, Pushback},
+    pool::ATTEMPTS,
+    service_config::RetryPolicy,
+};
+use crate::{Reply, Status};
+
+/// The addresses that attempts at a call went to.
+#[derive(Debug, Default)]
+pub(super) struct Tried(Mutex<Vec<Arc<Endpoint>>>);
+
+/// What an attempt is told beside its call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trip<'t> {
+    /// It waits for a connection however long that takes.
+    pub(super) wait: bool,
+    /// How many attempts were made before it.
+    pub(super) before: u32,
+    pub(super) tried: Option<&'t Tried>,
+}
+
+impl Tried {
+    pub(super) fn add(&self, endpoint: &Arc<Endpoint>) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(endpoint));
+    }
+
+    pub(super) fn has(&self, endpoint: &Arc<Endpoint>) -> bool {
+        let tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.iter().any(|tried| Arc::ptr_eq(tried, endpoint))
+    }
+}
+
+/// The attempts at a call, one behind the other.
+pub(super) struct Course<'c> {
+    proxy: &'c Proxy,
+    policy: Option<&'c RetryPolicy>,
+    spare: Spare,
+    wait: bool,
+    tried: Tried,
+    /// Attempts that count.
+    made: u32,
+    /// Pauses since the upstream last said how long one is to be.
+    pauses: i32,
+    sendings: Sendings,
+}
+
+/// How often a call was sent again that the upstream did not see.
+#[derive(Debug, Default)]
+struct Sendings {
+    refused: bool,
+    unsent: usize,
+}
+
+/// What comes after a failed attempt.
+#[derive(Debug, PartialEq)]
+enum Next {
+    GiveUp,
+    /// The same attempt again, at once.
+    Again,
+    After(Duration),
+}
+
+impl Sendings {
+    /// Whether the failed attempt is made again, at once and whatever a policy says: gRFC A6, "Transparent Retries". What never left is
+    /// bounded only so that it ends; what the server refused unseen it is asked for once more.
+    fn again(&mut self, fate: Fate) -> bool {
+        match fate {
+            Fate::Unsent => {
+                self.unsent += 1;
+                self.unsent < ATTEMPTS
+            }
+            Fate::Refused => !std::mem::replace(&mut self.refused, true),
+            Fate::Ours | Fate::Unreachable | Fate::Lost | Fate::Answered => false,
+        }
+    }
+}
+
+impl<'c> Course<'c> {
+    pub(super) fn new(proxy: &'c Proxy, policy: Option<&'c RetryPolicy>, spare: Spare, wait: bool) -> Self {
+        Self {
+            proxy,
+            policy,
+            spare,
+            wait,
+            tried: Tried::default(),
+            made: 1,
+            pauses: 0,
+            sendings: Sendings::default(),
+        }
+    }
+
+    /// Makes attempts until one brings a reply or none is worth another. `failed`: one that was made already.
+    pub(super) async fn run(mut self, mut failed: Option<Failed>) -> Result<Reply, Status> {
+        loop {
+            if let Some(failed) = &failed {
+                match self.next(failed) {
+                    Next::GiveUp => return Err(failed.status.clone()),
+                    Next::Again => self.tell(failed, Duration::ZERO),
+                    Next::After(pause) => {
+                        self.tell(failed, pause);
+                        sleep(pause).await;
+                    }
+                }
+            }
+            let Some((call, reader)) = self.spare.call() else {
+                let gone = || Status::internal("the request cannot be sent again");
+                return Err(failed.map_or_else(gone, |failed| failed.status));
+            };
+            let trip = Trip {
+                wait: self.wait,
+                before: self.made - 1,
+                tried: Some(&self.tried),
+            };
+            match self.proxy.attempt(call, trip).await {
+                Ok(begun) => {
+                    self.spare.commit(reader);
+                    let throttle = self.proxy.throttle();
+                    let reply = begun.finish().await;
+                    if let (Some(throttle), Ok(_)) = (throttle, &reply) {
+                        throttle.succeeded();
+                    }
+                    return reply;
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+    }
+
+    fn next(&mut self, failed: &Failed) -> Next {
+        if failed.fate == Fate::Ours || !self.spare.is_whole() {
+            return Next::GiveUp;
+        }
+        if self.sendings.again(failed.fate) {
+            return Next::Again;
+        }
+        let Some(policy) = self.policy else {
+            return Next::GiveUp;
+        };
+        if failed.fate == Fate::Lost && !self.may_run_twice() || !policy.codes.has(failed.status.code()) {
+            return Next::GiveUp;
+        }
+        let throttle = self.proxy.throttle();
+        if let Some(throttle) = throttle {
+            throttle.failed();
+        }
+        if self.made >= policy.max_attempts || throttle.is_some_and(|throttle| !throttle.allows()) {
+            return Next::GiveUp;
+        }
+        let pause = match failed.pushback {
+            Some(Pushback::Never) => return Next::GiveUp,
+            Some(Pushback::After(pause)) => {
+                self.pauses = 0;
+                pause
+            }
+            None => {
+                self.pauses += 1;
+                backoff(policy, self.pauses - 1)
+            }
+        };
+        if self
+            .spare
+            .deadline()
+            .is_some_and(|deadline| Instant::now() + pause >= deadline)
+        {
+            return Next::GiveUp;
+        }
+        self.made += 1;
+        Next::After(pause)
+    }
+
+    /// Whether it is no harm if the upstream has run the call, and lost the connection afterwards.
+    fn may_run_twice(&self) -> bool {
+        self.proxy.upstream.options.retry_lost || self.spare.method().idempotency() != Idempotency::Unknown
+    }
+
+    fn tell(&self, failed: &Failed, pause: Duration) {
+        tracing::debug!(
+            target: "descant.proxy",
+            upstream = %self.proxy.upstream,
+            method = self.spare.method().path(),
+            attempt = self.made,
+            pause_ms = pause.as_secs_f64() * 1e3,
+            "another attempt after: {}",
+            failed.status
+        );
+    }
+}
+
+/// The pause after so many others. gRFC A6, "Exponential Backoff".
+fn backoff(policy: &RetryPolicy, before: i32) -> Duration {
+    let pause = policy.initial_backoff.as_secs_f64() * policy.multiplier.powi(before);
+    let longest = policy.max_backoff;
+    jittered(Duration::try_from_secs_f64(pause).map_or(longest, |pause| pause.min(longest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::service_config::Codes;
+
+    #[test]
+    fn pauses_grow_up_to_a_limit() {
+        let policy = RetryPolicy {
+            max_attempts: 5,
+            initial_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(1),
+            multiplier: 3.0,
+            codes: Codes::default(),
+        };
+        for (before, expected) in [(0, 0.1), (1, 0.3), (2, 0.9), (3, 1.0), (1000, 1.0)] {
+            let pause = backoff(&policy, before).as_secs_f64();
+            assert!(
+                (expected * 0.79..=expected * 1.21).contains(&pause),
+                "{before}: {pause}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_not_seen_is_sent_again() {
+        let mut sendings = Sendings::default();
+        assert!(sendings.again(Fate::Refused));
+        assert!(!sendings.again(Fate::Refused));
+        assert!((1..ATTEMPTS).all(|_| sendings.again(Fate::Unsent)));
+        assert!(!sendings.again(Fate::Unsent));
+        for fate in [Fate::Ours, Fate::Unreachable, Fate::Lost, Fate::Answered] {
+            assert!(!Sendings::default().again(fate));
+        }
+    }
+}

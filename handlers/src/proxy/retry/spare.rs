@@ -1,0 +1,120 @@
+//! What is kept of a call so that it can be sent again.
+
+use std::mem;
+
+use descant_descriptors::Method;
+use tokio::time::Instant;
+
+use super::tape::Tape;
+use crate::{Call, Coding, Encodings, Message, Messages, Metadata, RequestId, Status};
+
+/// A call as often as it is needed.
+#[derive(Debug)]
+pub(in super::super) struct Spare {
+    method: Method,
+    metadata: Metadata,
+    coding: Coding,
+    accepted: Encodings,
+    deadline: Option<std::time::Instant>,
+    request_id: RequestId,
+    request: Request,
+}
+
+#[derive(Debug)]
+enum Request {
+    One(Message),
+    Tape(Tape),
+    /// Too large to be kept, or taken already.
+    Once(Option<Messages>),
+}
+
+impl Spare {
+    /// Keeps a call of one message that is there already and has no more than so many bytes. The call stays as it was.
+    pub(in super::super) fn of_one(call: &mut Call, limit: usize) -> Result<Option<Self>, Status> {
+        let (message, trailers) = match mem::replace(&mut call.messages, Messages::empty()).try_one() {
+            Ok(one) => one,
+            Err(messages) => {
+                call.messages = messages;
+                return Ok(None);
+            }
+        };
+        // A tree is encoded once, however often it is sent.
+        let message = match message.encoding() {
+            Some(_) => message,
+            None => Message::from_wire(message.into_wire()?),
+        };
+        let copy = (message.wire_len() <= limit).then(|| message.clone());
+        call.messages = Messages::one(message).with_trailers(trailers);
+        Ok(copy.map(|copy| Self::new(call, Request::One(copy))))
+    }
+
+    /// Keeps any call: of one message as [`of_one`](Self::of_one); of several, if `streams`, up to so many bytes, as long as it is not
+    /// known that the call will not be sent again. Else it can be sent once.
+    pub(in super::super) fn of(mut call: Call, limit: usize, streams: bool) -> Result<Self, Status> {
+        if let Some(spare) = Self::of_one(&mut call, limit)? {
+            return Ok(spare);
+        }
+        let request = match mem::replace(&mut call.messages, Messages::empty()).try_one() {
+            Err(messages) if streams => Request::Tape(Tape::new(messages, limit)),
+            Err(messages) => Request::Once(Some(messages)),
+            Ok((message, _)) => Request::Once(Some(Messages::one(message))),
+        };
+        Ok(Self::new(&call, request))
+    }
+
+    fn new(call: &Call, request: Request) -> Self {
+        Self {
+            method: call.method.clone(),
+            metadata: call.metadata.clone(),
+            coding: call.coding,
+            accepted: call.accepted,
+            deadline: call.deadline,
+            request_id: call.request_id,
+            request,
+        }
+    }
+
+    /// The call once more, and which reader of its messages it has; `None`: they are no longer there.
+    pub(super) fn call(&mut self) -> Option<(Call, usize)> {
+        let (messages, reader) = match &mut self.request {
+            Request::One(message) => (Messages::one(message.clone()), 0),
+            Request::Tape(tape) => {
+                let reader = tape.reader()?;
+                let id = reader.id();
+                (Messages::stream(reader), id)
+            }
+            Request::Once(messages) => (messages.take()?, 0),
+        };
+        let mut call = Call::new(self.method.clone(), messages);
+        call.metadata = self.metadata.clone();
+        call.coding = self.coding;
+        call.accepted = self.accepted;
+        call.deadline = self.deadline;
+        call.request_id = self.request_id;
+        Some((call, reader))
+    }
+
+    /// Whether it can be sent once more.
+    pub(super) fn is_whole(&self) -> bool {
+        match &self.request {
+            Request::One(_) => true,
+            Request::Tape(tape) => tape.is_whole(),
+            Request::Once(messages) => messages.is_some(),
+        }
+    }
+
+    /// The attempt with this reader is the last one.
+    pub(super) fn commit(&self, reader: usize) {
+        if let Request::Tape(tape) = &self.request {
+            tape.commit(reader);
+        }
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline.map(Instant::from)
+    }
+}

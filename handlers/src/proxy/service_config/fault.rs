@@ -1,0 +1,95 @@
+//! What is wrong with a service config, and where.
+
+use std::fmt;
+
+/// Why a service config cannot be used: everything that is wrong with it, a fault a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceConfigError(Vec<ServiceConfigFault>);
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceConfigFault {
+    place: Vec<Step>,
+    what: String,
+    mend: String,
+}
+
+/// A step on the way to a part of JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// To the value of a key.
+    Key(String),
+    /// To an item of a list, counted from zero.
+    Item(usize),
+}
+
+impl ServiceConfigError {
+    pub(super) fn among(faults: Vec<ServiceConfigFault>) -> Result<(), Self> {
+        if faults.is_empty() { Ok(()) } else { Err(Self(faults)) }
+    }
+
+    /// All that is wrong.
+    pub fn faults(&self) -> &[ServiceConfigFault] {
+        &self.0
+    }
+}
+
+impl ServiceConfigFault {
+    pub(super) fn new(place: Vec<Step>, what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            place,
+            what: what.into(),
+            mend: mend.into(),
+        }
+    }
+
+    /// Where it is, from the whole on.
+    pub fn place(&self) -> &[Step] {
+        &self.place
+    }
+
+    /// What is wrong.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// How to mend it.
+    pub fn mend(&self) -> &str {
+        &self.mend
+    }
+}
+
+/// `PLACE: WHAT; MEND`, the place as in JavaScript.
+impl fmt::Display for ServiceConfigFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, step) in self.place.iter().enumerate() {
+            match step {
+                Step::Key(key) if number == 0 => f.write_str(key)?,
+                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Item(index) => write!(f, "[{index}]")?,
+            }
+        }
+        if !self.place.is_empty() {
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.what)?;
+        if !self.mend.is_empty() {
+            write!(f, "; {}", self.mend)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ServiceConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, fault) in self.0.iter().enumerate() {
+            if number > 0 {
+                f.write_str("\n")?;
+            }
+            fault.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ServiceConfigError {}
