@@ -259,6 +259,9 @@ impl Config {
 }
 
 fn check_route(route: &Route, handler: Option<&dyn Handler>, schema: &Schema, faults: &mut Faults) {
+    if let Some(calls) = route.proxy.as_ref().and_then(|proxy| proxy.service_config.as_ref()) {
+        calls.check(schema, faults);
+    }
     let written = &route.pattern;
     let Ok(pattern) = written.value.0.parse::<Pattern>() else {
         return;

@@ -111,7 +111,7 @@ fn given_within(shape: &Shape, given: &Given) -> Option<&'static str> {
     match shape {
         Shape::Map(table) => given_of(table, given),
         Shape::List { of, .. } => given_within(of, given),
-        Shape::Scalar(_) | Shape::Unavailable => None,
+        Shape::Scalar(_) | Shape::Json { .. } | Shape::Unavailable => None,
     }
 }
 

@@ -166,6 +166,12 @@ pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     options.outlier = outlier(&settings.outlier);
     options.health = settings.health.as_ref().map(health);
     options.panic_percent = settings.panic_percent.whole();
+    options.timeout = settings.timeout.as_ref().map(|time| time.0);
+    if let Some(calls) = &settings.service_config {
+        options.service_config = calls.config().clone();
+    }
+    options.retry_bytes = settings.retry_bytes.whole();
+    options.retry_lost = *settings.retry_lost;
     options
 }
 

@@ -11,6 +11,7 @@
 
 mod amount;
 mod apply;
+mod calls;
 mod changes;
 mod check;
 mod fault;
@@ -51,6 +52,7 @@ use self::{
 pub use self::{
     amount::{Memory, Size, Time, TimeOrOff},
     apply::Listener,
+    calls::UpstreamCalls,
     fault::ConfigError,
     handlers::Handlers,
     origin::{Origin, Placed},

@@ -156,6 +156,9 @@ fn written(node: &Node, shape: &Shape) -> String {
         return quoted(written);
     }
     match (&node.value, shape) {
+        // JSON is YAML; a dollar is written twice.
+        (Value::Map(_), Shape::Json { .. }) => to_json(node, shape).to_string().replace('$', "$$"),
+        (Value::Text(text), Shape::Json { .. }) => quoted(&text.value.replace('$', "$$")),
         (Value::Text(text), Shape::Scalar(Scalar { form, .. })) => match form {
             Form::Bool | Form::Number { .. } => text.value.clone(),
             Form::NumberOrText { .. } if text.value.bytes().all(|byte| byte.is_ascii_digit()) => text.value.clone(),

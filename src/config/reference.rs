@@ -78,6 +78,7 @@ fn due(shape: &Shape) -> String {
             Some(short) => format!("a map, or its `{short}`"),
             None => "a map".to_owned(),
         },
+        Shape::Json { due, .. } => (*due).to_owned(),
         Shape::Unavailable => "nothing yet".to_owned(),
     }
 }

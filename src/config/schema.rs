@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Config,
+    Config, calls,
     node::{Node, Value},
     origin::Origin,
     setting::Setting,
@@ -42,6 +42,7 @@ fn of(shape: &Shape) -> Json {
             json!({ "anyOf": [{ "type": ["array", "null"], "items": of(item) }, of(item)] })
         }
         Shape::Map(table) => of_table(table),
+        Shape::Json { schema, .. } => schema(),
         Shape::Unavailable => json!({ "not": {} }),
     }
 }
@@ -118,6 +119,7 @@ fn of_key(key: &Key) -> Json {
 /// A value as JSON has it: numbers and truth values as such.
 pub(super) fn to_json(node: &Node, shape: &Shape) -> Json {
     match (&node.value, shape) {
+        (_, Shape::Json { .. }) => calls::to_json(node),
         (Value::Text(text), shape) => {
             let text = text.value.as_str();
             let typed = match shape {

@@ -6,6 +6,7 @@ use http::HeaderName;
 
 use super::{
     amount::{Memory, Size, Time, TimeOrOff},
+    calls::UpstreamCalls,
     check,
     origin::Placed,
     place::{AdminAddress, ListenAddress, PageOrigin, ReceiverUrl, UpstreamUrl},
@@ -147,8 +148,15 @@ section! {
     panic_percent: Placed<Number<0, 100>>, default("1");
     /// Whom to trust over TLS, and what to show. With `https://`.
     tls: Option<UpstreamTls>, otherwise("servers that the system trusts; nothing is shown");
-    /// How long a call may take. Not there yet: the caller's deadline goes along.
-    timeout: Option<Unavailable>;
+    /// The most time that a call may take, whatever its caller gives it.
+    timeout: Option<Placed<Time>>, otherwise("what its caller gives it"), flags(&[Flag::value("--to-timeout")]);
+    /// Timeouts, retries and hedging by method: gRPC's service config, with `methodConfig` and `retryThrottling`.
+    service_config: Option<UpstreamCalls>, otherwise("each call is made as it comes"), flags(&[Flag::value("--service-config")]);
+    /// Bytes that are kept of the messages of a call which may have to be sent again; of a larger one there is one attempt.
+    retry_bytes: Placed<Size<0>>, default("256KiB");
+    /// Let a `retryPolicy` repeat calls that were lost with their connection, which the server may have acted on, whatever their
+    /// `idempotency_level`.
+    retry_lost: Placed<bool>, default("false");
 }
 
 section! {

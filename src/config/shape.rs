@@ -14,6 +14,11 @@ pub(super) enum Shape {
     List { of: Box<Shape>, one: bool },
     /// A map with these keys.
     Map(&'static Table),
+    /// What is read as JSON, and has a schema of its own.
+    Json {
+        due: &'static str,
+        schema: fn() -> serde_json::Value,
+    },
     /// A key that is known and says nothing yet.
     Unavailable,
 }
@@ -169,7 +174,7 @@ impl Shape {
     /// is, for the reader to complain of.
     pub(super) fn complete(&self, node: &mut Node) {
         match self {
-            Self::Scalar(_) | Self::Unavailable => {}
+            Self::Scalar(_) | Self::Json { .. } | Self::Unavailable => {}
             Self::List { of, one } => {
                 match &node.value {
                     Value::Null => node.value = Value::List(Vec::new()),

@@ -146,6 +146,34 @@ fn the_server_behind_may_speak_another_protocol() {
 }
 
 #[test]
+fn calls_may_be_retried_and_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("calls.json");
+    let waits = r#"{ "methodConfig": [{ "name": [{ "service": "bookshop.v1.Catalog" }], "waitForReady": true }] }"#;
+    fs::write(&path, waits).unwrap();
+    let set = demo_set();
+    let args = [set.to_str().unwrap(), "--to", "http://127.0.0.1:1"];
+    let (status, body) = http(Server::start(&args).address(), GET);
+    assert!(status.contains(" 503 "), "{status} {body}");
+    let options = ["--service-config", path.to_str().unwrap(), "--to-timeout", "200ms"];
+    let mut front = Server::start(&args.iter().chain(&options).copied().collect::<Vec<_>>());
+    let (status, body) = http(front.address(), GET);
+    let late = "the upstream has not answered within 0.2 s, its timeout";
+    assert!(status.contains(" 504 ") && body.contains(late), "{status} {body}");
+    #[cfg(unix)]
+    {
+        fs::write(&path, "{}").unwrap();
+        front.signal("HUP");
+        front.until("it no longer waits", |front| {
+            http(front.address(), GET).0.contains(" 503 ")
+        });
+        fs::write(&path, "{ nothing }").unwrap();
+        front.signal("HUP");
+        front.until("it says so", |front| front.err().contains("this is no JSON"));
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let (_folder, crt, key) = certificate("a");
     let set = demo_set();
@@ -184,6 +212,14 @@ fn what_makes_no_sense_is_refused() {
             &["--to", "http://localhost:1", "--to-protocol", "grpc-web", "--to-get"],
             2,
             "calls by GET are known to Connect alone",
+        ),
+        (&["--to-timeout", "1s"], 2, "--to"),
+        (&["--to", "http://localhost:1", "--to-timeout", "0s"], 2, "--to-timeout"),
+        (&["--service-config", "calls.json"], 2, "--to"),
+        (
+            &["--to", "http://localhost:1", "--service-config", "gone.json"],
+            2,
+            "--service-config: gone.json: the file cannot be read",
         ),
         (&["--to", "https://localhost", "--to-ca", &key], 5, "swapped"),
         (&["--to", "https://localhost", "--to-ca", "gone.pem"], 5, "gone.pem"),

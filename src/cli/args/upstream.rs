@@ -47,6 +47,14 @@ pub(crate) struct Upstream {
     #[arg(long, value_name = "TIME", requires = "to")]
     pub(crate) schema_interval: Option<String>,
 
+    /// The most time that a call to it may take, whatever the caller gives it [default: what the caller gives it]
+    #[arg(long = "to-timeout", value_name = "TIME", requires = "to")]
+    pub(crate) timeout: Option<String>,
+
+    /// Timeouts, retries and hedging by method, as JSON: gRPC's service config
+    #[arg(long, value_name = "FILE", requires = "to")]
+    pub(crate) service_config: Option<PathBuf>,
+
     /// Trust it over TLS if one of these certificates has signed its own (PEM) [default: those that the system trusts]
     #[arg(long = "to-ca", value_name = "FILE", requires = "to")]
     pub(crate) ca: Option<PathBuf>,

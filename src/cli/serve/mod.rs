@@ -172,11 +172,13 @@ fn watched(config: &Config) -> Vec<PathBuf> {
         .iter()
         .filter_map(|route| route.proxy.as_ref()?.tls.as_ref());
     let theirs = upstreams.flat_map(|tls| [&tls.ca, &tls.certificate, &tls.key].into_iter().flatten());
+    let proxies = settings.routes.iter().filter_map(|route| route.proxy.as_ref());
+    let calls = proxies.filter_map(|proxy| proxy.service_config.as_ref()?.file());
     sources
         .chain(certificates)
         .chain(theirs)
         .map(|path| path.value.clone())
-        .chain(config.file().map(Path::to_owned))
+        .chain(calls.chain(config.file()).map(Path::to_owned))
         .collect()
 }
 

@@ -256,8 +256,8 @@ impl Reloader {
             ..
         } = prepared.map_err(|unsound| Unchanged::of_unsound(&unsound))?;
         let contents = check::contents(&schema);
-        if config.file().is_none() {
-            // Options do not change, and handlers keep what they hold.
+        if config.file().is_none() && config.settings().routes == current.config.settings().routes {
+            // Options do not change, unless a file does that they name, and handlers keep what they hold.
             self.gateway
                 .reload(schema)
                 .map_err(|error| Unchanged::of_gateway(&error))?;

@@ -1,0 +1,244 @@
+//! gRPC's service config as a setting: a file, or the same as YAML in its place.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use descant_descriptors::yaml;
+use serde_json::{Value as Json, json};
+
+use super::{
+    fault::{Faults, shown},
+    node::{Entry, Node, Value},
+    origin::{Origin, Placed},
+    read,
+    setting::{Reader, Setting},
+    shape::Shape,
+};
+use crate::{
+    Schema,
+    handlers::proxy::{ServiceConfig, ServiceConfigError, Step},
+};
+
+/// What is said of the calls to a server, method by method. Two are equal if they say the same, wherever they stand.
+#[derive(Clone)]
+pub struct UpstreamCalls {
+    config: ServiceConfig,
+    origin: Origin,
+    source: Source,
+}
+
+/// Where it stands.
+#[derive(Clone)]
+enum Source {
+    Here(Node),
+    File { path: PathBuf, text: String },
+}
+
+impl UpstreamCalls {
+    /// What it says.
+    pub fn config(&self) -> &ServiceConfig {
+        &self.config
+    }
+
+    /// The file that it is in, if it is not in the configuration itself.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Here(_) => None,
+            Source::File { path, .. } => Some(path),
+        }
+    }
+
+    /// Notes what it names and the API does not have.
+    pub(super) fn check(&self, schema: &Schema, faults: &mut Faults) {
+        if let Err(error) = self.config.check(schema) {
+            self.source.note(self.origin, &error, faults);
+        }
+    }
+}
+
+impl PartialEq for UpstreamCalls {
+    fn eq(&self, other: &Self) -> bool {
+        self.config == other.config && self.file() == other.file()
+    }
+}
+
+/// None of its numbers is unequal to itself.
+impl Eq for UpstreamCalls {}
+
+impl fmt::Debug for UpstreamCalls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.config.fmt(f)
+    }
+}
+
+impl Setting for UpstreamCalls {
+    fn shape() -> Shape {
+        Shape::Json {
+            due: "a map as gRPC's service config, or the file that has it in JSON",
+            schema,
+        }
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let (source, json) = match &node.value {
+            Value::Text(_) => {
+                let path = Placed::<PathBuf>::read(node, reader)?.value;
+                match read(&path) {
+                    Ok(text) => (
+                        Source::File {
+                            path,
+                            text: text.clone(),
+                        },
+                        text,
+                    ),
+                    Err((what, mend)) => {
+                        let path = shown(&path.to_string_lossy());
+                        reader.faults.add(node.origin, format!("{path}: {what}"), mend);
+                        return None;
+                    }
+                }
+            }
+            _ => (Source::Here(node.clone()), to_json(node).to_string()),
+        };
+        match ServiceConfig::from_json(&json) {
+            Ok(config) => Some(Self {
+                config,
+                origin: node.origin,
+                source,
+            }),
+            Err(error) => {
+                source.note(node.origin, &error, reader.faults);
+                None
+            }
+        }
+    }
+}
+
+impl Source {
+    /// Notes faults, each with its place in the configuration, or in the file that is named there.
+    fn note(&self, origin: Origin, error: &ServiceConfigError, faults: &mut Faults) {
+        for fault in error.faults() {
+            match self {
+                Self::Here(node) => faults.add(within(node, fault.place()), fault.what(), fault.mend()),
+                Self::File { path, text } => {
+                    let place = yaml::read(text).ok().flatten().map(|node| place(&node, fault.place()));
+                    let at = place.map_or_else(String::new, |place| format!(":{}:{}", place.line, place.column));
+                    let path = shown(&path.to_string_lossy());
+                    faults.add(origin, format!("{path}{at}: {}", fault.what()), fault.mend());
+                }
+            }
+        }
+    }
+}
+
+/// Where the last part on this way is that is there.
+fn within(node: &Node, way: &[Step]) -> Origin {
+    let mut found = (node, node.origin);
+    for step in way {
+        let next = match (&found.0.value, step) {
+            (Value::Map(entries), Step::Key(key)) => {
+                let entry = entries.iter().find(|entry| entry.key == *key);
+                // A map has no length to mark; its key has.
+                entry.map(|entry| match entry.node.value {
+                    Value::Text(_) => (&entry.node, entry.node.origin),
+                    _ => (&entry.node, entry.origin),
+                })
+            }
+            (Value::List(items), Step::Item(index)) => items.get(*index).map(|item| (item, item.origin)),
+            _ => None,
+        };
+        let Some(next) = next else { break };
+        found = next;
+    }
+    found.1
+}
+
+fn place(node: &yaml::Node, way: &[Step]) -> yaml::Place {
+    let next = match (&node.value, way.first()) {
+        (yaml::Value::Map(entries), Some(Step::Key(key))) => {
+            let is_key = |found: &yaml::Node| matches!(&found.value, yaml::Value::Text(text) if text == key);
+            entries.iter().find(|(found, _)| is_key(found)).map(|(_, value)| value)
+        }
+        (yaml::Value::List(items), Some(Step::Item(index))) => items.get(*index),
+        _ => None,
+    };
+    match next {
+        Some(next) => place(next, way.get(1..).unwrap_or_default()),
+        None => node.place,
+    }
+}
+
+/// A part of a file as JSON: what reads as a number or a truth value is one.
+pub(super) fn to_json(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Text(text) => match serde_json::from_str(&text.value) {
+            Ok(typed @ (Json::Bool(_) | Json::Number(_))) => typed,
+            _ => Json::from(text.value.as_str()),
+        },
+        Value::List(items) => items.iter().map(to_json).collect(),
+        Value::Map(entries) => {
+            let member = |entry: &Entry| (entry.key.clone(), to_json(&entry.node));
+            Json::Object(entries.iter().map(member).collect())
+        }
+    }
+}
+
+/// For validators.
+fn schema() -> Json {
+    let time = json!({ "type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,9})?s$" });
+    let attempts = json!({ "type": "integer", "minimum": 2 });
+    let codes = json!({
+        "type": "array",
+        "items": { "anyOf": [{ "type": "string" }, { "type": "integer", "minimum": 1, "maximum": 16 }] },
+    });
+    let object = |properties: Json, required: &[&str]| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
+    let name = object(
+        json!({ "service": { "type": "string" }, "method": { "type": "string" } }),
+        &[],
+    );
+    let retry = object(
+        json!({
+            "maxAttempts": attempts,
+            "initialBackoff": time,
+            "maxBackoff": time,
+            "backoffMultiplier": { "type": "number", "exclusiveMinimum": 0 },
+            "retryableStatusCodes": codes,
+        }),
+        &[
+            "maxAttempts",
+            "initialBackoff",
+            "maxBackoff",
+            "backoffMultiplier",
+            "retryableStatusCodes",
+        ],
+    );
+    let hedge = object(
+        json!({ "maxAttempts": attempts, "hedgingDelay": time, "nonFatalStatusCodes": codes }),
+        &["maxAttempts"],
+    );
+    let method = object(
+        json!({
+            "name": { "type": "array", "items": name, "minItems": 1 },
+            "timeout": time,
+            "waitForReady": { "type": "boolean" },
+            "retryPolicy": retry,
+            "hedgingPolicy": hedge,
+        }),
+        &["name"],
+    );
+    let throttling = object(
+        json!({
+            "maxTokens": { "type": "integer", "minimum": 1, "maximum": 1000 },
+            "tokenRatio": { "type": "number", "exclusiveMinimum": 0 },
+        }),
+        &["maxTokens", "tokenRatio"],
+    );
+    let config = object(
+        json!({ "methodConfig": { "type": "array", "items": method }, "retryThrottling": throttling }),
+        &[],
+    );
+    json!({ "anyOf": [{ "type": "string" }, config] })
+}
