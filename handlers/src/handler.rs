@@ -43,6 +43,11 @@ pub trait Handler: Send + Sync + 'static {
         let _ = methods;
         Ok(())
     }
+
+    /// A runtime is about to run calls of this handler: what would make the first of them slow may be begun here, in tasks of that
+    /// runtime. Called on each runtime that serves a gateway, within it, when it begins to, and when a gateway gets other handlers; not of handlers within
+    /// layers that a program puts around them itself, unless those pass it on. By default nothing happens.
+    fn begin(&self) {}
 }
 
 /// What [`Handler::call`] gives. A handler that wraps another one can return the inner one's
@@ -95,6 +100,10 @@ macro_rules! pointers {
 
                 fn check(&self, methods: &[Method]) -> Result<(), String> {
                     (**self).check(methods)
+                }
+
+                fn begin(&self) {
+                    (**self).begin();
                 }
             }
         )*

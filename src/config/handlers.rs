@@ -156,6 +156,7 @@ pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     options.message_bytes = settings.message_bytes.whole();
     options.balance = settings.balance.value.clone();
     options.connections = settings.connections.as_ref().map(|most| most.whole());
+    options.warm_up = *settings.warm_up;
     options.min_connections = settings.min_connections.whole();
     options.idle = settings.idle.0;
     options.age = settings.age.0;

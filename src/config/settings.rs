@@ -126,6 +126,8 @@ section! {
     balance: Placed<Balance>, default("power-of-two"), flags(&[Flag::value("--to-balance")]);
     /// Connections that each worker may have to an address.
     connections: Option<Placed<Number<1, U32>>>, otherwise("16, or 256 over HTTP/1.1");
+    /// Connect to each address from each worker before the first call, over HTTP/2.
+    warm_up: Placed<bool>, default("true");
     /// Connections that each worker keeps to an address though no call needs them.
     min_connections: Placed<Number<0, U32>>, default("0");
     /// How long a connection may be without calls before it is closed, or `off`.

@@ -5,6 +5,7 @@ mod deadline;
 mod pattern;
 mod pipeline;
 mod plan;
+mod runtimes;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use descant_descriptors::{Method, Schema};
 use descant_handlers::Health;
 use http::{Request, header::ACCESS_CONTROL_REQUEST_METHOD};
 
-use self::plan::Plan;
+use self::{plan::Plan, runtimes::Runtimes};
 use crate::{
     error::{Error, ErrorKind},
     observe::Metrics,
@@ -29,6 +30,8 @@ use crate::{
 pub use self::builder::GatewayBuilder;
 #[cfg(feature = "config")]
 pub(crate) use self::pattern::Pattern;
+#[cfg(feature = "tower")]
+pub(crate) use self::runtimes::Serving;
 pub(crate) use self::{
     deadline::Deadline,
     pattern::PatternError,
@@ -56,6 +59,7 @@ struct Inner {
     /// Likewise.
     metrics: Option<Metrics>,
     beside: Mutex<Beside>,
+    runtimes: Runtimes,
 }
 
 /// The gateways that answer on the same port. Locked while a snapshot is made: one comes after the other.
@@ -86,6 +90,7 @@ impl Gateway {
             health: plan.health.clone(),
             metrics: plan.observer.as_ref().map(|observer| observer.metrics().clone()),
             beside: Mutex::default(),
+            runtimes: Runtimes::default(),
         })))
     }
 
@@ -101,7 +106,9 @@ impl Gateway {
     pub fn replace(&self, builder: GatewayBuilder) -> Result<(), Error> {
         let (schema, plan) = builder.in_place_of(self.0.health.clone(), self.0.metrics.clone())?;
         plan.check_handlers(&schema)?;
-        self.swap(schema, Some(plan))
+        self.swap(schema, Some(plan))?;
+        self.0.runtimes.begin(&self.plan());
+        Ok(())
     }
 
     /// `plan`: `None` is the one that there is.

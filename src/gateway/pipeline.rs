@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use super::{Deadline, Gateway, Snapshot};
 use crate::{
     cors::Visitor,
-    observe::{Draft, Log, Observer, Presence, RuntimeWatch, Watch},
+    observe::{Draft, Log, Observer, Presence, Watch},
     protocol::{self, Accepted, Context, Finds, Place, Protocol, Refusal, caught, given_id, guarded},
     transport::{Connection, Inbound, Memory, Outbound, Serve},
 };
@@ -103,11 +103,6 @@ impl Gateway {
     /// Counts a connection as open until the answer is dropped, if anything is counted.
     pub(crate) fn connected(&self) -> Option<Presence> {
         self.0.snapshot.load().plan().observer.as_ref().map(Observer::connected)
-    }
-
-    /// Shows what tokio counts of a runtime, if anything is counted.
-    pub(crate) fn serves_on(&self, runtime: &Handle) -> Option<RuntimeWatch> {
-        self.metrics().map(|metrics| metrics.watch_runtime(runtime))
     }
 
     /// Shows what connections hold together, if anything is counted.

@@ -196,9 +196,12 @@ impl Serve for Roster {
         self.first().gateway.holds(memory);
     }
 
-    /// So is a runtime.
+    /// So is a runtime, on which the handlers of all that are there begin.
     fn serves_on(&self, runtime: &Handle) -> impl Send + 'static {
-        self.first().gateway.serves_on(runtime)
+        let members = self.0.members.load();
+        let others = members.others.iter();
+        let others: Vec<_> = others.map(|other| other.gateway.serves_as_well_on(runtime)).collect();
+        (members.first.gateway.serves_on(runtime), others)
     }
 
     fn serve(

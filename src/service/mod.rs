@@ -22,7 +22,8 @@ use tower_service::Service;
 
 pub use self::body::{CutOff, ServiceBody};
 use crate::{
-    Gateway, Limits, RuntimeWatch,
+    Gateway, Limits,
+    gateway::Serving,
     transport::{Connection, Inbound, InboundError, Memory},
 };
 
@@ -57,7 +58,7 @@ pub struct GatewayService {
     limits: Arc<Limits>,
     memory: Arc<Memory>,
     /// The runtime that it was made on serves it, most likely.
-    _runtime: Option<Arc<RuntimeWatch>>,
+    _runtime: Option<Arc<Serving>>,
 }
 
 impl Gateway {
@@ -71,7 +72,7 @@ impl Gateway {
             limits: Arc::new(limits.bounded()),
             _runtime: Handle::try_current()
                 .ok()
-                .and_then(|runtime| self.serves_on(&runtime))
+                .map(|runtime| self.serves_on(&runtime))
                 .map(Arc::new),
         }
     }

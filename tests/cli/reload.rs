@@ -1,6 +1,10 @@
 //! What a configuration brings about, and what becomes of a change while it is served.
 
-use std::{fs, net::TcpListener, path::Path};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+};
 
 use tempfile::{TempDir, tempdir};
 
@@ -182,4 +186,42 @@ fn what_is_in_force_is_told_with_its_reason() {
         json["limits.streams"],
         serde_json::json!({ "value": 100, "from": "default" })
     );
+}
+
+/// Each worker connects to what answers before a call asks it to, from the start and after a reload.
+#[test]
+fn servers_behind_are_connected_to_before_the_first_call() {
+    let behind = || {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        (listener.local_addr().unwrap(), listener)
+    };
+    let ((first, one), (second, other)) = (behind(), behind());
+    let text = |address: SocketAddr, more: &str| {
+        format!(
+            "descriptors: library.proto\nworkers: 2\nroutes: [{{ match: '*', proxy: {{ url: 'http://{address}'{more} }} }}]\n"
+        )
+    };
+    let folder = folder(&text(first, ""));
+    let place = folder.path().to_owned();
+    let mut server = start(folder, &[]);
+    // Nobody else takes these addresses while they are held.
+    let mut held = Vec::new();
+    let mut connected = |server: &mut Server, listener: &TcpListener| {
+        server.until("both workers connect", |_| {
+            held.extend(listener.accept().ok());
+            held.len() == 2
+        });
+        held.clear();
+    };
+    connected(&mut server, &one);
+    write(&place, &text(second, ""));
+    server.signal("HUP");
+    connected(&mut server, &other);
+    write(&place, &text(first, ", warm_up: false"));
+    server.signal("HUP");
+    server.until("it is reloaded", |server| {
+        server.err().matches("reloaded: ").count() == 2
+    });
+    assert!(one.accept().is_err());
 }

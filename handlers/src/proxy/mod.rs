@@ -80,7 +80,8 @@ use crate::{Answer, Call, Encoding, Handler, Message, Messages, Reply, Status, t
 /// An upstream may have several addresses: those of a name, which is looked up again and again, or of several URLs. Each call goes
 /// to one of them ([`Balance`]); those that fail, or say that they are unwell, get none for a while ([`Outlier`], [`HealthCheck`]).
 ///
-/// Connections are made when they are first needed, by the runtime that the call runs on, and are kept. An upstream that cannot be
+/// Connections are made by the runtime that the call runs on, when they are first needed, and are kept; the first to each address when
+/// a gateway begins to serve ([`ProxyOptions::warm_up`]). An upstream that cannot be
 /// reached is UNAVAILABLE, with the reason, and is tried again after a while that grows with each failure. Nothing in a call
 /// chooses the upstream. What changes is told as events of `tracing` with the target `descant.proxy`.
 ///
@@ -347,6 +348,13 @@ impl Handler for Proxy {
         }
         let checked = self.upstream.check_tls();
         checked.map_err(|error| format!("cannot reach its {error}"))
+    }
+
+    /// Connects, if that is wanted. Servers of HTTP/1.1 close what is idle within seconds, and each connection there is for one call.
+    fn begin(&self) {
+        if self.upstream.options.warm_up && !self.upstream.options.http1 {
+            self.pools.here(&self.upstream).warm_up();
+        }
     }
 }
 

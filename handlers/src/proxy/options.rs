@@ -49,7 +49,12 @@ pub struct ProxyOptions {
     /// At most so many connections; `None`: 16, or 256 over HTTP/1.1. Another one is made when each has as many calls as the server
     /// allows, or 256; over HTTP/1.1, one.
     pub connections: Option<usize>,
-    /// So many connections are kept though no call needs them, from the first call or [`Proxy::connect`](super::Proxy::connect) on; none.
+    /// Whether each runtime that serves a gateway makes a connection to each address before the first call, so that this does not wait
+    /// for it; it does, over HTTP/2. Of an address that cannot be reached the log tells, and calls try again. Where a proxy answers calls of no
+    /// gateway, [`Proxy::connect`](super::Proxy::connect) does the same for one address.
+    pub warm_up: bool,
+    /// So many connections are kept though no call needs them, from the first call, the warm-up or
+    /// [`Proxy::connect`](super::Proxy::connect) on; none.
     pub min_connections: usize,
     /// A connection without calls is closed after this time, or `None`: never. 3 min: what stands between often forgets
     /// connections after four.
@@ -159,6 +164,7 @@ impl Default for ProxyOptions {
             connect_timeout: Duration::from_secs(10),
             balance: Balance::default(),
             connections: None,
+            warm_up: true,
             min_connections: 0,
             idle: Some(Duration::from_secs(180)),
             age: None,

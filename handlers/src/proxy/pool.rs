@@ -61,6 +61,8 @@ pub(super) struct Pool {
     /// A call has ended, a connection was made or could not be, an address came.
     changed: Notify,
     gauge: Arc<Gauge>,
+    /// Addresses are connected to before a call needs it.
+    warm: AtomicBool,
     /// Its runtime is still there.
     alive: Arc<AtomicBool>,
     tasks: Mutex<Vec<AbortHandle>>,
@@ -127,6 +129,7 @@ impl Pool {
             turn: AtomicUsize::new(fastrand::usize(..1 << 16)),
             changed: Notify::new(),
             gauge: Arc::clone(gauge),
+            warm: AtomicBool::new(false),
             alive: Arc::new(AtomicBool::new(true)),
             tasks: Mutex::default(),
         });
@@ -324,6 +327,18 @@ impl Pool {
         told
     }
 
+    /// Connects to each address, those that are still to be found too.
+    pub(super) fn warm_up(self: &Arc<Self>) {
+        self.warm.store(true, Ordering::Relaxed);
+        self.endpoints().list.iter().for_each(|endpoint| self.warm(endpoint));
+    }
+
+    fn warm(self: &Arc<Self>, endpoint: &Arc<Endpoint>) {
+        if endpoint.connections() == 0 {
+            self.grow(endpoint);
+        }
+    }
+
     /// Connects now, whatever connections there are and whatever failed before: to the first address that can be connected to.
     pub(super) async fn connect_now(self: &Arc<Self>) -> Result<Phases, ConnectError> {
         let (mut lookup, mut failed) = (Duration::ZERO, None);
@@ -393,8 +408,12 @@ impl Pool {
             tracing::debug!(target: "descant.proxy", upstream = %endpoint, "an address of the upstream");
             list.push(endpoint);
         }
-        *slot = Arc::new(Endpoints::new(list, &self.upstream.options.balance));
+        let now = Arc::new(Endpoints::new(list, &self.upstream.options.balance));
+        *slot = Arc::clone(&now);
         drop(slot);
+        if self.warm.load(Ordering::Relaxed) {
+            now.list.iter().for_each(|endpoint| self.warm(endpoint));
+        }
         for endpoint in old {
             tracing::info!(target: "descant.proxy", upstream = %endpoint, "no address of the upstream any more");
             endpoint.retire();

@@ -52,6 +52,39 @@ async fn an_idle_connection_is_closed_and_the_next_call_makes_another() {
 }
 
 #[tokio::test]
+async fn the_first_call_finds_a_connection_to_each_address() {
+    let (one, other) = (Replica::start().await, Replica::start().await);
+    let urls = [&one, &other].map(|replica| format!("http://{}", replica.address()));
+    let front = proxy(Proxy::to_each(&urls).unwrap()).await;
+    eventually(|| one.upstream.open() == 1 && other.upstream.open() == 1).await;
+    let peer = front.connect().await;
+    for _ in 0..8 {
+        assert_eq!(call(&peer).await.code(), Some(0));
+    }
+    assert_eq!((one.upstream.connections(), other.upstream.connections()), (1, 1));
+}
+
+#[tokio::test]
+async fn without_a_warm_up_the_first_call_connects() {
+    let one = Replica::start().await;
+    let front = proxy(to(one.address(), |options| options.warm_up = false)).await;
+    let peer = front.connect().await;
+    assert_eq!(one.upstream.connections(), 0);
+    assert_eq!(call(&peer).await.code(), Some(0));
+    assert_eq!(one.upstream.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_warm_up_that_fails_stops_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let front = proxy(to(address, |_| {})).await;
+    let peer = front.connect().await;
+    assert_eq!(call(&peer).await.code(), Some(14));
+}
+
+#[tokio::test]
 async fn a_long_call_is_not_idle() {
     let slow = Replica::answering(|mut asked: Asked| async move {
         sleep(Duration::from_millis(600)).await;
