@@ -73,6 +73,7 @@
 //! | `health` | yes | [`Health`]: `grpc.health.v1` |
 //! | `proxy` | no | [`Proxy`]: answers from a server of gRPC, gRPC-Web or Connect |
 //! | `tls` | no | none: [`tls`], certificates and whom to trust |
+//! | `http2` | no | none: [`http2`], what stands between h2 and a socket |
 //!
 //! `br`, `deflate`, `gzip`, `snappy` and `zstd` are codings that compressed messages may have: [`Encoding`].
 //!
@@ -80,13 +81,14 @@
 //!
 //! `call`, `reply`, `handler`, `layer` are the contract; `message`, `messages`, `metadata`, `status`, `code`,
 //! `peer`, `request_id`, `trace`, `extensions`, `encoding`, `envelope` what it is made of; `typed` the adapters; `echo`, `reflection`,
-//! `health`, `proxy` the built-in handlers.
+//! `health`, `proxy` the built-in handlers; `http2` what stands between h2 and a socket.
 
 #![cfg_attr(
     not(all(
         feature = "echo",
         feature = "reflection",
         feature = "health",
+        feature = "http2",
         feature = "proxy",
         feature = "tls"
     )),
@@ -109,6 +111,8 @@ mod fixtures;
 mod handler;
 #[cfg(feature = "health")]
 mod health;
+#[cfg(feature = "http2")]
+pub mod http2;
 pub mod layer;
 mod message;
 mod messages;

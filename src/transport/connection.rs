@@ -38,7 +38,7 @@ struct Tally {
 
 /// Bytes that count for a connection until this is dropped.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     connection: Arc<Connection>,
     tally: fn(&Connection) -> &Tally,
     bytes: usize,

@@ -30,7 +30,6 @@ mod listener;
 mod load;
 mod memory;
 mod outbound;
-mod payload;
 mod pump;
 mod refusal;
 #[cfg(test)]
@@ -52,13 +51,15 @@ pub(crate) use self::{
     load::{Load, Seat},
     memory::{Account, Memory, Share},
     outbound::{Frame, Outbound, OutboundStream},
-    payload::Payload,
 };
 pub use self::{
     drain::Draining,
     limits::{Keepalive, Limits, Rate},
     tls::{Tls, TlsBuilder},
 };
+
+/// Bytes to send, and what its connection counts them for until they are dropped.
+pub(crate) type Payload = descant_handlers::http2::Payload<connection::Hold>;
 
 /// What the transport calls for each request.
 ///

@@ -6,10 +6,11 @@ use std::{
 };
 
 use bytes::{Buf, BufMut, BytesMut};
+use descant_handlers::http2::LARGE;
 use http::HeaderMap;
 use tokio::task::coop;
 
-use super::{Frame, OutboundStream, Payload, payload::LARGE};
+use super::{Frame, OutboundStream, Payload};
 
 /// As many bytes of small frames as are sent as one: the frame size that every peer takes.
 const GATHER: usize = 16 << 10;

@@ -2,14 +2,12 @@
 
 use std::{
     future::poll_fn,
-    io::IoSlice,
     mem,
     sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use bytes::{Buf, Bytes};
 use h2::{Reason, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, uri::InvalidUri};
 use tokio::task::AbortHandle;
@@ -23,7 +21,8 @@ use super::{
 };
 use crate::{
     Call, Message, Messages, RequestId, Status,
-    envelope::{self, Batch, COMPRESSED, HEAD, PLAIN},
+    envelope::{self, Batch, COMPRESSED, PLAIN},
+    http2::Payload,
 };
 
 /// Bytes of a target: as many as servers take by default.
@@ -124,7 +123,7 @@ async fn send_all(mut messages: Messages, way: Sent, mut body: SendStream<Frame>
     loop {
         let Some(frame) = poll_fn(|cx| way.poll(&mut messages, cx)).await else {
             // The reply says what became of a call that takes no more.
-            let _ = body.send_data(Frame::end(), true);
+            let _ = body.send_data(Frame::default(), true);
             return;
         };
         let sent = match frame {
@@ -163,23 +162,17 @@ impl Sent {
 }
 
 /// A message in its envelope, messages that came in theirs, or the end of the stream.
-#[derive(Debug)]
-pub(super) struct Frame {
-    head: [u8; HEAD],
-    /// How much of `head` has left.
-    sent: usize,
-    message: Bytes,
-}
+pub(super) type Frame = Payload;
 
 impl Frame {
     /// The one message of a body.
-    pub(super) fn only(message: Message, speech: Speech, way: Sent) -> Result<Self, Status> {
+    pub(in crate::proxy) fn only(message: Message, speech: Speech, way: Sent) -> Result<Self, Status> {
         if speech.is_bare() {
             let bytes = match way.encoding {
                 Some(encoding) => message.into_compressed(encoding).or_else(Message::into_wire)?,
                 None => message.into_wire()?,
             };
-            return Ok(Self::bare(bytes));
+            return Ok(Self::from(bytes));
         }
         Self::message(message, way)
     }
@@ -195,88 +188,13 @@ impl Frame {
         };
         let head = envelope::head(flag, &message);
         let head = head.ok_or_else(|| Status::resource_exhausted("gRPC has no room for a message of 4 GiB or more"))?;
-        Ok(Self { head, sent: 0, message })
+        Ok(Self::framed(head, message))
     }
 
     fn batch(batch: Batch, way: Sent) -> Result<Self, Status> {
         match batch {
             Batch::One(message) => Self::message(message, way),
-            Batch::Run(run) => Ok(Self::bare(run.into_bytes())),
+            Batch::Run(run) => Ok(Self::from(run.into_bytes())),
         }
-    }
-
-    fn end() -> Self {
-        Self::bare(Bytes::new())
-    }
-
-    fn bare(message: Bytes) -> Self {
-        Self {
-            head: [0; HEAD],
-            sent: HEAD,
-            message,
-        }
-    }
-
-    fn left_of_head(&self) -> &[u8] {
-        self.head.get(self.sent..).unwrap_or_default()
-    }
-}
-
-impl Buf for Frame {
-    fn remaining(&self) -> usize {
-        self.left_of_head().len() + self.message.len()
-    }
-
-    fn chunk(&self) -> &[u8] {
-        match self.left_of_head() {
-            [] => &self.message,
-            head => head,
-        }
-    }
-
-    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let parts = [self.left_of_head(), &self.message];
-        let parts = parts.into_iter().filter(|part| !part.is_empty());
-        let filled = slices
-            .iter_mut()
-            .zip(parts)
-            .map(|(slot, part)| *slot = IoSlice::new(part));
-        filled.count()
-    }
-
-    fn advance(&mut self, count: usize) {
-        let of_head = count.min(self.left_of_head().len());
-        self.sent += of_head;
-        self.message.advance(count - of_head);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_frame_is_taken_in_any_portions() {
-        let message = Message::from_wire(Bytes::from_static(b"hello"));
-        let way = Sent {
-            encoding: None,
-            as_came: true,
-        };
-        let whole = b"\0\0\0\0\x05hello";
-        for portion in 1..=whole.len() {
-            let mut frame = Frame::message(message.clone(), way).unwrap();
-            let mut seen = Vec::new();
-            while frame.has_remaining() {
-                let taken = portion.min(frame.remaining());
-                let mut slices = [IoSlice::new(&[]); 2];
-                let count = frame.chunks_vectored(&mut slices);
-                let all: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
-                assert_eq!(all.len(), frame.remaining());
-                seen.extend_from_slice(&all[..taken]);
-                frame.advance(taken);
-            }
-            assert_eq!(seen, whole);
-        }
-        assert!(!Frame::end().has_remaining());
     }
 }

@@ -1,11 +1,9 @@
-//! The socket as h2 sees it: writes are gathered, and leave together.
+//! The socket as h2 or hyper sees it: writes are gathered, and leave together.
 //!
-//! h2 asks for a flush after each payload of 256 bytes and more, which makes a write call of every request. Here a flush
-//! does nothing; the connection calls [`Wire::drain`] once after it has polled h2.
+//! A flush does nothing; the connection calls [`Wire::drain`] once after it has polled h2.
 
 use std::{
     io::{self, IoSlice},
-    mem,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -14,15 +12,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::misfit::Unfit;
-
-/// Past this many bytes a write waits for the socket.
-const FULL: usize = 256 << 10;
-/// An empty buffer that grew beyond this is given back.
-const KEEP: usize = 64 << 10;
+use crate::http2::Outbox;
 
 /// Bytes of what comes first that are kept.
 const GREETING: usize = 3;
@@ -34,9 +27,7 @@ pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
 #[derive(Debug)]
 struct State<T> {
     io: T,
-    gathered: BytesMut,
-    /// How much of it there was since it was last empty.
-    largest: usize,
+    outbox: Outbox,
     /// What came first, and how much of it.
     greeting: [u8; GREETING],
     greeted: usize,
@@ -58,8 +49,7 @@ impl<T> Wire<T> {
     pub(super) fn new(io: T) -> Self {
         Self(Arc::new(Mutex::new(State {
             io,
-            gathered: BytesMut::new(),
-            largest: 0,
+            outbox: Outbox::default(),
             greeting: [0; GREETING],
             greeted: 0,
             reads: 0,
@@ -104,21 +94,11 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
 
 impl<T: AsyncWrite + Unpin> State<T> {
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // `advance` takes away from the capacity, so that tells nothing in the end.
-        self.largest = self.largest.max(self.gathered.len());
-        while !self.gathered.is_empty() {
+        if self.outbox.len() > 0 {
             // Before, for a write that fails may have brought a part of it there, as over TLS.
             self.writes.fetch_add(1, Ordering::Relaxed);
-            let left = ready!(Pin::new(&mut self.io).poll_write(cx, &self.gathered))?;
-            if left == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.gathered.advance(left);
         }
-        if mem::take(&mut self.largest) > KEEP {
-            self.gathered = BytesMut::new();
-        }
-        Pin::new(&mut self.io).poll_flush(cx)
+        self.outbox.drain(&mut self.io, cx)
     }
 }
 
@@ -151,13 +131,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.lock();
-        if state.gathered.len() >= FULL {
+        if state.outbox.is_full() {
             ready!(state.drain(cx))?;
         }
-        for slice in slices {
-            state.gathered.extend_from_slice(slice);
-        }
-        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
+        Poll::Ready(Ok(state.outbox.put(slices)))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -8,7 +8,6 @@
 mod bell;
 mod launch;
 mod meter;
-mod outbox;
 mod stream;
 #[cfg(test)]
 mod tests;

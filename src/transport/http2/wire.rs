@@ -2,7 +2,7 @@
 //!
 //! h2 asks for a flush after each chained payload (256 bytes and more), which made a write call of
 //! every reply. Here a flush does nothing; the connection calls [`Wire::drain`] once after it has
-//! polled h2. Large payloads are not copied to be gathered: see [`Payload::take_shown`].
+//! polled h2. Large payloads are not copied to be gathered.
 
 use std::{
     io::{self, IoSlice},
@@ -14,15 +14,15 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
+use descant_handlers::http2::Outbox;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
 
 use super::{
-    super::{Connection, Payload, clock::Facts, payload::shared_part, socket::Socket},
+    super::{Connection, clock::Facts, socket::Socket},
     meter::{Meter, Violation},
-    outbox::Outbox,
 };
 
 /// A socket with its meter and what waits to be written. Clones share it.
@@ -184,18 +184,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let shown = Payload::take_shown();
         let mut state = self.lock();
         ready!(state.make_room(cx))?;
-        let mut taken = 0;
-        for slice in slices {
-            match shown.as_ref().and_then(|shown| shared_part(shown, slice)) {
-                Some(shared) => state.outbox.refer(shared),
-                None => state.outbox.copy(slice),
-            }
-            taken += slice.len();
-        }
-        Poll::Ready(Ok(taken))
+        Poll::Ready(Ok(state.outbox.put(slices)))
     }
 
     fn is_write_vectored(&self) -> bool {

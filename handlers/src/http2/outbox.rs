@@ -11,6 +11,8 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
+use super::payload::{shared_part, take_shown};
+
 /// Past this many bytes a write waits for the socket.
 const FULL: usize = 256 << 10;
 /// A buffer that grew beyond this is not kept for the next connection.
@@ -28,7 +30,7 @@ thread_local! {
 /// Bytes in the order in which they leave: small writes gathered in one buffer, and between them
 /// large payloads that are only referred to.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub struct Outbox {
     gathered: Vec<u8>,
     /// Large payloads, each with the place in `gathered` that it stands before.
     large: VecDeque<(usize, Bytes)>,
@@ -40,17 +42,33 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// How many bytes wait.
-    pub(super) fn len(&self) -> usize {
+    #[allow(clippy::len_without_is_empty)] // Nobody asks.
+    pub fn len(&self) -> usize {
         self.gathered.len() - self.sent + self.referred
     }
 
     /// Whether a write has to wait for the socket.
-    pub(super) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.len() >= FULL
     }
 
+    /// Appends what h2 writes: what a [`Payload`](super::Payload) has just shown without a copy, if it is large. Says how many bytes
+    /// that is.
+    pub fn put(&mut self, slices: &[IoSlice<'_>]) -> usize {
+        let shown = take_shown();
+        let mut taken = 0;
+        for slice in slices {
+            match shown.as_ref().and_then(|shown| shared_part(shown, slice)) {
+                Some(shared) => self.refer(shared),
+                None => self.copy(slice),
+            }
+            taken += slice.len();
+        }
+        taken
+    }
+
     /// Appends a copy.
-    pub(super) fn copy(&mut self, bytes: &[u8]) {
+    pub fn copy(&mut self, bytes: &[u8]) {
         if self.gathered.capacity() == 0 {
             self.gathered = POOL.with_borrow_mut(Vec::pop).unwrap_or_default();
         }
@@ -61,13 +79,13 @@ impl Outbox {
     }
 
     /// Appends without a copy.
-    pub(super) fn refer(&mut self, bytes: Bytes) {
+    fn refer(&mut self, bytes: Bytes) {
         self.referred += bytes.len();
         self.large.push_back((self.gathered.len(), bytes));
     }
 
     /// Writes until nothing waits, neither here nor in what is below: TLS keeps what the network does not take at once.
-    pub(super) fn drain<T: AsyncWrite + Unpin>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub fn drain<T: AsyncWrite + Unpin>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.len() > 0 {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = self.slices(&mut slices);
