@@ -31,6 +31,7 @@ use super::{
     stream::Stream,
     wire::Wire,
 };
+use crate::http2::Inbox;
 
 /// Calls at once on one connection.
 const MOST_CALLS: usize = 256;
@@ -110,7 +111,7 @@ impl Line {
             .enable_push(false)
             // None before the upstream says how many: it would refuse those that are too many.
             .initial_max_send_streams(0)
-            .handshake(wire.clone())
+            .handshake(Inbox::of_client(wire.clone()))
             .await
             .map_err(|error| no_greeting(error, &wire))?;
         poll_fn(|cx| poll_greeted(&mut connection, &wire, &requests, cx)).await?;
@@ -227,7 +228,7 @@ impl Line {
 
 /// Ready once the upstream's SETTINGS came: it speaks HTTP/2, and says how many calls it takes.
 fn poll_greeted<T>(
-    connection: &mut Connection<Wire<T>, Frame>,
+    connection: &mut Connection<Inbox<Wire<T>>, Frame>,
     wire: &Wire<T>,
     requests: &SendRequest<Frame>,
     cx: &mut Context<'_>,
@@ -256,8 +257,12 @@ fn no_greeting<T>(error: h2::Error, wire: &Wire<T>) -> Unfit {
 }
 
 /// Moves bytes until the connection is closed. Why it was is told to each call that was open.
-async fn drive<T>(mut connection: Connection<Wire<T>, Frame>, wire: Wire<T>, mut pings: Option<Pings>, gone: Gone)
-where
+async fn drive<T>(
+    mut connection: Connection<Inbox<Wire<T>>, Frame>,
+    wire: Wire<T>,
+    mut pings: Option<Pings>,
+    gone: Gone,
+) where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let mut heard = 0;

@@ -1,0 +1,596 @@
+//! What comes from a socket, before h2 reads it.
+
+use std::{
+    cell::RefCell,
+    io::{self, IoSlice},
+    mem,
+    ops::Range,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes that are asked for at a time: h2 by itself asks for 8 KiB, which makes eight calls of a body of 64 KiB.
+const PORTION: usize = 64 << 10;
+/// How many frames are joined at a time at most.
+const MOST: usize = 4 << 10;
+/// The largest frame that any peer takes. RFC 9113, section 4.2.
+const FRAME: usize = 16 << 10;
+/// After so many bytes others have their turn.
+const TURN: usize = 1 << 20;
+/// How many idle portions a thread keeps.
+const POOLED: usize = 4;
+
+/// A frame's head: length, type, flags, stream. RFC 9113, section 4.1.
+const HEAD: usize = 9;
+const DATA: u8 = 0;
+const END_STREAM: u8 = 0x1;
+const PADDED: u8 = 0x8;
+/// What a client sends first. RFC 9113, section 3.4.
+const PREFACE: usize = 24;
+
+thread_local! {
+    /// Empty portions, for whichever connection reads next: idle connections hold none.
+    static POOL: RefCell<Vec<Portion>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A socket that h2 reads from. What came is read in large portions, and frames of DATA that one stream has in a portion are made
+/// one frame: h2 takes about half a microsecond for each frame, and a queue's place of 250 bytes.
+///
+/// ```text
+/// socket: DATA 1, DATA 3, DATA 1, DATA 3, HEADERS 1  ->  h2: DATA 1, DATA 3, HEADERS 1
+/// ```
+///
+/// Nothing else changes: no frame passes one of another type, nor one of its own stream, and flow control counts payloads only.
+/// Frames with padding, empty ones, and what is larger than a frame may be stay as they are, for h2 to judge. Nothing waits here
+/// for more to come but part of a head.
+#[derive(Debug)]
+pub struct Inbox<T> {
+    io: T,
+    /// What came; none while nothing waits.
+    portion: Option<Portion>,
+    /// A part of a head, kept while there is no portion.
+    stub: Vec<u8>,
+    /// So many bytes go on without being looked at: of a frame whose head has gone on.
+    rest: usize,
+    /// Bytes since others had their turn.
+    turn: usize,
+}
+
+/// What was read at once.
+#[derive(Debug)]
+struct Portion {
+    bytes: Box<[u8]>,
+    filled: usize,
+    /// Up to here it was looked at.
+    seen: usize,
+    /// What goes on next.
+    next: Range<usize>,
+    /// Frames of DATA, by streams, and how many have gone on.
+    frames: Vec<Part>,
+    gone: usize,
+    /// Of these so many belong to the frame that goes on now.
+    joined: usize,
+}
+
+/// A frame's payload.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    stream: [u8; 4],
+    ends: bool,
+    start: u32,
+    length: u32,
+}
+
+impl<T> Inbox<T> {
+    /// Of a client, which gets frames from the first byte on.
+    pub fn of_client(io: T) -> Self {
+        Self::behind(0, io)
+    }
+
+    /// Of a server, which gets the preface first.
+    pub fn of_server(io: T) -> Self {
+        Self::behind(PREFACE, io)
+    }
+
+    fn behind(rest: usize, io: T) -> Self {
+        Self {
+            io,
+            portion: None,
+            stub: Vec::new(),
+            rest,
+            turn: 0,
+        }
+    }
+
+    /// Lets go of an empty portion.
+    fn put_away(&mut self) {
+        if let Some(portion) = self.portion.take_if(|portion| portion.is_empty()) {
+            portion.give_back();
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> Inbox<T> {
+    /// Reads more, or has a part of a frame go on if there is no more for now. `false`: the peer has ended.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        if self.turn >= TURN {
+            self.turn = 0;
+            cx.waker().wake_by_ref();
+            self.put_away();
+            return Poll::Pending;
+        }
+        let stub = &mut self.stub;
+        let portion = self.portion.get_or_insert_with(|| Portion::of(&mem::take(stub)));
+        portion.forget_seen();
+        let mut free = ReadBuf::new(portion.bytes.get_mut(portion.filled..).unwrap_or_default());
+        let read = match Pin::new(&mut self.io).poll_read(cx, &mut free) {
+            Poll::Ready(read) => read.map(|()| free.filled().len()),
+            Poll::Pending if portion.filled >= HEAD => {
+                // A part of a large frame; h2 keeps it.
+                portion.show_rest(&mut self.rest);
+                return Poll::Ready(Ok(true));
+            }
+            Poll::Pending => {
+                self.turn = 0;
+                if let Some(portion) = self.portion.take() {
+                    self.stub.extend_from_slice(portion.unseen());
+                    portion.give_back();
+                }
+                return Poll::Pending;
+            }
+        };
+        let read = read?;
+        portion.filled += read;
+        self.turn += read;
+        if read == 0 {
+            // h2 is to see what the peer broke off in.
+            portion.show_rest(&mut self.rest);
+        }
+        Poll::Ready(Ok(portion.filled > 0))
+    }
+}
+
+impl Portion {
+    /// An empty one, which begins with these bytes.
+    fn of(first: &[u8]) -> Self {
+        let mut portion = POOL.with_borrow_mut(Vec::pop).unwrap_or_else(|| Self {
+            bytes: vec![0; PORTION].into(),
+            filled: 0,
+            seen: 0,
+            next: 0..0,
+            frames: Vec::new(),
+            gone: 0,
+            joined: 0,
+        });
+        if let Some(room) = portion.bytes.get_mut(..first.len()) {
+            room.copy_from_slice(first);
+            portion.filled = first.len();
+        }
+        portion
+    }
+
+    fn give_back(mut self) {
+        (self.filled, self.seen, self.next) = (0, 0, 0..0);
+        self.frames.clear();
+        (self.gone, self.joined) = (0, 0);
+        POOL.with_borrow_mut(|pool| {
+            if pool.len() < POOLED {
+                pool.push(self);
+            }
+        });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.next.is_empty() && self.gone == self.frames.len() && self.unseen().is_empty()
+    }
+
+    fn unseen(&self) -> &[u8] {
+        self.bytes.get(self.seen..self.filled).unwrap_or_default()
+    }
+
+    /// Makes room for more behind what was not looked at.
+    fn forget_seen(&mut self) {
+        self.bytes.copy_within(self.seen..self.filled, 0);
+        self.filled -= self.seen;
+        self.seen = 0;
+    }
+
+    /// Has all that is there go on as it is, and what is missing of its frame as well.
+    fn show_rest(&mut self, rest: &mut usize) {
+        if let Some(head) = self.unseen().first_chunk::<HEAD>() {
+            *rest = (HEAD + length(head)).saturating_sub(self.filled - self.seen);
+        }
+        self.next = self.seen..self.filled;
+        self.seen = self.filled;
+    }
+
+    /// Finds what goes on next: a frame as it is, or DATA frames. Nothing: more has to be read.
+    fn look(&mut self, rest: &mut usize) {
+        self.frames.clear();
+        self.gone = 0;
+        if *rest > 0 {
+            let end = self.filled.min(self.seen + *rest);
+            *rest -= end - self.seen;
+            self.next = self.seen..end;
+            self.seen = end;
+            return;
+        }
+        let mut sorted = true;
+        while let Some(head) = self.unseen().first_chunk::<HEAD>() {
+            let (length, start) = (length(head), self.seen + HEAD);
+            let [_, _, _, kind, flags, stream @ ..] = *head;
+            let whole = start + length <= self.filled;
+            if whole && kind == DATA && length > 0 && length <= FRAME && flags & PADDED == 0 {
+                sorted &= self.frames.last().is_none_or(|last| last.stream <= stream);
+                self.frames.push(Part {
+                    stream,
+                    ends: flags & END_STREAM != 0,
+                    // A portion has fewer bytes than that.
+                    start: u32::try_from(start).unwrap_or_default(),
+                    length: u32::try_from(length).unwrap_or_default(),
+                });
+                self.seen = start + length;
+                if self.frames.len() < MOST {
+                    continue;
+                }
+            } else if self.frames.is_empty() && whole {
+                self.next = self.seen..start + length;
+                self.seen = start + length;
+            } else if self.frames.is_empty() && length > FRAME {
+                // There may never be room for it.
+                self.show_rest(rest);
+            }
+            break;
+        }
+        if !sorted {
+            // Those of one stream stay in their order.
+            self.frames.sort_by_key(|frame| frame.stream);
+        }
+    }
+
+    /// Makes the next frames one: its head goes to where the first one's was.
+    fn join(&mut self) {
+        let left = self.frames.get(self.gone..).unwrap_or_default();
+        let Some(first) = left.first().copied() else { return };
+        let (mut length, mut ends, mut count) = (0, false, 0);
+        for frame in left {
+            // What comes behind its end is an error, which h2 is to find.
+            if frame.stream != first.stream || ends || length + frame.length as usize > FRAME {
+                break;
+            }
+            length += frame.length as usize;
+            ends = frame.ends;
+            count += 1;
+        }
+        let range = first.range();
+        let head = range.start - HEAD..range.start;
+        let [_, size @ ..] = u32::try_from(length).unwrap_or_default().to_be_bytes();
+        let flags = if ends { END_STREAM } else { 0 };
+        let parts = [&size[..], &[DATA, flags], &first.stream];
+        let made = parts.into_iter().flatten();
+        for (place, byte) in self
+            .bytes
+            .get_mut(head.clone())
+            .unwrap_or_default()
+            .iter_mut()
+            .zip(made)
+        {
+            *place = *byte;
+        }
+        self.next = head.start..range.end;
+        self.gone += 1;
+        self.joined = count - 1;
+    }
+
+    /// Gives all that is there, as far as it fits.
+    fn hand_on(&mut self, rest: &mut usize, out: &mut ReadBuf<'_>) {
+        let before = out.filled().len();
+        loop {
+            self.put(self.next.len(), out);
+            if !self.next.is_empty() {
+                return;
+            }
+            if let Some(part) = self.frames.get(self.gone).filter(|_| self.joined > 0) {
+                self.next = part.range();
+                self.gone += 1;
+                self.joined -= 1;
+                continue;
+            }
+            if self.gone == self.frames.len() {
+                self.look(rest);
+            }
+            if self.gone < self.frames.len() {
+                self.join();
+            }
+            if self.next.is_empty() {
+                return;
+            }
+            let behind = self.frames.get(self.gone..self.gone + self.joined).unwrap_or_default();
+            let size = self.next.len() + behind.iter().map(|part| part.length as usize).sum::<usize>();
+            if size > out.remaining() {
+                // Of a frame that does not fit its head comes first: then h2 makes room for all of it, and copies nothing.
+                if out.filled().len() == before {
+                    self.put(HEAD, out);
+                }
+                return;
+            }
+        }
+    }
+
+    fn put(&mut self, most: usize, out: &mut ReadBuf<'_>) {
+        let count = self.next.len().min(most).min(out.remaining());
+        let end = self.next.start + count;
+        out.put_slice(self.bytes.get(self.next.start..end).unwrap_or_default());
+        self.next.start = end;
+    }
+}
+
+impl Part {
+    fn range(&self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.length as usize
+    }
+}
+
+fn length(&[a, b, c, ..]: &[u8; HEAD]) -> usize {
+    u32::from_be_bytes([0, a, b, c]) as usize
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Inbox<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let inbox = self.get_mut();
+        let before = out.filled().len();
+        loop {
+            if let Some(portion) = &mut inbox.portion {
+                portion.hand_on(&mut inbox.rest, out);
+            }
+            if out.filled().len() > before || out.remaining() == 0 || !ready!(inbox.poll_fill(cx))? {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Inbox<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, future::poll_fn};
+
+    use super::*;
+
+    /// Gives what it is told in portions of chance, and waits between some of them.
+    struct Peer {
+        bytes: Vec<u8>,
+        given: usize,
+        random: fastrand::Rng,
+        most: usize,
+        waited: bool,
+        reads: usize,
+    }
+
+    impl Peer {
+        fn new(bytes: Vec<u8>, most: usize, seed: u64) -> Self {
+            Self {
+                bytes,
+                given: 0,
+                random: fastrand::Rng::with_seed(seed),
+                most,
+                waited: false,
+                reads: 0,
+            }
+        }
+    }
+
+    impl AsyncRead for Peer {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            self.waited = !self.waited && self.random.u8(..4) == 0;
+            if self.waited {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.reads += 1;
+            let most = self.most;
+            let portion = self.random.usize(1..=most);
+            let left = &self.bytes[self.given..];
+            let count = portion.min(left.len()).min(out.remaining());
+            out.put_slice(&left[..count]);
+            self.given += count;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+        frame.extend([kind, flags, 0, 0, 0, stream]);
+        frame.extend_from_slice(payload);
+        frame
+    }
+
+    /// Type, flags, stream, payload.
+    type Seen = (u8, u8, u8, Vec<u8>);
+
+    fn frames(mut bytes: &[u8]) -> Vec<Seen> {
+        let mut frames = Vec::new();
+        while let Some(head) = bytes.first_chunk::<HEAD>() {
+            let end = HEAD + length(head);
+            frames.push((head[3], head[4], head[8], bytes[HEAD..end].to_vec()));
+            bytes = &bytes[end..];
+        }
+        assert!(bytes.is_empty());
+        frames
+    }
+
+    /// All that is read, `room` bytes at a time, as h2 does: it makes room for a frame once it has its head.
+    async fn read<T: AsyncRead + Unpin>(inbox: &mut Inbox<T>, room: usize) -> Vec<u8> {
+        let (mut all, mut whole) = (Vec::new(), 0);
+        loop {
+            let mut room = vec![0; room.max(whole)];
+            let mut out = ReadBuf::new(&mut room);
+            poll_fn(|cx| Pin::new(&mut *inbox).poll_read(cx, &mut out))
+                .await
+                .unwrap();
+            whole = out.filled().first_chunk::<HEAD>().map_or(0, length).min(FRAME);
+            if out.filled().is_empty() {
+                return all;
+            }
+            all.extend_from_slice(out.filled());
+        }
+    }
+
+    /// What may not be changed: for each stream its frames, DATA joined; and all other frames in their order.
+    fn meaning(frames: &[Seen]) -> (HashMap<u8, Vec<Seen>>, Vec<Seen>) {
+        let (mut streams, mut others) = (HashMap::<_, Vec<Seen>>::new(), Vec::new());
+        for frame in frames {
+            let (kind, flags, stream, payload) = frame;
+            if *kind != DATA {
+                others.push(frame.clone());
+            }
+            let all = streams.entry(*stream).or_default();
+            match all.last_mut() {
+                Some((DATA, before, _, joined)) if *kind == DATA && (*flags | *before) & PADDED == 0 => {
+                    *before |= flags;
+                    joined.extend_from_slice(payload);
+                }
+                _ => all.push(frame.clone()),
+            }
+        }
+        (streams, others)
+    }
+
+    #[tokio::test]
+    async fn streams_say_the_same_however_their_frames_come() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for seed in 0..100 {
+            let mut bytes = Vec::new();
+            for _ in 0..random.usize(1..200) {
+                let stream = 1 + 2 * random.u8(..4);
+                let large = if random.u8(..20) == 0 { FRAME } else { 60 };
+                let payload: Vec<u8> = (0..random.usize(0..=large)).map(|_| random.u8(..)).collect();
+                bytes.extend(match random.u8(..12) {
+                    0 => frame(1, 4, stream, &payload),
+                    1 => frame(6, 0, 0, &[0; 8]),
+                    2 => frame(DATA, PADDED, stream, &payload),
+                    _ => frame(DATA, 0, stream, &payload),
+                });
+            }
+            let expected = frames(&bytes);
+            let most = [3, 100, 20_000, 100_000][random.usize(..4)];
+            let mut inbox = Inbox::of_client(Peer::new(bytes, most, seed));
+            let seen = frames(&read(&mut inbox, [9, 100, 8192][random.usize(..3)]).await);
+            assert!(seen.iter().all(|(.., payload)| payload.len() <= FRAME));
+            assert_eq!(meaning(&seen), meaning(&expected));
+            assert!(seen.len() <= expected.len());
+            assert!(inbox.portion.is_none_or(|portion| portion.is_empty()));
+        }
+    }
+
+    #[tokio::test]
+    async fn frames_of_streams_that_take_turns_are_joined() {
+        let mut bytes = Vec::new();
+        for _ in 0..1000 {
+            for stream in [1, 3, 5] {
+                bytes.extend(frame(DATA, 0, stream, b"0123456789"));
+            }
+        }
+        bytes.extend(frame(DATA, END_STREAM, 3, b"end"));
+        let mut inbox = Inbox::of_client(Peer::new(bytes, usize::MAX, 1));
+        let seen = frames(&read(&mut inbox, 8192).await);
+        assert_eq!(inbox.io.reads, 2, "one for all, one for the end");
+        let of = |wanted| {
+            let frames = seen.iter().filter(move |(_, _, stream, _)| *stream == wanted);
+            frames
+                .map(|(_, flags, _, payload)| (*flags, payload.len()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (of(1), of(3), of(5)),
+            (vec![(0, 10_000)], vec![(END_STREAM, 10_003)], vec![(0, 10_000)])
+        );
+    }
+
+    #[tokio::test]
+    async fn what_comes_behind_an_end_is_left_for_h2_to_see() {
+        let bytes = [frame(DATA, END_STREAM, 1, b"a"), frame(DATA, 0, 1, b"b")].concat();
+        let mut inbox = Inbox::of_client(Peer::new(bytes.clone(), usize::MAX, 1));
+        assert_eq!(read(&mut inbox, 8192).await, bytes);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_frame_goes_on_as_it_is() {
+        let large = [&[0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1], &vec![7; 200_000][..]].concat();
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        for bytes in [large, vec![0, 0, 9, 0, 0], b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()] {
+            let mut inbox = Inbox::of_client(Peer::new(bytes.clone(), 70_000, 1));
+            assert_eq!(read(&mut inbox, 8192).await, bytes);
+            let bytes = [&preface[..], &bytes].concat();
+            let mut inbox = Inbox::of_server(Peer::new(bytes.clone(), 70_000, 2));
+            assert_eq!(read(&mut inbox, 8192).await, bytes);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_waits_holds_next_to_nothing() {
+        let (mut peer, io) = tokio::io::duplex(1 << 20);
+        let mut inbox = Inbox::of_client(io);
+        let bytes = frame(DATA, 0, 1, b"hello");
+        tokio::io::AsyncWriteExt::write_all(&mut peer, &bytes[..5])
+            .await
+            .unwrap();
+        let mut out = [0; 100];
+        let mut out = ReadBuf::new(&mut out);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(Pin::new(&mut inbox).poll_read(&mut cx, &mut out).is_pending());
+        assert!(inbox.portion.is_none() && inbox.stub == bytes[..5]);
+        tokio::io::AsyncWriteExt::write_all(&mut peer, &bytes[5..])
+            .await
+            .unwrap();
+        assert!(Pin::new(&mut inbox).poll_read(&mut cx, &mut out).is_ready());
+        assert_eq!(out.filled(), bytes);
+        assert!(Pin::new(&mut inbox).poll_read(&mut cx, &mut out).is_pending());
+        assert!(inbox.portion.is_none());
+    }
+
+    #[tokio::test]
+    async fn others_have_their_turn() {
+        let bytes = frame(DATA, 0, 1, &[0; 1000]).repeat(3000);
+        let mut inbox = Inbox::of_client(&bytes[..]);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut read = 0;
+        while read < bytes.len() {
+            let mut out = vec![0; FRAME + HEAD];
+            let mut out = ReadBuf::new(&mut out);
+            if Pin::new(&mut inbox).poll_read(&mut cx, &mut out).is_pending() {
+                break;
+            }
+            read += out.filled().len();
+        }
+        assert!(read > TURN / 2 && read < 2 * TURN, "{read}");
+    }
+}
