@@ -24,6 +24,7 @@ use crate::Encodings;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // Each is a setting of its own.
 pub struct ProxyOptions {
     /// What the upstream speaks; gRPC.
     pub protocol: UpstreamProtocol,
