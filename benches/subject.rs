@@ -5,7 +5,7 @@
 use std::{
     future::Future,
     io::{BufRead, BufReader},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -18,8 +18,14 @@ pub(crate) struct Subject {
 
 impl Subject {
     pub(crate) fn start(name: &str) -> Self {
+        Self::start_with(name, &[])
+    }
+
+    /// With environment variables.
+    pub(crate) fn start_with(name: &str, variables: &[(&str, String)]) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--subject", name])
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .spawn()
             .expect("the subject starts");
@@ -32,6 +38,19 @@ impl Subject {
             .parse()
             .unwrap_or_else(|_| panic!("{name} did not say its address"));
         Self { process, address }
+    }
+
+    /// A program of somebody else's that listens there; it is waited for.
+    #[allow(dead_code, clippy::disallowed_methods)] // Most benches have peers that are built into them. No worker sleeps.
+    pub(crate) fn of(mut process: Child, address: SocketAddr) -> Self {
+        for _ in 0..200 {
+            if TcpStream::connect(address).is_ok() {
+                return Self { process, address };
+            }
+            assert!(process.try_wait().unwrap().is_none(), "the program ended");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the program does not listen at {address}");
     }
 
     /// CPU microseconds a request while `load` runs, which says how many were answered.
@@ -76,7 +95,12 @@ pub(crate) fn lowest(subjects: &[Subject], rounds: usize, load: impl Fn(SocketAd
 
 /// Serves on the last core, in one thread.
 pub(crate) fn serve(server: impl Future<Output = ()>) {
-    pin(1);
+    serve_on(1, server);
+}
+
+/// Serves on the first core or, for 1, on the last, in one thread.
+pub(crate) fn serve_on(which: usize, server: impl Future<Output = ()>) {
+    pin(which);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -53,7 +53,10 @@ pub(crate) fn call(address: SocketAddr, requests: &Requests<'_>) -> (Vec<u8>, Op
         .unwrap();
     runtime.block_on(async {
         let socket = tokio::net::TcpStream::connect(address).await.unwrap();
-        let (mut send, connection) = h2::client::handshake(socket).await.unwrap();
+        // The default ends the connection when a stream of many small messages comes.
+        let mut builder = h2::client::Builder::new();
+        let shaken = builder.data_frame_budget(usize::MAX).handshake::<_, Bytes>(socket);
+        let (mut send, connection) = shaken.await.unwrap();
         tokio::spawn(connection);
         let mut request = http::Request::post(format!("http://{address}{}", requests.path));
         for (name, value) in requests.fields {
