@@ -27,8 +27,6 @@ const HEAD: usize = 9;
 const DATA: u8 = 0;
 const END_STREAM: u8 = 0x1;
 const PADDED: u8 = 0x8;
-/// What a client sends first. RFC 9113, section 3.4.
-const PREFACE: usize = 24;
 
 thread_local! {
     /// Empty portions, for whichever connection reads next: idle connections hold none.
@@ -85,21 +83,12 @@ struct Part {
 
 impl<T> Inbox<T> {
     /// Of a client, which gets frames from the first byte on.
-    pub fn of_client(io: T) -> Self {
-        Self::behind(0, io)
-    }
-
-    /// Of a server, which gets the preface first.
-    pub fn of_server(io: T) -> Self {
-        Self::behind(PREFACE, io)
-    }
-
-    fn behind(rest: usize, io: T) -> Self {
+    pub fn new(io: T) -> Self {
         Self {
             io,
             portion: None,
             stub: Vec::new(),
-            rest,
+            rest: 0,
             turn: 0,
         }
     }
@@ -502,7 +491,7 @@ mod tests {
             }
             let expected = frames(&bytes);
             let most = [3, 100, 20_000, 100_000][random.usize(..4)];
-            let mut inbox = Inbox::of_client(Peer::new(bytes, most, seed));
+            let mut inbox = Inbox::new(Peer::new(bytes, most, seed));
             let seen = frames(&read(&mut inbox, [9, 100, 8192][random.usize(..3)]).await);
             assert!(seen.iter().all(|(.., payload)| payload.len() <= FRAME));
             assert_eq!(meaning(&seen), meaning(&expected));
@@ -520,7 +509,7 @@ mod tests {
             }
         }
         bytes.extend(frame(DATA, END_STREAM, 3, b"end"));
-        let mut inbox = Inbox::of_client(Peer::new(bytes, usize::MAX, 1));
+        let mut inbox = Inbox::new(Peer::new(bytes, usize::MAX, 1));
         let seen = frames(&read(&mut inbox, 8192).await);
         assert_eq!(inbox.io.reads, 2, "one for all, one for the end");
         let of = |wanted| {
@@ -538,19 +527,15 @@ mod tests {
     #[tokio::test]
     async fn what_comes_behind_an_end_is_left_for_h2_to_see() {
         let bytes = [frame(DATA, END_STREAM, 1, b"a"), frame(DATA, 0, 1, b"b")].concat();
-        let mut inbox = Inbox::of_client(Peer::new(bytes.clone(), usize::MAX, 1));
+        let mut inbox = Inbox::new(Peer::new(bytes.clone(), usize::MAX, 1));
         assert_eq!(read(&mut inbox, 8192).await, bytes);
     }
 
     #[tokio::test]
     async fn what_is_no_frame_goes_on_as_it_is() {
         let large = [&[0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1], &vec![7; 200_000][..]].concat();
-        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
         for bytes in [large, vec![0, 0, 9, 0, 0], b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()] {
-            let mut inbox = Inbox::of_client(Peer::new(bytes.clone(), 70_000, 1));
-            assert_eq!(read(&mut inbox, 8192).await, bytes);
-            let bytes = [&preface[..], &bytes].concat();
-            let mut inbox = Inbox::of_server(Peer::new(bytes.clone(), 70_000, 2));
+            let mut inbox = Inbox::new(Peer::new(bytes.clone(), 70_000, 1));
             assert_eq!(read(&mut inbox, 8192).await, bytes);
         }
     }
@@ -558,7 +543,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_holds_next_to_nothing() {
         let (mut peer, io) = tokio::io::duplex(1 << 20);
-        let mut inbox = Inbox::of_client(io);
+        let mut inbox = Inbox::new(io);
         let bytes = frame(DATA, 0, 1, b"hello");
         tokio::io::AsyncWriteExt::write_all(&mut peer, &bytes[..5])
             .await
@@ -580,7 +565,7 @@ mod tests {
     #[tokio::test]
     async fn others_have_their_turn() {
         let bytes = frame(DATA, 0, 1, &[0; 1000]).repeat(3000);
-        let mut inbox = Inbox::of_client(&bytes[..]);
+        let mut inbox = Inbox::new(&bytes[..]);
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let mut read = 0;
         while read < bytes.len() {

@@ -111,7 +111,7 @@ impl Line {
             .enable_push(false)
             // None before the upstream says how many: it would refuse those that are too many.
             .initial_max_send_streams(0)
-            .handshake(Inbox::of_client(wire.clone()))
+            .handshake(Inbox::new(wire.clone()))
             .await
             .map_err(|error| no_greeting(error, &wire))?;
         poll_fn(|cx| poll_greeted(&mut connection, &wire, &requests, cx)).await?;

@@ -21,7 +21,6 @@ use std::{
     time::Duration,
 };
 
-use descant_handlers::http2::Inbox;
 use h2::{Ping, PingPong, RecvStream, server::SendResponse};
 use http::Request;
 use tokio::{
@@ -79,11 +78,11 @@ async fn greet<T>(
     wire: &Wire<T>,
     limits: &Limits,
     due: Instant,
-) -> Result<Option<h2::server::Connection<Inbox<Wire<T>>, Payload>>, Ended>
+) -> Result<Option<h2::server::Connection<Wire<T>, Payload>>, Ended>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut shaking = pin!(settings(limits).handshake(Inbox::of_server(wire.clone())));
+    let mut shaking = pin!(settings(limits).handshake(wire.clone()));
     let shaken = poll_fn(|cx| {
         wire.look(cx.waker());
         shaking.as_mut().poll(cx)
@@ -116,7 +115,7 @@ fn settings(limits: &Limits) -> h2::server::Builder {
 
 /// Polls h2 and the clock until the connection has ended.
 struct Driver<T, S, A, F> {
-    h2: h2::server::Connection<Inbox<Wire<T>>, Payload>,
+    h2: h2::server::Connection<Wire<T>, Payload>,
     pings: Option<PingPong>,
     wire: Wire<T>,
     launcher: Launcher<S, A, F>,
@@ -136,7 +135,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn new(
-        mut h2: h2::server::Connection<Inbox<Wire<T>>, Payload>,
+        mut h2: h2::server::Connection<Wire<T>, Payload>,
         wire: Wire<T>,
         launcher: Launcher<S, A, F>,
         draining: Draining,
