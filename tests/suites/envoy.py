@@ -91,11 +91,8 @@ class Envoy:
         path = self.folder / "envoy.yaml"
         path.write_text(self.config)
         self.log = open(self.folder / "envoy.log", "w+")
-        # Its package for Python brings the program along.
-        found = sorted(CACHE.glob("venv/lib/python3*/site-packages/envoy/_bin/envoy"))
-        expect(found, "the package of Envoy has no program")
         self.process = subprocess.Popen(
-            [found[0], "-c", path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warn"],
+            [CACHE / "envoy/envoy/_bin/envoy", "-c", path, "--concurrency", "1", "--disable-hot-restart", "--log-level", "warn"],
             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=harness.die_with_parent,
         )
         try:

