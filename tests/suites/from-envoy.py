@@ -253,7 +253,7 @@ def sound(config, folder):
 
 
 def main():
-    suite = Suite("envoy", TOTAL)
+    suite = Suite("from-envoy", TOTAL)
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="descant-suite-")))
         (folder / SET.name).write_bytes(SET.read_bytes())
