@@ -10,6 +10,50 @@ use std::{
     time::Duration,
 };
 
+/// What a bench is told on its command line.
+pub(crate) struct Plan {
+    pub(crate) rounds: usize,
+    /// Of one measurement.
+    pub(crate) length: Duration,
+    only: String,
+}
+
+impl Plan {
+    /// `--rounds N --seconds S --only NAME`; so many rounds unless it is said. `None`: this process was told to be a subject, and `serve` has
+    /// ended.
+    pub(crate) fn of_arguments(rounds: usize, serve: fn(&str)) -> Option<Self> {
+        let mut plan = Self {
+            rounds,
+            length: Duration::from_millis(500),
+            only: String::new(),
+        };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().unwrap_or_else(|| panic!("{word} takes a value"));
+            match word.as_str() {
+                "--subject" => {
+                    serve(&value());
+                    return None;
+                }
+                "--rounds" => plan.rounds = value().parse().expect("--rounds takes a number"),
+                "--seconds" => {
+                    let seconds = value().parse().expect("--seconds takes a number");
+                    plan.length = Duration::from_secs_f64(seconds);
+                }
+                "--only" => plan.only = value(),
+                "--bench" => {}
+                other => panic!("{other} is none of --rounds, --seconds, --only"),
+            }
+        }
+        Some(plan)
+    }
+
+    /// Whether this is to be measured.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only == name
+    }
+}
+
 /// A process of this program that was told to be `--subject NAME`.
 pub(crate) struct Subject {
     process: Child,

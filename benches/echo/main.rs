@@ -25,11 +25,11 @@ mod http2;
 mod subject;
 mod subjects;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http2::Requests;
-use subject::{Subject, lowest, pin};
+use subject::{Plan, Subject, lowest, pin};
 use subjects::{Payloads, SUBJECTS};
 
 const CONNECTIONS: usize = 10;
@@ -42,31 +42,24 @@ const FIELDS: &[(&str, &str)] = &[
 ];
 
 fn main() {
-    let mut words = std::env::args().skip(1);
-    let (mut rounds, mut seconds, mut only) = (8, 0.5, String::new());
-    while let Some(word) = words.next() {
-        let mut value = || words.next().unwrap_or_else(|| panic!("{word} takes a value"));
-        match word.as_str() {
-            "--subject" => return subjects::serve(&value()),
-            "--rounds" => rounds = value().parse().expect("--rounds takes a number"),
-            "--seconds" => seconds = value().parse().expect("--seconds takes a number"),
-            "--only" => only = value(),
-            "--bench" => {}
-            other => panic!("{other} is none of --rounds, --seconds, --only"),
-        }
-    }
+    let Some(plan) = Plan::of_arguments(8, subjects::serve) else {
+        return;
+    };
     pin(0);
     let payloads = Payloads::new();
-    println!("CPU microseconds a request, lowest of {rounds} rounds; ratio to bare-h2 (tonic's in brackets)");
+    println!(
+        "CPU microseconds a request, lowest of {} rounds; ratio to bare-h2 (tonic's in brackets)",
+        plan.rounds
+    );
     for (name, path, body) in payloads.cells() {
-        if only.is_empty() || only == name {
-            cell(name, path, body, rounds, Duration::from_secs_f64(seconds));
+        if plan.wants(name) {
+            cell(name, path, body, &plan);
         }
     }
 }
 
 /// Measures every subject with one payload.
-fn cell(name: &str, path: &str, body: Bytes, rounds: usize, length: Duration) {
+fn cell(name: &str, path: &str, body: Bytes, plan: &Plan) {
     let subjects: Vec<Subject> = SUBJECTS.iter().map(|name| Subject::start(name)).collect();
     let requests = Requests {
         path,
@@ -78,8 +71,8 @@ fn cell(name: &str, path: &str, body: Bytes, rounds: usize, length: Duration) {
         assert_eq!(trailers.expect("trailers")["grpc-status"], "0");
         assert_eq!(back.len(), requests.bodies[0].len(), "another reply than the request");
     }
-    let lowest = lowest(&subjects, rounds, |address| {
-        http2::run(address, &requests, CONNECTIONS, STREAMS, Instant::now() + length)
+    let lowest = lowest(&subjects, plan.rounds, |address| {
+        http2::run(address, &requests, CONNECTIONS, STREAMS, Instant::now() + plan.length)
     });
     let at = |name| SUBJECTS.iter().position(|subject| *subject == name).unwrap();
     let (bare, tonic) = (lowest[at("bare-h2")], lowest[at("tonic")]);

@@ -30,10 +30,10 @@ mod subject;
 mod subjects;
 mod upstream;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http2::Requests;
-use subject::{Subject, lowest, pin};
+use subject::{Plan, Subject, lowest, pin};
 use upstream::Cell;
 
 const CONNECTIONS: usize = 10;
@@ -45,30 +45,23 @@ const FIELDS: &[(&str, &str)] = &[
 ];
 
 fn main() {
-    let mut words = std::env::args().skip(1);
-    let (mut rounds, mut seconds, mut only) = (8, 0.5, String::new());
-    while let Some(word) = words.next() {
-        let mut value = || words.next().unwrap_or_else(|| panic!("{word} takes a value"));
-        match word.as_str() {
-            "--subject" => return subjects::serve(&value()),
-            "--rounds" => rounds = value().parse().expect("--rounds takes a number"),
-            "--seconds" => seconds = value().parse().expect("--seconds takes a number"),
-            "--only" => only = value(),
-            "--bench" => {}
-            other => panic!("{other} is none of --rounds, --seconds, --only"),
-        }
-    }
+    let Some(plan) = Plan::of_arguments(8, subjects::serve) else {
+        return;
+    };
     pin(0);
-    println!("CPU microseconds a call, lowest of {rounds} rounds; ratio to the naive forwarder");
+    println!(
+        "CPU microseconds a call, lowest of {} rounds; ratio to the naive forwarder",
+        plan.rounds
+    );
     for cell in upstream::cells() {
-        if only.is_empty() || only == cell.name {
-            measure(&cell, rounds, Duration::from_secs_f64(seconds));
+        if plan.wants(cell.name) {
+            measure(&cell, &plan);
         }
     }
 }
 
 /// Measures every subject with one kind of call.
-fn measure(cell: &Cell, rounds: usize, length: Duration) {
+fn measure(cell: &Cell, plan: &Plan) {
     let upstream = Subject::start(subjects::UPSTREAM);
     let (names, subjects) = subjects::start(upstream.address);
     let requests = Requests {
@@ -81,8 +74,14 @@ fn measure(cell: &Cell, rounds: usize, length: Duration) {
         assert_eq!(trailers.expect("trailers")["grpc-status"], "0", "{name}");
         assert!(cell.reply == back, "{name}: another reply than the upstream's");
     }
-    let lowest = lowest(&subjects, rounds, |address| {
-        http2::run(address, &requests, CONNECTIONS, cell.streams, Instant::now() + length)
+    let lowest = lowest(&subjects, plan.rounds, |address| {
+        http2::run(
+            address,
+            &requests,
+            CONNECTIONS,
+            cell.streams,
+            Instant::now() + plan.length,
+        )
     });
     for (name, figure) in names.iter().zip(&lowest) {
         println!(

@@ -30,29 +30,18 @@ mod schema;
 mod subject;
 mod subjects;
 
-use std::time::Duration;
+use subject::Plan;
 
 fn main() {
-    let mut words = std::env::args().skip(1);
-    let (mut rounds, mut seconds, mut only) = (12, 0.5, String::new());
-    while let Some(word) = words.next() {
-        let mut value = || words.next().unwrap_or_else(|| panic!("{word} takes a value"));
-        match word.as_str() {
-            "--subject" => return subjects::serve(&value()),
-            "--rounds" => rounds = value().parse().expect("--rounds takes a number"),
-            "--seconds" => seconds = value().parse().expect("--seconds takes a number"),
-            "--only" => only = value(),
-            "--bench" => {}
-            other => panic!("{other} is none of --rounds, --seconds, --only"),
-        }
-    }
-    let wanted = |name: &str| only.is_empty() || only == name;
-    if wanted("router") {
-        router::run(rounds * 16);
+    let Some(plan) = Plan::of_arguments(12, subjects::serve) else {
+        return;
+    };
+    if plan.wants("router") {
+        router::run(plan.rounds * 16);
     }
     for version in calls::VERSIONS {
-        if wanted(version.name) {
-            version.run(rounds, Duration::from_secs_f64(seconds));
+        if plan.wants(version.name) {
+            version.run(plan.rounds, plan.length);
         }
     }
 }
