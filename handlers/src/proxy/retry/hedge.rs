@@ -42,6 +42,11 @@ pub(in super::super) async fn hedge(
     wait: bool,
 ) -> Result<Reply, Status> {
     let tried = Tried::default();
+    let trip = |before| Trip {
+        wait,
+        before,
+        tried: Some(&tried),
+    };
     let throttle = proxy.throttle();
     let (mut made, mut more, mut sendings) = (0, true, Sendings::default());
     let mut running: Vec<Attempt<'_>> = Vec::new();
@@ -54,16 +59,7 @@ pub(in super::super) async fn hedge(
             && (made == 0 || throttle.is_none_or(Throttle::allows));
         let event = match again.take() {
             Some(before) => {
-                start(
-                    proxy,
-                    &mut spare,
-                    &mut running,
-                    Trip {
-                        wait,
-                        before,
-                        tried: Some(&tried),
-                    },
-                );
+                start(proxy, &mut spare, &mut running, trip(before));
                 continue;
             }
             None => next(&mut running, left.then_some(due.as_mut())).await,
@@ -72,16 +68,7 @@ pub(in super::super) async fn hedge(
             Event::Due => {
                 let before = made;
                 made += 1;
-                start(
-                    proxy,
-                    &mut spare,
-                    &mut running,
-                    Trip {
-                        wait,
-                        before,
-                        tried: Some(&tried),
-                    },
-                );
+                start(proxy, &mut spare, &mut running, trip(before));
                 due.as_mut().reset(Instant::now() + policy.delay.min(LONGEST));
                 continue;
             }
