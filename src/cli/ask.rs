@@ -113,10 +113,17 @@ impl Asker {
 
     /// What describes `symbol`: its file, and all that it imports.
     pub(crate) async fn schema_of(&mut self, symbol: &str) -> Result<Schema, Failure> {
-        match self.files_of(symbol).await? {
-            Some(files) => self.complete(files).await,
-            None => Err(self.unknown("symbol", symbol).await),
+        self.schema_of_either(symbol, None).await
+    }
+
+    /// The same, of another symbol if there is none of that name.
+    pub(crate) async fn schema_of_either(&mut self, symbol: &str, other: Option<&str>) -> Result<Schema, Failure> {
+        for symbol in [Some(symbol), other].into_iter().flatten() {
+            if let Some(files) = self.files_of(symbol).await? {
+                return self.complete(files).await;
+            }
         }
+        Err(self.unknown("symbol", symbol).await)
     }
 
     async fn schema_of_file(&mut self, file: &str, symbol: &str) -> Result<Schema, Failure> {

@@ -232,6 +232,11 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
             "knows no symbol `bookshop.v1.Catlog`\nhint: it serves bookshop.v1.Catalog",
         ),
         (
+            &["bookshop.v1.Desk"],
+            2,
+            "error: `bookshop.v1.Desk` is a service, and one of its methods is called\nhint: write bookshop.v1.Desk/PlaceOrder; it has PlaceOrder, Chat",
+        ),
+        (
             &["GetBook"],
             2,
             "error: `GetBook` is no method\nhint: write package.Service/Method",

@@ -19,7 +19,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use descant::handlers::{self, Coding, Handler as _, Metadata, Status};
-use descant_descriptors::{Method, Schema};
+use descant_descriptors::{Method, Schema, Service};
 
 use self::{
     data::Data,
@@ -132,15 +132,25 @@ impl Errand<'_> {
     async fn ask(&self) -> Result<Schema, Failure> {
         let service = self.path.trim_start_matches('/').rsplit_once('/');
         let service = service.map_or("", |(service, _)| service);
+        let whole = self.whole();
         ask::within(&self.server, PATIENCE, async {
-            Asker::new(&self.server, self.metadata.clone()).schema_of(service).await
+            let mut asker = Asker::new(&self.server, self.metadata.clone());
+            asker.schema_of_either(service, Some(&whole)).await
         })
         .await
+    }
+
+    /// The name as that of a service, which is told so.
+    fn whole(&self) -> String {
+        self.path.trim_start_matches('/').replace('/', ".")
     }
 
     fn method(&self, schema: &Schema) -> Result<Method, Failure> {
         let found = schema.method(&self.path);
         found.ok_or_else(|| {
+            if let Some(service) = schema.service(&self.whole()) {
+                return no_method(&service);
+            }
             let nearest = schema.nearest_methods(&self.path);
             sources::unknown("method", self.path.trim_start_matches('/'), &nearest)
         })
@@ -214,6 +224,25 @@ fn path(word: &str) -> Result<String, Failure> {
             "write package.Service/Method",
         )),
     }
+}
+
+/// Of what has methods one has to be chosen.
+fn no_method(service: &Service) -> Failure {
+    let methods: Vec<_> = service.methods().map(|method| method.name().to_owned()).collect();
+    let name = screen::escape(service.full_name());
+    let mend = match methods.first() {
+        Some(first) => format!(
+            "write {name}/{}; it has {}",
+            screen::escape(first),
+            screen::escape(&methods.join(", "))
+        ),
+        None => "it has no methods".to_owned(),
+    };
+    Failure::new(
+        Kind::Usage,
+        format!("`{name}` is a service, and one of its methods is called"),
+        mend,
+    )
 }
 
 /// `name: value`, base64 for names that end in `-bin`.
