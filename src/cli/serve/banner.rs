@@ -77,13 +77,15 @@ pub(super) struct Banner<'s> {
     pub(super) schema: &'s Schema,
     pub(super) backend: &'s Backend,
     pub(super) watches: bool,
+    /// Calls are counted.
+    pub(super) observes: bool,
 }
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{STRONG}Descant {}{STRONG:#} serves gRPC on",
+            "{STRONG}Descant {}{STRONG:#} serves gRPC, gRPC-Web, Connect and REST on",
             env!("CARGO_PKG_VERSION")
         )?;
         for address in self.addresses {
@@ -122,7 +124,10 @@ impl Banner<'_> {
     fn services(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let services = self.schema.services();
         let count = services.len();
-        writeln!(f, "\n{}, and reflection and health:", plural(count, "service"))?;
+        match count {
+            0 => writeln!(f, "\nreflection and health, and no service yet")?,
+            _ => writeln!(f, "\nreflection, health, and {}:", plural(count, "service"))?,
+        }
         for service in services.take(MOST_SERVICES) {
             let methods = plural(service.methods().len(), "method");
             writeln!(
@@ -261,9 +266,10 @@ impl Banner<'_> {
     fn foot(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f)?;
         if let Some(admin) = self.admin {
+            let metrics = if self.observes { "/metrics " } else { "" };
             writeln!(
                 f,
-                "Admin: http://{admin} {FAINT}(/metrics /healthz /readyz /schema /explain, POST /reload){FAINT:#}"
+                "Admin: http://{admin} {FAINT}({metrics}/healthz /readyz /schema /explain, POST /reload){FAINT:#}"
             )?;
         }
         if self.watches {
@@ -328,6 +334,7 @@ mod tests {
             schema,
             backend,
             watches: false,
+            observes: true,
         };
         anstream::adapter::strip_str(&banner.to_string()).to_string()
     }
@@ -335,10 +342,10 @@ mod tests {
     #[test]
     fn the_demo_is_introduced() {
         let expected = format!(
-            "Descant {} serves gRPC on
+            "Descant {} serves gRPC, gRPC-Web, Connect and REST on
   localhost:50051 ([::]:50051, every interface, plain text)
 
-2 services, and reflection and health:
+reflection, health, and 2 services:
   bookshop.v1.Catalog (8 methods)
   bookshop.v1.Desk (2 methods)
 answered by the demo's handlers, written in Rust
@@ -384,6 +391,7 @@ Ctrl-C stops.
             schema: &demo::schema().unwrap(),
             backend: &Backend::Demo,
             watches: false,
+            observes: true,
         };
         let banner = anstream::adapter::strip_str(&banner.to_string()).to_string();
         for line in [

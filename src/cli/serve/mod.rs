@@ -123,6 +123,7 @@ async fn serve(mut reloader: Reloader, listeners: &[Listener], backend: &Backend
             schema: &gateway.schema(),
             backend,
             watches: *settings.watch,
+            observes: *settings.observe,
         },
     );
     // Last: who waits for the file finds everything done.
