@@ -7,6 +7,7 @@ mod pipeline;
 mod plan;
 mod runtimes;
 mod snapshot;
+mod suggestions;
 #[cfg(test)]
 mod tests;
 

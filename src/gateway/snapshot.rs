@@ -5,8 +5,8 @@ use std::sync::Arc;
 use descant_descriptors::{Captures, Found, Method, Schema};
 use descant_handlers::{Handler, Status};
 
-use super::{Claim, plan::Plan};
-use crate::{error::hint, observe::Subject, protocol::RestOptions};
+use super::{Claim, plan::Plan, suggestions::Suggestions};
+use crate::{observe::Subject, protocol::RestOptions};
 
 /// Names longer than this are not repeated to whoever sent them.
 const LONGEST_ECHO: usize = 256;
@@ -21,6 +21,7 @@ pub(crate) struct Snapshot {
     own: Served,
     /// How REST is spoken to what was loaded, by the methods' indices, where that differs from the settings.
     rest: Vec<Option<Arc<RestOptions>>>,
+    suggestions: Suggestions,
 }
 
 /// A schema, and what is known of its methods by their index.
@@ -73,6 +74,7 @@ impl Snapshot {
             loaded,
             own,
             rest,
+            suggestions: Suggestions::new(),
         }
     }
 
@@ -135,7 +137,7 @@ impl Snapshot {
         }
     }
 
-    /// The method at a path, and how it is served; UNIMPLEMENTED, with the nearest names, if there is none. `known`: what
+    /// The method at a path, and how it is served; UNIMPLEMENTED, mostly with the nearest names, if there is none. `known`: what
     /// the path names.
     pub(crate) fn served<'s>(&'s self, path: &str, known: Option<Known<'s>>) -> Result<(Method, &'s Entry), Status> {
         // A service of its own that is turned off is as good as none.
@@ -162,7 +164,12 @@ impl Snapshot {
             Some(_) => format!("unknown method {method} for service {service}"),
             None => format!("unknown service {service}"),
         };
-        Status::unimplemented(what + &hint(&schema.nearest_methods(path)))
+        Status::unimplemented(what + &self.nearest(path))
+    }
+
+    /// The methods that resemble a path which a peer asked for, as the end of a message; nothing in a flood.
+    pub(crate) fn nearest(&self, path: &str) -> String {
+        self.suggestions.of(&self.loaded.schema, path)
     }
 }
 

@@ -95,6 +95,26 @@ async fn an_unknown_method_is_unimplemented_and_the_nearest_are_named() {
 }
 
 #[tokio::test]
+async fn a_flood_of_unknown_methods_is_answered_without_the_nearest() {
+    let server = serve(|_| {}).await;
+    let peer = server.connect().await;
+    let mut named = 0;
+    for number in 0..300 {
+        let answer = peer
+            .send(Ask::empty(&format!("/descant.suite.v1.Shapes/Unari{number}")))
+            .await;
+        refused(&answer, StatusCode::OK, Code::Unimplemented);
+        let reason = answer.reason();
+        assert!(
+            reason.starts_with(&format!("unknown method Unari{number} for service")),
+            "{reason}"
+        );
+        named += usize::from(reason.contains("did you mean"));
+    }
+    assert!((50..300).contains(&named), "{named}");
+}
+
+#[tokio::test]
 async fn a_method_that_nothing_answers_says_how_to_mend_it() {
     let answer = ask(Ask::empty("/grpc.testing.TestService/UnimplementedCall")).await;
     refused(&answer, StatusCode::OK, Code::Unimplemented);

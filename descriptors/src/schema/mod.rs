@@ -132,7 +132,7 @@ impl Schema {
     }
 
     /// Methods that resemble `path`, as `pkg.Service/Method`, at most three, best first. Cheap enough for answers to
-    /// peers.
+    /// peers, not for all that they may ask for.
     pub fn nearest_methods(&self, path: &str) -> Vec<String> {
         nearest::methods(&self.0, path)
     }

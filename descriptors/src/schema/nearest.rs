@@ -1,7 +1,8 @@
 //! Names that resemble a name that does not exist.
 //!
 //! A look-up that fails must stay cheap, since peers choose the names: a set of letter pairs, kept for each method
-//! and service, finds a few candidates in one pass, and only those are compared letter by letter.
+//! and service, finds a few candidates in one pass, and only those are compared letter by letter. How many look-ups peers get is bounded by who asks for
+//! them: here each name is answered, so that reports are the same each time.
 
 use std::sync::OnceLock;
 

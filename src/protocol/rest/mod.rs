@@ -29,10 +29,7 @@ use super::{
     refusal::{self, Fault, Refusal, http_status},
     target,
 };
-use crate::{
-    error::hint,
-    transport::{Inbound, Outbound},
-};
+use crate::transport::{Inbound, Outbound};
 
 pub(crate) use self::answer::Answer;
 pub use self::options::RestOptions;
@@ -149,7 +146,7 @@ fn nothing(parts: &Parts, context: &Context<'_>) -> Fault {
         path.unwrap_or("this path")
     );
     if let Some(path) = path.filter(|path| is_rpc(path)) {
-        what += &hint(&context.snapshot.schema().nearest_methods(path));
+        what += &context.snapshot.nearest(path);
     }
     Fault::of(Status::not_found(what))
 }
