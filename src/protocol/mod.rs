@@ -17,7 +17,7 @@
 //!   message, which is there) and `stream`.
 //!
 //! What protocols share stands beside them: [`framed`] (envelopes), `accepted` (codings that a client takes), [`form`] (JSON or wire bytes),
-//! [`head`] (headers, deadlines, metadata), `target` (paths and authorities).
+//! [`head`] (headers, deadlines, metadata), `target` (paths and authorities), `trailers` (where HTTP has no room for them).
 
 mod accepted;
 mod connect;
@@ -35,6 +35,7 @@ mod refusal;
 mod rest;
 mod target;
 mod timeout;
+mod trailers;
 mod weight;
 mod whole;
 

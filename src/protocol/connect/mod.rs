@@ -19,7 +19,7 @@ use descant_handlers::{Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 
 use self::error::Json;
-use super::{Context, refusal::Fault};
+use super::{Context, refusal::Fault, trailers};
 
 pub(crate) use self::unary::Unary;
 pub(super) use self::unary::{accept, accept_get};
@@ -77,8 +77,9 @@ pub(super) fn end_of_stream(outcome: Result<Metadata, Status>, schema: &Schema) 
             std::mem::take(status.metadata_mut())
         }
     };
+    let metadata = trailers::own(metadata.into_headers());
     if !metadata.is_empty() {
-        json.metadata(&metadata.into_headers());
+        json.metadata(&metadata);
     }
     json.text("}");
     json.into()

@@ -5,7 +5,7 @@ use std::{mem, sync::Arc};
 use bytes::Bytes;
 use descant_descriptors::{Method, Schema, Shape};
 use descant_handlers::{Code, Coding, Encodings, Handler, Message, Messages, Metadata, Status};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 
 use super::{
     super::{
@@ -15,7 +15,7 @@ use super::{
         form::Form,
         head::{CONNECT_UNARY, Head},
         refusal::{self, Fault, Refusal, http_status},
-        target,
+        target, trailers,
     },
     STREAM_TYPES, UNARY_TYPES, accept_post,
     body::Body,
@@ -29,7 +29,6 @@ use crate::{
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const TRAILER: &str = "trailer-";
 
 /// How the one message, or the error, goes out.
 #[derive(Debug)]
@@ -208,7 +207,7 @@ impl Unary {
     ) -> Result<Response<Outbound>, Status> {
         let (coding, body) = self.body(message)?;
         let mut headers = metadata.into_headers();
-        add_trailers(&mut headers, trailers);
+        trailers::add_prefixed(&mut headers, trailers.into_headers());
         headers.insert(header::CONTENT_TYPE, media_type(self.content_type));
         if self.cached {
             headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
@@ -257,7 +256,7 @@ fn failed(http: StatusCode, mut status: Status, schema: &Schema) -> Response<Out
     let mut json = Json::default();
     json.error(&status, schema);
     let mut headers = HeaderMap::new();
-    add_trailers(&mut headers, mem::take(status.metadata_mut()));
+    trailers::add_prefixed(&mut headers, mem::take(status.metadata_mut()).into_headers());
     headers.insert(header::CONTENT_TYPE, JSON);
     whole(http, headers, json.into())
 }
@@ -270,18 +269,4 @@ fn whole(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Outbou
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-/// Trailers are headers whose names begin with `trailer-`: a reply of one message has no other place for them.
-fn add_trailers(headers: &mut HeaderMap, trailers: Metadata) {
-    let mut last = None;
-    for (name, value) in trailers.into_headers() {
-        // The map names each name once, with its first value.
-        last = name
-            .and_then(|name| HeaderName::try_from(format!("{TRAILER}{name}")).ok())
-            .or(last);
-        if let Some(name) = &last {
-            headers.append(name.clone(), value);
-        }
-    }
 }

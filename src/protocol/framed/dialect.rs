@@ -12,6 +12,7 @@ use super::{
         grpc,
         head::{self, Names},
         refusal::Fault,
+        trailers,
     },
     text,
 };
@@ -85,7 +86,7 @@ impl Dialect {
     pub(super) fn end(&self, outcome: Result<Metadata, Status>) -> End {
         let (flag, data) = match self {
             Self::Grpc => return End::Trailers(grpc::trailers(outcome)),
-            Self::GrpcWeb { .. } => (TRAILERS, lines(&grpc::trailers(outcome))),
+            Self::GrpcWeb { .. } => (TRAILERS, lines(&trailers::own(grpc::trailers(outcome)))),
             Self::Connect(schema) => (END_STREAM, connect::end_of_stream(outcome, schema)),
         };
         // Headers and errors of 4 GiB there are none.

@@ -14,13 +14,12 @@ use super::{
     replies::{Replies, of_one},
 };
 use crate::{
-    protocol::{Encoding, head, outgoing::Outgoing, refusal::http_status},
+    protocol::{Encoding, head, outgoing::Outgoing, refusal::http_status, trailers},
     transport::{Outbound, Payload},
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
-const TRAILER: &str = "trailer-";
 const TWO_WAY_PATIENCE: Duration = Duration::from_millis(200);
 
 /// How an answer goes out.
@@ -56,7 +55,7 @@ impl Answer {
         let mut body = body;
         match self.stream {
             Some(_) => at_the_end = self.stream_trailers(trailers),
-            None => add_trailers(&mut headers, trailers),
+            None => trailers::add_prefixed(&mut headers, own_removed(trailers)),
         }
         if self.format().is_some() {
             body = of_one(self.format(), body);
@@ -148,7 +147,7 @@ impl Answer {
     /// The trailers of a stream, if the client reads them.
     pub(super) fn stream_trailers(&self, trailers: Metadata) -> HeaderMap {
         if self.trailers {
-            own_removed(trailers)
+            trailers::own(own_removed(trailers))
         } else {
             HeaderMap::new()
         }
@@ -190,7 +189,7 @@ fn failed(http: Option<StatusCode>, mut status: Status, asked: &Asked, head_only
     if let Some(seconds) = error::retry_after(&status) {
         headers.insert(header::RETRY_AFTER, seconds);
     }
-    add_trailers(&mut headers, std::mem::take(status.metadata_mut()));
+    trailers::add_prefixed(&mut headers, own_removed(std::mem::take(status.metadata_mut())));
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::CONTENT_LENGTH, number(json.len()));
     let http = http.unwrap_or_else(|| http_status(status.code()));
@@ -249,22 +248,8 @@ fn own_removed(metadata: Metadata) -> HeaderMap {
 /// The names of trailers, which HTTP/1.1 has to tell before. RFC 9110, section 6.6.2.
 fn names(trailers: &Metadata) -> Option<HeaderValue> {
     let mut names: Vec<_> = trailers.iter().map(|(name, _)| name).collect();
-    names.retain(|name| !head::is_own(name));
+    names.retain(|name| !head::is_own(name) && trailers::is_own(name));
     names.dedup();
     let names = Some(names).filter(|names| !names.is_empty())?;
     HeaderValue::try_from(names.join(", ")).ok()
-}
-
-/// Trailers are headers whose names begin with `trailer-`: an answer of one message has no other place that all read.
-fn add_trailers(headers: &mut HeaderMap, trailers: Metadata) {
-    let mut last = None;
-    for (name, value) in own_removed(trailers) {
-        // The map names each name once, with its first value.
-        last = name
-            .and_then(|name| HeaderName::try_from(format!("{TRAILER}{name}")).ok())
-            .or(last);
-        if let Some(name) = &last {
-            headers.append(name.clone(), value);
-        }
-    }
 }

@@ -20,6 +20,7 @@ mod retry;
 mod script;
 mod shapes;
 mod tls;
+mod trailers_only;
 mod upstream;
 
 use std::{fmt::Display, path::Path};

@@ -49,6 +49,11 @@ async fn errors_have_their_status_and_code() {
         assert_eq!(answer.json(), json!({"code": code, "message": "oh no", "details": []}));
         assert_eq!(answer.header("content-type"), "application/json");
         assert_eq!(answer.header("trailer-x-why"), "asked");
+        let trailers = answer
+            .headers
+            .keys()
+            .filter(|name| name.as_str().starts_with("trailer-"));
+        assert_eq!(trailers.count(), 1, "what is about a response is none: {answer:?}");
     }
 }
 

@@ -155,7 +155,15 @@ fn fail(request: &FailRequest) -> Status {
             });
         }
     }
-    status.metadata_mut().insert("x-why", "asked").unwrap();
+    // As a gRPC server behind says of its response, in the head that has the trailers too.
+    for (name, value) in [
+        ("x-why", "asked"),
+        ("vary", "origin"),
+        ("x-request-id", "other"),
+        ("server", "other/1"),
+    ] {
+        status.metadata_mut().insert(name, value).unwrap();
+    }
     status
 }
 
@@ -198,6 +206,7 @@ fn many(size: i32) -> Messages {
     });
     let mut trailers = Metadata::new();
     trailers.insert("x-late", "yes").unwrap();
+    trailers.insert("date", "today").unwrap();
     messages(items).with_trailers(trailers)
 }
 

@@ -1,0 +1,86 @@
+//! Replies whose one head has both the trailers of the call and what is said of the response. gRPC over HTTP/2, "Trailers-Only".
+
+use http::Response;
+use serde_json::json;
+
+use super::{
+    before,
+    upstream::{Asked, Upstream, upstream},
+};
+use crate::support::{Answer, Ask, SERVER, UNARY, envelope};
+
+const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// An upstream that says how each call went, and much of its response.
+async fn talkative(code: &'static str) -> Upstream {
+    upstream(move |mut asked: Asked| async move {
+        let head = Response::builder()
+            .header("content-type", "application/grpc")
+            .header("grpc-status", code)
+            .header("note", "a")
+            .header("vary", "origin")
+            .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+            .header("server", "other/1")
+            .header("access-control-allow-origin", "https://other")
+            .header("x-request-id", ID);
+        asked.respond.send_response(head.body(()).unwrap(), true).unwrap();
+    })
+    .await
+}
+
+async fn told(code: &'static str, ask: Ask) -> Answer {
+    let upstream = talkative(code).await;
+    before(upstream.address).await.connect().await.send(ask).await
+}
+
+fn of_type(path: &str, content_type: &'static str, body: impl Into<bytes::Bytes>) -> Ask {
+    Ask::bytes(path, [body.into()])
+        .without("te")
+        .without("content-type")
+        .header("content-type", content_type)
+}
+
+fn said(answer: &Answer) -> Vec<&str> {
+    let names = answer.headers.keys().map(http::HeaderName::as_str);
+    names.filter(|name| name.starts_with("trailer-")).collect()
+}
+
+#[tokio::test]
+async fn grpc_has_all_of_it_in_its_head_again() {
+    let answer = told("5", Ask::empty(UNARY)).await;
+    assert_eq!(
+        (answer.code(), &answer.headers["note"]),
+        (Some(5), &"a".parse().unwrap())
+    );
+    assert_eq!(answer.headers["vary"], "origin");
+    let ids: Vec<_> = answer.headers.get_all("x-request-id").iter().collect();
+    assert_eq!(ids.len(), 1);
+    assert_ne!(ids[0], ID);
+}
+
+#[tokio::test]
+async fn grpc_web_has_the_calls_own_behind_the_body() {
+    for (path, code) in [(UNARY, "5"), (SERVER, "5"), (SERVER, "0")] {
+        let answer = told(code, of_type(path, "application/grpc-web", envelope(0, b""))).await;
+        let envelopes = answer.envelopes();
+        let (flag, lines) = envelopes.last().unwrap();
+        let mut lines: Vec<_> = std::str::from_utf8(lines).unwrap().lines().collect();
+        lines.sort_unstable();
+        let status = format!("grpc-status: {code}");
+        assert_eq!((*flag, lines), (0x80, vec![&*status, "note: a"]), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn connect_has_the_calls_own_where_its_trailers_are() {
+    let answer = told("5", of_type(UNARY, "application/json", "{}")).await;
+    assert_eq!((answer.status.as_u16(), said(&answer)), (404, vec!["trailer-note"]));
+    for code in ["5", "0"] {
+        let ask = of_type(SERVER, "application/connect+json", envelope(0, b"{}"));
+        let answer = told(code, ask).await;
+        let envelopes = answer.envelopes();
+        let (_, end) = envelopes.last().unwrap();
+        let end: serde_json::Value = serde_json::from_slice(end).unwrap();
+        assert_eq!(end["metadata"], json!({"note": ["a"]}), "{end}");
+    }
+}
