@@ -97,6 +97,12 @@ install_interop-proxy() {
   go_tool interop-server google.golang.org/grpc/interop/server@v1.76.0
 }
 
+# Our own server, of grpc-go.
+install_retries() {
+  install_python
+  (cd retries && GOFLAGS=-mod=readonly go build -o "$DESCANT_SUITES_CACHE/bin/retries" .)
+}
+
 # Jars, whose checksums are written down beside their versions.
 install_interop-java() {
   install_python
