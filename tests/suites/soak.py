@@ -26,7 +26,8 @@ MINUTES = float(os.environ.get("DESCANT_SOAK_MINUTES", "60"))
 WARM_UP = min(600.0, MINUTES * 60 / 4)
 # MB an hour of resident set that are a leak. Over a shorter time half a MB in all is: pages come and go.
 SLOPE, LEAST = 1.0, 0.5
-# How long a server that went may be missed: by calls that were on their way to it, and to connect anew.
+# How long a server that was killed may be missed: by calls that were on their way to it, and to connect anew. One that ends its
+# calls and goes is missed by none.
 MISSED = 3.0
 # A server is replaced so often: killed, then asked to go, and so on.
 REPLACED = min(30.0, MINUTES * 60 / 20)
@@ -49,14 +50,14 @@ class Tally:
     def __init__(self):
         self.lock = threading.Lock()
         self.done, self.missed, self.failed = collections.Counter(), collections.Counter(), collections.Counter()
-        self.went = 0.0
+        self.killed = -MISSED
 
     def add(self, kind, why=None, unavailable=False):
-        """Counts a call, which failed if that says why. One of a server that just went may."""
+        """Counts a call, which failed if that says why. One of a server that was just killed may."""
         with self.lock:
             if why is None:
                 self.done[kind] += 1
-            elif unavailable and time.monotonic() - self.went < MISSED:
+            elif unavailable and time.monotonic() - self.killed < MISSED:
                 self.missed[kind] += 1
             else:
                 self.failed[f"{kind}: {harness.brief(why, 300)}"] += 1
@@ -173,11 +174,11 @@ class Behind(harness.Server):
 
 def replace(behind, tally, killed):
     """Another in its place: the old one is killed, or ends its calls first."""
-    tally.went = time.monotonic()
+    if killed:
+        tally.killed = time.monotonic()
     behind.process.send_signal(signal.SIGKILL if killed else signal.SIGTERM)
     behind.ended(60)
     behind.stop()
-    tally.went = time.monotonic()
     return behind.__enter__()
 
 
@@ -233,7 +234,7 @@ def judge_memory(watched):
 
 def judge_calls(tally):
     print(f"soak: done {dict(tally.done)}", flush=True)
-    print(f"soak: missed with a server that went {dict(tally.missed)}", flush=True)
+    print(f"soak: missed with a server that was killed {dict(tally.missed)}", flush=True)
     expect(not tally.failed, f"calls failed: {dict(tally.failed.most_common(20))}")
     expect(sum(tally.missed.values()) * 100 < sum(tally.done.values()), f"too many were missed: {tally.missed}")
     for kind in KINDS:
