@@ -83,6 +83,10 @@ async fn calls_in_turn_share_a_connection_and_others_have_their_own() {
             let answer = peer.send(Ask::one(path, &text("hi"))).await;
             assert_eq!(answer.code(), Some(0), "{answer:?}");
         }
+        // A message without bytes, which Connect has no envelope for.
+        for _ in 0..2 {
+            assert_eq!(peer.send(Ask::empty(UNARY)).await.code(), Some(0));
+        }
         assert_eq!(count.load(Ordering::SeqCst), 1, "{way:?}");
         let waiting = [peer.open(Ask::empty(WAIT)).await, peer.open(Ask::empty(WAIT)).await];
         assert_eq!(peer.send(Ask::one(UNARY, &text("hi"))).await.code(), Some(0));

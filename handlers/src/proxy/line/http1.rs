@@ -86,12 +86,10 @@ impl Slot {
 
     /// Sends a request, and waits for the head of its reply.
     pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Response<Stream>, Unanswered> {
-        self.sent.store(false, Ordering::Relaxed);
         let body = request.body_mut();
+        // Of a body of no bytes nobody asks for any.
+        self.sent.store(body.size_hint().exact() == Some(0), Ordering::Relaxed);
         body.sent = Some(Arc::clone(&self.sent));
-        if body.is_end_stream() {
-            body.end();
-        }
         let sending = self.sender().try_send_request(request);
         match sending.await {
             Ok(response) => Ok(response.map(Stream::Http1)),
