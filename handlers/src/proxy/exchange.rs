@@ -63,6 +63,9 @@ pub(super) enum Fate {
     Unsent,
     /// The upstream says that nobody there has looked at it.
     Refused,
+    /// The upstream closed a connection of HTTP/1.1 that it had kept, instead of an answer: mostly it was about to, and has not read the
+    /// request, but that is not known.
+    Closed,
     /// The upstream may have acted on it, and has not said how that went.
     Lost,
     /// The upstream said so, and nothing else.
@@ -238,7 +241,13 @@ async fn over_http1(
                 let pump = None;
                 return Ok(Sending { lease, pump, response });
             }
-            Err(Unanswered::Broken(broken)) => return Err(unanswered(&lease, &broken, fault)),
+            Err(Unanswered::Broken(broken, fate)) => {
+                let mut failed = unanswered(&lease, &broken, fault);
+                if failed.fate == Fate::Lost {
+                    failed.fate = fate;
+                }
+                return Err(failed);
+            }
             Err(Unanswered::Unsent(request)) => *request,
         };
         let again = lease.again().await;

@@ -11,6 +11,7 @@ mod heads;
 mod health;
 mod hedge;
 mod http1;
+mod kept;
 mod outlier;
 #[cfg(unix)]
 mod processes;

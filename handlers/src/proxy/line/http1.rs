@@ -1,11 +1,12 @@
 //! A connection of HTTP/1.1, which has one call at a time.
 
 use std::{
-    mem,
+    error::Error,
+    io, mem,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -27,6 +28,7 @@ use crate::{
     Messages, Status,
     proxy::{
         codings::Sent,
+        exchange::Fate,
         misfit::Unfit,
         request::Frame,
         stream::{Broken, Stream},
@@ -46,13 +48,18 @@ pub(super) struct Slot {
     driver: AbortHandle,
     /// The request of its call has been handed over to its end.
     sent: Arc<AtomicBool>,
+    /// It had a call that came to its end.
+    kept: AtomicBool,
+    /// How often something was written.
+    writes: Arc<AtomicU64>,
 }
 
 /// Why a request was not answered.
 pub(in crate::proxy) enum Unanswered {
     /// The connection was closing: nothing of it was sent.
     Unsent(Box<Request<Body>>),
-    Broken(Broken),
+    /// The connection broke when the request had come so far.
+    Broken(Broken, Fate),
 }
 
 impl Slot {
@@ -66,11 +73,14 @@ impl Slot {
         builder.max_headers(HEAD_FIELDS).max_buf_size(HEAD_BYTES);
         let opened = builder.handshake(TokioIo::new(wire.clone())).await;
         let (sender, connection) = opened.map_err(|error| Unfit::of_http1(&error))?;
+        let writes = wire.writes();
         let driver = tokio::spawn(drive(connection, wire, Gone(Arc::clone(state))));
         Ok(Self {
             sender: Mutex::new(sender),
             driver: driver.abort_handle(),
             sent: Arc::default(),
+            kept: AtomicBool::new(false),
+            writes,
         })
     }
 
@@ -90,20 +100,37 @@ impl Slot {
         // Of a body of no bytes nobody asks for any.
         self.sent.store(body.size_hint().exact() == Some(0), Ordering::Relaxed);
         body.sent = Some(Arc::clone(&self.sent));
+        let written = self.writes.load(Ordering::Relaxed);
         let sending = self.sender().try_send_request(request);
-        match sending.await {
-            Ok(response) => Ok(response.map(Stream::Http1)),
-            Err(mut error) => Err(match error.take_message() {
-                Some(unsent) => Unanswered::Unsent(Box::new(unsent)),
-                None => Unanswered::Broken(Broken::Http1(error.into_error())),
-            }),
+        let mut error = match sending.await {
+            Ok(response) => return Ok(response.map(Stream::Http1)),
+            Err(error) => error,
+        };
+        if let Some(unsent) = error.take_message() {
+            return Err(Unanswered::Unsent(Box::new(unsent)));
+        }
+        let error = error.into_error();
+        let fate = self.fate(&error, written);
+        Err(Unanswered::Broken(Broken::Http1(error), fate))
+    }
+
+    /// How far a request came to which no answer did. `written`: how often something was before it.
+    fn fate(&self, error: &hyper::Error, written: u64) -> Fate {
+        if self.writes.load(Ordering::Relaxed) == written {
+            Fate::Unsent
+        } else if self.kept.load(Ordering::Relaxed) && is_closed(error) {
+            Fate::Closed
+        } else {
+            Fate::Lost
         }
     }
 
     /// Its call has ended; `whole`: with its reply. Whether it takes another one; if not it closes.
     pub(super) fn ended(&self, whole: bool) -> bool {
         let usable = whole && self.sent.load(Ordering::Relaxed);
-        if !usable {
+        if usable {
+            self.kept.store(true, Ordering::Relaxed);
+        } else {
             self.driver.abort();
         }
         usable
@@ -112,6 +139,11 @@ impl Slot {
     fn sender(&self) -> MutexGuard<'_, SendRequest<Body>> {
         self.sender.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the server hung up instead of answering.
+fn is_closed(error: &hyper::Error) -> bool {
+    error.is_incomplete_message() || error.source().is_some_and(<dyn Error>::is::<io::Error>)
 }
 
 /// Moves bytes until the connection is closed. Why it was is told to its call.
@@ -126,9 +158,13 @@ where
         {
             let _ = gone.0.fault.set(unfit.what);
         }
+        if done.is_ready() {
+            // What waits to be written stays here, and so is known not to have left: an end in peace has written it.
+            return Poll::Ready(());
+        }
         match wire.drain(cx) {
             Poll::Ready(Err(_)) => Poll::Ready(()),
-            _ => done.map(drop),
+            _ => Poll::Pending,
         }
     })
     .await;

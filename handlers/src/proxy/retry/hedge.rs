@@ -92,7 +92,7 @@ pub(in super::super) async fn hedge(
                         }
                         continue;
                     }
-                    Err(failed) if spare.is_whole() && sendings.again(failed.fate) => {
+                    Err(failed) if spare.is_whole() && sendings.again(failed.fate, spare.method().idempotency()) => {
                         again = Some(before);
                         continue;
                     }

@@ -91,14 +91,16 @@ enum Next {
 
 impl Sendings {
     /// Whether the failed attempt is made again, at once and whatever a policy says: gRFC A6, "Transparent Retries". What never left is
-    /// bounded only so that it ends; what the server refused unseen it is asked for once more.
-    fn again(&mut self, fate: Fate) -> bool {
+    /// bounded only so that it ends; what the server refused unseen it is asked for once more. So it is where it may not have read a call of a method
+    /// that may run twice: RFC 9110, section 9.2.2, which forbids that of all others, and a third time.
+    fn again(&mut self, fate: Fate, idempotency: Idempotency) -> bool {
         match fate {
             Fate::Unsent => {
                 self.unsent += 1;
                 self.unsent < ATTEMPTS
             }
-            Fate::Refused => !std::mem::replace(&mut self.refused, true),
+            Fate::Closed if idempotency == Idempotency::Unknown => false,
+            Fate::Refused | Fate::Closed => !std::mem::replace(&mut self.refused, true),
             Fate::Ours | Fate::Unreachable | Fate::Lost | Fate::Answered => false,
         }
     }
@@ -159,13 +161,14 @@ impl<'c> Course<'c> {
         if failed.fate == Fate::Ours || !self.spare.is_whole() {
             return Next::GiveUp;
         }
-        if self.sendings.again(failed.fate) {
+        if self.sendings.again(failed.fate, self.spare.method().idempotency()) {
             return Next::Again;
         }
         let Some(policy) = self.policy else {
             return Next::GiveUp;
         };
-        if failed.fate == Fate::Lost && !self.may_run_twice() || !policy.codes.has(failed.status.code()) {
+        let lost = matches!(failed.fate, Fate::Lost | Fate::Closed);
+        if lost && !self.may_run_twice() || !policy.codes.has(failed.status.code()) {
             return Next::GiveUp;
         }
         let throttle = self.proxy.throttle();
@@ -248,12 +251,22 @@ mod tests {
     #[test]
     fn what_was_not_seen_is_sent_again() {
         let mut sendings = Sendings::default();
-        assert!(sendings.again(Fate::Refused));
-        assert!(!sendings.again(Fate::Refused));
-        assert!((1..ATTEMPTS).all(|_| sendings.again(Fate::Unsent)));
-        assert!(!sendings.again(Fate::Unsent));
+        assert!(sendings.again(Fate::Refused, Idempotency::Unknown));
+        assert!(!sendings.again(Fate::Refused, Idempotency::Unknown));
+        assert!((1..ATTEMPTS).all(|_| sendings.again(Fate::Unsent, Idempotency::Unknown)));
+        assert!(!sendings.again(Fate::Unsent, Idempotency::Unknown));
         for fate in [Fate::Ours, Fate::Unreachable, Fate::Lost, Fate::Answered] {
-            assert!(!Sendings::default().again(fate));
+            assert!(!Sendings::default().again(fate, Idempotency::NoSideEffects));
+        }
+    }
+
+    #[test]
+    fn what_may_not_have_been_read_is_sent_again_if_it_may_run_twice() {
+        assert!(!Sendings::default().again(Fate::Closed, Idempotency::Unknown));
+        for idempotency in [Idempotency::NoSideEffects, Idempotency::Idempotent] {
+            let mut sendings = Sendings::default();
+            assert!(sendings.again(Fate::Closed, idempotency));
+            assert!(!sendings.again(Fate::Closed, idempotency));
         }
     }
 }
