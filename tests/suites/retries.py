@@ -40,6 +40,8 @@ CONFIG = {
 # Of four tokens three leave another attempt: one failure more, and there is none until a call succeeded.
 THROTTLED = {**CONFIG, "retryThrottling": {"maxTokens": 4, "tokenRatio": 1}}
 MANY = 200
+# A message each.
+WORDS = [b"\x0a\x01" + letter for letter in (b"a", b"b", b"c")]
 NAMES = (f"call-{number}" for number in itertools.count())
 
 
@@ -70,8 +72,8 @@ class Go(harness.Server):
 class Ended:
     """How a call ended, for its caller."""
 
-    def __init__(self, name, code, said, answer, began):
-        self.name, self.code, self.said, self.answer = name, code, said, answer
+    def __init__(self, name, code, said, began):
+        self.name, self.code, self.said = name, code, said
         self.seconds = time.monotonic() - began
 
 
@@ -87,9 +89,9 @@ class Front:
         try:
             answer = unary(message, timeout=timeout, metadata=[("call", name), ("act", act)])
         except grpc.RpcError as error:
-            return Ended(name, error.code().name, error.details(), None, began)
+            return Ended(name, error.code().name, error.details(), began)
         equal(answer, message)
-        return Ended(name, "OK", "", answer, began)
+        return Ended(name, "OK", "", began)
 
     def stream(self, method, act, messages):
         name, began = next(NAMES), time.monotonic()
@@ -97,8 +99,9 @@ class Front:
         try:
             answer = list(stream(iter(messages), timeout=20, metadata=[("call", name), ("act", act)]))
         except grpc.RpcError as error:
-            return Ended(name, error.code().name, error.details(), None, began)
-        return Ended(name, "OK", "", answer, began)
+            return Ended(name, error.code().name, error.details(), began)
+        equal(answer, messages)
+        return Ended(name, "OK", "", began)
 
     def many(self, method, act, count, meanwhile=lambda: None):
         """So many calls at a time, begun within a second, and something that happens when half of them run."""
@@ -106,7 +109,10 @@ class Front:
 
         def run(place):
             time.sleep(place / count)
-            ended[place] = self.call(method, act)
+            if method.endswith("Stream"):
+                ended[place] = self.stream(method, act, WORDS)
+            else:
+                ended[place] = self.call(method, act)
 
         threads = [threading.Thread(target=run, args=[place], daemon=True) for place in range(count)]
         for thread in threads:
@@ -194,10 +200,7 @@ def throttled(go, client):
 
 
 def stream(go, client):
-    words = [b"\x0a\x01" + letter for letter in (b"a", b"b", b"c")]
-    ended = client.stream("RetriedStream", "UNAVAILABLE,ok", words)
-    told(ended, "OK", go, 2)
-    equal(ended.answer, words)
+    told(client.stream("RetriedStream", "UNAVAILABLE,ok", WORDS), "OK", go, 2)
 
 
 def hedged(go, client):
@@ -261,9 +264,9 @@ def all_once(ended, *servers):
     return [sum(seen) for seen in counts]
 
 
-def graceful_stop():
+def graceful_stop(method):
     with Go() as first, Go() as second, front(first.address, second.address) as client:
-        ended = client.many("Plain", "sleep=400 ok", MANY, lambda: first.asks("stop"))
+        ended = client.many(method, "sleep=400 ok", MANY, lambda: first.asks("stop"))
         shares = all_once(ended, first, second)
         expect(all(share > 10 for share in shares), f"a server had hardly a call: {shares}")
 
@@ -283,10 +286,10 @@ def graceful_stop_alone():
         expect(all(share > 10 for share in shares), f"a server had hardly a call: {shares}")
 
 
-def ages():
+def ages(method):
     """Connections that take no more calls after some 200 ms."""
     with Go("-age", "200ms") as go, front(go.address) as client:
-        all_once(client.many("Plain", "sleep=20 ok", MANY), go)
+        all_once(client.many(method, "sleep=20 ok", MANY), go)
 
 
 def one_stream():
@@ -295,7 +298,7 @@ def one_stream():
 
 
 def main():
-    suite = harness.Suite("retries", 21)
+    suite = harness.Suite("retries", 23)
     with Go() as go, front(go.address) as client:
         suite.case("two failures, then a reply", fails_twice, go, client)
         suite.case("as many attempts as the policy says", attempts_end, go, client)
@@ -315,9 +318,11 @@ def main():
     with Go() as go, front(go.address, config=THROTTLED) as client:
         suite.case("throttling", throttled, go, client)
     suite.case("a server that starts late", waits)
-    suite.case("a graceful stop", graceful_stop)
+    suite.case("a graceful stop", graceful_stop, "Plain")
+    suite.case("a graceful stop, and streams", graceful_stop, "PlainStream")
     suite.case("a graceful stop of the only server", graceful_stop_alone)
-    suite.case("connections that grow old", ages)
+    suite.case("connections that grow old", ages, "Plain")
+    suite.case("connections that grow old, and streams", ages, "PlainStream")
     suite.case("one call at a time on a connection", one_stream)
     suite.end()
 
