@@ -211,7 +211,7 @@ fn endings_decide_where_text_does_not() {
 #[test]
 fn depth_and_size_are_bounded() {
     let deep = format!("{{\"file\":[{{\"messageType\":{}", "[{\"nestedType\":".repeat(100_000));
-    assert!(errors(Schema::from_bytes(deep))[0].contains("messages nest more than 100 deep"));
+    assert!(errors(Schema::from_bytes(deep))[0].contains("messages nest deeper than the limit `depth` of 100"));
     let mut limits = descant_descriptors::LoadLimits::default();
     limits.bytes = 1000;
     let long = format!("file {{ name: \"{}\" }}", "a".repeat(2000));

@@ -36,6 +36,8 @@ pub(super) struct Fault {
     /// From the inside out while it is on its way, then the other way round.
     path: Vec<Step>,
     place: Place,
+    /// It is too deep or too long: that holds for the message as a whole, whatever it is a part of.
+    is_limit: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +61,19 @@ impl Fault {
             what: what.into(),
             path: Vec::new(),
             place: Place::Wire { offset },
+            is_limit: false,
         })
+    }
+
+    /// More than the options allow.
+    pub(super) fn of_limit(what: impl Into<String>, offset: usize) -> Box<Self> {
+        let mut fault = Self::new(what, offset);
+        fault.is_limit = true;
+        fault
+    }
+
+    pub(super) fn is_limit(&self) -> bool {
+        self.is_limit
     }
 
     pub(super) fn within(mut self: Box<Self>, step: Step) -> Box<Self> {

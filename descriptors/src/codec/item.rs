@@ -7,7 +7,7 @@
 //! Source: the comment over `message_set_wire_format` in `google/protobuf/descriptor.proto`. Parsers take extensions in
 //! their ordinary form too.
 
-use super::{to_json, wire};
+use super::wire;
 use crate::table::{Field, Kind, MessageTable, WireType};
 
 const GROUP: u32 = 1;
@@ -32,8 +32,8 @@ pub(super) fn item<'a>(table: &MessageTable, tag: (u32, WireType), group: &'a [u
                 let found = wire::bytes(&mut rest).ok()?;
                 message = message.or(Some(found));
             }
-            // It was read as a group before, so this ends.
-            (number, wire) => wire::skip(&mut rest, number, wire, to_json::DEPTH).ok()?,
+            // It was read as a group before, so this is not too deep.
+            (number, wire) => wire::skip(&mut rest, number, wire, u32::MAX).ok()?,
         }
     }
     let place = table.place(u32::try_from(number?).ok()?)?;

@@ -13,6 +13,7 @@
 
 mod base64;
 mod decimal;
+mod depth;
 mod error;
 mod ignored;
 mod item;
@@ -33,12 +34,13 @@ mod wire;
 use std::fmt;
 
 use self::{
+    depth::Depth,
     error::Fault,
     normal::Entries,
     page::Page,
     scratch::Scratch,
     text::{FromText, Print},
-    to_json::{DEPTH, ToJson, too_long},
+    to_json::{ToJson, too_long},
     to_wire::FromJson,
 };
 use crate::MessageType;
@@ -93,6 +95,11 @@ impl Codec {
     /// Its settings.
     pub fn options(&self) -> &JsonOptions {
         &self.options
+    }
+
+    /// How deep messages may nest.
+    pub(crate) fn depth(&self) -> Depth {
+        Depth::new(&self.options)
     }
 
     /// How many fields the last [`Codec::wire_to_json`] or [`Codec::wire_to_textproto`] left out because they are unknown.
@@ -155,7 +162,7 @@ impl Codec {
             out: &mut self.page,
             scratch: &mut self.scratch,
             options: &self.options,
-            depth: DEPTH,
+            depth: Depth::new(&self.options),
             unknown: 0,
             keeps_unknown: false,
             spare: wire.len(),
@@ -186,7 +193,8 @@ impl Codec {
     ) -> Result<(), Box<Fault>> {
         check_length(wire)?;
         let tables = &message.schema().0;
-        normal::normalize(tables, index(message), wire, (DEPTH, entries), &mut self.scratch, out)
+        let how = (self.depth(), entries);
+        normal::normalize(tables, index(message), wire, how, &mut self.scratch, out)
     }
 
     /// Appends the wire form of a message to `wire`. After an error `wire` is as it was.
@@ -241,7 +249,7 @@ impl Codec {
         let (tables, index) = (&message.schema().0, index(message));
         let result = check_length(text).and_then(|()| {
             FromText::new(tables, text, &mut self.wire, &mut self.scratch, &self.options).run(index)?;
-            let how = (DEPTH, Entries::AsTheyCame);
+            let how = (self.depth(), Entries::AsTheyCame);
             normal::normalize(tables, index, &self.wire, how, &mut self.scratch, wire)
         });
         result.map_err(|fault| {

@@ -5,6 +5,7 @@
 
 use super::{
     JsonOptions,
+    depth::Depth,
     error::{Fault, Step, Stop},
     page::Page,
     scratch::{Occurrence, Scratch},
@@ -26,12 +27,12 @@ pub(super) enum Entries {
     ByKey,
 }
 
-/// Appends the message in canonical form. What it leaves in `out` after an error means nothing. It may go `depth` deep.
+/// Appends the message in canonical form. What it leaves in `out` after an error means nothing. `depth` is how deep it may go.
 pub(super) fn normalize(
     tables: &Tables,
     message: u32,
     wire: &[u8],
-    (depth, entries): (u32, Entries),
+    (depth, entries): (Depth, Entries),
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<(), Box<Fault>> {

@@ -27,6 +27,13 @@ pub struct JsonOptions {
     pub pretty: bool,
     /// How many bytes are written at most. Default: 64 MiB. A few bytes of wire can stand for many of JSON.
     pub limit: usize,
+    /// How deep messages may nest, what is read and what is written. Default: 100, as in protobuf's own implementations (their
+    /// `RecursionLimit`); more than [`MOST_DEPTH`](Self::MOST_DEPTH) counts as that.
+    ///
+    /// A message is one level, and so is each message, group or `Any` in it; an array or object in a `google.protobuf.Value` is two, and
+    /// an entry of a map is one in the text format alone. Of JSON that is passed over (what is unknown, and what stands before the
+    /// `@type` of an `Any`) each array and object is one.
+    pub depth: u32,
 }
 
 impl Default for JsonOptions {
@@ -41,11 +48,18 @@ impl Default for JsonOptions {
             print_unknown: false,
             pretty: false,
             limit: 64 << 20,
+            depth: 100,
         }
     }
 }
 
 impl JsonOptions {
+    /// The largest [`depth`](Self::depth).
+    ///
+    /// A conversion takes room on the stack for each level: up to 2.7 KiB in a build without optimization. So this many take less than
+    /// half of the 2 MiB that a thread has.
+    pub const MOST_DEPTH: u32 = 256;
+
     /// Whether JSON is written as by default, so that no field has to ask.
     pub(super) fn are_plain(&self) -> bool {
         let Self {
@@ -59,6 +73,7 @@ impl JsonOptions {
             print_unknown: _,
             pretty: _,
             limit: _,
+            depth: _,
         } = self;
         ![
             emit_defaults,

@@ -36,13 +36,20 @@ pub(super) struct Gap {
     pub(super) length: usize,
 }
 
+/// An object or array of JSON that has not ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Open {
+    /// Where it begins.
+    pub(super) at: u32,
+    /// The bracket that ends it.
+    pub(super) end: u8,
+}
+
 /// What was seen of objects that were passed over, so that no byte is passed over twice.
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     /// Objects that have a member `@type`: where they begin, and where its value does. Sorted.
     pub(super) types: Vec<(u32, u32)>,
-    /// The objects and arrays that are open while a value is passed over.
-    pub(super) open: Vec<u32>,
     /// What begins before this offset was passed over whole.
     pub(super) until: u32,
 }
@@ -50,7 +57,6 @@ pub(super) struct Passed {
 impl Passed {
     pub(super) fn clear(&mut self) {
         self.types.clear();
-        self.open.clear();
         self.until = 0;
     }
 
@@ -72,6 +78,8 @@ pub(super) struct Scratch {
     /// Which fields of the messages that are being read were there, a bit each.
     pub(super) seen: Vec<u64>,
     pub(super) text: Vec<u8>,
+    /// What is open while a value is passed over, the innermost last.
+    pub(super) open: Vec<Open>,
     pub(super) passed: Passed,
     pub(super) ignored: Ignored,
 }

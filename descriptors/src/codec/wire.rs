@@ -143,7 +143,7 @@ pub(super) fn value<'a>(rest: &mut &'a [u8], wire: WireType) -> Result<Raw<'a>, 
     })
 }
 
-/// Skips a value. `depth` is how deep groups may nest.
+/// Skips a value. `depth` is how deep groups may nest; deeper is [`WireError::TooDeep`].
 pub(super) fn skip(rest: &mut &[u8], number: u32, wire: WireType, depth: u32) -> Result<(), WireError> {
     if wire == WireType::StartGroup {
         group(rest, number, depth)?;
@@ -155,7 +155,7 @@ pub(super) fn skip(rest: &mut &[u8], number: u32, wire: WireType, depth: u32) ->
 
 /// Reads past the end tag of a group; gives what stands before that.
 pub(super) fn group<'a>(rest: &mut &'a [u8], number: u32, depth: u32) -> Result<&'a [u8], WireError> {
-    let depth = depth.checked_sub(1).ok_or(WireError::Group)?;
+    let depth = depth.checked_sub(1).ok_or(WireError::TooDeep)?;
     let start = *rest;
     loop {
         let before = rest.len();

@@ -13,6 +13,8 @@ pub(crate) enum WireError {
     WireType,
     #[error("a group does not end, or ends without a start")]
     Group,
+    #[error("groups nest too deep")]
+    TooDeep,
 }
 
 /// The value of one field as it stands on the wire.

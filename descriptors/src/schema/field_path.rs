@@ -8,8 +8,8 @@ use crate::{
     table::{Field, Known, Shape},
 };
 
-/// A path longer than messages may nest leads to nothing.
-const DEEPEST: usize = 100;
+/// A path longer than messages may nest by default leads to nothing.
+const DEEPEST: u32 = 100;
 
 /// A field of a message or of the messages in it, found once: `book.author.name`.
 ///
@@ -66,7 +66,7 @@ impl MessageType {
 
 /// Finds the fields of a path; `steps` is emptied first.
 pub(crate) fn resolve(tables: &Tables, root: u32, path: &str, steps: &mut Vec<Step>) -> Result<(), FieldPathError> {
-    find(tables, root, path, steps).map_err(|missing| missing.report(tables))
+    find(tables, root, path, DEEPEST, steps).map_err(|missing| missing.report(tables))
 }
 
 /// A part of a path that names no field.
@@ -83,8 +83,14 @@ enum Why {
     TooDeep,
 }
 
-/// [`resolve`] without a report, which takes a while to write.
-pub(crate) fn find<'p>(tables: &Tables, root: u32, path: &'p str, steps: &mut Vec<Step>) -> Result<(), Missing<'p>> {
+/// [`resolve`] without a report, which takes a while to write. `deepest`: how deep messages may nest.
+pub(crate) fn find<'p>(
+    tables: &Tables,
+    root: u32,
+    path: &'p str,
+    deepest: u32,
+    steps: &mut Vec<Step>,
+) -> Result<(), Missing<'p>> {
     steps.clear();
     let mut rest = Some(path);
     let mut message = root;
@@ -99,7 +105,7 @@ pub(crate) fn find<'p>(tables: &Tables, root: u32, path: &'p str, steps: &mut Ve
         let found = place.and_then(|place| table.fields.get(place));
         let field = *found.ok_or_else(|| missing(Why::Unknown(message)))?;
         // What is inside a message is one level deeper.
-        if steps.len() + usize::from(field.kind.is_message()) >= DEEPEST {
+        if steps.len() + usize::from(field.kind.is_message()) >= deepest as usize {
             return Err(missing(Why::TooDeep));
         }
         steps.push(Step { message, field });
@@ -109,6 +115,10 @@ pub(crate) fn find<'p>(tables: &Tables, root: u32, path: &'p str, steps: &mut Ve
 }
 
 impl Missing<'_> {
+    pub(crate) fn is_too_deep(&self) -> bool {
+        matches!(self.why, Why::TooDeep)
+    }
+
     #[cold]
     pub(crate) fn report(self, tables: &Tables) -> FieldPathError {
         let mut nearest = None;

@@ -3,6 +3,7 @@
 
 mod body;
 mod clashes;
+mod depth;
 mod masks;
 mod values;
 
@@ -21,6 +22,16 @@ const JSON: Option<&str> = Some("application/json");
 
 /// The wire bytes of a request: `GET /v1/get/a?number=1`.
 fn wire_of(options: &BindOptions, line: &str, content_type: Option<&str>, body: &[u8]) -> Result<Vec<u8>, BindError> {
+    wire_with(options, &JsonOptions::default(), line, content_type, body)
+}
+
+fn wire_with(
+    options: &BindOptions,
+    json: &JsonOptions,
+    line: &str,
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Result<Vec<u8>, BindError> {
     let (http_method, target) = line.split_once(' ').unwrap();
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -42,7 +53,7 @@ fn wire_of(options: &BindOptions, line: &str, content_type: Option<&str>, body: 
         },
     };
     let input = binding.method(&SCHEMA).input();
-    let result = Binder::new(options.clone(), JsonOptions::default()).bind(&input, binding, &request, &mut wire);
+    let result = Binder::new(options.clone(), json.clone()).bind(&input, binding, &request, &mut wire);
     let wire = wire.split_off(6);
     if result.is_err() {
         assert_eq!(wire, b"", "what failed was half written");

@@ -4,6 +4,7 @@
 mod allocations;
 #[path = "../clock/mod.rs"]
 mod clock;
+mod depth;
 mod errors;
 mod fixed_point;
 mod hostile;

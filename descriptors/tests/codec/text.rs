@@ -401,7 +401,7 @@ fn depth_is_bounded() {
     assert!(read_with(&JsonOptions::default(), "plain.Item", &nested(99)).is_ok());
     let error = read_with(&JsonOptions::default(), "plain.Item", &nested(100_000)).unwrap_err();
     assert!(
-        error.ends_with("messages nest more than 100 deep (line 1, column 701)"),
+        error.ends_with("messages nest deeper than the limit `depth` of 100 (line 1, column 701)"),
         "{error}"
     );
     let mut options = JsonOptions::default();

@@ -12,14 +12,7 @@
 use std::ops::Range;
 
 use super::{
-    super::{
-        Codec, CodecError, check_length,
-        error::{Fault, unreadable},
-        index, item,
-        to_json::DEPTH,
-        to_wire::FromJson,
-        wire,
-    },
+    super::{Codec, CodecError, check_length, error::Fault, index, item, to_wire::FromJson, wire},
     Step,
 };
 use crate::{
@@ -210,7 +203,7 @@ impl Codec {
         let all = 0..pieces.list.len();
         let walk = FromJson::new(&message.schema().0, b"", out, &mut self.scratch, &self.options);
         let mut splice = Splice { walk, pieces, base };
-        let result = splice.message(index(message), base, all, 0);
+        let result = splice.run(index(message), all);
         match result {
             Ok(()) => splice.walk.close(),
             Err(_) => out.truncate(start),
@@ -226,6 +219,11 @@ struct Splice<'a, 'o> {
 }
 
 impl<'a> Splice<'a, '_> {
+    fn run(&mut self, message: u32, all: Range<usize>) -> Walk {
+        self.walk.enter()?;
+        self.message(message, self.base, all, 0)
+    }
+
     /// A message, or a part of one. The pieces in `list` have the fields up to `level` in common.
     fn message(&mut self, message: u32, bytes: &'a [u8], list: Range<usize>, level: usize) -> Walk {
         let table = self.walk.tables.table(message);
@@ -251,7 +249,9 @@ impl<'a> Splice<'a, '_> {
             self.copy(kept, before);
             kept = rest;
             if !self.pieces.is_leaf(&group, level) {
-                self.inside(field, |splice| splice.message(field.child, value, group, level + 1))?;
+                self.inside(field, group, |splice, group| {
+                    splice.message(field.child, value, group, level + 1)
+                })?;
             }
         }
         self.copy(kept, rest);
@@ -264,11 +264,27 @@ impl<'a> Splice<'a, '_> {
         self.walk.writer.out.extend_from_slice(bytes);
     }
 
-    fn inside(&mut self, field: &Field, content: impl FnOnce(&mut Self) -> Walk) -> Walk {
+    /// A message with pieces in it.
+    fn inside(
+        &mut self,
+        field: &Field,
+        list: Range<usize>,
+        content: impl FnOnce(&mut Self, Range<usize>) -> Walk,
+    ) -> Walk {
+        self.walk.enter().map_err(|fault| self.at_fault(list.start, fault))?;
         let part = self.walk.opened(field);
-        content(self)?;
+        content(self, list)?;
         self.walk.closed(field, part);
+        self.walk.leave();
         Ok(())
+    }
+
+    #[cold]
+    fn at_fault(&self, piece: usize, fault: Box<Fault>) -> Spliced {
+        match self.pieces.list.get(piece) {
+            Some(piece) => Spliced::Value(piece.order, fault.on_wire()),
+            None => Spliced::Base(fault.on_wire()),
+        }
     }
 
     /// A field of the base may be of the same oneof as a piece.
@@ -301,7 +317,7 @@ impl<'a> Splice<'a, '_> {
                 continue;
             }
             if !self.pieces.is_leaf(&group, level) {
-                self.inside(&field, |splice| splice.remaining(group, level + 1))?;
+                self.inside(&field, group, |splice, group| splice.remaining(group, level + 1))?;
                 continue;
             }
             for piece in group {
@@ -328,13 +344,13 @@ impl<'a> Splice<'a, '_> {
     fn value(&self, number: u32, wire: WireType, rest: &mut &'a [u8]) -> Result<&'a [u8], Box<Fault>> {
         let before = *rest;
         match wire {
-            WireType::StartGroup => self.read(before, wire::group(rest, number, DEPTH)),
+            WireType::StartGroup => self.read(before, wire::group(rest, number, self.walk.depth.left())),
             _ => self.read(before, wire::value(rest, wire)).map(wire::Raw::bytes),
         }
     }
 
     fn read<T>(&self, rest: &[u8], result: Result<T, WireError>) -> Result<T, Box<Fault>> {
         let offset = rest.as_ptr().addr().wrapping_sub(self.base.as_ptr().addr());
-        result.map_err(|error| Fault::new(unreadable(error), offset.min(self.base.len())))
+        result.map_err(|error| self.walk.depth.unreadable(error, offset.min(self.base.len())))
     }
 }

@@ -24,7 +24,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
         match self.payload(url, value, sorted) {
             Ok(true) => {}
             // The limits hold for the message as a whole, whatever stands in it.
-            Err(Stop::Fault(fault)) if self.depth == 0 || self.out.len() > self.most => return Err(Stop::Fault(fault)),
+            Err(Stop::Fault(fault)) if fault.is_limit() => return Err(Stop::Fault(fault)),
             // What this walk can't read the other may: something that is replaced later.
             Err(_) if !sorted => return Err(Stop::Detour),
             Err(Stop::Fault(fault)) if !self.takes_bytes(url) => return Err(Stop::Fault(fault)),

@@ -21,7 +21,14 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// A value that was noted.
     pub(super) fn check_value(&mut self, field: &'a Field, piece: &'a [u8]) -> Walk {
         match field.kind {
-            Kind::Message | Kind::Group | Kind::Item => self.check_message(self.tables.table(field.child), piece),
+            // An entry of a map is no level of its own.
+            Kind::Message if field.shape == Shape::Map => self.check_fields(self.tables.table(field.child), piece),
+            Kind::Message | Kind::Group | Kind::Item => {
+                self.enter(piece)?;
+                self.check_fields(self.tables.table(field.child), piece)?;
+                self.leave();
+                Ok(())
+            }
             Kind::String if field.verify_utf8 && std::str::from_utf8(piece).is_err() => {
                 Err(self.fault(piece, "a string is not UTF-8"))
             }
@@ -29,8 +36,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
         }
     }
 
-    fn check_message(&mut self, table: &'a MessageTable, bytes: &'a [u8]) -> Walk {
-        self.enter(bytes)?;
+    fn check_fields(&mut self, table: &'a MessageTable, bytes: &'a [u8]) -> Walk {
         let mut rest = bytes;
         while !rest.is_empty() {
             let before = rest;
@@ -45,7 +51,6 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
                     .map_err(|stop| stop.within(|| field_step(table, field)))?;
             }
         }
-        self.leave();
         Ok(())
     }
 

@@ -204,7 +204,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
         let before = *rest;
         let found = match wire {
             WireType::Bytes => wire::bytes(rest),
-            WireType::StartGroup => wire::group(rest, number, self.depth),
+            WireType::StartGroup => wire::group(rest, number, self.depth.left()),
             _ => wire::value(rest, wire).map(|_| before.get(..before.len() - rest.len()).unwrap_or_default()),
         };
         found.map_err(|error| self.unreadable(before, error))

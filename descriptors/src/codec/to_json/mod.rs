@@ -18,7 +18,8 @@ mod value;
 
 use super::{
     JsonOptions,
-    error::{Fault, Step, Stop, unreadable},
+    depth::Depth,
+    error::{Fault, Step, Stop},
     page::{Page, Prefix},
     scratch::Scratch,
     wire::{self, Raw},
@@ -28,9 +29,6 @@ use crate::{
     schema::tables::Tables,
     table::{Field, Known, MessageTable, Shape, WireType},
 };
-
-/// How deep messages may nest. Source: `RecursionLimit` of protobuf's runtimes.
-pub(super) const DEPTH: u32 = 100;
 
 pub(super) use any::type_name;
 pub(super) use map::Entry;
@@ -49,7 +47,7 @@ pub(super) struct ToJson<'a, 'o, const PLAIN: bool = false> {
     /// How long the output may become.
     pub(super) most: usize,
     /// How much deeper it may go.
-    pub(super) depth: u32,
+    pub(super) depth: Depth,
     /// How many fields were left out because they are unknown.
     pub(super) unknown: u64,
     /// Whether unknown fields are noted.
@@ -61,7 +59,7 @@ pub(super) struct ToJson<'a, 'o, const PLAIN: bool = false> {
 /// What is given up when an attempt fails.
 struct Start {
     out: usize,
-    depth: u32,
+    depth: Depth,
     unknown: u64,
     occurrences: usize,
     keys: usize,
@@ -124,7 +122,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     #[cold]
     #[inline(never)]
     fn unreadable(&self, rest: &[u8], error: WireError) -> Stop {
-        self.fault(rest, unreadable(error))
+        Stop::Fault(self.depth.unreadable(error, self.offset(rest)))
     }
 
     /// Where a slice of the input begins.
@@ -141,9 +139,8 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     /// One level deeper.
     #[inline]
     pub(super) fn enter(&mut self, rest: &[u8]) -> Walk {
-        match self.depth.checked_sub(1) {
-            Some(depth) => self.depth = depth,
-            None => return Err(self.fault(rest, format!("messages nest more than {DEPTH} deep"))),
+        if !self.depth.enter() {
+            return Err(self.too_deep(rest));
         }
         if self.out.len() > self.most {
             return Err(self.too_long(rest));
@@ -153,7 +150,12 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
 
     #[inline]
     pub(super) fn leave(&mut self) {
-        self.depth += 1;
+        self.depth.leave();
+    }
+
+    #[cold]
+    fn too_deep(&self, rest: &[u8]) -> Stop {
+        Stop::Fault(self.depth.fault(self.offset(rest)))
     }
 
     #[cold]
@@ -166,7 +168,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
     fn pass(&mut self, number: u32, wire: WireType, rest: &mut &'a [u8]) -> Walk {
         self.unknown += 1;
         let before = *rest;
-        wire::skip(rest, number, wire, self.depth).map_err(|error| self.unreadable(before, error))
+        wire::skip(rest, number, wire, self.depth.left()).map_err(|error| self.unreadable(before, error))
     }
 
     /// What stands before the value of a member: the comma and the name.
@@ -266,7 +268,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
 /// JSON that is not written to its end.
 #[cold]
 pub(super) fn too_long(limit: usize, offset: usize) -> Box<Fault> {
-    Fault::new(format!("the JSON is longer than the limit of {limit} bytes"), offset)
+    Fault::of_limit(format!("the JSON is longer than the limit of {limit} bytes"), offset)
 }
 
 /// The step of a report's path that leads to a field.

@@ -49,7 +49,8 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
         let table = self.tables.table(field.child);
         if table.known != Known::No {
             let before = *rest;
-            let bytes = wire::group(rest, field.number, self.depth).map_err(|error| self.unreadable(before, error))?;
+            let bytes =
+                wire::group(rest, field.number, self.depth.left()).map_err(|error| self.unreadable(before, error))?;
             return self.message(field.child, bytes);
         }
         self.enter(rest)?;
@@ -311,7 +312,7 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
             } else {
                 field.wire
             };
-            wire::skip(rest, field.number, wire, self.depth).map_err(|error| self.unreadable(before, error))?;
+            wire::skip(rest, field.number, wire, self.depth.left()).map_err(|error| self.unreadable(before, error))?;
             match next_of(field, rest) {
                 Some(next) if field.shape != Shape::Single => layout = next,
                 _ => return Ok(()),

@@ -1,6 +1,6 @@
 //! `google.protobuf.Any`: an object with the member `@type`.
 
-use super::{FromJson, Known, MessageTable, Walk};
+use super::{FromJson, Known, MessageTable, Scratch, Walk};
 use crate::codec::{base64, error::shown, to_json::type_name};
 
 /// What an object that stands in an `Any` has had besides the fields of its message.
@@ -117,9 +117,8 @@ impl<'a> FromJson<'a, '_> {
                 self.reader.peek();
                 return Ok(true);
             }
-            let scratch = &mut *self.scratch;
-            self.reader
-                .skip(self.depth, &mut scratch.text, Some(&mut scratch.passed))?;
+            let Scratch { text, open, passed, .. } = &mut *self.scratch;
+            self.reader.skip(self.depth, text, open, Some(passed))?;
             more = self.reader.more(b'}', "`,` or `}`")?;
         }
         Ok(false)
@@ -127,7 +126,8 @@ impl<'a> FromJson<'a, '_> {
 
     /// Skips a value that nobody asks for.
     pub(super) fn skip(&mut self) -> Walk {
-        self.reader.skip(self.depth, &mut self.scratch.text, None)
+        let Scratch { text, open, .. } = &mut *self.scratch;
+        self.reader.skip(self.depth, text, open, None)
     }
 
     fn typed(&mut self, index: u32, table: &'a MessageTable) -> Walk {

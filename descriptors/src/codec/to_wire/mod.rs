@@ -18,6 +18,7 @@ use self::{
 pub(super) use self::{scalar::due, writer::Writer};
 use super::{
     JsonOptions,
+    depth::Depth,
     error::{self, Fault},
     scratch::Scratch,
 };
@@ -36,7 +37,7 @@ pub(super) struct FromJson<'a, 'o> {
     scratch: &'o mut Scratch,
     options: &'o JsonOptions,
     /// How much deeper it may go.
-    depth: u32,
+    pub(super) depth: Depth,
 }
 
 /// What became of a value.
@@ -68,7 +69,7 @@ impl<'a, 'o> FromJson<'a, 'o> {
             writer: Writer::new(out),
             scratch,
             options,
-            depth: super::to_json::DEPTH,
+            depth: Depth::new(options),
         }
     }
 
@@ -132,18 +133,22 @@ impl<'a, 'o> FromJson<'a, 'o> {
     }
 
     #[inline]
-    fn enter(&mut self) -> Walk {
-        let Some(depth) = self.depth.checked_sub(1) else {
-            let what = format!("messages nest more than {} deep", super::to_json::DEPTH);
-            return Err(self.reader.fault(what));
-        };
-        self.depth = depth;
-        Ok(())
+    pub(super) fn enter(&mut self) -> Walk {
+        if self.depth.enter() {
+            Ok(())
+        } else {
+            Err(self.too_deep())
+        }
     }
 
     #[inline]
-    fn leave(&mut self) {
-        self.depth += 1;
+    pub(super) fn leave(&mut self) {
+        self.depth.leave();
+    }
+
+    #[cold]
+    fn too_deep(&self) -> Box<Fault> {
+        self.depth.fault(self.reader.offset())
     }
 
     #[inline]

@@ -3,9 +3,10 @@
 //! Source: RFC 8259. What it leaves open is refused: lone surrogates, bytes that are no UTF-8.
 
 use super::super::{
+    depth::Depth,
     error::Fault,
     lanes::{self, Lanes},
-    scratch::Passed,
+    scratch::{Open, Passed},
 };
 
 type Read<T = ()> = Result<T, Box<Fault>>;
@@ -252,25 +253,30 @@ impl<'a> Reader<'a> {
         Some(if negative { -number } else { number })
     }
 
-    /// Skips a value of any kind, whose nesting is at most `depth`. `passed` takes where objects in it have their types.
-    pub(super) fn skip(&mut self, depth: u32, buffer: &mut Vec<u8>, mut passed: Option<&mut Passed>) -> Read {
-        // Objects and arrays that are open: a bit each, the innermost lowest.
-        let (mut open, mut level) = (0u128, 0u32);
+    /// Skips a value of any kind, which nests no deeper than is left of `depth`. `open` is for the objects and arrays that it's in,
+    /// `passed` takes where objects have their types.
+    pub(super) fn skip(
+        &mut self,
+        depth: Depth,
+        buffer: &mut Vec<u8>,
+        open: &mut Vec<Open>,
+        mut passed: Option<&mut Passed>,
+    ) -> Read {
+        open.clear();
         loop {
             match self.peek() {
                 Some(start @ (b'{' | b'[')) => {
-                    if level >= depth.min(127) {
-                        return Err(self.fault("values nest too deep"));
+                    if open.len() >= depth.left() as usize {
+                        return Err(Fault::of_limit(depth.exceeded("values"), self.offset()));
                     }
-                    let offset = self.offset32();
+                    let begun = Open {
+                        at: self.offset32(),
+                        end: if start == b'{' { b'}' } else { b']' },
+                    };
                     self.advance(1);
-                    let end = if start == b'{' { b'}' } else { b']' };
-                    if !self.take(end) {
-                        (open, level) = (open << 1 | u128::from(start == b'{'), level + 1);
-                        if let Some(passed) = &mut passed {
-                            passed.open.push(offset);
-                        }
-                        self.skip_name(open, buffer, passed.as_deref_mut())?;
+                    if !self.take(begun.end) {
+                        open.push(begun);
+                        self.skip_name(begun, buffer, passed.as_deref_mut())?;
                         continue;
                     }
                 }
@@ -280,31 +286,26 @@ impl<'a> Reader<'a> {
                 _ => return Err(self.unexpected("a value")),
             }
             loop {
-                if level == 0 {
+                let Some(innermost) = open.last().copied() else {
                     return Ok(());
-                }
-                let end = if open & 1 == 1 { b'}' } else { b']' };
-                if self.more(end, "`,` or the end of the object or array")? {
-                    self.skip_name(open, buffer, passed.as_deref_mut())?;
+                };
+                if self.more(innermost.end, "`,` or the end of the object or array")? {
+                    self.skip_name(innermost, buffer, passed.as_deref_mut())?;
                     break;
                 }
-                (open, level) = (open >> 1, level - 1);
-                if let Some(passed) = &mut passed {
-                    passed.open.pop();
-                }
+                open.pop();
             }
         }
     }
 
-    fn skip_name(&mut self, open: u128, buffer: &mut Vec<u8>, passed: Option<&mut Passed>) -> Read {
-        if open & 1 == 1 {
+    /// The name of a member of an object; of an array nothing.
+    fn skip_name(&mut self, within: Open, buffer: &mut Vec<u8>, passed: Option<&mut Passed>) -> Read {
+        if within.end == b'}' {
             let name = self.string("the name of a member", buffer)?;
             let is_type = name.bytes(buffer) == b"@type";
             self.expect(b':', "`:`")?;
-            if let Some(passed) = passed.filter(|_| is_type)
-                && let Some(object) = passed.open.last()
-            {
-                passed.types.push((*object, self.offset32()));
+            if let Some(passed) = passed.filter(|_| is_type) {
+                passed.types.push((within.at, self.offset32()));
             }
         }
         Ok(())

@@ -12,7 +12,9 @@ impl FromJson<'_, '_> {
     pub(in crate::codec) fn text(&mut self, field: &Field, text: &str) -> Walk {
         let part = self.opened(field);
         if field.kind.is_message() {
+            self.enter()?;
             self.known_text(field, text)?;
+            self.leave();
         } else {
             self.scalar_text(field, text)?;
         }

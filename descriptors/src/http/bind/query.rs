@@ -48,7 +48,8 @@ impl Binder {
         let name = name.map_err(|error| BindError::new(Part::Query(raw_name.to_owned()), error.0))?;
         let fault = |what: &str| BindError::new(Part::Query(name.to_owned()), what);
         let root = u32::try_from(input.index()).unwrap_or(u32::MAX);
-        let found = field_path::find(tables, root, name, &mut self.steps);
+        let depth = self.codec.depth();
+        let found = field_path::find(tables, root, name, depth.left(), &mut self.steps);
         if found.is_err() && self.options.unknown_parameters.ignores(name) {
             return Ok(());
         }
@@ -57,7 +58,13 @@ impl Binder {
                 "the body of this method binds every field that the path does not",
             ));
         }
-        found.map_err(|missing| fault(&missing.report(tables).to_string()))?;
+        found.map_err(|missing| {
+            if missing.is_too_deep() {
+                fault(&depth.exceeded("messages"))
+            } else {
+                fault(&missing.report(tables).to_string())
+            }
+        })?;
         if let Some(what) = refusal(tables, binding, &self.steps) {
             return Err(fault(&what));
         }

@@ -6,13 +6,13 @@ mod unknown;
 use super::{
     super::{
         JsonOptions,
+        depth::Depth,
         error::Fault,
         error::unreadable,
         item,
         page::{Page, Prefix},
         print::{self, Whole},
         scratch::Scratch,
-        to_json::DEPTH,
         wire::{self, Raw, unzigzag},
     },
     name,
@@ -38,7 +38,7 @@ pub(in crate::codec) struct Print<'a, 'o> {
     /// How many levels the next line is indented.
     level: usize,
     /// How much deeper it may go.
-    depth: u32,
+    depth: Depth,
     /// How many bytes more may be taken apart that stand in an `Any`.
     left: usize,
     /// How many fields were left out because they are unknown.
@@ -59,7 +59,7 @@ impl<'a, 'o> Print<'a, 'o> {
             scratch,
             options,
             level: 0,
-            depth: DEPTH,
+            depth: Depth::new(options),
             left: options.limit,
             unknown: 0,
         }
@@ -67,15 +67,14 @@ impl<'a, 'o> Print<'a, 'o> {
 
     /// Prints a message of that index in canonical form.
     pub(in crate::codec) fn message(&mut self, message: u32, wire: &[u8]) -> Walk {
-        let Some(depth) = self.depth.checked_sub(1) else {
-            return Err(Fault::new(format!("messages nest more than {DEPTH} deep"), 0));
-        };
-        self.depth = depth;
+        if !self.depth.enter() {
+            return Err(self.depth.fault(0));
+        }
         let table = self.tables.table(message);
         if table.known != Known::Any || !self.any(wire)? {
             self.fields(message, table, wire)?;
         }
-        self.depth += 1;
+        self.depth.leave();
         Ok(())
     }
 
@@ -92,7 +91,7 @@ impl<'a, 'o> Print<'a, 'o> {
                     let again = std::mem::replace(&mut next, place + 1) > place;
                     let name = name(self.tables, message, table, field);
                     if self.hides(table, field) {
-                        wire::skip(&mut rest, number, wire, self.depth + 1).map_err(read)?;
+                        wire::skip(&mut rest, number, wire, self.depth.left() + 1).map_err(read)?;
                         if !again {
                             self.line(&name, REDACTED);
                         }
@@ -123,7 +122,7 @@ impl<'a, 'o> Print<'a, 'o> {
         let mut after = *rest;
         let item = match tag {
             (number, WireType::StartGroup) => {
-                let group = wire::group(&mut after, number, self.depth + 1).map_err(read)?;
+                let group = wire::group(&mut after, number, self.depth.left() + 1).map_err(read)?;
                 item::item(table, tag, group)
             }
             _ => None,
@@ -154,7 +153,7 @@ impl<'a, 'o> Print<'a, 'o> {
 
     fn field(&mut self, field: &Field, name: &str, wire: WireType, rest: &mut &[u8]) -> Walk {
         if field.kind == Kind::Group {
-            let bytes = wire::group(rest, field.number, self.depth + 1).map_err(read)?;
+            let bytes = wire::group(rest, field.number, self.depth.left() + 1).map_err(read)?;
             return self.block(name, |print| print.message(field.child, bytes));
         }
         if wire != WireType::Bytes || matches!(field.kind, Kind::String | Kind::Bytes) {
@@ -192,7 +191,7 @@ impl<'a, 'o> Print<'a, 'o> {
                 let raw = wire::value(&mut rest, wire).map_err(read)?;
                 return Ok(self.tables.enum_table(value.child).has(raw.int32()));
             }
-            wire::skip(&mut rest, number, wire, self.depth + 1).map_err(read)?;
+            wire::skip(&mut rest, number, wire, self.depth.left() + 1).map_err(read)?;
         }
         Ok(true)
     }

@@ -16,7 +16,7 @@ impl Print<'_, '_> {
             (true, true) => self.line(&number.to_string(), REDACTED),
             (false, _) => self.unknown += 1,
         }
-        wire::skip(rest, number, wire, self.depth + 1).map_err(read)
+        wire::skip(rest, number, wire, self.depth.left() + 1).map_err(read)
     }
 
     pub(super) fn unknown_varint(&mut self, number: u32, value: u64) {
@@ -46,7 +46,7 @@ impl Print<'_, '_> {
             WireType::Bytes => self.bytes_by_number(number, wire::bytes(rest).map_err(read)?, guesses)?,
             WireType::StartGroup | WireType::EndGroup => {
                 // Groups are bounded where the message is put in canonical order.
-                let group = wire::group(rest, number, super::DEPTH).map_err(read)?;
+                let group = wire::group(rest, number, u32::MAX).map_err(read)?;
                 self.block(&name, |print| print.all_by_number(group, guesses))?;
             }
         }

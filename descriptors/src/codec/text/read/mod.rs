@@ -11,9 +11,9 @@ use self::scanner::{Scanner, starts_word};
 use super::{
     super::{
         JsonOptions,
+        depth::Depth,
         error::{Fault, Step, shown},
         scratch::Scratch,
-        to_json::DEPTH,
         to_wire::Writer,
     },
     name,
@@ -33,7 +33,7 @@ pub(in crate::codec) struct FromText<'a, 'o> {
     scratch: &'o mut Scratch,
     options: &'o JsonOptions,
     /// How much deeper it may go.
-    depth: u32,
+    depth: Depth,
 }
 
 /// A message whose fields are read.
@@ -61,7 +61,7 @@ impl<'a, 'o> FromText<'a, 'o> {
             writer: Writer::new(out),
             scratch,
             options,
-            depth: DEPTH,
+            depth: Depth::new(options),
         }
     }
 
@@ -80,15 +80,15 @@ impl<'a, 'o> FromText<'a, 'o> {
     }
 
     fn enter(&mut self) -> Walk {
-        let Some(depth) = self.depth.checked_sub(1) else {
-            return Err(self.scan.fault(format!("messages nest more than {DEPTH} deep")));
-        };
-        self.depth = depth;
-        Ok(())
+        if self.depth.enter() {
+            Ok(())
+        } else {
+            Err(self.depth.fault(self.scan.offset()))
+        }
     }
 
     fn leave(&mut self) {
-        self.depth += 1;
+        self.depth.leave();
     }
 
     /// A message in braces or angle brackets.

@@ -31,7 +31,11 @@ impl<'a> Scanner<'a> {
 
     #[cold]
     pub(super) fn fault(&self, what: impl Into<String>) -> Box<Fault> {
-        Fault::new(what, self.input.len() - self.rest.len())
+        Fault::new(what, self.offset())
+    }
+
+    pub(super) fn offset(&self) -> usize {
+        self.input.len() - self.rest.len()
     }
 
     /// What stands here is not what is due.
