@@ -172,7 +172,7 @@ impl Config {
             connections_per_peer,
             held_per_connection,
             memory,
-            depth: _,
+            depth,
             descriptor_bytes: _,
             descriptor_elements: _,
         } = &self.settings.limits;
@@ -191,6 +191,7 @@ impl Config {
             header_bytes: header_bytes.whole(),
             header_fields: header_fields.whole(),
             message_bytes: message_bytes.whole(),
+            depth: depth.whole(),
             stream_window: stream_window.whole(),
             connection_window: connection_window.whole(),
             control_frames: Rate {

@@ -19,7 +19,11 @@ use crate::{
 
 /// The handlers of a configuration's routes.
 #[derive(Clone, Debug, Default)]
-pub struct Handlers(Vec<(Route, Answering)>);
+pub struct Handlers {
+    routes: Vec<(Route, Answering)>,
+    /// How deep messages may nest, for as long as the server runs; `None`: there were no handlers before.
+    depth: Option<u32>,
+}
 
 /// What answers.
 #[derive(Clone, Debug)]
@@ -35,11 +39,13 @@ impl Config {
     /// If certificates are not what they should be: each, with the place where the file names them.
     pub fn handlers(&self, before: &Handlers) -> Result<Handlers, ConfigError> {
         let mut faults = Faults::default();
-        let mut handlers = Vec::new();
+        let mut routes = Vec::new();
+        // As with all that peers may take, a change of it takes effect with the next start.
+        let depth = before.depth.unwrap_or_else(|| self.settings.limits.depth.whole());
         for route in &self.settings.routes {
             let answering = match &route.proxy {
                 None => Some(Answering::Echo),
-                Some(proxy) => match before.proxy(proxy).map_or_else(|| connect(proxy), Ok) {
+                Some(proxy) => match before.proxy(proxy).map_or_else(|| connect(proxy, depth), Ok) {
                     Ok(proxy) => Some(Answering::Proxy(Box::new(proxy))),
                     Err(error) => {
                         faults.add(place(proxy), error.to_string(), "");
@@ -47,10 +53,13 @@ impl Config {
                     }
                 },
             };
-            handlers.extend(answering.map(|answering| (route.clone(), answering)));
+            routes.extend(answering.map(|answering| (route.clone(), answering)));
         }
         self.outcome(faults).map_err(ConfigError::of_tls)?;
-        Ok(Handlers(handlers))
+        Ok(Handlers {
+            routes,
+            depth: Some(depth),
+        })
     }
 }
 
@@ -77,7 +86,7 @@ impl Config {
 impl Handlers {
     /// What answers a route, if that can be made.
     pub(super) fn of(&self, route: &Route) -> Option<&dyn Handler> {
-        let found = self.0.iter().find(|(known, _)| known == route);
+        let found = self.routes.iter().find(|(known, _)| known == route);
         found.map(|(_, answering)| -> &dyn Handler {
             match answering {
                 Answering::Echo => &Echo,
@@ -88,7 +97,7 @@ impl Handlers {
 
     /// Adds them to a gateway.
     pub(super) fn route(&self, gateway: GatewayBuilder) -> GatewayBuilder {
-        self.0.iter().fold(gateway, |gateway, (route, answering)| {
+        self.routes.iter().fold(gateway, |gateway, (route, answering)| {
             let pattern = route.pattern.0.as_str();
             match answering {
                 Answering::Echo => gateway.route(pattern, Echo),
@@ -102,7 +111,7 @@ impl Handlers {
     /// # Errors
     /// If one of them is not what it should be. Those that were used stay.
     pub fn reload_certificates(&self) -> Option<Result<(), ProxyError>> {
-        let proxies = self.0.iter().filter_map(|(_, answering)| match answering {
+        let proxies = self.routes.iter().filter_map(|(_, answering)| match answering {
             Answering::Proxy(proxy) if proxy.speaks_tls() => Some(proxy),
             _ => None,
         });
@@ -113,7 +122,7 @@ impl Handlers {
 
     /// The one server that answers everything, if that is all there is.
     fn only(&self) -> Option<(&Proxy, Option<Duration>)> {
-        let [(route, Answering::Proxy(proxy))] = self.0.as_slice() else {
+        let [(route, Answering::Proxy(proxy))] = self.routes.as_slice() else {
             return None;
         };
         let settings = route.proxy.as_ref().filter(|_| route.pattern.0 == "*")?;
@@ -121,22 +130,24 @@ impl Handlers {
     }
 
     fn proxy(&self, settings: &Upstream) -> Option<Proxy> {
-        self.0.iter().find_map(|(route, answering)| match answering {
+        self.routes.iter().find_map(|(route, answering)| match answering {
             Answering::Proxy(proxy) if route.proxy.as_ref() == Some(settings) => Some((**proxy).clone()),
             _ => None,
         })
     }
 }
 
-fn connect(settings: &Upstream) -> Result<Proxy, ProxyError> {
-    let proxy = Proxy::to_each(settings.url.0.iter().map(|url| &url.value.0))?.options(options(settings));
+fn connect(settings: &Upstream, depth: u32) -> Result<Proxy, ProxyError> {
+    let mut options = options(settings);
+    options.depth = depth;
+    let proxy = Proxy::to_each(settings.url.0.iter().map(|url| &url.value.0))?.options(options);
     match &settings.tls {
         Some(settings) => proxy.tls(tls(settings)),
         None => Ok(proxy),
     }
 }
 
-/// What a proxy is told.
+/// What a proxy is told of itself.
 pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     let mut options = ProxyOptions::default();
     options.protocol = match settings.protocol.value {

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use descant_descriptors::JsonOptions;
 use http::HeaderName;
 
 use super::{
@@ -18,6 +19,8 @@ use crate::{LogField, handlers::proxy::Balance};
 
 /// Many more threads are a slip of the hand: each has file descriptors of its own, of which a process may have 1024 or so.
 pub(super) const MOST_WORKERS: u64 = 256;
+/// A level takes room on the stack.
+const MOST_DEPTH: u64 = JsonOptions::MOST_DEPTH as u64;
 /// Calls of gRPC and requests of browsers have more than this.
 const LEAST_HEADER_BYTES: u64 = 1 << 10;
 /// `:method`, `:scheme`, `:authority`, `:path`, `te`, `content-type`, `user-agent` and `grpc-timeout`.
@@ -322,8 +325,8 @@ section! {
     held_per_connection: Placed<Size<1>>, default("1MiB");
     /// Bytes that all connections hold together; beyond it new calls are refused. 0 is three quarters of the container's memory.
     memory: Placed<Memory>, default("0");
-    /// How deep messages may nest. Cannot be set yet: it is 100.
-    depth: Option<Unavailable>;
+    /// How deep messages may nest that are looked into: those that are JSON on one side. An array or object in a `google.protobuf.Value` is two levels.
+    depth: Placed<Number<1, MOST_DEPTH>>, default("100");
     /// Bytes of all descriptors together, after inflation.
     descriptor_bytes: Placed<Size<1>>, default("128MiB"), live();
     /// Files, messages, fields, enums, values, methods and ranges of all descriptors together.

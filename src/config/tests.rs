@@ -207,7 +207,7 @@ cors: { origins: [localhost], headers: ['*'] }
 admin: off
 workers: 3
 log: { level: 'off', calls: all }
-limits: { grace: 1m 30s, message_bytes: 5000 }
+limits: { grace: 1m 30s, message_bytes: 5000, depth: 30 }
 ";
     let config = read(text).unwrap();
     let printed = config.to_yaml();

@@ -44,6 +44,8 @@ fn codec() -> Codec {
     let mut options = JsonOptions::default();
     options.redact = true;
     options.limit = MOST_JSON;
+    // Whatever a server lets pass can be told of.
+    options.depth = JsonOptions::MOST_DEPTH;
     Codec::new(options)
 }
 

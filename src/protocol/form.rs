@@ -7,6 +7,7 @@ use descant_descriptors::{Codec, CodecError, MessageType};
 use descant_handlers::{Coding, Compressed, Encoding, Message, Status};
 
 use super::detect::Notation;
+use crate::Limits;
 
 /// A buffer that has grown beyond this is not kept.
 const KEPT: usize = 1 << 20;
@@ -16,8 +17,12 @@ const KEPT: usize = 1 << 20;
 pub(crate) enum Form {
     /// Wire bytes, which nobody looks into.
     Proto,
-    /// ProtoJSON of this type.
-    Json(MessageType),
+    /// ProtoJSON.
+    Json {
+        of: MessageType,
+        /// How deep messages may nest.
+        depth: u32,
+    },
 }
 
 /// What a thread needs to convert messages. It is kept, so that in the steady state a conversion allocates its result and
@@ -34,10 +39,13 @@ thread_local! {
 
 impl Form {
     /// The form of messages of this type; the type is asked for only if it is needed.
-    pub(crate) fn new(notation: Notation, message: impl FnOnce() -> MessageType) -> Self {
+    pub(crate) fn new(notation: Notation, limits: &Limits, message: impl FnOnce() -> MessageType) -> Self {
         match notation {
             Notation::Proto => Self::Proto,
-            Notation::Json => Self::Json(message()),
+            Notation::Json => Self::Json {
+                of: message(),
+                depth: limits.depth,
+            },
         }
     }
 
@@ -45,7 +53,7 @@ impl Form {
     pub(crate) fn read(&self, bytes: Bytes) -> Result<Message, Status> {
         let wire = match self {
             Self::Proto => bytes,
-            Self::Json(message) => convert(|codec, wire| codec.json_to_wire(message, &bytes, wire))
+            Self::Json { of, depth } => convert(*depth, |codec, wire| codec.json_to_wire(of, &bytes, wire))
                 .map_err(|error| Status::invalid_argument(error.to_string()))?,
         };
         Ok(Message::from_wire(wire))
@@ -55,7 +63,7 @@ impl Form {
     pub(crate) fn read_compressed(&self, compressed: Compressed) -> Result<Message, Status> {
         match self {
             Self::Proto => Ok(Message::from_compressed(compressed)),
-            Self::Json(_) => self.read(compressed.inflate()?),
+            Self::Json { .. } => self.read(compressed.inflate()?),
         }
     }
 
@@ -63,7 +71,7 @@ impl Form {
     pub(crate) fn coding(&self, received: Option<Encoding>) -> Coding {
         match self {
             Self::Proto => Coding::AsCame(received),
-            Self::Json(_) => Coding::Free,
+            Self::Json { .. } => Coding::Free,
         }
     }
 
@@ -77,14 +85,23 @@ impl Form {
         let wire = message.into_wire()?;
         match self {
             Self::Proto => Ok(wire),
-            Self::Json(message) => convert(|codec, json| codec.wire_to_json(message, &wire, json))
+            Self::Json { of, depth } => convert(*depth, |codec, json| codec.wire_to_json(of, &wire, json))
                 .map_err(|error| Status::internal(format!("the reply has no JSON form: {error}"))),
         }
     }
 }
 
-fn convert(with: impl FnOnce(&mut Codec, &mut Vec<u8>) -> Result<(), CodecError>) -> Result<Bytes, CodecError> {
+fn convert(
+    depth: u32,
+    with: impl FnOnce(&mut Codec, &mut Vec<u8>) -> Result<(), CodecError>,
+) -> Result<Bytes, CodecError> {
     DESK.with_borrow_mut(|Desk { codec, buffer }| {
+        // Mostly it is that of the message before.
+        if codec.options().depth != depth {
+            let mut options = codec.options().clone();
+            options.depth = depth;
+            *codec = Codec::new(options);
+        }
         buffer.clear();
         with(codec, buffer)?;
         if buffer.capacity() > KEPT {

@@ -284,7 +284,7 @@ pub(crate) fn accept<'p>(
         },
         Protocol::GrpcWeb { media, text } => grpc_web::opening(media, text, &parts.headers),
         Protocol::Connect(Connect::Stream(media)) => Opening {
-            dialect: Dialect::Connect(context.snapshot.schema().clone()),
+            dialect: Dialect::Connect(connect::Details::new(context)),
             media,
             text: false,
             reply: media.name,

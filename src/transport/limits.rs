@@ -47,6 +47,12 @@ pub struct Limits {
     pub header_fields: usize,
     /// Bytes of a message, after inflation. Default 4 MiB.
     pub message_bytes: usize,
+    /// How deep messages may nest in requests and replies that are looked into: those that are JSON on one side. Default 100; more than
+    /// [`JsonOptions::MOST_DEPTH`](crate::JsonOptions::MOST_DEPTH) counts as that. What counts as a level is told at [`JsonOptions::depth`](crate::JsonOptions::depth).
+    ///
+    /// Messages that pass as they came, as gRPC's do, nest as deep as they like, until a handler reads them: prost reads no more than 100
+    /// levels.
+    pub depth: u32,
     /// Bytes of a request's body that a peer may send before they are read:
     /// `SETTINGS_INITIAL_WINDOW_SIZE`. Default 64 KiB.
     pub stream_window: u32,
@@ -144,6 +150,7 @@ impl Default for Limits {
             header_bytes: 16 << 10,
             header_fields: 100,
             message_bytes: 4 << 20,
+            depth: 100,
             stream_window: 64 << 10,
             connection_window: 1 << 20,
             control_frames: Rate::default(),

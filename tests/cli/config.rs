@@ -147,7 +147,7 @@ mod docs {
                 "two-handlers",
                 "no-pattern",
                 "mock",
-                "not-yet",
+                "depth",
                 "upstream",
                 "merge",
                 "zero",

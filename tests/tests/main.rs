@@ -14,6 +14,7 @@ mod bodies;
 mod compression;
 mod connect;
 mod corpus;
+mod depth;
 mod drain;
 mod grpc_web;
 mod heads;

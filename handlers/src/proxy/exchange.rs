@@ -42,6 +42,8 @@ pub(super) struct Terms {
     pub(super) one_reply: bool,
     /// Of a message of the reply, as it came and inflated.
     pub(super) message_bytes: usize,
+    /// How deep messages may nest that are JSON.
+    pub(super) depth: u32,
 }
 
 /// What became of an attempt that brought no reply.
@@ -332,7 +334,10 @@ impl Begun {
     /// Reads the rest, as far as it has to be known.
     pub(super) async fn finish(mut self) -> Result<Reply, Status> {
         match self.json.take() {
-            Some(of) => json::down(self.read().await?, of),
+            Some(of) => {
+                let depth = self.terms.depth;
+                json::down(self.read().await?, of, depth)
+            }
             None => self.read().await,
         }
     }

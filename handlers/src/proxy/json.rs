@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use descant_descriptors::{Codec, JsonOptions, MessageType};
 
+use super::exchange::Terms;
 use crate::{Code, Coding, Compressed, Encoding, Message, MessageStream, Messages, Metadata, Reply, Status};
 
 /// Which way messages go.
@@ -28,26 +29,26 @@ struct Converted {
 }
 
 /// The message of a request as JSON.
-pub(super) fn message(message: &Message, of: &MessageType, encoding: Option<Encoding>) -> Result<Message, Status> {
-    Way::Up(encoding).convert(message, of, &mut codec())
+pub(super) fn message(message: &Message, of: &MessageType, terms: &Terms) -> Result<Message, Status> {
+    Way::Up(terms.sent.encoding).convert(message, of, &mut codec(terms.depth))
 }
 
 /// The messages of a request as JSON.
-pub(super) fn up(messages: Messages, of: MessageType, encoding: Option<Encoding>) -> Result<Messages, Status> {
-    converted(messages, of, Way::Up(encoding))
+pub(super) fn up(messages: Messages, of: MessageType, terms: &Terms) -> Result<Messages, Status> {
+    converted(messages, of, terms.depth, Way::Up(terms.sent.encoding))
 }
 
-/// A reply whose messages came as JSON.
-pub(super) fn down(reply: Reply, of: MessageType) -> Result<Reply, Status> {
+/// A reply whose messages came as JSON, nested up to `depth`.
+pub(super) fn down(reply: Reply, of: MessageType, depth: u32) -> Result<Reply, Status> {
     Ok(Reply {
-        messages: converted(reply.messages, of, Way::Down)?,
+        messages: converted(reply.messages, of, depth, Way::Down)?,
         coding: Coding::Free,
         ..reply
     })
 }
 
-fn converted(messages: Messages, of: MessageType, way: Way) -> Result<Messages, Status> {
-    let mut codec = codec();
+fn converted(messages: Messages, of: MessageType, depth: u32, way: Way) -> Result<Messages, Status> {
+    let mut codec = codec(depth);
     match messages.try_one() {
         Ok((message, trailers)) => {
             let message = way.convert(&message, &of, &mut codec)?;
@@ -63,9 +64,10 @@ fn converted(messages: Messages, of: MessageType, way: Way) -> Result<Messages, 
 }
 
 /// An upstream may know more fields than the schema here.
-fn codec() -> Codec {
+fn codec(depth: u32) -> Codec {
     let mut options = JsonOptions::default();
     options.ignore_unknown = true;
+    options.depth = depth;
     Codec::new(options)
 }
 
@@ -119,14 +121,15 @@ mod tests {
         let book = schema.message("shop.v1.Book").unwrap();
         let emma = Message::from_json(br#"{"title":"Emma"}"#, &book, &mut Codec::default()).unwrap();
         let wire = emma.clone().into_wire().unwrap();
-        let json = message(&emma, &book, None).unwrap();
+        let mut codec = codec(1);
+        let json = Way::Up(None).convert(&emma, &book, &mut codec).unwrap();
         assert_eq!(json.clone().into_wire().unwrap(), &br#"{"title":"Emma"}"#[..]);
-        let back = down(Reply::new(Messages::one(json)), book.clone()).unwrap();
+        let back = down(Reply::new(Messages::one(json)), book.clone(), 1).unwrap();
         assert_eq!(back.messages.try_one().unwrap().0.into_wire().unwrap(), wire);
         let more = Message::from_wire(Bytes::from_static(br#"{"title":"Emma","edition":3}"#));
-        assert!(down(Reply::new(Messages::one(more)), book.clone()).is_ok());
+        assert!(down(Reply::new(Messages::one(more)), book.clone(), 1).is_ok());
         let none = Message::from_wire(Bytes::from_static(b"{"));
-        let error = down(Reply::new(Messages::one(none)), book).unwrap_err();
+        let error = down(Reply::new(Messages::one(none)), book, 1).unwrap_err();
         assert_eq!(error.code(), Code::Internal);
         assert!(
             error

@@ -264,6 +264,7 @@ impl Proxy {
             offered: call.accepted,
             one_reply: matches!(shape, Shape::Unary | Shape::ClientStreaming),
             message_bytes: options.message_bytes,
+            depth: options.depth,
         };
         let messages = mem::replace(&mut call.messages, Messages::empty());
         let request = match messages.try_one() {
@@ -292,7 +293,7 @@ impl Proxy {
         before: u32,
     ) -> Result<(Request<()>, Messages), Status> {
         if terms.codec == UpstreamCodec::Json {
-            message = json::message(&message, &call.method.input(), terms.sent.encoding)?;
+            message = json::message(&message, &call.method.input(), terms)?;
             terms.sent = lease.taken().for_message(&message);
         }
         let head = request::head(lease.target(), terms, call, before)?;
@@ -314,7 +315,7 @@ impl Proxy {
         before: u32,
     ) -> Result<(Request<()>, Messages), Status> {
         if terms.codec == UpstreamCodec::Json {
-            messages = json::up(messages, call.method.input(), terms.sent.encoding)?;
+            messages = json::up(messages, call.method.input(), terms)?;
         }
         Ok((request::head(lease.target(), terms, call, before)?, messages))
     }

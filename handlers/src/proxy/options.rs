@@ -43,6 +43,9 @@ pub struct ProxyOptions {
     /// The largest message of a reply, in bytes; a larger one is `RESOURCE_EXHAUSTED`. 4 MiB, as in gRPC's own clients. (What
     /// requests may have is for the server to say that takes them.)
     pub message_bytes: usize,
+    /// How deep messages may nest that go and come as JSON ([`UpstreamCodec::Json`]); others are not looked into. 100, as in
+    /// `JsonOptions::depth`; more than `JsonOptions::MOST_DEPTH` counts as that.
+    pub depth: u32,
     /// How long a connection may take to be made, with TLS and the server's SETTINGS, and the look-up of a name; 10 s.
     pub connect_timeout: Duration,
     /// Which address a call goes to; the less busy of two.
@@ -162,6 +165,7 @@ impl Default for ProxyOptions {
             http1: false,
             encodings: Encodings::default(),
             message_bytes: 4 << 20,
+            depth: 100,
             connect_timeout: Duration::from_secs(10),
             balance: Balance::default(),
             connections: None,

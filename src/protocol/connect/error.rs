@@ -2,10 +2,42 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as BASE64};
 use bytes::Bytes;
-use descant_descriptors::{Codec, Schema};
+use descant_descriptors::{Codec, JsonOptions, Schema};
 use descant_handlers::{Code, Status};
 use http::HeaderMap;
 use prost_types::Any;
+
+use super::super::Context;
+
+/// How details of errors are shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Details {
+    /// Where their types are looked up.
+    schema: Schema,
+    /// How deep they may nest.
+    depth: u32,
+}
+
+impl Details {
+    pub(crate) fn new(context: &Context<'_>) -> Self {
+        Self {
+            schema: context.snapshot.schema().clone(),
+            depth: context.connection.limits().depth,
+        }
+    }
+
+    /// A detail as JSON. `None`: its type is unknown, or it has no JSON form.
+    fn shown(&self, name: &str, detail: &Any) -> Option<Vec<u8>> {
+        let message = self.schema.message(name)?;
+        let mut options = JsonOptions::default();
+        options.depth = self.depth;
+        let mut json = Vec::new();
+        Codec::new(options)
+            .wire_to_json(&message, &detail.value, &mut json)
+            .ok()?;
+        Some(json)
+    }
+}
 
 /// A document in JSON that grows.
 #[derive(Debug, Default)]
@@ -36,7 +68,7 @@ impl Json {
     }
 
     /// `{"code": ..., "message": ..., "details": [...]}`
-    pub(super) fn error(&mut self, status: &Status, schema: &Schema) {
+    pub(super) fn error(&mut self, status: &Status, details: &Details) {
         self.text("{");
         self.member("code");
         self.string(&name(status.code()));
@@ -49,14 +81,14 @@ impl Json {
             self.text("[");
             for detail in status.details() {
                 self.next();
-                self.detail(detail, schema);
+                self.detail(detail, details);
             }
             self.text("]");
         }
         self.text("}");
     }
 
-    fn detail(&mut self, detail: &Any, schema: &Schema) {
+    fn detail(&mut self, detail: &Any, details: &Details) {
         let name = detail.type_url.rsplit('/').next().unwrap_or_default();
         self.text("{");
         self.member("type");
@@ -64,15 +96,9 @@ impl Json {
         self.member("value");
         self.string(&BASE64.encode(&detail.value));
         // Only for people: what has no JSON form goes without.
-        let mut debug = Vec::new();
-        let shown = schema.message(name).is_some_and(|message| {
-            Codec::default()
-                .wire_to_json(&message, &detail.value, &mut debug)
-                .is_ok()
-        });
-        if shown {
+        if let Some(debug) = details.shown(name, detail) {
             self.member("debug");
-            self.0.append(&mut debug);
+            self.0.extend_from_slice(&debug);
         }
         self.text("}");
     }

@@ -14,15 +14,15 @@ mod get;
 mod unary;
 
 use bytes::Bytes;
-use descant_descriptors::{RequestBody, Schema};
+use descant_descriptors::RequestBody;
 use descant_handlers::{Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 
 use self::error::Json;
 use super::{Context, refusal::Fault, trailers};
 
-pub(crate) use self::unary::Unary;
 pub(super) use self::unary::{accept, accept_get};
+pub(crate) use self::{error::Details, unary::Unary};
 
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 pub(super) const VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
@@ -66,14 +66,14 @@ pub(super) fn check_version(headers: &HeaderMap, context: &Context<'_>) -> Resul
 }
 
 /// The last message of a stream. Connect, "Streaming-Response": `EndStreamResponse`.
-pub(super) fn end_of_stream(outcome: Result<Metadata, Status>, schema: &Schema) -> Bytes {
+pub(super) fn end_of_stream(outcome: Result<Metadata, Status>, details: &Details) -> Bytes {
     let mut json = Json::default();
     json.text("{");
     let metadata = match outcome {
         Ok(metadata) => metadata,
         Err(mut status) => {
             json.text("\"error\":");
-            json.error(&status, schema);
+            json.error(&status, details);
             std::mem::take(status.metadata_mut())
         }
     };

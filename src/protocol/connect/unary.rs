@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc};
 
 use bytes::Bytes;
-use descant_descriptors::{Method, Schema, Shape};
+use descant_descriptors::{Method, Shape};
 use descant_handlers::{Code, Coding, Encodings, Handler, Message, Messages, Metadata, Status};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 
@@ -20,7 +20,7 @@ use super::{
     STREAM_TYPES, UNARY_TYPES, accept_post,
     body::Body,
     check_charset, check_version,
-    error::Json,
+    error::{Details, Json},
     get::Query,
 };
 use crate::{
@@ -38,8 +38,7 @@ pub(crate) struct Unary {
     /// The codings that another server may have left on the message.
     accepted: Encodings,
     form: Form,
-    /// Where details of errors are looked up.
-    schema: Schema,
+    details: Details,
     /// Whether caches may keep the reply, and so have to know what it depends on.
     cached: bool,
 }
@@ -65,9 +64,10 @@ pub(in super::super) fn accept<'p>(
     };
     match read(parts) {
         Ok((media, encoding, opened)) => {
-            let form = Form::new(media.notation, || opened.method.input());
+            let limits = context.connection.limits();
+            let form = Form::new(media.notation, limits, || opened.method.input());
             let coding = form.coding(encoding);
-            let body = Body::new(body, encoding, form, context.connection.limits());
+            let body = Body::new(body, encoding, form, limits);
             let only = Only::Body(Reading::new(body.message(), context.connection));
             Ok(opened.accepted((media, coding), only, false, context, place))
         }
@@ -88,14 +88,10 @@ pub(in super::super) fn accept_get<'p>(
         let query = Query::read(parts.uri.query().unwrap_or_default(), context)?;
         let head = Head::read(parts, &CONNECT_UNARY)?;
         let opened = open(method, handler, &head, &mut parts.headers)?;
-        let form = Form::new(query.media.notation, || opened.method.input());
+        let limits = context.connection.limits();
+        let form = Form::new(query.media.notation, limits, || opened.method.input());
         let coding = form.coding(query.encoding);
-        Ok((
-            query.media,
-            coding,
-            query.body(form, context.connection.limits()),
-            opened,
-        ))
+        Ok((query.media, coding, query.body(form, limits), opened))
     };
     match read(parts) {
         Ok((media, coding, body, opened)) => {
@@ -161,7 +157,7 @@ impl Opened<'_> {
         context: &Context<'_>,
         place: &'p mut Place,
     ) -> &'p mut Accepted {
-        let form = Form::new(media.notation, || self.method.output());
+        let form = Form::new(media.notation, context.connection.limits(), || self.method.output());
         let accepted = if form.is_wire() {
             self.accepted
         } else {
@@ -176,7 +172,7 @@ impl Opened<'_> {
                 encoding: self.encoding,
                 accepted,
                 form,
-                schema: context.snapshot.schema().clone(),
+                details: Details::new(context),
                 cached,
             })),
         };
@@ -196,7 +192,7 @@ impl Opened<'_> {
 
 impl Unary {
     pub(crate) fn refuse(&self, status: Status) -> Response<Outbound> {
-        failed(http_status(status.code()), status, &self.schema)
+        failed(http_status(status.code()), status, &self.details)
     }
 
     pub(crate) fn whole(
@@ -240,7 +236,7 @@ fn refuse(fault: Fault, body: Inbound, context: &Context<'_>) -> Refusal {
         http => http,
     };
     let told = refusal::told(&fault.status);
-    let mut response = failed(http, fault.status, context.snapshot.schema());
+    let mut response = failed(http, fault.status, &Details::new(context));
     if let Some((name, value)) = fault.header {
         response.headers_mut().insert(name, value);
     }
@@ -252,9 +248,9 @@ fn refuse(fault: Fault, body: Inbound, context: &Context<'_>) -> Refusal {
 }
 
 /// An error. Connect, "Unary-Response": it is JSON, whatever the call is, and never compressed.
-fn failed(http: StatusCode, mut status: Status, schema: &Schema) -> Response<Outbound> {
+fn failed(http: StatusCode, mut status: Status, details: &Details) -> Response<Outbound> {
     let mut json = Json::default();
-    json.error(&status, schema);
+    json.error(&status, details);
     let mut headers = HeaderMap::new();
     trailers::add_prefixed(&mut headers, mem::take(status.metadata_mut()).into_headers());
     headers.insert(header::CONTENT_TYPE, JSON);

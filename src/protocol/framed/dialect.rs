@@ -1,13 +1,14 @@
 //! Where the protocols differ whose messages stand in envelopes.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use descant_descriptors::{Schema, Shape};
+use descant_descriptors::Shape;
 use descant_handlers::{Code, Metadata, Status, envelope};
 use http::{HeaderMap, Response, header};
 
 use super::{
     super::{
-        Context, connect,
+        Context,
+        connect::{self, Details},
         detect::media_type,
         grpc,
         head::{self, Names},
@@ -26,8 +27,7 @@ pub(crate) enum Dialect {
         /// The reply goes out in base64.
         text: bool,
     },
-    /// With the schema that details of errors are looked up in.
-    Connect(Schema),
+    Connect(Details),
 }
 
 /// How a call ends.
@@ -87,7 +87,7 @@ impl Dialect {
         let (flag, data) = match self {
             Self::Grpc => return End::Trailers(grpc::trailers(outcome)),
             Self::GrpcWeb { .. } => (TRAILERS, lines(&trailers::own(grpc::trailers(outcome)))),
-            Self::Connect(schema) => (END_STREAM, connect::end_of_stream(outcome, schema)),
+            Self::Connect(details) => (END_STREAM, connect::end_of_stream(outcome, details)),
         };
         // Headers and errors of 4 GiB there are none.
         let head = envelope::head(flag, &data).unwrap_or_default();

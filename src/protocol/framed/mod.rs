@@ -100,13 +100,13 @@ impl Opening {
         let messages = RequestMessages {
             envelopes: TimedEnvelopes::new(Body::new(body, self.text), limits.message_bytes, limits.message),
             encoding: head.received,
-            form: Form::new(self.media.notation, || method.input()),
+            form: Form::new(self.media.notation, limits, || method.input()),
             broken: self.dialect.broken(),
             limit: limits.message_bytes,
             ended: false,
         };
         let coding = messages.form.coding(head.received);
-        let form = Form::new(self.media.notation, || method.output());
+        let form = Form::new(self.media.notation, limits, || method.output());
         // Replies that are looked into are compressed here or not at all.
         let accepted = head.accepted(names);
         let accepted = if form.is_wire() { accepted } else { Encodings::default() };

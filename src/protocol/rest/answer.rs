@@ -141,7 +141,7 @@ impl Answer {
 
     /// An error as JSON.
     pub(super) fn error(&self, status: &Status) -> Vec<u8> {
-        error::json(status, self.asked.method.schema(), &self.asked.options.json)
+        error::json(status, self.asked.method.schema(), self.asked.json())
     }
 
     /// The trailers of a stream, if the client reads them.
@@ -184,7 +184,7 @@ impl Answer {
 
 /// An error. `http`: what HTTP calls it, where the code says less.
 fn failed(http: Option<StatusCode>, mut status: Status, asked: &Asked, head_only: bool) -> Response<Outbound> {
-    let json = error::json(&status, asked.method.schema(), &asked.options.json);
+    let json = error::json(&status, asked.method.schema(), asked.json());
     let mut headers = HeaderMap::new();
     if let Some(seconds) = error::retry_after(&status) {
         headers.insert(header::RETRY_AFTER, seconds);
@@ -203,7 +203,7 @@ pub(super) fn refused(
     schema: &descant_descriptors::Schema,
     head_only: bool,
 ) -> Response<Outbound> {
-    let json = error::json(status, schema, &JsonOptions::default());
+    let json = error::json(status, schema, JsonOptions::default());
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::CONTENT_LENGTH, number(json.len()));

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use descant_descriptors::{BindError, BindErrorKind, BindRequest, Binding, Captures, Method, RequestBody};
+use descant_descriptors::{BindError, BindErrorKind, BindRequest, Binding, Captures, JsonOptions, Method, RequestBody};
 use descant_handlers::{Code, Message, Status};
 use http::{HeaderValue, StatusCode, Uri};
 
@@ -25,6 +25,8 @@ pub(crate) struct Asked {
     pub(super) options: Arc<RestOptions>,
     /// How long a body, and a message, may be.
     pub(super) limit: usize,
+    /// How deep messages may nest.
+    pub(super) depth: u32,
     /// How HTTP calls what is wrong with the request, once that shows; 0 before.
     pub(super) fault: AtomicU16,
 }
@@ -39,6 +41,13 @@ pub(super) enum Rule {
 }
 
 impl Asked {
+    /// How JSON is read and written.
+    pub(super) fn json(&self) -> JsonOptions {
+        let mut json = self.options.json.clone();
+        json.depth = self.depth;
+        json
+    }
+
     pub(super) fn binding(&self) -> Result<&Binding, Status> {
         let found = match &self.rule {
             Rule::Bound(index) => self.method.schema().routes().bindings().get(*index),

@@ -16,6 +16,7 @@ struct Desk {
     /// What it is made for.
     options: Option<Arc<RestOptions>>,
     limit: usize,
+    depth: u32,
     captures: Captures,
     binder: Binder,
     codec: Codec,
@@ -72,18 +73,18 @@ impl Desk {
             .options
             .as_ref()
             .is_some_and(|options| Arc::ptr_eq(options, &asked.options));
-        if same && self.limit == asked.limit {
+        if same && self.limit == asked.limit && self.depth == asked.depth {
             return;
         }
-        let RestOptions { json, bind, .. } = &*asked.options;
-        let mut bind = bind.clone();
+        let (json, mut bind) = (asked.json(), asked.options.bind.clone());
         bind.limit = asked.limit;
         *self = Self {
             options: Some(asked.options.clone()),
             limit: asked.limit,
+            depth: asked.depth,
             captures: mem::take(&mut self.captures),
             binder: Binder::new(bind, json.clone()),
-            codec: Codec::new(json.clone()),
+            codec: Codec::new(json),
             buffer: mem::take(&mut self.buffer),
         };
     }

@@ -13,12 +13,11 @@ static DETAILS: LazyLock<Option<Schema>> =
     LazyLock::new(|| Schema::builder().builtin(Builtin::ErrorDetails).build().ok());
 
 /// `{"code": 5, "message": "...", "details": [...]}`
-pub(super) fn json(status: &Status, schema: &Schema, options: &JsonOptions) -> Vec<u8> {
+pub(super) fn json(status: &Status, schema: &Schema, mut options: JsonOptions) -> Vec<u8> {
     let mut out = format!("{{\"code\":{},\"message\":", status.code().number()).into_bytes();
     string(&mut out, status.message());
     out.extend_from_slice(b",\"details\":[");
     // An event is one line.
-    let mut options = options.clone();
     options.pretty = false;
     let mut codec = Codec::new(options);
     for (place, detail) in status.details().iter().enumerate() {

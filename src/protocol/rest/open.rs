@@ -106,6 +106,7 @@ impl<'s> Opened<'s> {
             http_method: mem::take(&mut parts.method),
             uri: mem::take(&mut parts.uri),
             limit: context.connection.limits().message_bytes,
+            depth: context.connection.limits().depth,
             fault: AtomicU16::new(0),
         };
         let framing = if asked.method.client_streaming() {

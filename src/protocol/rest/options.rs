@@ -6,7 +6,7 @@ use descant_descriptors::{BindOptions, JsonOptions};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RestOptions {
-    /// How JSON is read and written.
+    /// How JSON is read and written. How deep messages may nest is a limit of the listener's, not of this.
     pub json: JsonOptions,
     /// How requests become messages. How long a body may be is a limit of the listener's, not of this.
     pub bind: BindOptions,
