@@ -33,6 +33,17 @@ fn types_that_come_last() {
 }
 
 #[test]
+fn many_types_that_come_last() {
+    let odd = message("sample.Odd");
+    let any = r#"{"any":{"value":{"@type":"x/sample.Bare"},"@type":"x/google.protobuf.Any"}}"#;
+    let entries: Vec<_> = (10_000..40_000).map(|key| format!("\"{key}\":{any}")).collect();
+    let json = format!(r#"{{"odds":{{{}}}}}"#, entries.join(","));
+    quick("each looks at what was found before", || {
+        wire_of(&odd, &json).unwrap();
+    });
+}
+
+#[test]
 fn groups_in_groups() {
     let deep = (0..95).fold(number(1, 7).repeat(300_000), |inner, _| {
         [&[0x9b, 6][..], &inner, &[0x9c, 6]].concat()

@@ -95,10 +95,11 @@ impl<'a> FromJson<'a, '_> {
             self.reader.peek();
             return Ok(found.is_some());
         }
+        let before = self.scratch.passed.types.len();
         let found = self.look_for_type()?;
         let passed = &mut self.scratch.passed;
-        // Objects within others were noted before them.
-        passed.types.sort_unstable();
+        // Objects within others were noted before them. What was noted earlier stands before all of these.
+        passed.types.get_mut(before..).unwrap_or_default().sort_unstable();
         passed.until = self.reader.offset32();
         if !found {
             self.reader.go_to(start);
