@@ -2,12 +2,18 @@
 
 use std::{
     future::poll_fn,
+    mem,
+    pin::Pin,
     sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use descant_descriptors::MessageType;
-use h2::{Reason, client::SendRequest};
+use h2::{
+    Reason,
+    client::{ResponseFuture, SendRequest},
+};
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 
 use super::{
@@ -22,7 +28,7 @@ use super::{
     status,
     stream::{Broken, Stream},
 };
-use crate::{Coding, Encodings, Messages, Reply, Status, envelope::Envelopes};
+use crate::{Answer, Coding, Encodings, Messages, Reply, Status, envelope::Envelopes};
 
 /// How long the upstream wants the next attempt to wait. gRFC A6, "Pushback".
 const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
@@ -124,6 +130,35 @@ fn fate(broken: &Broken) -> Fate {
     }
 }
 
+/// Why a request ended, if it is the request that ended the call. Only one that is a stream can.
+pub(super) type Fault = Option<Arc<OnceLock<Status>>>;
+
+/// A request that is on its way. Ready once its reply has begun.
+pub(super) struct Asked {
+    awaited: Awaited,
+    fault: Fault,
+    terms: Terms,
+    /// What messages are that come as JSON.
+    json: Option<MessageType>,
+}
+
+/// What is waited for. Small, for there is one for each call in flight; what is rare has a box of its own.
+enum Awaited {
+    /// The head of the reply. `written`: how often the connection was written to before the request.
+    Http2 {
+        response: ResponseFuture,
+        lease: Lease,
+        pump: Option<Pump>,
+        written: u64,
+    },
+    Http1(Boxed<Sending>),
+    /// What stands behind the head, without which that cannot be read.
+    More(Boxed<Begun>),
+    Nothing,
+}
+
+type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Failed>> + Send>>;
+
 /// A request whose reply has begun.
 struct Sending {
     lease: Lease,
@@ -135,10 +170,9 @@ struct Sending {
 pub(super) struct Begun {
     lease: Lease,
     pump: Option<Pump>,
-    fault: Arc<OnceLock<Status>>,
+    fault: Fault,
     terms: Terms,
     head: Beginning,
-    /// What messages are that come as JSON.
     json: Option<MessageType>,
 }
 
@@ -146,6 +180,12 @@ enum Beginning {
     Head(Head),
     /// A reply that is a message, without envelope.
     Bare(Response<Stream>),
+}
+
+/// A reply that is there, or that has to be waited for.
+pub(super) enum Finish {
+    Now(Result<Reply, Status>),
+    Later(Answer<'static>),
 }
 
 /// The whole of an attempt.
@@ -156,34 +196,45 @@ pub(super) async fn exchange(
     messages: Messages,
     terms: Terms,
 ) -> Result<Reply, Status> {
-    let begun = begin(ready, lease, head, messages, terms).await;
+    let begun = match ask(ready, lease, head, messages, terms) {
+        Ok(asked) => asked.await,
+        Err(failed) => Err(failed),
+    };
     begun.map_err(|failed| failed.status)?.finish().await
 }
 
-/// Sends the request, and waits until its reply begins.
-pub(super) async fn begin(
+/// Sends the request.
+pub(super) fn ask(
     ready: Ready,
     lease: Lease,
     head: Request<()>,
     messages: Messages,
     terms: Terms,
-) -> Result<Begun, Failed> {
-    let fault = Arc::new(OnceLock::new());
-    let sending = match ready {
-        Ready::Http2(requests) => over_http2(requests, lease, head, messages, &terms, &fault).await?,
-        Ready::Http1 => Box::pin(over_http1(lease, head, messages, &terms, &fault)).await?,
+) -> Result<Asked, Failed> {
+    let mut fault = None;
+    let awaited = match ready {
+        Ready::Http2(requests) => over_http2(requests, lease, head, messages, &terms, &mut fault)?,
+        Ready::Http1 => {
+            let fault = Arc::clone(fault.get_or_insert_default());
+            Awaited::Http1(Box::pin(over_http1(lease, head, messages, terms, fault)))
+        }
     };
-    answered(sending, fault, terms).await
+    Ok(Asked {
+        awaited,
+        fault,
+        terms,
+        json: None,
+    })
 }
 
-async fn over_http2(
+fn over_http2(
     mut requests: SendRequest<Frame>,
     lease: Lease,
     head: Request<()>,
     messages: Messages,
     terms: &Terms,
-    fault: &Arc<OnceLock<Status>>,
-) -> Result<Sending, Failed> {
+    fault: &mut Fault,
+) -> Result<Awaited, Failed> {
     let by_get = head.method() == http::Method::GET;
     let written = lease.written();
     let (response, mut body) = match requests.send_request(head, by_get) {
@@ -201,30 +252,25 @@ async fn over_http2(
             let _ = body.send_data(frame, true);
             None
         }
-        Err(messages) => Some(request::pump(messages, terms.sent, body, Arc::clone(fault))),
-    };
-    match response.await {
-        Ok(response) => Ok(Sending {
-            response: response.map(Stream::Http2),
-            lease,
-            pump,
-        }),
-        Err(error) => {
-            let mut failed = unanswered(&lease, &Broken::Http2(error), fault);
-            if failed.fate == Fate::Lost && lease.written() == written {
-                failed.fate = Fate::Unsent;
-            }
-            Err(failed)
+        Err(messages) => {
+            let fault = Arc::clone(fault.get_or_insert_default());
+            Some(request::pump(messages, terms.sent, body, fault))
         }
-    }
+    };
+    Ok(Awaited::Http2 {
+        response,
+        lease,
+        pump,
+        written,
+    })
 }
 
 async fn over_http1(
     mut lease: Lease,
     head: Request<()>,
     messages: Messages,
-    terms: &Terms,
-    fault: &Arc<OnceLock<Status>>,
+    terms: Terms,
+    fault: Arc<OnceLock<Status>>,
 ) -> Result<Sending, Failed> {
     if terms.speech == Speech::Grpc {
         return Err(Failed::ours(Status::internal(format!(
@@ -234,9 +280,10 @@ async fn over_http1(
     let body = match messages.try_one() {
         _ if head.method() == http::Method::GET => Body::nothing(),
         Ok((message, _)) => Body::whole(Frame::only(message, terms.speech, terms.sent).map_err(Failed::ours)?),
-        Err(messages) => Body::stream(messages, terms.sent, Arc::clone(fault)),
+        Err(messages) => Body::stream(messages, terms.sent, Arc::clone(&fault)),
     };
     let mut request = line::over_http1(head, body).map_err(Failed::ours)?;
+    let fault = Some(fault);
     for _ in 0..pool::ATTEMPTS {
         request = match lease.send(request).await {
             Ok(response) => {
@@ -244,7 +291,7 @@ async fn over_http1(
                 return Ok(Sending { lease, pump, response });
             }
             Err(Unanswered::Broken(broken, fate)) => {
-                let mut failed = unanswered(&lease, &broken, fault);
+                let mut failed = unanswered(&lease, &broken, &fault);
                 if failed.fate == Fate::Lost {
                     failed.fate = fate;
                 }
@@ -260,8 +307,8 @@ async fn over_http1(
 }
 
 /// Why no reply came. Of a request that broke the upstream knows nothing.
-fn unanswered(lease: &Lease, broken: &Broken, fault: &OnceLock<Status>) -> Failed {
-    if let Some(fault) = fault.get() {
+fn unanswered(lease: &Lease, broken: &Broken, fault: &Fault) -> Failed {
+    if let Some(fault) = fault.as_ref().and_then(|fault| fault.get()) {
         return Failed::ours(fault.clone());
     }
     let status = lease.broken(broken);
@@ -269,80 +316,158 @@ fn unanswered(lease: &Lease, broken: &Broken, fault: &OnceLock<Status>) -> Faile
     Failed::of(status, fate(broken))
 }
 
-/// Reads the head of a reply.
-async fn answered(sending: Sending, fault: Arc<OnceLock<Status>>, terms: Terms) -> Result<Begun, Failed> {
-    let Sending {
-        mut lease,
-        pump,
-        mut response,
-    } = sending;
-    lease.taken().note(response.headers(), terms.speech);
-    let alone = response.body().is_end_stream();
-    if alone {
-        lease.came_whole();
-    }
-    let is_error = response.status() != StatusCode::OK;
-    let mut first = First::Unknown;
-    if terms.speech == Speech::GrpcWeb && status::is_said(response.headers()) {
-        let peeked = Box::pin(reply::peek(&mut response, &mut lease)).await;
-        first = peeked.map_err(|status| {
-            lease.went_wrong(&status);
-            Failed::of(status, Fate::Lost)
-        })?;
-    }
-    let pushback = if alone || is_error || matches!(first, First::End) {
-        pushback(response.headers())
-    } else {
-        None
-    };
-    let failed = |status| {
-        let mut failed = Failed::of(status, Fate::Answered);
-        failed.pushback = pushback;
-        failed
-    };
-    let head = if !terms.speech.is_bare() {
-        match reply::head(response, first, &terms) {
-            Ok(head) => Beginning::Head(head),
-            Err(status) => {
-                lease.went_wrong(&status);
-                return Err(failed(status));
-            }
-        }
-    } else if is_error {
-        let told = Box::pin(reply::unary(response, lease, &terms)).await;
-        let mistaken = || Status::internal("the upstream calls an error what is none");
-        return Err(failed(told.err().unwrap_or_else(mistaken)));
-    } else {
-        Beginning::Bare(response)
-    };
-    Ok(Begun {
-        lease,
-        pump,
-        fault,
-        terms,
-        head,
-        json: None,
-    })
-}
-
-impl Begun {
-    /// Its messages are of this type, and come as JSON.
+impl Asked {
+    /// The messages of the reply are of this type, and come as JSON.
     pub(super) fn in_json(self, of: MessageType) -> Self {
         Self { json: Some(of), ..self }
     }
 
-    /// Reads the rest, as far as it has to be known.
-    pub(super) async fn finish(mut self) -> Result<Reply, Status> {
-        match self.json.take() {
-            Some(of) => {
-                let depth = self.terms.depth;
-                json::down(self.read().await?, of, depth)
+    /// Waits for the response of HTTP/2.
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Sending, Failed>> {
+        let response = match &mut self.awaited {
+            Awaited::Http2 { response, .. } => ready!(Pin::new(response).poll(cx)),
+            Awaited::Http1(sending) => return sending.as_mut().poll(cx),
+            Awaited::More(_) | Awaited::Nothing => return Poll::Pending,
+        };
+        let Awaited::Http2 {
+            lease, pump, written, ..
+        } = mem::replace(&mut self.awaited, Awaited::Nothing)
+        else {
+            return Poll::Pending;
+        };
+        Poll::Ready(match response {
+            Ok(response) => Ok(Sending {
+                response: response.map(Stream::Http2),
+                lease,
+                pump,
+            }),
+            Err(error) => {
+                let mut failed = unanswered(&lease, &Broken::Http2(error), &self.fault);
+                if failed.fate == Fate::Lost && lease.written() == written {
+                    failed.fate = Fate::Unsent;
+                }
+                Err(failed)
             }
-            None => self.read().await,
+        })
+    }
+}
+
+impl Future for Asked {
+    type Output = Result<Begun, Failed>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let asked = &mut *self;
+        if !matches!(asked.awaited, Awaited::More(_)) {
+            let mut sending = ready!(asked.poll_response(cx))?;
+            let (fault, terms, json) = (asked.fault.take(), asked.terms, asked.json.take());
+            sending.note(terms);
+            if !sending.wants_more(terms) {
+                return Poll::Ready(sending.begun(First::Unknown, fault, terms, json));
+            }
+            asked.awaited = Awaited::More(Box::pin(sending.read_more(fault, terms, json)));
+        }
+        match &mut asked.awaited {
+            Awaited::More(more) => more.as_mut().poll(cx),
+            Awaited::Http2 { .. } | Awaited::Http1(_) | Awaited::Nothing => Poll::Pending,
+        }
+    }
+}
+
+impl Sending {
+    fn note(&mut self, terms: Terms) {
+        self.lease.taken().note(self.response.headers(), terms.speech);
+        if self.is_alone() {
+            self.lease.came_whole();
         }
     }
 
-    async fn read(self) -> Result<Reply, Status> {
+    /// Whether the head is all of the reply.
+    fn is_alone(&self) -> bool {
+        self.response.body().is_end_stream()
+    }
+
+    fn is_error(&self) -> bool {
+        self.response.status() != StatusCode::OK
+    }
+
+    /// Whether some of the body has to be read before anything can be said of the reply.
+    fn wants_more(&self, terms: Terms) -> bool {
+        let may_be_all = terms.speech == Speech::GrpcWeb && status::is_said(self.response.headers());
+        may_be_all || terms.speech.is_bare() && self.is_error()
+    }
+
+    async fn read_more(mut self, fault: Fault, terms: Terms, json: Option<MessageType>) -> Result<Begun, Failed> {
+        if !terms.speech.is_bare() {
+            let first = reply::peek(&mut self.response, &mut self.lease).await;
+            let first = first.map_err(|status| {
+                self.lease.went_wrong(&status);
+                Failed::of(status, Fate::Lost)
+            })?;
+            return self.begun(first, fault, terms, json);
+        }
+        let pushback = pushback(self.response.headers());
+        let told = reply::unary(self.response, self.lease, &terms).await;
+        let mistaken = || Status::internal("the upstream calls an error what is none");
+        let mut failed = Failed::of(told.err().unwrap_or_else(mistaken), Fate::Answered);
+        failed.pushback = pushback;
+        Err(failed)
+    }
+
+    /// Reads the head of the reply.
+    fn begun(self, first: First, fault: Fault, terms: Terms, json: Option<MessageType>) -> Result<Begun, Failed> {
+        let head = if terms.speech.is_bare() {
+            Beginning::Bare(self.response)
+        } else {
+            let is_all = self.is_alone() || self.is_error() || matches!(first, First::End);
+            let pushback = is_all.then(|| pushback(self.response.headers())).flatten();
+            match reply::head(self.response, first, &terms) {
+                Ok(head) => Beginning::Head(head),
+                Err(status) => {
+                    self.lease.went_wrong(&status);
+                    let mut failed = Failed::of(status, Fate::Answered);
+                    failed.pushback = pushback;
+                    return Err(failed);
+                }
+            }
+        };
+        Ok(Begun {
+            lease: self.lease,
+            pump: self.pump,
+            fault,
+            terms,
+            head,
+            json,
+        })
+    }
+}
+
+impl Begun {
+    /// Reads the rest, as far as it has to be known.
+    pub(super) async fn finish(self) -> Result<Reply, Status> {
+        let mut begun = Some(self);
+        let finish = poll_fn(|cx| match begun.take() {
+            Some(begun) => Poll::Ready(begun.finish_now(cx)),
+            None => Poll::Pending,
+        });
+        match finish.await {
+            Finish::Now(reply) => reply,
+            Finish::Later(reply) => reply.await,
+        }
+    }
+
+    /// The same, as far as it is there: mostly all of a reply comes at once, and nothing of it has to be kept.
+    pub(super) fn finish_now(mut self, cx: &mut Context<'_>) -> Finish {
+        let Some(of) = self.json.take() else {
+            return self.read(cx);
+        };
+        let depth = self.terms.depth;
+        match self.read(cx) {
+            Finish::Now(reply) => Finish::Now(reply.and_then(|reply| json::down(reply, of, depth))),
+            Finish::Later(reply) => Finish::Later(Box::pin(async move { json::down(reply.await?, of, depth) })),
+        }
+    }
+
+    fn read(self, cx: &mut Context<'_>) -> Finish {
         let Self {
             lease,
             pump,
@@ -357,8 +482,9 @@ impl Begun {
             body,
         } = match head {
             Beginning::Head(head) => head,
-            // In a box: the futures of all calls are as large as the largest of these.
-            Beginning::Bare(response) => return Box::pin(reply::unary(response, lease, &terms)).await,
+            Beginning::Bare(response) => {
+                return Finish::Later(Box::pin(async move { reply::unary(response, lease, &terms).await }));
+            }
         };
         let mut replies = Replies {
             source: Source { body, lease, fault },
@@ -373,12 +499,17 @@ impl Begun {
             first: None,
         };
         if terms.one_reply {
-            let only = poll_fn(|cx| replies.poll_only(cx)).await;
-            return reply::whole(metadata, only);
+            return match replies.poll_only(cx) {
+                Poll::Ready(only) => Finish::Now(reply::whole(metadata, only)),
+                Poll::Pending => Finish::Later(Box::pin(async move {
+                    let only = poll_fn(|cx| replies.poll_only(cx)).await;
+                    reply::whole(metadata, only)
+                })),
+            };
         }
         let mut reply = Reply::new(Messages::stream(replies)).with_metadata(metadata);
         reply.coding = Coding::AsCame(encoding);
-        Ok(reply)
+        Finish::Now(Ok(reply))
     }
 }
 

@@ -133,6 +133,11 @@ impl Lease {
         self.line.ready().await
     }
 
+    /// The same if that is so at once.
+    pub(super) fn ready_now(&self) -> Option<Ready> {
+        self.line.ready_now()
+    }
+
     /// Sends a request over HTTP/1.1, and waits for the head of its reply.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Stream>, Unanswered> {
         self.line.send(request).await

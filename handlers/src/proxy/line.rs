@@ -10,7 +10,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use h2::client::{Builder, Connection, SendRequest};
@@ -147,6 +147,17 @@ impl Line {
                 ready.map(|()| Ready::Http1).map_err(drop)
             }
         }
+    }
+
+    /// The same if that is so at once, over HTTP/2.
+    pub(super) fn ready_now(&self) -> Option<Ready> {
+        let Speaks::Http2(requests) = &self.speaks else {
+            return None;
+        };
+        let mut requests = requests.clone();
+        // Only a request that waits for its turn would hold up the next one of the same clone.
+        let ready = requests.poll_ready(&mut Context::from_waker(Waker::noop()));
+        matches!(ready, Poll::Ready(Ok(()))).then_some(Ready::Http2(requests))
     }
 
     /// Sends a request over HTTP/1.1, and waits for the head of its reply.

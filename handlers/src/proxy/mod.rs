@@ -38,7 +38,15 @@ mod time_limit;
 mod upstream;
 mod wire;
 
-use std::{fmt, future::ready, mem, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::ready,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use descant_descriptors::{Idempotency, Method, Shape};
 use http::Request;
@@ -53,9 +61,10 @@ pub use self::{
     target::ProxyError,
 };
 use self::{
-    exchange::{Begun, Failed, NO_GRPC_OVER_HTTP1, Terms, begin},
+    exchange::{Asked, Begun, Failed, Finish, NO_GRPC_OVER_HTTP1, Terms, ask},
     lease::Lease,
-    pool::{Pools, Want},
+    line::Ready,
+    pool::{Pools, Refusal, Want},
     retry::{Course, Spare, Throttle, Trip},
     service_config::Policy,
     target::Target,
@@ -202,22 +211,55 @@ impl Proxy {
         Arc::make_mut(&mut self.upstream)
     }
 
-    async fn answer(&self, mut call: Call) -> Result<Reply, Status> {
+    fn answer(&self, call: Call) -> Answer<'_> {
+        if self.is_plain() && !self.wants_whole(&call) {
+            return Box::pin(self.plainly(call));
+        }
+        Box::pin(self.prepared(call))
+    }
+
+    /// Whether nothing is said of any call.
+    fn is_plain(&self) -> bool {
         let options = &self.upstream.options;
-        if options.protocol.speech(call.method.shape()).is_bare() {
+        options.service_config.is_empty() && options.timeout.is_none()
+    }
+
+    /// Whether the one message of a call has to be there before it can be sent.
+    fn wants_whole(&self, call: &Call) -> bool {
+        self.upstream.options.protocol.speech(call.method.shape()).is_bare()
+    }
+
+    /// Answers any call.
+    async fn prepared(&self, mut call: Call) -> Result<Reply, Status> {
+        if self.wants_whole(&call) {
             let message = mem::replace(&mut call.messages, Messages::empty()).only().await?;
             call.messages = Messages::one(message);
         }
-        if !options.service_config.is_empty() || options.timeout.is_some() {
-            return Box::pin(self.as_configured(call)).await;
+        if self.is_plain() {
+            return self.plainly(call).await;
         }
-        let spare = Spare::of_one(&mut call, options.retry_bytes)?;
-        match self.attempt(call, Trip::default()).await {
-            Ok(begun) => begun.finish().await,
-            Err(failed) => match spare {
-                Some(spare) => Box::pin(Course::new(self, None, spare, false).run(Some(failed))).await,
-                None => Err(failed.status),
+        Box::pin(self.as_configured(call)).await
+    }
+
+    /// Answers a call of which nothing is said. If there is a connection it goes up at once.
+    fn plainly(&self, call: Call) -> Answering<'_> {
+        let pool = self.pools.here(&self.upstream);
+        let want = self.want(&call, Trip::default());
+        match pool.ready_now(want) {
+            Some(place) => Answering::sent(self, place, call),
+            None => Answering {
+                proxy: self,
+                spare: None,
+                stage: Stage::Placed(Box::pin(async move { pool.ready(want).await }), Some(Box::new(call))),
             },
+        }
+    }
+
+    /// Sends a call again that failed, if it can be.
+    fn again(&self, spare: Option<Spare>, failed: Failed) -> Answer<'_> {
+        match spare {
+            Some(spare) => Box::pin(Course::new(self, None, spare, false).run(Some(failed))),
+            None => Box::pin(ready(Err(failed.status))),
         }
     }
 
@@ -229,12 +271,10 @@ impl Proxy {
         let wait = config.is_some_and(|config| config.wait_for_ready);
         let policy = config.and_then(|config| config.policy.as_ref());
         let spare = Spare::of(call, options.retry_bytes, policy.is_some())?;
-        let answer = async {
-            match policy {
-                None => Course::new(self, None, spare, wait).run(None).await,
-                Some(Policy::Retry(policy)) => Course::new(self, Some(policy), spare, wait).run(None).await,
-                Some(Policy::Hedge(policy)) => retry::hedge(self, policy, spare, wait).await,
-            }
+        let answer: Answer<'_> = match policy {
+            None => Box::pin(Course::new(self, None, spare, wait).run(None)),
+            Some(Policy::Retry(policy)) => Box::pin(Course::new(self, Some(policy), spare, wait).run(None)),
+            Some(Policy::Hedge(policy)) => Box::pin(retry::hedge(self, policy, spare, wait)),
         };
         match limit {
             Some(limit) => limit.bound(answer).await,
@@ -244,15 +284,24 @@ impl Proxy {
 
     /// One attempt at a call, up to the head of its reply.
     async fn attempt(&self, mut call: Call, trip: Trip<'_>) -> Result<Begun, Failed> {
+        let place = self.pools.here(&self.upstream).ready(self.want(&call, trip)).await?;
+        self.ask(place, &mut call, trip)?.await
+    }
+
+    /// What a call wants of its place.
+    fn want<'t>(&self, call: &Call, trip: Trip<'t>) -> Want<'t> {
+        Want {
+            key: balance::key(&self.upstream.options.balance, &call.metadata),
+            tried: trip.tried,
+            wait: trip.wait,
+        }
+    }
+
+    /// Sends a call on a connection.
+    fn ask(&self, (ready, mut lease): (Ready, Lease), call: &mut Call, trip: Trip<'_>) -> Result<Asked, Failed> {
         let options = &self.upstream.options;
         let shape = call.method.shape();
         let speech = options.protocol.speech(shape);
-        let want = Want {
-            key: balance::key(&options.balance, &call.metadata),
-            tried: trip.tried,
-            wait: trip.wait,
-        };
-        let (ready, mut lease) = self.pools.here(&self.upstream).ready(want).await?;
         lease.wait_until(call.deadline);
         if let Some(tried) = trip.tried {
             tried.add(lease.endpoint());
@@ -260,7 +309,7 @@ impl Proxy {
         let mut terms = Terms {
             speech,
             codec: options.codec,
-            sent: lease.taken().for_call(&call),
+            sent: lease.taken().for_call(call),
             offered: call.accepted,
             one_reply: matches!(shape, Shape::Unary | Shape::ClientStreaming),
             message_bytes: options.message_bytes,
@@ -270,16 +319,16 @@ impl Proxy {
         let request = match messages.try_one() {
             Ok((message, _)) if speech.is_bare() => {
                 terms.sent = lease.taken().for_message(&message);
-                self.bare(message, &mut call, &lease, &mut terms, trip.before)
+                self.bare(message, call, &lease, &mut terms, trip.before)
             }
-            Ok((message, _)) => Self::enveloped(Messages::one(message), &mut call, &lease, &terms, trip.before),
-            Err(messages) => Self::enveloped(messages, &mut call, &lease, &terms, trip.before),
+            Ok((message, _)) => Self::enveloped(Messages::one(message), call, &lease, &terms, trip.before),
+            Err(messages) => Self::enveloped(messages, call, &lease, &terms, trip.before),
         };
         let (head, messages) = request.map_err(Failed::ours)?;
-        let begun = begin(ready, lease, head, messages, terms).await?;
+        let asked = ask(ready, lease, head, messages, terms)?;
         Ok(match terms.codec {
-            UpstreamCodec::Proto => begun,
-            UpstreamCodec::Json => begun.in_json(call.method.output()),
+            UpstreamCodec::Proto => asked,
+            UpstreamCodec::Json => asked.in_json(call.method.output()),
         })
     }
 
@@ -327,6 +376,66 @@ impl Proxy {
     }
 }
 
+/// A call of which nothing is said. There is one for each call in flight, and so it is small: what is rare has a box of its own.
+struct Answering<'p> {
+    proxy: &'p Proxy,
+    /// The call once more, as long as its reply has not begun.
+    spare: Option<Spare>,
+    stage: Stage<'p>,
+}
+
+enum Stage<'p> {
+    /// There is no connection yet that takes the call.
+    Placed(Placed<'p>, Option<Box<Call>>),
+    Asked(Asked),
+    /// What comes then, if it takes time.
+    Rest(Answer<'p>),
+}
+
+/// Ready once there is a connection.
+type Placed<'p> = Pin<Box<dyn Future<Output = Result<(Ready, Lease), Refusal>> + Send + 'p>>;
+
+impl<'p> Answering<'p> {
+    /// Sends the call.
+    fn sent(proxy: &'p Proxy, place: (Ready, Lease), mut call: Call) -> Self {
+        let (spare, stage) = match Spare::of_one(&mut call, proxy.upstream.options.retry_bytes) {
+            Ok(spare) => match proxy.ask(place, &mut call, Trip::default()) {
+                Ok(asked) => (spare, Stage::Asked(asked)),
+                Err(failed) => (None, Stage::Rest(proxy.again(spare, failed))),
+            },
+            Err(status) => (None, Stage::Rest(Box::pin(ready(Err(status))))),
+        };
+        Self { proxy, spare, stage }
+    }
+}
+
+impl Future for Answering<'_> {
+    type Output = Result<Reply, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answering = &mut *self;
+        if let Stage::Placed(placed, call) = &mut answering.stage {
+            let place = ready!(placed.as_mut().poll(cx)).map_err(|refusal| Failed::from(refusal).status)?;
+            if let Some(call) = call.take() {
+                *answering = Self::sent(answering.proxy, place, *call);
+            }
+        }
+        if let Stage::Asked(asked) = &mut answering.stage {
+            let begun = ready!(Pin::new(asked).poll(cx));
+            let spare = answering.spare.take();
+            answering.stage = Stage::Rest(match begun.map(|begun| begun.finish_now(cx)) {
+                Ok(Finish::Now(reply)) => return Poll::Ready(reply),
+                Ok(Finish::Later(rest)) => rest,
+                Err(failed) => answering.proxy.again(spare, failed),
+            });
+        }
+        match &mut answering.stage {
+            Stage::Rest(rest) => rest.as_mut().poll(cx),
+            Stage::Placed(..) | Stage::Asked(_) => Poll::Pending,
+        }
+    }
+}
+
 impl Handler for Proxy {
     // Not an `async fn`: its future would hold the call once more, for as long as the call runs.
     fn call<'this, 'answer>(&'this self, mut call: Call) -> Answer<'answer>
@@ -335,7 +444,7 @@ impl Handler for Proxy {
     {
         let (address, port) = self.upstream.named();
         match ClientSpan::begin(&mut call, &address, port) {
-            Ok(None) => Box::pin(self.answer(call)),
+            Ok(None) => self.answer(call),
             Ok(Some(span)) => Box::pin(async move { span.follow(self.answer(call).await) }),
             Err(status) => Box::pin(ready(Err(status))),
         }

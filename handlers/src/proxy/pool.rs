@@ -166,6 +166,20 @@ impl Pool {
         ))))
     }
 
+    /// The same if there is one, over HTTP/2, without a wait.
+    pub(super) fn ready_now(self: &Arc<Self>, want: Want<'_>) -> Option<(Ready, Lease)> {
+        if self.upstream.options.http1 {
+            // A place there that is given back takes its connection with it.
+            return None;
+        }
+        let admitted = self.admit().ok()?;
+        let Pick::Ready(endpoint, line) = self.pick(want) else {
+            return None;
+        };
+        let lease = Lease::new(self, endpoint, line);
+        Some((lease.ready_now()?, lease.admitted(admitted)))
+    }
+
     /// A connection to this address that takes a call now.
     pub(super) async fn ready_at(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<(Ready, Lease), Status> {
         loop {

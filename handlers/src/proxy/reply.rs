@@ -4,7 +4,6 @@ use std::{
     future::poll_fn,
     mem,
     pin::Pin,
-    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
 
@@ -13,6 +12,7 @@ use http::{Response, StatusCode, response::Parts};
 
 use super::{
     Terms, codings, connect,
+    exchange::Fault,
     lease::Lease,
     request::Pump,
     speech::Speech,
@@ -90,7 +90,7 @@ pub(super) async fn unary(response: Response<Stream>, lease: Lease, terms: &Term
     let mut source = Source {
         body: Incoming::Body(body),
         lease,
-        fault: Arc::default(),
+        fault: None,
     };
     let read = source.unary(parts, terms).await;
     match &read {
@@ -137,8 +137,7 @@ const MOST_AT_END: usize = connect::MOST;
 pub(super) struct Source {
     pub(super) body: Incoming,
     pub(super) lease: Lease,
-    /// Why the request ended, if it is the request that ended the call.
-    pub(super) fault: Arc<OnceLock<Status>>,
+    pub(super) fault: Fault,
 }
 
 /// Why a reply cannot be read.
@@ -253,9 +252,14 @@ impl Source {
         })
     }
 
+    /// It was the request that ended the call.
+    fn is_at_fault(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| fault.get().is_some())
+    }
+
     fn broken(&self, broken: &Broken) -> Status {
-        let fault = self.fault.get().cloned();
-        fault.unwrap_or_else(|| self.lease.broken(broken))
+        let fault = self.fault.as_ref().and_then(|fault| fault.get());
+        fault.cloned().unwrap_or_else(|| self.lease.broken(broken))
     }
 }
 
@@ -316,7 +320,7 @@ impl Replies {
             Some(Ok(_)) => {}
             None => self.source.lease.went_well(),
             // Of a request that broke the upstream knows nothing.
-            Some(Err(_)) if self.source.fault.get().is_some() => {}
+            Some(Err(_)) if self.source.is_at_fault() => {}
             Some(Err(status)) => self.source.lease.went_wrong(status),
         }
     }
