@@ -111,11 +111,11 @@ impl Gateway {
         if let Some(refusal) = refusal {
             explanation.refused(refusal.response);
         } else if let Some(Accepted {
-            call: Some(call),
-            only,
+            arriving: Some(arriving),
             mut exchange,
             ..
         }) = place
+            && let Some((call, only)) = arriving.into_parts()
         {
             let method = call.method.clone();
             explanation.method = Some(named(&method));
@@ -187,7 +187,7 @@ impl Explanation {
     /// Reads the messages that the handler would get.
     async fn read(&mut self, method: &Method, mut call: Call, only: Option<Only>) -> Result<(), Status> {
         if let Some(mut only) = only {
-            let message = only.message().await?;
+            let message = poll_fn(|cx| only.poll_message(cx)).await?;
             return self.message(method, &message);
         }
         while self.messages.len() < MOST_MESSAGES {
@@ -209,9 +209,7 @@ impl Explanation {
     }
 
     fn answered(&mut self, exchange: &mut Exchange, status: Status) {
-        let mut response = None;
-        let answered = exchange.respond(Err(status), &mut Watch::default(), &mut response);
-        if let (Ok(()), Some(response)) = (answered, response) {
+        if let Ok(response) = exchange.respond(Err(status), &mut Watch::default()) {
             self.refused(response);
         }
     }

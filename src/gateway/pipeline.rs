@@ -1,16 +1,18 @@
 //! The way of a request: head, method, call, handler, reply.
 //!
-//! What a request becomes is large. So it is made once, in the future that answers the request, and stays there: what
-//! reads the head is given the place.
+//! A head is read before there is a future that answers the request: that one is kept as long as a handler takes, and so it holds only
+//! what is needed then.
 
 use std::{
-    future::{Future, poll_fn, ready},
+    future::{self, Future, poll_fn},
     mem,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
+    task::{Poll, ready},
+    time::Instant,
 };
 
-use descant_handlers::{Answer, Call, Handler, Message, Messages, Reply, RequestId, Status};
+use descant_handlers::{Answer, Handler, Messages, Reply, RequestId, Status};
 use http::{
     HeaderName, HeaderValue, Request, Response, StatusCode,
     header::{EXPECT, RETRY_AFTER},
@@ -21,7 +23,10 @@ use super::{Deadline, Gateway, Snapshot};
 use crate::{
     cors::Visitor,
     observe::{Draft, Log, Observer, Presence, Watch},
-    protocol::{self, Accepted, Context, Finds, Place, Protocol, Refusal, caught, given_id, guarded},
+    protocol::{
+        self, Accepted, Arriving, Collected, Context, Finds, Only, Place, Protocol, Refusal, Unfinished, caught,
+        given_id, guarded,
+    },
     transport::{Connection, Inbound, Memory, Outbound, Serve},
 };
 
@@ -32,7 +37,7 @@ impl Serve for Gateway {
         &self,
         request: Request<Inbound>,
         connection: &Arc<Connection>,
-    ) -> impl Future<Output = Response<Outbound>> + Send {
+    ) -> impl Future<Output = Response<Outbound>> + Send + use<> {
         self.answer(request, connection)
     }
 
@@ -50,29 +55,35 @@ impl Serve for Gateway {
 }
 
 impl Gateway {
-    /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<Inbound>, connection: &Connection) -> Response<Outbound> {
+    /// Answers one request, whose head is read at once.
+    pub(crate) fn answer(
+        &self,
+        request: Request<Inbound>,
+        connection: &Connection,
+    ) -> impl Future<Output = Response<Outbound>> + Send + use<> {
         let mut place = None;
         let Opened {
-            accepted,
+            refusal,
             visitor,
             sends_id,
         } = self.open(request, connection, &mut place);
-        // As large, and so set and not handed on. There always is one.
-        let mut response = None;
-        match accepted {
-            Ok(accepted) => run(accepted, sends_id, &mut response).await,
-            Err(refusal) => response = Some(refuse(refusal).await),
+        async move {
+            let mut response = match (&mut place, refusal) {
+                (Some(accepted), None) => run(accepted).await,
+                (_, refusal) => refuse(refusal).await,
+            };
+            if let (Some(accepted), true) = (&place, sends_id) {
+                response.headers_mut().insert(REQUEST_ID, accepted.request_id.into());
+            }
+            if let Some(visitor) = &visitor {
+                visitor.grant(response.headers_mut());
+            }
+            response
         }
-        let mut response = response.unwrap_or_default();
-        if let Some(visitor) = &visitor {
-            visitor.grant(response.headers_mut());
-        }
-        response
     }
 
     /// Reads the head of a request.
-    fn open<'p>(&self, request: Request<Inbound>, connection: &Connection, place: &'p mut Place) -> Opened<'p> {
+    fn open(&self, request: Request<Inbound>, connection: &Connection, place: &mut Place) -> Opened {
         // One generation for the whole call.
         let snapshot = self.0.snapshot.load();
         let cors = snapshot.plan().cors.as_ref();
@@ -82,19 +93,19 @@ impl Gateway {
         let preflight = preflight.filter(|_| sound());
         // Who waits for leave to send is told the answer instead: RFC 9110, section 10.1.1.
         let waits = request.headers().contains_key(EXPECT);
-        let mut accepted = match preflight {
-            Some(response) => Err(Box::new(Refusal {
+        let mut refusal = match preflight {
+            Some(response) => Some(Box::new(Refusal {
                 response,
                 body: Some(request.into_body()),
                 status: None,
             })),
             None => accept(&snapshot, request, connection, place),
         };
-        if let (Err(refusal), true) = (&mut accepted, waits) {
+        if let (Some(refusal), true) = (&mut refusal, waits) {
             refusal.body = None;
         }
         Opened {
-            accepted,
+            refusal,
             visitor,
             sends_id: snapshot.plan().send_request_ids,
         }
@@ -130,21 +141,22 @@ fn within<T>(snapshot: &Snapshot, connection: &Connection, run: impl FnOnce(&Con
 }
 
 /// What the head of a request led to.
-struct Opened<'p> {
-    accepted: Result<&'p mut Accepted, Box<Refusal>>,
+struct Opened {
+    /// Why there is no call.
+    refusal: Option<Box<Refusal>>,
     /// The page that asks, where pages may.
     visitor: Option<Box<Visitor>>,
     /// Whether the response says the call's id.
     sends_id: bool,
 }
 
-/// Makes a call of a request, and begins to observe it.
-fn accept<'p>(
+/// Makes a call of a request, and begins to observe it. If it is not to be: why.
+fn accept(
     snapshot: &Snapshot,
     request: Request<Inbound>,
     connection: &Connection,
-    place: &'p mut Place,
-) -> Result<&'p mut Accepted, Box<Refusal>> {
+    place: &mut Place,
+) -> Option<Box<Refusal>> {
     let (mut parts, body) = request.into_parts();
     let body = body.counted(connection.account());
     let plan = snapshot.plan();
@@ -160,21 +172,19 @@ fn accept<'p>(
     within(snapshot, connection, |context| {
         let mut accepted = protocol::accept(&mut parts, body, context, place);
         let watch = watch(&mut accepted, arrival, context);
-        if let Ok(Accepted {
-            call: Some(call),
-            only,
-            watch: watched,
-            ..
-        }) = &mut accepted
-        {
-            *watched = watch;
-            call.trace = watched.trace();
+        let accepted = match accepted {
+            Ok(accepted) => accepted,
+            Err(refusal) => return Some(refusal),
+        };
+        accepted.watch = watch;
+        if let Some((call, only)) = accepted.arriving.as_mut().and_then(Arriving::parts) {
+            call.trace = accepted.watch.trace();
             if only.is_none() {
                 let messages = mem::replace(&mut call.messages, Messages::empty());
-                call.messages = watched.incoming(messages);
+                call.messages = accepted.watch.incoming(messages);
             }
         }
-        accepted
+        None
     })
 }
 
@@ -243,63 +253,94 @@ struct Arrival {
 }
 
 /// A call on its way through the gateway.
-async fn run(accepted: &mut Accepted, sends_id: bool, response: &mut Option<Response<Outbound>>) {
+async fn run(accepted: &mut Accepted) -> Response<Outbound> {
     let Accepted {
         handler,
-        call,
-        request_id,
-        only,
+        arriving,
         exchange,
         watch,
+        ..
     } = accepted;
     let mut deadline = Deadline::at(exchange.deadline);
-    let read = match only {
-        Some(only) => {
-            let reading = pin!(async {
-                let message = only.message().await;
-                watch.received(message.as_ref());
-                message.map(Some)
-            });
-            deadline.bound(reading).await
+    let read = match arriving.take() {
+        Some(arriving) => read(arriving, watch, &mut deadline).await,
+        None => Err(answered_before()),
+    };
+    let mut answering = pin!(async {
+        let answering = pin!(answer(&**handler, read?));
+        deadline.bound(answering).await
+    });
+    let mut collecting: Option<Collecting> = None;
+    // Not a line for each step: a response is large, and would have its place here for as long as the call runs.
+    poll_fn(|cx| {
+        if collecting.is_none() {
+            let answer = answering.as_mut().poll(cx);
+            if answer.is_pending() {
+                exchange.waits();
+            }
+            match exchange.respond(ready!(answer), watch) {
+                Ok(response) => return Poll::Ready(response),
+                Err(unfinished) => collecting = Some(Box::pin(collect(unfinished, exchange.deadline))),
+            }
         }
-        None => Ok(None),
-    };
-    let answer = match read {
-        Ok(message) => deadline.bound(pin!(answer(&**handler, call, message))).await,
-        Err(status) => Err(status),
-    };
-    if let Err(mut unfinished) = exchange.respond(answer, watch, response) {
-        let mut collecting = Box::pin(unfinished.collect());
-        let collected = deadline.bound(collecting.as_mut()).await;
-        exchange.finish(collected, watch, response);
+        let Some(collecting) = &mut collecting else {
+            return Poll::Pending;
+        };
+        let collected = ready!(collecting.as_mut().poll(cx));
+        Poll::Ready(exchange.finish(collected, watch))
+    })
+    .await
+}
+
+/// What an answer lacks.
+type Collecting = Pin<Box<dyn Future<Output = Result<Collected, Status>> + Send>>;
+
+/// Waits for what an answer lacks.
+async fn collect(mut unfinished: Box<Unfinished>, deadline: Option<Instant>) -> Result<Collected, Status> {
+    Deadline::at(deadline).bound(pin!(unfinished.collect())).await
+}
+
+/// Reads the message of a call that takes one. Mostly it has come together with the head.
+async fn read(mut arriving: Arriving, watch: &mut Watch, deadline: &mut Deadline) -> Result<Arriving, Status> {
+    if let Some((call, Some(only))) = arriving.parts() {
+        let reading = pin!(poll_fn(|cx| {
+            let message = ready!(only.poll_message(cx));
+            watch.received(message.as_ref());
+            Poll::Ready(message)
+        }));
+        call.messages = Messages::one(deadline.bound(reading).await?);
     }
-    if let Some(response) = response.as_mut().filter(|_| sends_id) {
-        response.headers_mut().insert(REQUEST_ID, (*request_id).into());
-    }
+    Ok(arriving)
 }
 
 /// Answers a request without a call.
-async fn refuse(mut refusal: Box<Refusal>) -> Response<Outbound> {
+async fn refuse(refusal: Option<Box<Refusal>>) -> Response<Outbound> {
+    let Some(mut refusal) = refusal else {
+        return Response::default();
+    };
     if let Some(body) = refusal.body.take() {
         body.discard().await;
     }
     refusal.response
 }
 
-/// Runs a handler; if it panics, that is its answer. `message`: the one of a call that takes one.
-fn answer<'h>(
-    handler: &'h dyn Handler,
-    call: &mut Option<Call>,
-    message: Option<Message>,
-) -> impl Future<Output = Result<Reply, Status>> + Send + use<'h> {
-    let failed = |status| -> Answer<'h> { Box::pin(ready(Err(status))) };
-    let called = call.take().map(|mut call| {
-        if let Some(message) = message {
-            call.messages = Messages::one(message);
+/// Runs a handler; if it panics, that is its answer.
+fn answer(handler: &dyn Handler, arriving: Arriving) -> impl Future<Output = Result<Reply, Status>> + Send + use<'_> {
+    let failed = |status| -> Answer<'_> { Box::pin(future::ready(Err(status))) };
+    // A handler may work before its first poll: the closures of `descant_handlers::typed` do, and the proxy.
+    let (mut answer, share) = match arriving.into_parts() {
+        Some((call, only)) => {
+            let answer = guarded(|| handler.call(call)).unwrap_or_else(failed);
+            (answer, only.and_then(Only::into_share))
         }
-        // A handler may work before its first poll: the closures of `descant_handlers::typed` do.
-        guarded(|| handler.call(call)).unwrap_or_else(failed)
-    });
-    let mut answer = called.unwrap_or_else(|| failed(Status::internal("the call was answered before")));
-    poll_fn(move |cx| caught(|| answer.as_mut().poll(cx)).map(|answer| answer.and_then(|answer| answer)))
+        None => (failed(answered_before()), None),
+    };
+    poll_fn(move |cx| {
+        let _counts = &share;
+        caught(|| answer.as_mut().poll(cx)).map(|answer| answer.and_then(|answer| answer))
+    })
+}
+
+fn answered_before() -> Status {
+    Status::internal("the call was answered before")
 }

@@ -9,11 +9,12 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use arc_swap::ArcSwap;
 use http::{Request, Response};
+use pin_project_lite::pin_project;
 use tokio::{runtime::Handle, sync::Notify};
 
 use crate::{
@@ -208,36 +209,70 @@ impl Serve for Roster {
         &self,
         request: Request<Inbound>,
         connection: &Arc<Connection>,
-    ) -> impl Future<Output = Response<Outbound>> + Send {
+    ) -> impl Future<Output = Response<Outbound>> + Send + use<> {
         let member = self.0.members.load().choose(&request).clone();
         // Reflection and health tell of all mounts: their calls are the port's, and end with it.
-        let seat = (!is_own_path(request.uri().path())).then(|| Seat::take(&member.calls));
-        async move {
-            let answer = member.gateway.answer(request, connection);
-            let Some(seat) = seat else {
-                return answer.await;
-            };
-            let response = tokio::select! {
-                biased;
-                response = answer => response,
-                () = member.cut.is_set() => Response::new(Outbound::Stream(Box::pin(Torn))),
-            };
-            response.map(|body| match body {
-                Outbound::Stream(inner) => Outbound::Stream(Box::pin(Counted {
-                    inner,
-                    cut: Box::pin(async move { member.cut.is_set().await }),
-                    _seat: seat,
-                })),
-                whole => whole,
-            })
+        let counts = !is_own_path(request.uri().path());
+        Answering {
+            answer: member.gateway.answer(request, connection),
+            seat: counts.then(|| Seat::take(&member.calls)),
+            cut: None,
+            member,
         }
+    }
+}
+
+pin_project! {
+    /// A call that is cut off when its mount has left.
+    struct Answering<A> {
+        #[pin]
+        answer: A,
+        // `None`: it is the port's.
+        seat: Option<Seat>,
+        // Once there is something to wait for.
+        cut: Option<Cut>,
+        member: Arc<Member>,
+    }
+}
+
+/// Ready once a mount's calls are cut off.
+type Cut = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl<A: Future<Output = Response<Outbound>>> Future for Answering<A> {
+    type Output = Response<Outbound>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<Outbound>> {
+        let answering = self.project();
+        let cut = || -> Cut {
+            let member = answering.member.clone();
+            Box::pin(async move { member.cut.is_set().await })
+        };
+        let response = match (answering.answer.poll(cx), &answering.seat) {
+            (Poll::Ready(response), _) => response,
+            (Poll::Pending, None) => return Poll::Pending,
+            (Poll::Pending, Some(_)) => {
+                ready!(answering.cut.get_or_insert_with(cut).as_mut().poll(cx));
+                Response::new(Outbound::Stream(Box::pin(Torn)))
+            }
+        };
+        let Some(seat) = answering.seat.take() else {
+            return Poll::Ready(response);
+        };
+        Poll::Ready(response.map(|body| match body {
+            Outbound::Stream(inner) => Outbound::Stream(Box::pin(Counted {
+                inner,
+                cut: answering.cut.take().unwrap_or_else(cut),
+                _seat: seat,
+            })),
+            whole => whole,
+        }))
     }
 }
 
 /// A streamed reply that counts among its mount's calls until it has ended.
 struct Counted {
     inner: Pin<Box<dyn OutboundStream>>,
-    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
+    cut: Cut,
     _seat: Seat,
 }
 

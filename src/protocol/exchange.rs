@@ -37,14 +37,13 @@ pub(super) enum Speech {
 }
 
 impl Exchange {
-    /// Turns what the handler answered into a response, which is large and so made where it stays. Where the one message of a
-    /// reply is not there yet, it has to be [collected](Unfinished::collect) first.
+    /// Turns what the handler answered into a response. Where the one message of a reply is not there yet, it has to be
+    /// [collected](Unfinished::collect) first.
     pub(crate) fn respond(
         &mut self,
         answer: Result<Reply, Status>,
         watch: &mut Watch,
-        response: &mut Option<Response<Outbound>>,
-    ) -> Result<(), Box<Unfinished>> {
+    ) -> Result<Response<Outbound>, Box<Unfinished>> {
         let Reply {
             metadata,
             messages,
@@ -52,13 +51,10 @@ impl Exchange {
             ..
         } = match answer {
             Ok(reply) => reply,
-            Err(status) => {
-                self.refuse(status, watch, response);
-                return Ok(());
-            }
+            Err(status) => return Ok(self.refuse(status, watch)),
         };
         match messages.try_one() {
-            Ok((message, trailers)) => self.whole(metadata, (message, coding), trailers, watch, response),
+            Ok((message, trailers)) => Ok(self.whole(metadata, (message, coding), trailers, watch)),
             Err(messages) => {
                 let waits_for = self.waits_for();
                 let unfinished = Unfinished {
@@ -68,42 +64,42 @@ impl Exchange {
                     waits_for,
                 };
                 match unfinished.waits_for {
-                    WaitsFor::Nothing => *response = Some(self.stream(None, unfinished, watch)),
-                    _ => return Err(Box::new(unfinished)),
+                    WaitsFor::Nothing => Ok(self.stream(None, unfinished, watch)),
+                    _ => Err(Box::new(unfinished)),
                 }
             }
         }
-        Ok(())
     }
 
     /// As [`respond`](Self::respond), once the one message was collected.
-    pub(crate) fn finish(
-        &mut self,
-        collected: Result<Collected, Status>,
-        watch: &mut Watch,
-        response: &mut Option<Response<Outbound>>,
-    ) {
+    pub(crate) fn finish(&mut self, collected: Result<Collected, Status>, watch: &mut Watch) -> Response<Outbound> {
         match collected {
             Ok(Collected::Whole {
                 metadata,
                 message,
                 coding,
                 trailers,
-            }) => self.whole(metadata, (message, coding), trailers, watch, response),
-            Ok(Collected::Begun { first, rest }) => *response = Some(self.stream(first, rest, watch)),
-            Err(status) => self.refuse(status, watch, response),
+            }) => self.whole(metadata, (message, coding), trailers, watch),
+            Ok(Collected::Begun { first, rest }) => self.stream(first, rest, watch),
+            Err(status) => self.refuse(status, watch),
         }
     }
 
-    fn refuse(&self, status: Status, watch: &mut Watch, response: &mut Option<Response<Outbound>>) {
-        watch.failed(&status);
-        let response = response.insert(self.speech.refuse(status));
-        watch.answered(response.status());
+    /// The answer takes time, and what is kept to make a quick one quicker is not worth its memory.
+    pub(crate) fn waits(&mut self) {
+        self.room = HeaderMap::new();
     }
 
-    /// The same metadata; where there is none, with room for some.
+    fn refuse(&self, status: Status, watch: &mut Watch) -> Response<Outbound> {
+        watch.failed(&status);
+        let response = self.speech.refuse(status);
+        watch.answered(response.status());
+        response
+    }
+
+    /// The same metadata; where there is none, nor ever was, with room for some.
     fn roomy(&mut self, metadata: Metadata) -> Metadata {
-        if metadata.is_empty() {
+        if metadata.headers().capacity() == 0 {
             return Metadata::from_headers(mem::take(&mut self.room));
         }
         metadata
@@ -115,20 +111,19 @@ impl Exchange {
         message: (Message, Coding),
         trailers: Metadata,
         watch: &mut Watch,
-        response: &mut Option<Response<Outbound>>,
-    ) {
+    ) -> Response<Outbound> {
         let bytes = watch.sends(&message.0);
         watch.replied(&metadata);
         watch.trailed(&trailers);
         let metadata = self.roomy(metadata);
         match self.speech.whole(metadata, message, trailers) {
-            Ok(whole) => {
-                let response = response.insert(whole);
+            Ok(response) => {
                 watch.sent(1, bytes);
                 watch.ended(Code::Ok);
                 watch.answered(response.status());
+                response
             }
-            Err(status) => self.refuse(status, watch, response),
+            Err(status) => self.refuse(status, watch),
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Request -> detect -> accept -> Call, Only?, Exchange            (or a Refusal, and that is the answer)
-//!                                Only::message                     the one message, of a call that takes one
+//!                                Only::poll_message                    the one message, of a call that takes one
 //!                                Exchange::respond(Reply | Status) -> Response
 //! ```
 //!
@@ -12,7 +12,7 @@
 //! - `accept(parts, body, context, place)`: finds the method and its handler in the context's snapshot (by name with
 //!   [`Snapshot::find`], or any other way and then [`Snapshot::handler`]), reads the head with [`head::Head`] and puts an
 //!   [`Accepted`] into the place; or gives a [`Refusal`] in the protocol's own words;
-//! - where a call takes one message: a variant of [`Only`] with an `async fn message(&mut self)`;
+//! - where a call takes one message: a variant of [`Only`], which reads it;
 //! - a variant of [`exchange::Speech`] with three functions: `refuse` (a status, before anything went out), `whole` (one
 //!   message, which is there) and `stream`.
 //!
@@ -20,6 +20,7 @@
 //! [`head`] (headers, deadlines, metadata), `target` (paths and authorities), `trailers` (where HTTP has no room for them).
 
 mod accepted;
+mod arriving;
 mod connect;
 mod detect;
 mod exchange;
@@ -39,7 +40,15 @@ mod trailers;
 mod weight;
 mod whole;
 
-use std::{cell::Cell, fmt, future::Future, pin::Pin, sync::Arc, time::Instant};
+use std::{
+    cell::Cell,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{self, Poll, ready},
+    time::Instant,
+};
 
 use descant_descriptors::{Binding, Method};
 use descant_handlers::{Call, Extensions, Handler, Message, Messages, Metadata, RequestId, Status};
@@ -57,8 +66,9 @@ use crate::{
 
 pub use self::rest::RestOptions;
 pub(crate) use self::{
+    arriving::Arriving,
     detect::Protocol,
-    exchange::Exchange,
+    exchange::{Collected, Exchange, Unfinished},
     panics::{caught, guarded},
     refusal::Refusal,
     target::check as check_target,
@@ -66,15 +76,13 @@ pub(crate) use self::{
 };
 pub(crate) use descant_handlers::{Encoding, InflateError};
 
-/// A request whose head is understood. It is large, and made where it stays: in a [`Place`].
+/// A request whose head is understood. It is large, and made in a [`Place`].
 pub(crate) struct Accepted {
     /// What answers the call, layers already around it.
     pub(crate) handler: Arc<dyn Handler>,
-    /// The call, until the handler has it; where it takes one message, that is still to be read.
-    pub(crate) call: Option<Call>,
     pub(crate) request_id: RequestId,
-    /// What brings that one message.
-    pub(crate) only: Option<Only>,
+    /// The call, until the handler has it.
+    pub(crate) arriving: Option<Arriving>,
     pub(crate) exchange: Exchange,
     /// Left to whoever has it observed.
     pub(crate) watch: Watch,
@@ -114,14 +122,22 @@ impl fmt::Debug for Reading {
 }
 
 impl Only {
-    /// Reads the message.
-    pub(crate) async fn message(&mut self) -> Result<Message, Status> {
+    /// What the message counts for, as long as the call runs.
+    pub(crate) fn into_share(self) -> Option<Share> {
         match self {
-            Self::Envelope(messages) => messages.message().await,
+            Self::Envelope(messages) => messages.into_share(),
+            Self::Body(reading) => Some(reading.share),
+        }
+    }
+
+    /// Reads the message.
+    pub(crate) fn poll_message(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Message, Status>> {
+        match self {
+            Self::Envelope(messages) => messages.poll_message(cx),
             Self::Body(reading) => {
-                let message = reading.message.as_mut().await?;
+                let message = ready!(reading.message.as_mut().poll(cx))?;
                 reading.share.grow(message.wire_len());
-                Ok(message)
+                Poll::Ready(Ok(message))
             }
         }
     }

@@ -192,16 +192,22 @@ mod tests {
     struct Where;
 
     impl Serve for Where {
-        async fn serve(&self, request: Request<Inbound>, _: &Arc<Connection>) -> Response<Outbound> {
-            match request.uri().path() {
-                "/slow" => sleep(Duration::from_millis(300)).await,
-                "/never" => std::future::pending().await,
-                _ => {}
+        fn serve(
+            &self,
+            request: Request<Inbound>,
+            _: &Arc<Connection>,
+        ) -> impl Future<Output = Response<Outbound>> + Send + use<> {
+            async move {
+                match request.uri().path() {
+                    "/slow" => sleep(Duration::from_millis(300)).await,
+                    "/never" => std::future::pending().await,
+                    _ => {}
+                }
+                let mut response = Response::new(Outbound::Empty);
+                let thread = format!("{:?}", thread::current().id());
+                response.headers_mut().insert("thread", thread.parse().unwrap());
+                response
             }
-            let mut response = Response::new(Outbound::Empty);
-            let thread = format!("{:?}", thread::current().id());
-            response.headers_mut().insert("thread", thread.parse().unwrap());
-            response
         }
     }
 

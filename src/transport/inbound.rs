@@ -141,6 +141,11 @@ impl Inbound {
         }
     }
 
+    /// What was taken still counts until this is dropped.
+    pub(crate) fn into_share(self) -> Option<Share> {
+        self.share
+    }
+
     /// The next bytes: never empty unless the peer sent an empty DATA frame; `None` at the end.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, InboundError>>> {
         let next = ready!(self.poll_source(cx));

@@ -63,7 +63,7 @@ pub(crate) type Payload = descant_handlers::http2::Payload<connection::Hold>;
 
 /// What the transport calls for each request.
 ///
-/// The future is dropped when the peer cancels the stream or the connection ends; so are the
+/// What can be done at once may be done before there is a future: one is kept for each call in flight. The future is dropped when the peer cancels the stream or the connection ends; so are the
 /// request's [`Inbound`] and the reply's [`OutboundStream`]. That is the whole of cancellation.
 pub(crate) trait Serve: Clone + Send + Sync + 'static {
     /// Answers one request.
@@ -71,7 +71,7 @@ pub(crate) trait Serve: Clone + Send + Sync + 'static {
         &self,
         request: http::Request<Inbound>,
         connection: &Arc<Connection>,
-    ) -> impl Future<Output = http::Response<Outbound>> + Send;
+    ) -> impl Future<Output = http::Response<Outbound>> + Send + use<Self>;
 
     /// Takes note of a connection, which is open until the answer is dropped.
     fn connected(&self) -> impl Send + 'static {}

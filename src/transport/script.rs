@@ -33,7 +33,17 @@ impl Drop for Open {
 }
 
 impl Serve for Script {
-    async fn serve(&self, request: Request<Inbound>, _: &Arc<Connection>) -> Response<Outbound> {
+    fn serve(
+        &self,
+        request: Request<Inbound>,
+        _: &Arc<Connection>,
+    ) -> impl Future<Output = Response<Outbound>> + Send + use<> {
+        self.clone().answer(request)
+    }
+}
+
+impl Script {
+    async fn answer(self, request: Request<Inbound>) -> Response<Outbound> {
         self.open.fetch_add(1, Ordering::Relaxed);
         let _open = Open(self.open.clone());
         let path = request.uri().path().to_owned();

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts}
 
 use super::{
     super::{
-        Accepted, Context, Encoding, Exchange, Only, Place, Reading,
+        Accepted, Arriving, Context, Encoding, Exchange, Only, Place, Reading,
         detect::{Media, media_type},
         exchange::Speech,
         form::Form,
@@ -182,8 +182,7 @@ impl Opened<'_> {
         place.insert(Accepted {
             handler: self.handler.clone(),
             request_id: call.request_id,
-            call: Some(call),
-            only: Some(only),
+            arriving: Some(Arriving::new(call, Some(only))),
             exchange,
             watch: Watch::default(),
         })

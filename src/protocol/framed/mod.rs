@@ -21,7 +21,7 @@ use http::{HeaderMap, Method as HttpMethod, request::Parts};
 
 use self::{text::Body, timed::TimedEnvelopes};
 use super::{
-    Accepted, Context, Exchange, Only, Place,
+    Accepted, Arriving, Context, Exchange, Only, Place,
     detect::Media,
     exchange::Speech,
     form::Form,
@@ -104,6 +104,7 @@ impl Opening {
             broken: self.dialect.broken(),
             limit: limits.message_bytes,
             ended: false,
+            only: None,
         };
         let coding = messages.form.coding(head.received);
         let form = Form::new(self.media.notation, limits, || method.output());
@@ -133,8 +134,7 @@ impl Opening {
         place.insert(Accepted {
             handler: handler.clone(),
             request_id: call.request_id,
-            call: Some(call),
-            only,
+            arriving: Some(Arriving::new(call, only)),
             exchange,
             watch: Watch::default(),
         })

@@ -14,6 +14,7 @@ use super::{
     super::{Encoding, form::Form},
     timed::{BodyError, TimedEnvelopes},
 };
+use crate::transport::Share;
 
 /// Messages as they come, compressed or not, as wire bytes.
 #[derive(Debug)]
@@ -26,26 +27,28 @@ pub(crate) struct RequestMessages {
     /// Bytes of a message, after inflation.
     pub(super) limit: usize,
     pub(super) ended: bool,
+    /// The one message of a call that takes one, until it is known that it is the only one.
+    pub(super) only: Option<Message>,
 }
 
 impl RequestMessages {
     /// The one message of a call that takes one. Until the body ends another may follow, so it is read to its end.
     /// What to answer to another number of messages: gRPC core, `doc/statuscodes.md`.
-    pub(crate) async fn message(&mut self) -> Result<Message, Status> {
-        self.envelopes.expect_one();
-        let Some(first) = self.envelopes.next().await else {
-            return Err(Status::unimplemented(
-                "this call takes exactly one message, but none came",
-            ));
-        };
-        let message = self.open(first.map_err(|error| status(&error))?)?;
-        match self.envelopes.ends().await {
-            Ok(true) => Ok(message),
-            Ok(false) => Err(Status::unimplemented(
-                "this call takes exactly one message, but more came",
-            )),
-            Err(error) => Err(status(&error)),
+    pub(crate) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Status>> {
+        let wrong = |count| Status::unimplemented(format!("this call takes exactly one message, but {count} came"));
+        if self.only.is_none() {
+            self.envelopes.expect_one();
+            let first = ready!(self.envelopes.poll_next(cx)).ok_or_else(|| wrong("none"))?;
+            self.only = Some(self.open(first.map_err(|error| status(&error))?)?);
         }
+        let ends = ready!(self.envelopes.poll_ends(cx)).map_err(|error| status(&error))?;
+        let only = self.only.take().filter(|_| ends);
+        Poll::Ready(only.ok_or_else(|| wrong("more")))
+    }
+
+    /// What its message counts for.
+    pub(crate) fn into_share(self) -> Option<Share> {
+        self.envelopes.into_share()
     }
 
     fn open(&self, Envelope { flag, message }: Envelope) -> Result<Message, Status> {

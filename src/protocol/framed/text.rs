@@ -13,7 +13,7 @@ use base64::{
 use bytes::{Buf, Bytes};
 
 use super::timed::BodyError;
-use crate::transport::{Inbound, Payload};
+use crate::transport::{Inbound, Payload, Share};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -36,6 +36,11 @@ impl Body {
     pub(super) fn new(inbound: Inbound, text: bool) -> Self {
         let digits = text.then(Vec::new);
         Self { inbound, digits }
+    }
+
+    /// What was taken still counts until this is dropped.
+    pub(super) fn into_share(self) -> Option<Share> {
+        self.inbound.into_share()
     }
 
     /// Of what was taken so many bytes are still held.

@@ -1,7 +1,6 @@
 //! The envelopes of a request, each within its time.
 
 use std::{
-    future::poll_fn,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -11,7 +10,7 @@ use descant_handlers::envelope::{Envelope, EnvelopeError, Envelopes, Run};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::text::Body;
-use crate::transport::InboundError;
+use crate::transport::{InboundError, Share};
 
 /// Splits a body into envelopes as it arrives.
 #[derive(Debug)]
@@ -51,6 +50,11 @@ impl TimedEnvelopes {
         }
     }
 
+    /// What was taken still counts until this is dropped.
+    pub(super) fn into_share(self) -> Option<Share> {
+        self.body.into_share()
+    }
+
     /// From now on the time of a message runs before its first byte came, and goes on to the end of the body: for
     /// bodies that must hold one message.
     pub(super) fn expect_one(&mut self) {
@@ -78,21 +82,13 @@ impl TimedEnvelopes {
         self.in_time(next, cx)
     }
 
-    /// As [`poll_next`](Self::poll_next), for `await`.
-    pub(super) async fn next(&mut self) -> Option<Result<Envelope, BodyError>> {
-        poll_fn(|cx| self.poll_next(cx)).await
-    }
-
     /// Waits for the end of the body. `false`: something else came.
-    pub(super) async fn ends(&mut self) -> Result<bool, BodyError> {
-        poll_fn(|cx| {
-            let body = &mut self.body;
-            match self.envelopes.poll_ends(cx, |cx| body.poll_data(cx)) {
-                Poll::Pending => self.poll_late(cx).map(Err),
-                ends @ Poll::Ready(_) => ends,
-            }
-        })
-        .await
+    pub(super) fn poll_ends(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, BodyError>> {
+        let body = &mut self.body;
+        match self.envelopes.poll_ends(cx, |cx| body.poll_data(cx)) {
+            Poll::Pending => self.poll_late(cx).map(Err),
+            ends @ Poll::Ready(_) => ends,
+        }
     }
 
     fn in_time<T>(

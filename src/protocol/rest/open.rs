@@ -21,7 +21,7 @@ use super::{
 use crate::{
     observe::Watch,
     protocol::{
-        Accepted, Context, Encoding, Exchange, Only, Place, Reading,
+        Accepted, Arriving, Context, Encoding, Exchange, Only, Place, Reading,
         exchange::Speech,
         head::{Head, REST},
         refusal::Fault,
@@ -177,8 +177,7 @@ impl Ready<'_> {
         place.insert(Accepted {
             handler: self.handler.clone(),
             request_id: call.request_id,
-            call: Some(call),
-            only,
+            arriving: Some(Arriving::new(call, only)),
             exchange,
             watch: Watch::default(),
         })

@@ -58,18 +58,23 @@ where
     /// Answers a request.
     pub(super) fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Payload>, cx: &mut Context<'_>) {
         let shared = self.shared.clone();
-        if !self.inline {
-            tokio::spawn((self.answer)(shared, request, respond));
+        let mut slot = self.spare.take().unwrap_or_else(|| Box::pin(None));
+        // A task of its own would keep a panic to itself as well. What remains of the answer has seen it and is not used.
+        let begun = catch_unwind(AssertUnwindSafe(|| {
+            slot.set(Some((self.answer)(shared, request, respond)));
+        }));
+        if begun.is_err() {
             return;
         }
-        let mut slot = self.spare.take().unwrap_or_else(|| Box::pin(None));
-        slot.set(Some((self.answer)(shared, request, respond)));
+        if !self.inline {
+            tokio::spawn(Started { slot, waiting: None });
+            return;
+        }
         if self.waiting.load(Ordering::Relaxed) >= IN_A_ROW {
             let waiting = Some(Arc::clone(&self.waiting));
             tokio::spawn(Started { slot, waiting });
             return;
         }
-        // A task of its own would keep a panic to itself as well. What remains of the answer has seen it and is not used.
         let polled = catch_unwind(AssertUnwindSafe(|| poll(&mut slot, cx)));
         match polled {
             Ok(Poll::Pending) => {

@@ -2,8 +2,8 @@
 
 use std::{
     future::poll_fn,
-    mem::{swap, take},
-    pin::pin,
+    mem::take,
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::Duration,
@@ -15,6 +15,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_LENGTH, EXPECT},
 };
+use pin_project_lite::pin_project;
 use tokio::{
     task::yield_now,
     time::{Instant, timeout},
@@ -47,72 +48,173 @@ impl From<h2::Error> for Gone {
     }
 }
 
-/// Answers one request. Ends early, dropping the handler, when the peer cancels.
-pub(super) async fn answer<S: Serve>(
-    shared: Arc<Shared<S>>,
-    request: Request<RecvStream>,
-    respond: SendResponse<Payload>,
-) {
-    let mut respond = ResetOnPanic(respond);
-    let _share = Share::of_call(shared.connection.account());
-    let head_only = request.method() == Method::HEAD;
-    let abandoned = shared.connection.abandoned();
-    let mut waits = waits_for_leave(&request);
-    let request = request.map(|body| Inbound::http2(body, shared.connection.clone()));
-    // Set, and not handed on: it is large.
-    let mut reply = None;
-    if let Err(refusal) = refusal::check_size(&request, shared.connection.limits()) {
-        drop(request);
-        reply = Some(refusal.respond());
-    } else {
-        let mut serving = pin!(shared.serve.serve(request, &shared.connection));
-        poll_fn(|cx| match serving.as_mut().poll(cx) {
-            Poll::Ready(served) => {
-                reply = Some(served);
-                Poll::Ready(())
-            }
-            Poll::Pending => {
-                if take(&mut waits) {
-                    give_leave(&mut respond.0);
-                }
-                respond.0.poll_reset(cx).map(|_| ())
-            }
-        })
-        .await;
-    }
-    if let Some(reply) = &mut reply {
-        if head_only {
-            withhold(reply);
-        }
-        // Not within the future that sends the body: that would take the reply along.
-        if let Ok((mut sender, body)) = begin(reply, &mut respond.0, &shared.connection) {
-            // Whoever cancelled does not wait for an error either.
-            let _ = sender.send(body, abandoned).await;
-        }
+pin_project! {
+    /// Answers one request. Ends early, dropping the handler, when the peer cancels.
+    pub(super) struct Answering<F, S> {
+        respond: SendResponse<Payload>,
+        shared: Arc<Shared<S>>,
+        // Of a HEAD.
+        head_only: bool,
+        // The peer waits to be told that it may send the body.
+        waits: bool,
+        // How many requests of the connection were not read to their end before this one.
+        abandoned: usize,
+        share: Share,
+        #[pin]
+        stage: Stage<F>,
     }
 }
 
-/// Sends the head of a reply. What is left is its body, and what sends it.
-fn begin<'a>(
-    reply: &mut Response<Outbound>,
+pin_project! {
+    /// Small, for there is one for each request that is being answered; what is rare has a box of its own.
+    #[project = At]
+    enum Stage<F> {
+        Serving { #[pin] serving: F },
+        Refused { reply: Box<Response<Outbound>> },
+        // What could not be sent at once.
+        Sending { sending: Sending },
+        Done,
+    }
+}
+
+/// A reply on its way out.
+type Sending = Pin<Box<dyn Future<Output = Result<(), Gone>> + Send>>;
+
+/// Begins to answer a request.
+pub(super) fn answer<S: Serve>(
+    shared: Arc<Shared<S>>,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Payload>,
+) -> Answering<impl Future<Output = Response<Outbound>> + Send + use<S>, S> {
+    let connection = &shared.connection;
+    let share = Share::of_call(connection.account());
+    let head_only = request.method() == Method::HEAD;
+    let abandoned = connection.abandoned();
+    let waits = waits_for_leave(&request);
+    let request = request.map(|body| Inbound::http2(body, connection.clone()));
+    let stage = match refusal::check_size(&request, connection.limits()) {
+        Ok(()) => {
+            let _guard = ResetOnPanic(&mut respond);
+            let serving = shared.serve.serve(request, connection);
+            Stage::Serving { serving }
+        }
+        Err(refusal) => Stage::Refused {
+            reply: Box::new(refusal.respond()),
+        },
+    };
+    Answering {
+        respond,
+        shared,
+        head_only,
+        waits,
+        abandoned,
+        share,
+        stage,
+    }
+}
+
+impl<F, S> Future for Answering<F, S>
+where
+    F: Future<Output = Response<Outbound>>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut answering = self.project();
+        let guard = ResetOnPanic(answering.respond);
+        let mut reply = match answering.stage.as_mut().project() {
+            At::Serving { serving } => match serving.poll(cx) {
+                Poll::Ready(reply) => reply,
+                Poll::Pending => {
+                    if take(answering.waits) {
+                        give_leave(guard.0);
+                    }
+                    return guard.0.poll_reset(cx).map(|_| ());
+                }
+            },
+            At::Refused { reply } => take(&mut **reply),
+            // Whoever cancelled does not wait for an error either.
+            At::Sending { sending } => return sending.as_mut().poll(cx).map(|_| ()),
+            At::Done => return Poll::Ready(()),
+        };
+        answering.stage.set(Stage::Done);
+        if *answering.head_only {
+            withhold(&mut reply);
+        }
+        let Ok(Some(mut sending)) = begin(reply, guard.0, &answering.shared.connection, *answering.abandoned) else {
+            return Poll::Ready(());
+        };
+        let sent = sending.as_mut().poll(cx);
+        if sent.is_pending() {
+            answering.stage.set(Stage::Sending { sending });
+        }
+        sent.map(|_| ())
+    }
+}
+
+/// Sends the head of a reply, and of its body what there is room for at once. What is left, if anything is.
+///
+/// `abandoned`: how many requests of the connection were not read to their end before this one. If another is added meanwhile it is
+/// taken for this one, which costs nobody anything.
+fn begin(
+    reply: Response<Outbound>,
     respond: &mut SendResponse<Payload>,
-    connection: &'a Arc<Connection>,
-) -> Result<(Sender<'a>, Outbound), Gone> {
-    let mut head = Response::new(());
-    *head.status_mut() = reply.status();
-    swap(head.headers_mut(), reply.headers_mut());
-    let body = take(reply.body_mut());
-    let ends = matches!(body, Outbound::Empty);
-    let out = respond.send_response(head, ends)?;
+    connection: &Arc<Connection>,
+    abandoned: usize,
+) -> Result<Option<Sending>, Gone> {
+    let (head, body) = reply.into_parts();
+    let mut response = Response::new(());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    let mut out = respond.send_response(response, matches!(body, Outbound::Empty))?;
+    let rest = match body {
+        Outbound::Whole { payload, trailers } => match send_now(&mut out, payload, trailers, connection)? {
+            None => Outbound::Empty,
+            Some((payload, trailers)) => Outbound::Whole { payload, trailers },
+        },
+        body => body,
+    };
+    // h2 resets the stream of a request that was not read to its end as soon as nothing holds on to it.
+    if matches!(rest, Outbound::Empty) && connection.abandoned() == abandoned {
+        return Ok(None);
+    }
     let sender = Sender {
         out,
-        connection,
+        connection: connection.clone(),
         counts: true,
-        unsent: matches!(body, Outbound::Stream(_)).then(Unsent::default),
+        unsent: matches!(rest, Outbound::Stream(_)).then(Unsent::default),
         waited: Duration::ZERO,
         taken: 0,
     };
-    Ok((sender, body))
+    Ok(Some(Box::pin(sender.send(rest, abandoned))))
+}
+
+/// Sends a body that is small and for which the peer has window; else it is given back.
+fn send_now(
+    out: &mut SendStream<Payload>,
+    payload: Payload,
+    trailers: HeaderMap,
+    connection: &Connection,
+) -> Result<Option<(Payload, HeaderMap)>, Gone> {
+    let length = payload.remaining();
+    if length > SMALL {
+        return Ok(Some((payload, trailers)));
+    }
+    if length > 0 {
+        out.reserve_capacity(length);
+        if out.capacity() < length {
+            return Ok(Some((payload, trailers)));
+        }
+    }
+    let ends = trailers.is_empty();
+    if ends || length > 0 {
+        connection.sent_frames().fetch_add(1, Ordering::Relaxed);
+        out.send_data(payload, ends)?;
+    }
+    if !ends {
+        out.send_trailers(trailers)?;
+    }
+    Ok(None)
 }
 
 /// Whether the peer sends the body once it is told that it is wanted. RFC 9110, section 10.1.1.
@@ -140,9 +242,9 @@ fn withhold(reply: &mut Response<Outbound>) {
 }
 
 /// Sends a body.
-struct Sender<'a> {
+struct Sender {
     out: SendStream<Payload>,
-    connection: &'a Arc<Connection>,
+    connection: Arc<Connection>,
     /// Whether what is sent counts as held for the connection.
     counts: bool,
     /// Of a body that may be cut off, and so has to be sent before.
@@ -152,19 +254,15 @@ struct Sender<'a> {
     taken: u64,
 }
 
-impl Sender<'_> {
-    /// `abandoned`: how many requests of the connection were not read to their end before this one. If another is added
-    /// meanwhile it is taken for this one, which costs nobody anything.
-    async fn send(&mut self, body: Outbound, abandoned: usize) -> Result<(), Gone> {
+impl Sender {
+    async fn send(mut self, body: Outbound, abandoned: usize) -> Result<(), Gone> {
         match body {
             Outbound::Empty => {}
             Outbound::Whole { payload, trailers } => self.whole(payload, trailers).await?,
-            // In a box: the futures of all answers are as large as the largest of these.
-            Outbound::Stream(body) => Box::pin(self.stream(Pump::new(body))).await?,
+            Outbound::Stream(body) => self.stream(Pump::new(body)).await?,
         }
-        // h2 resets the stream of such a request as soon as nothing holds on to it.
         if self.connection.abandoned() != abandoned {
-            Box::pin(self.read()).await?;
+            self.read().await?;
         }
         Ok(())
     }
@@ -315,10 +413,10 @@ impl Sender<'_> {
     }
 }
 
-/// Tells the peer when the task that answers it panics; h2 by itself would say CANCEL.
-struct ResetOnPanic(SendResponse<Payload>);
+/// Tells the peer when what answers it panics; h2 by itself would say CANCEL.
+struct ResetOnPanic<'a>(&'a mut SendResponse<Payload>);
 
-impl Drop for ResetOnPanic {
+impl Drop for ResetOnPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.send_reset(h2::Reason::INTERNAL_ERROR);
