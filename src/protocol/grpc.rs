@@ -24,12 +24,11 @@ A client that has only HTTP/1.1 can call the same method by gRPC-Web (applicatio
 pub(super) fn trailers(outcome: Result<Metadata, Status>) -> HeaderMap {
     match outcome {
         Ok(metadata) => {
-            let mut trailers = if metadata.is_empty() {
+            let mut trailers = metadata.into_headers();
+            if trailers.capacity() == 0 {
                 // As small as it can be: there is one for each call in flight.
-                HeaderMap::with_capacity(1)
-            } else {
-                metadata.into_headers()
-            };
+                trailers.reserve(1);
+            }
             trailers.insert(STATUS, HeaderValue::from_static("0"));
             trailers
         }

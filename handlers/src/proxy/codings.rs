@@ -28,6 +28,10 @@ impl Taken {
     /// Notes what the head of a reply says.
     pub(super) fn note(&self, headers: &HeaderMap, speech: Speech) {
         let accept = speech.accept();
+        // One that says nothing has said before what it takes, or never will.
+        if !headers.contains_key(&accept) {
+            return;
+        }
         let mut taken = Encodings::default();
         for list in headers.get_all(&accept) {
             let names = list.to_str().unwrap_or_default().split(',').map(str::trim_ascii);
@@ -35,8 +39,7 @@ impl Taken {
                 .filter_map(Encoding::named)
                 .for_each(|coding| taken.insert(coding));
         }
-        // One that says nothing has said before what it takes, or never will.
-        if headers.contains_key(&accept) && self.said.load(Ordering::Relaxed) != taken.bits() {
+        if self.said.load(Ordering::Relaxed) != taken.bits() {
             self.said.store(taken.bits(), Ordering::Relaxed);
         }
     }

@@ -31,12 +31,14 @@ pub(super) fn is_said(headers: &HeaderMap) -> bool {
 }
 
 /// What these trailers, or the headers of a reply that has no others, say.
-pub(super) fn said(headers: HeaderMap) -> Result<Metadata, Status> {
+pub(super) fn said(mut headers: HeaderMap) -> Result<Metadata, Status> {
     let Some(code) = headers.get(STATUS) else {
         return Err(Status::unknown("the upstream's trailers have no grpc-status"));
     };
     if code == "0" && headers.len() == 1 {
-        return Ok(Metadata::new());
+        // With room for what others put in its place.
+        headers.clear();
+        return Ok(Metadata::from_headers(headers));
     }
     let number = code.to_str().ok().and_then(|code| code.parse::<i32>().ok());
     if number == Some(0) {
