@@ -26,8 +26,6 @@ pub const COMPRESSED: u8 = 1;
 /// For each byte of a message that came, so many are set aside. A message of 64 KiB, whose first frame has 16 KiB less an
 /// envelope's head, so is gathered without moving.
 const AHEAD: usize = 5;
-/// Small pieces of a body are joined up to this many bytes.
-const FULL: usize = 16 << 10;
 /// One message as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -133,8 +131,7 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
         }
         let mut gathered = Gathered::default();
         let next = loop {
-            self.take_whole(compressed, &mut gathered);
-            if gathered.len() >= FULL {
+            if !self.take_whole(compressed, &mut gathered) || gathered.is_full() {
                 return Poll::Ready(Some(Ok(Ok(gathered.into_run()))));
             }
             match self.split() {
@@ -227,10 +224,11 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
         Ok(Some(partial.finish(message)))
     }
 
-    /// Takes the whole envelopes that the chunk begins with, without a look at more than their heads.
-    fn take_whole(&mut self, compressed: bool, gathered: &mut Gathered) {
+    /// Takes the whole envelopes that the chunk begins with, without a look at more than their heads. `false`: they are too many to
+    /// be copied behind what is gathered.
+    fn take_whole(&mut self, compressed: bool, gathered: &mut Gathered) -> bool {
         if self.partial.have > 0 {
-            return;
+            return true;
         }
         let (mut end, mut messages) = (0, 0);
         while let Some(head) = self.chunk.get(end..).and_then(|rest| rest.first_chunk::<HEAD>()) {
@@ -241,9 +239,13 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
             end += HEAD + length;
             messages += 1;
         }
+        if end >= LARGE && !gathered.is_empty() {
+            return false;
+        }
         if messages > 0 {
             gathered.add(self.chunk.split_to(end), messages);
         }
+        true
     }
 }
 
@@ -393,9 +395,32 @@ mod tests {
         let chunks = vec![&message[..]; 10_000];
         let (out, messages, pieces) = passed(Body::new(&chunks, false), false).unwrap();
         assert_eq!((out.len(), messages), (70_000, 10_000));
-        assert_eq!(pieces, 70_000_usize.div_ceil(FULL));
+        assert_eq!(pieces, 70_000_usize.div_ceil(16 << 10));
         let (_, _, pieces) = passed(Body::new(&chunks[..10], true), false).unwrap();
         assert_eq!(pieces, 10, "nothing is waited for");
+    }
+
+    #[test]
+    fn large_chunks_are_not_copied() {
+        let (small, large) = (BODY[..7].repeat(3), BODY[..7].repeat(1000));
+        let chunks = [&large[..], &large, &small, &small, &large].map(Bytes::copy_from_slice);
+        let mut body = Body::new(&[], false);
+        body.chunks.extend(chunks.iter().cloned());
+        let mut envelopes = Envelopes::<EnvelopeError>::new(100);
+        let mut runs = Vec::new();
+        while let Poll::Ready(Some(run)) = envelopes.poll_run(&mut cx(), false, |_| body.poll()) {
+            runs.push(run.unwrap().unwrap().into_bytes());
+        }
+        let places = |bytes: &[Bytes]| {
+            bytes
+                .iter()
+                .map(|bytes| (bytes.as_ptr(), bytes.len()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(runs.len(), 4, "the small ones are joined");
+        assert_eq!(places(&runs[..2]), places(&chunks[..2]));
+        assert_eq!(runs[2], [small.clone(), small].concat());
+        assert_eq!(places(&runs[3..]), places(&chunks[4..]));
     }
 
     #[test]

@@ -7,8 +7,10 @@ use bytes::{Bytes, BytesMut};
 use super::{Envelope, HEAD, head};
 use crate::Message;
 
-/// From this many bytes on a message that had to be gathered is handed on by itself, not copied once more.
+/// From this many bytes on what came is handed on by itself, not copied once more.
 pub(super) const LARGE: usize = 4 << 10;
+/// Small pieces of a body are joined up to this many bytes.
+const FULL: usize = 16 << 10;
 
 /// Whole envelopes, one behind the other, as they came: messages that go on as they are, many at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,8 +76,9 @@ impl Gathered {
         self.messages == 0
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.first.len() + self.joined.len()
+    /// Whether it is to be handed on before more is added.
+    pub(super) fn is_full(&self) -> bool {
+        self.first.len() >= LARGE || self.joined.len() >= FULL
     }
 
     pub(super) fn add(&mut self, envelopes: Bytes, messages: usize) {
@@ -95,10 +98,14 @@ impl Gathered {
     }
 
     fn join(&mut self, part: &[u8]) {
-        if !self.first.is_empty() {
-            self.joined.reserve((self.first.len() + part.len()).max(LARGE));
-            self.joined.extend_from_slice(&mem::take(&mut self.first));
+        let first = mem::take(&mut self.first);
+        let more = first.len() + part.len();
+        if self.joined.capacity() - self.joined.len() < more {
+            // Mostly it stays small; else it is moved once.
+            let room = if self.joined.is_empty() { LARGE } else { FULL };
+            self.joined.reserve(more.max(room));
         }
+        self.joined.extend_from_slice(&first);
         self.joined.extend_from_slice(part);
     }
 
