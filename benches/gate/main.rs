@@ -37,7 +37,7 @@ use upstream::{Upstream, beside};
 /// With so many streams in flight replies share their writes.
 const WRITES: f64 = 0.10;
 /// Allocations and bytes that a proxied call may take more than one that a bare forwarder passes on.
-const PROXIED: (f64, f64) = (7.5, 6450.0);
+const PROXIED: (f64, f64) = (7.5, 1600.0);
 
 static ECHO: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/echo.binpb"));
 static ORDERS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/codec/orders.binpb"));
