@@ -212,10 +212,10 @@ impl Serve for Roster {
     ) -> impl Future<Output = Response<Outbound>> + Send + use<> {
         let member = self.0.members.load().choose(&request).clone();
         // Reflection and health tell of all mounts: their calls are the port's, and end with it.
-        let counts = !is_own_path(request.uri().path());
+        let seat = (!is_own_path(request.uri().path())).then(|| Seat::take(&member.calls));
         Answering {
             answer: member.gateway.answer(request, connection),
-            seat: counts.then(|| Seat::take(&member.calls)),
+            seat,
             cut: None,
             member,
         }
@@ -252,6 +252,8 @@ impl<A: Future<Output = Response<Outbound>>> Future for Answering<A> {
             (Poll::Pending, None) => return Poll::Pending,
             (Poll::Pending, Some(_)) => {
                 ready!(answering.cut.get_or_insert_with(cut).as_mut().poll(cx));
+                // It is over; what is left of the reply gets one of its own.
+                *answering.cut = None;
                 Response::new(Outbound::Stream(Box::pin(Torn)))
             }
         };

@@ -7,6 +7,8 @@ use std::{
 
 use descant::{Cors, Gateway, Limits, Mount, MountBuilder, Schema, Server, Tls, descriptors::Builtin};
 use descant_handlers::{Call, Metadata, Reply, Status, from_fn};
+use h2::Reason;
+use http::StatusCode;
 use tokio::time::sleep;
 
 use super::{BOOKSHOP, CATALOG, SHAPES, SUITE, address, bare, call, closed, connect, health, listed, schema};
@@ -229,7 +231,12 @@ async fn one_that_leaves_lets_its_own_calls_finish_and_cuts_off_the_rest() {
     let began = Instant::now();
     soon(shapes.stop_within(Duration::from_millis(300))).await.unwrap();
     assert!((Duration::from_millis(250)..Duration::from_secs(2)).contains(&began.elapsed()));
-    assert_ne!(soon(open.answer()).await.code(), Some(0));
+    let answer = soon(open.answer()).await;
+    assert_eq!(
+        (answer.status, answer.reset),
+        (StatusCode::OK, Some(Reason::INTERNAL_ERROR)),
+        "its head comes before the cut"
+    );
     assert_eq!(
         peer.send(Ask::empty(GET_BOOK)).await.code(),
         Some(0),
