@@ -24,8 +24,8 @@ use crate::{
     cors::Visitor,
     observe::{Draft, Log, Observer, Presence, Watch},
     protocol::{
-        self, Accepted, Arriving, Collected, Context, Finds, Only, Place, Protocol, Refusal, Unfinished, caught,
-        given_id, guarded,
+        self, Accepted, Arriving, Collected, Context, Finds, Place, Protocol, Refusal, Unfinished, caught, given_id,
+        guarded,
     },
     transport::{Connection, Inbound, Memory, Outbound, Serve},
 };
@@ -262,11 +262,15 @@ async fn run(accepted: &mut Accepted) -> Response<Outbound> {
         ..
     } = accepted;
     let mut deadline = Deadline::at(exchange.deadline);
-    let read = match arriving.take() {
+    let mut read = match arriving.take() {
         Some(arriving) => read(arriving, watch, &mut deadline).await,
         None => Err(answered_before()),
     };
+    let _held = read.as_mut().ok().and_then(Arriving::take_share);
     let mut answering = pin!(async {
+        if let Some(late) = deadline.exceeded() {
+            return Err(late);
+        }
         let answering = pin!(answer(&**handler, read?));
         deadline.bound(answering).await
     });
@@ -328,17 +332,11 @@ async fn refuse(refusal: Option<Box<Refusal>>) -> Response<Outbound> {
 fn answer(handler: &dyn Handler, arriving: Arriving) -> impl Future<Output = Result<Reply, Status>> + Send + use<'_> {
     let failed = |status| -> Answer<'_> { Box::pin(future::ready(Err(status))) };
     // A handler may work before its first poll: the closures of `descant_handlers::typed` do, and the proxy.
-    let (mut answer, share) = match arriving.into_parts() {
-        Some((call, only)) => {
-            let answer = guarded(|| handler.call(call)).unwrap_or_else(failed);
-            (answer, only.and_then(Only::into_share))
-        }
-        None => (failed(answered_before()), None),
+    let mut answer = match arriving.into_parts() {
+        Some((call, _)) => guarded(|| handler.call(call)).unwrap_or_else(failed),
+        None => failed(answered_before()),
     };
-    poll_fn(move |cx| {
-        let _counts = &share;
-        caught(|| answer.as_mut().poll(cx)).map(|answer| answer.and_then(|answer| answer))
-    })
+    poll_fn(move |cx| caught(|| answer.as_mut().poll(cx)).map(|answer| answer.and_then(|answer| answer)))
 }
 
 fn answered_before() -> Status {

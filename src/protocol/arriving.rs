@@ -5,6 +5,7 @@ use std::cell::Cell;
 use descant_handlers::Call;
 
 use super::Only;
+use crate::transport::Share;
 
 /// A call whose message may still have to be read, and what brings that message where the call takes one.
 type Parts = (Call, Option<Only>);
@@ -26,6 +27,12 @@ impl Arriving {
 
     pub(crate) fn parts(&mut self) -> Option<&mut Parts> {
         self.0.as_mut().as_mut()
+    }
+
+    /// What its message counts for, once that is read: as long as the call runs.
+    pub(crate) fn take_share(&mut self) -> Option<Share> {
+        let (_, only) = self.parts()?;
+        only.take()?.into_share()
     }
 
     /// Gives the call away. There always is one.

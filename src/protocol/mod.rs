@@ -122,8 +122,8 @@ impl fmt::Debug for Reading {
 }
 
 impl Only {
-    /// What the message counts for, as long as the call runs.
-    pub(crate) fn into_share(self) -> Option<Share> {
+    /// What the message counts for.
+    fn into_share(self) -> Option<Share> {
         match self {
             Self::Envelope(messages) => messages.into_share(),
             Self::Body(reading) => Some(reading.share),

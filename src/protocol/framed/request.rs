@@ -47,7 +47,7 @@ impl RequestMessages {
     }
 
     /// What its message counts for.
-    pub(crate) fn into_share(self) -> Option<Share> {
+    pub(in crate::protocol) fn into_share(self) -> Option<Share> {
         self.envelopes.into_share()
     }
 
