@@ -418,7 +418,11 @@ impl Sending {
         let head = if terms.speech.is_bare() {
             Beginning::Bare(self.response)
         } else {
-            let is_all = self.is_alone() || self.is_error() || matches!(first, First::End);
+            let is_all = match first {
+                First::Unknown => self.is_alone() || self.is_error(),
+                First::End => true,
+                First::Data(_) => self.is_error(),
+            };
             let pushback = is_all.then(|| pushback(self.response.headers())).flatten();
             match reply::head(self.response, first, &terms) {
                 Ok(head) => Beginning::Head(head),

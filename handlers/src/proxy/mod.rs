@@ -50,6 +50,7 @@ use std::{
 
 use descant_descriptors::{Idempotency, Method, Shape};
 use http::Request;
+use tokio::runtime::Handle;
 
 pub use self::{
     dial::Phases,
@@ -212,7 +213,8 @@ impl Proxy {
     }
 
     fn answer(&self, call: Call) -> Answer<'_> {
-        if self.is_plain() && !self.wants_whole(&call) {
+        // Whoever makes the answer where there is no runtime has it polled where there is one.
+        if self.is_plain() && !self.wants_whole(&call) && Handle::try_current().is_ok() {
             return Box::pin(self.plainly(call));
         }
         Box::pin(self.prepared(call))
@@ -478,5 +480,20 @@ impl fmt::Display for Proxy {
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Proxy").field(&self.upstream).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Code, fixtures};
+
+    #[test]
+    fn a_call_may_be_made_before_there_is_a_runtime() {
+        let proxy = Proxy::to("http://127.0.0.1:1").unwrap();
+        let answer = proxy.call(Call::new(fixtures::method("Get"), Messages::empty()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let status = runtime.unwrap().block_on(answer).unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
     }
 }
