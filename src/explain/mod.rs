@@ -8,13 +8,13 @@ use std::{future::poll_fn, sync::Arc};
 
 use bytes::{Buf, Bytes};
 use descant_descriptors::{BindRequest, Binder, Captures, Codec, Found, JsonOptions, Method, RequestBody, Schema};
-use descant_handlers::{Call, Message, Peer, Status};
+use descant_handlers::{Message, Peer, Status};
 use http::{Request, Response, header, request::Parts};
 
 use crate::{
     Gateway, Limits,
     observe::Watch,
-    protocol::{self, Accepted, Exchange, Only, caught},
+    protocol::{self, Accepted, Arriving, Exchange, caught},
     transport::{Connection, Inbound, Outbound},
 };
 
@@ -111,17 +111,17 @@ impl Gateway {
         if let Some(refusal) = refusal {
             explanation.refused(refusal.response);
         } else if let Some(Accepted {
-            arriving: Some(arriving),
+            arriving: Some(mut arriving),
             mut exchange,
             ..
         }) = place
-            && let Some((call, only)) = arriving.into_parts()
+            && let Some((call, _)) = arriving.parts()
         {
             let method = call.method.clone();
             explanation.method = Some(named(&method));
             explanation.handler = Some(self.describe_handler(&method));
             explanation.message_type = Some(method.input().full_name().to_owned());
-            let result = explanation.read(&method, call, only).await;
+            let result = explanation.read(&method, arriving).await;
             if let Err(status) = result {
                 explanation.answered(&mut exchange, status);
             }
@@ -185,8 +185,11 @@ impl Explanation {
     }
 
     /// Reads the messages that the handler would get.
-    async fn read(&mut self, method: &Method, mut call: Call, only: Option<Only>) -> Result<(), Status> {
-        if let Some(mut only) = only {
+    async fn read(&mut self, method: &Method, mut arriving: Arriving) -> Result<(), Status> {
+        let Some((call, only)) = arriving.parts() else {
+            return Ok(());
+        };
+        if let Some(only) = only {
             let message = poll_fn(|cx| only.poll_message(cx)).await?;
             return self.message(method, &message);
         }

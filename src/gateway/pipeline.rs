@@ -68,17 +68,10 @@ impl Gateway {
             sends_id,
         } = self.open(request, connection, &mut place);
         async move {
-            let mut response = match (&mut place, refusal) {
-                (Some(accepted), None) => run(accepted).await,
-                (_, refusal) => refuse(refusal).await,
-            };
-            if let (Some(accepted), true) = (&place, sends_id) {
-                response.headers_mut().insert(REQUEST_ID, accepted.request_id.into());
+            match (&mut place, refusal) {
+                (Some(accepted), None) => run(accepted, sends_id, visitor.as_deref()).await,
+                (_, refusal) => refuse(refusal, visitor.as_deref()).await,
             }
-            if let Some(visitor) = &visitor {
-                visitor.grant(response.headers_mut());
-            }
-            response
         }
     }
 
@@ -253,13 +246,13 @@ struct Arrival {
 }
 
 /// A call on its way through the gateway.
-async fn run(accepted: &mut Accepted) -> Response<Outbound> {
+async fn run(accepted: &mut Accepted, sends_id: bool, visitor: Option<&Visitor>) -> Response<Outbound> {
     let Accepted {
         handler,
+        request_id,
         arriving,
         exchange,
         watch,
-        ..
     } = accepted;
     let mut deadline = Deadline::at(exchange.deadline);
     let mut read = match arriving.take() {
@@ -275,6 +268,12 @@ async fn run(accepted: &mut Accepted) -> Response<Outbound> {
         deadline.bound(answering).await
     });
     let mut collecting: Option<Collecting> = None;
+    let complete = |response: &mut Response<Outbound>| {
+        if sends_id {
+            response.headers_mut().insert(REQUEST_ID, (*request_id).into());
+        }
+        grant(visitor, response);
+    };
     // Not a line for each step: a response is large, and would have its place here for as long as the call runs.
     poll_fn(|cx| {
         if collecting.is_none() {
@@ -282,7 +281,11 @@ async fn run(accepted: &mut Accepted) -> Response<Outbound> {
             if answer.is_pending() {
                 exchange.waits();
             }
-            match exchange.respond(ready!(answer), watch) {
+            let mut responded = exchange.respond(ready!(answer), watch);
+            if let Ok(response) = &mut responded {
+                complete(response);
+            }
+            match responded {
                 Ok(response) => return Poll::Ready(response),
                 Err(unfinished) => collecting = Some(Box::pin(collect(unfinished, exchange.deadline))),
             }
@@ -291,7 +294,9 @@ async fn run(accepted: &mut Accepted) -> Response<Outbound> {
             return Poll::Pending;
         };
         let collected = ready!(collecting.as_mut().poll(cx));
-        Poll::Ready(exchange.finish(collected, watch))
+        let mut response = exchange.finish(collected, watch);
+        complete(&mut response);
+        Poll::Ready(response)
     })
     .await
 }
@@ -318,22 +323,30 @@ async fn read(mut arriving: Arriving, watch: &mut Watch, deadline: &mut Deadline
 }
 
 /// Answers a request without a call.
-async fn refuse(refusal: Option<Box<Refusal>>) -> Response<Outbound> {
+async fn refuse(refusal: Option<Box<Refusal>>, visitor: Option<&Visitor>) -> Response<Outbound> {
     let Some(mut refusal) = refusal else {
         return Response::default();
     };
     if let Some(body) = refusal.body.take() {
         body.discard().await;
     }
+    grant(visitor, &mut refusal.response);
     refusal.response
+}
+
+/// Says what the page that asks may read, if one does.
+fn grant(visitor: Option<&Visitor>, response: &mut Response<Outbound>) {
+    if let Some(visitor) = visitor {
+        visitor.grant(response.headers_mut());
+    }
 }
 
 /// Runs a handler; if it panics, that is its answer.
 fn answer(handler: &dyn Handler, arriving: Arriving) -> impl Future<Output = Result<Reply, Status>> + Send + use<'_> {
     let failed = |status| -> Answer<'_> { Box::pin(future::ready(Err(status))) };
     // A handler may work before its first poll: the closures of `descant_handlers::typed` do, and the proxy.
-    let mut answer = match arriving.into_parts() {
-        Some((call, _)) => guarded(|| handler.call(call)).unwrap_or_else(failed),
+    let mut answer = match arriving.into_call() {
+        Some(call) => guarded(|| handler.call(call)).unwrap_or_else(failed),
         None => failed(answered_before()),
     };
     poll_fn(move |cx| caught(|| answer.as_mut().poll(cx)).map(|answer| answer.and_then(|answer| answer)))

@@ -103,14 +103,14 @@ pub(crate) enum Only {
 pub(crate) struct Reading {
     message: Pin<Box<dyn Future<Output = Result<Message, Status>> + Send>>,
     /// What the message takes once it is there, as long as the call runs.
-    share: Share,
+    share: Option<Share>,
 }
 
 impl Reading {
     fn new(message: impl Future<Output = Result<Message, Status>> + Send + 'static, connection: &Connection) -> Self {
         Self {
             message: Box::pin(message),
-            share: Share::of(connection.account(), 0),
+            share: Some(Share::of(connection.account(), 0)),
         }
     }
 }
@@ -123,10 +123,10 @@ impl fmt::Debug for Reading {
 
 impl Only {
     /// What the message counts for.
-    fn into_share(self) -> Option<Share> {
+    fn take_share(&mut self) -> Option<Share> {
         match self {
-            Self::Envelope(messages) => messages.into_share(),
-            Self::Body(reading) => Some(reading.share),
+            Self::Envelope(messages) => messages.take_share(),
+            Self::Body(reading) => reading.share.take(),
         }
     }
 
@@ -136,7 +136,9 @@ impl Only {
             Self::Envelope(messages) => messages.poll_message(cx),
             Self::Body(reading) => {
                 let message = ready!(reading.message.as_mut().poll(cx))?;
-                reading.share.grow(message.wire_len());
+                if let Some(share) = &mut reading.share {
+                    share.grow(message.wire_len());
+                }
                 Poll::Ready(Ok(message))
             }
         }

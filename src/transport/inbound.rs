@@ -142,8 +142,8 @@ impl Inbound {
     }
 
     /// What was taken still counts until this is dropped.
-    pub(crate) fn into_share(self) -> Option<Share> {
-        self.share
+    pub(crate) fn take_share(&mut self) -> Option<Share> {
+        self.share.take()
     }
 
     /// The next bytes: never empty unless the peer sent an empty DATA frame; `None` at the end.

@@ -47,8 +47,8 @@ impl RequestMessages {
     }
 
     /// What its message counts for.
-    pub(in crate::protocol) fn into_share(self) -> Option<Share> {
-        self.envelopes.into_share()
+    pub(in crate::protocol) fn take_share(&mut self) -> Option<Share> {
+        self.envelopes.take_share()
     }
 
     fn open(&self, Envelope { flag, message }: Envelope) -> Result<Message, Status> {

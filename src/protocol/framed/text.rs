@@ -39,8 +39,8 @@ impl Body {
     }
 
     /// What was taken still counts until this is dropped.
-    pub(super) fn into_share(self) -> Option<Share> {
-        self.inbound.into_share()
+    pub(super) fn take_share(&mut self) -> Option<Share> {
+        self.inbound.take_share()
     }
 
     /// Of what was taken so many bytes are still held.

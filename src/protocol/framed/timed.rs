@@ -51,8 +51,8 @@ impl TimedEnvelopes {
     }
 
     /// What was taken still counts until this is dropped.
-    pub(super) fn into_share(self) -> Option<Share> {
-        self.body.into_share()
+    pub(super) fn take_share(&mut self) -> Option<Share> {
+        self.body.take_share()
     }
 
     /// From now on the time of a message runs before its first byte came, and goes on to the end of the body: for

@@ -141,7 +141,8 @@ where
         if *answering.head_only {
             withhold(&mut reply);
         }
-        let Ok(Some(mut sending)) = begin(reply, guard.0, &answering.shared.connection, *answering.abandoned) else {
+        let Ok(Some(mut sending)) = begin(&mut reply, guard.0, &answering.shared.connection, *answering.abandoned)
+        else {
             return Poll::Ready(());
         };
         let sent = sending.as_mut().poll(cx);
@@ -157,15 +158,15 @@ where
 /// `abandoned`: how many requests of the connection were not read to their end before this one. If another is added meanwhile it is
 /// taken for this one, which costs nobody anything.
 fn begin(
-    reply: Response<Outbound>,
+    reply: &mut Response<Outbound>,
     respond: &mut SendResponse<Payload>,
     connection: &Arc<Connection>,
     abandoned: usize,
 ) -> Result<Option<Sending>, Gone> {
-    let (head, body) = reply.into_parts();
     let mut response = Response::new(());
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
+    *response.status_mut() = reply.status();
+    *response.headers_mut() = take(reply.headers_mut());
+    let body = take(reply.body_mut());
     let mut out = respond.send_response(response, matches!(body, Outbound::Empty))?;
     let rest = match body {
         Outbound::Whole { payload, trailers } => match send_now(&mut out, payload, trailers, connection)? {
