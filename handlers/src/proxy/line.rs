@@ -141,7 +141,7 @@ impl Line {
     /// What the next call is sent by, once it may be. An error: the connection is closing.
     pub(super) async fn ready(&self) -> Result<Ready, ()> {
         match &self.speaks {
-            Speaks::Http2(requests) => requests.clone().ready().await.map(Ready::Http2).map_err(drop),
+            Speaks::Http2(_) => self.ready_now().ok_or(()),
             Speaks::Http1(slot) => {
                 let ready = poll_fn(|cx| slot.poll_ready(cx)).await;
                 ready.map(|()| Ready::Http1).map_err(drop)
@@ -155,7 +155,7 @@ impl Line {
             return None;
         };
         let mut requests = requests.clone();
-        // Only a request that waits for its turn would hold up the next one of the same clone.
+        // A clone never has to wait: only what waits for its turn holds up the next request by the same one.
         let ready = requests.poll_ready(&mut Context::from_waker(Waker::noop()));
         matches!(ready, Poll::Ready(Ok(()))).then_some(Ready::Http2(requests))
     }

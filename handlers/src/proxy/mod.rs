@@ -15,6 +15,7 @@ mod connect;
 mod dial;
 mod endpoint;
 mod exchange;
+mod fate;
 mod health;
 mod json;
 mod keeper;
@@ -62,7 +63,8 @@ pub use self::{
     target::ProxyError,
 };
 use self::{
-    exchange::{Asked, Begun, Failed, Finish, NO_GRPC_OVER_HTTP1, Terms, ask},
+    exchange::{Asked, Begun, Finish, NO_GRPC_OVER_HTTP1, Terms, ask},
+    fate::Failed,
     lease::Lease,
     line::Ready,
     pool::{Pools, Refusal, Want},

@@ -28,7 +28,7 @@ use crate::{
     Messages, Status,
     proxy::{
         codings::Sent,
-        exchange::Fate,
+        fate::Fate,
         misfit::Unfit,
         request::Frame,
         stream::{Broken, Stream},

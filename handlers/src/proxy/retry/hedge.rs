@@ -14,7 +14,8 @@ use crate::{
     proxy::{
         Proxy,
         backoff::LONGEST,
-        exchange::{Begun, Failed, Fate, Pushback},
+        exchange::Begun,
+        fate::{Failed, Fate, Pushback},
         service_config::HedgingPolicy,
     },
 };

@@ -25,7 +25,7 @@ use super::{
     Proxy,
     backoff::jittered,
     endpoint::Endpoint,
-    exchange::{Failed, Fate, Pushback},
+    fate::{Failed, Fate, Pushback},
     pool::ATTEMPTS,
     service_config::RetryPolicy,
 };
