@@ -7,7 +7,8 @@
 
 mod cli;
 
-/// Half as dear as glibc's where a call makes some twenty allocations, on one thread, and frees them there.
+/// A call makes some twenty allocations and frees them on the same thread, and bodies need buffers of 64 KiB, which glibc's allocator gives
+/// back to the system only to ask for them again.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
