@@ -75,8 +75,9 @@ pub use error::Error;
 pub use finding::{Finding, Severity};
 pub use gzip::GzipMembers;
 pub use http::{
-    Allow, BindError, BindErrorKind, BindOptions, BindRequest, Binder, Binding, BodyRule, Bound, Captures, Considered,
-    ForeignCharset, Found, HttpBody, HttpBodyError, Origin, RequestBody, Routes, UnknownParameters, Variable, Verdict,
+    Allow, BindError, BindErrorKind, BindOptions, BindRequest, Binder, Binding, BodyRule, Bound, Captures,
+    ComposeError, Composed, ComposedBody, Composer, Considered, Elements, ElementsError, ForeignCharset, Found,
+    HttpBody, HttpBodyError, Origin, RequestBody, Routes, UnknownParameters, Variable, Verdict,
 };
 pub use schema::{
     Builtin, FieldPath, FieldPathError, File, Idempotency, LoadLimits, MessageType, Method, Schema, SchemaBuilder,

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::bind::{CONTENT_TYPE, DATA, is_http_body};
 use crate::{
     FieldPath, MessageType,
+    codec::{put_bytes, put_message},
     raw::{Fields, Value, WireError},
 };
 
@@ -56,6 +57,20 @@ impl HttpBody {
         Ok(found)
     }
 
+    /// Appends it as wire bytes: as the whole message, or as that field of one.
+    pub fn write(&self, field: Option<&FieldPath>, out: &mut Vec<u8>) {
+        let mut own = Vec::new();
+        for (number, bytes) in [(CONTENT_TYPE, &self.content_type), (DATA, &self.data)] {
+            if !bytes.is_empty() {
+                put_bytes(&mut own, number, bytes);
+            }
+        }
+        match field.and_then(FieldPath::leaf) {
+            Some(field) => put_message(out, field, &[&own]),
+            None => out.append(&mut own),
+        }
+    }
+
     /// Merges `piece`, which is a part of `whole`.
     fn merge(&mut self, whole: &Bytes, piece: &[u8]) -> Result<(), WireError> {
         for field in Fields::new(piece) {
@@ -83,6 +98,9 @@ mod tests {
             (&b"text/plain"[..], &b"new"[..])
         );
         assert_eq!(HttpBody::read(&Bytes::new(), None).unwrap(), HttpBody::default());
+        let mut wire = Vec::new();
+        body.write(None, &mut wire);
+        assert_eq!(HttpBody::read(&wire.into(), None).unwrap(), body);
         assert!(HttpBody::read(&Bytes::from_static(b"\x0a\x05a"), None).is_err());
     }
 }

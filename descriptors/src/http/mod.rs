@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! options, YAML -> rule -> template -> compile (checks) -> binding -> routes (trie) -> find
-//! path, query, body -> bind -> wire bytes
+//! path, query, body -> bind -> wire bytes -> compose -> method, path, query, body
 //! ```
 //!
 //! Source: the comment of `google/api/http.proto`. A raw path is split at `/`, matched, and only then decoded.
@@ -12,6 +12,8 @@ mod binding;
 mod body;
 mod captures;
 mod compile;
+mod compose;
+mod elements;
 mod find;
 mod literal;
 mod methods;
@@ -32,6 +34,8 @@ pub use binding::{Binding, BodyRule, Variable};
 pub use body::{HttpBody, HttpBodyError};
 pub use captures::Captures;
 pub(crate) use compile::{HttpFaults, compile};
+pub use compose::{ComposeError, Composed, ComposedBody, Composer};
+pub use elements::{Elements, ElementsError};
 pub use find::Found;
 pub use methods::Allow;
 pub use routes::Routes;

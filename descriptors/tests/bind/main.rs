@@ -3,6 +3,7 @@
 
 mod body;
 mod clashes;
+mod compose;
 mod depth;
 mod masks;
 mod values;

@@ -10,13 +10,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use descant_descriptors::{Elements, ElementsError};
 use descant_handlers::{Message, MessageStream, Status};
 use tokio::time::{Sleep, sleep};
 
 use super::{
     answer::Answer,
     body::{late, whole},
-    elements::{Elements, ElementsError},
 };
 use crate::{protocol::Encoding, transport::Inbound};
 

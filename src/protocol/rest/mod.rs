@@ -11,7 +11,6 @@ mod answer;
 mod asked;
 mod body;
 mod desk;
-mod elements;
 mod error;
 mod messages;
 mod open;

@@ -171,7 +171,7 @@ fn key(field: &Field) -> (u16, u32) {
 }
 
 impl Spliced {
-    pub(super) fn into_error(self) -> CodecError {
+    pub(crate) fn into_error(self) -> CodecError {
         match self {
             Self::Base(error) | Self::Value(_, error) => error,
             Self::Oneof(_, name) => Fault::new(format!("\"{name}\" of the same oneof is set already"), 0).on_wire(),

@@ -12,6 +12,7 @@ mod check;
 mod field;
 mod indexed;
 mod known;
+mod leaves;
 mod map;
 mod straight;
 mod value;

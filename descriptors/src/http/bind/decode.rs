@@ -7,7 +7,7 @@ use memchr::{memchr, memchr2};
 
 /// What text was encoded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(in crate::http) enum Form {
     /// One segment of a path.
     Segment,
     /// Several segments of a path.
@@ -18,10 +18,10 @@ pub(super) enum Form {
 
 /// Why text can't be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Undecodable(pub(super) &'static str);
+pub(in crate::http) struct Undecodable(pub(super) &'static str);
 
 /// The text that `raw` stands for; in `buffer`, unless it stands for itself.
-pub(super) fn decode<'t>(raw: &'t str, form: Form, buffer: &'t mut Vec<u8>) -> Result<&'t str, Undecodable> {
+pub(in crate::http) fn decode<'t>(raw: &'t str, form: Form, buffer: &'t mut Vec<u8>) -> Result<&'t str, Undecodable> {
     let encoded = match form {
         Form::Query => memchr2(b'%', b'+', raw.as_bytes()),
         Form::Segment | Form::Segments => memchr(b'%', raw.as_bytes()),

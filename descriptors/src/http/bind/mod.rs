@@ -19,16 +19,16 @@ mod trace;
 
 use std::{fmt, ops::Range};
 
-pub(super) use self::body::{CONTENT_TYPE, DATA, is_http_body};
+use self::error::Part;
+pub(super) use self::{
+    body::{CONTENT_TYPE, DATA, is_http_body},
+    decode::{Form, decode},
+};
 pub use self::{
     body::{ForeignCharset, RequestBody},
     error::{BindError, BindErrorKind},
     options::{BindOptions, UnknownParameters},
     trace::{Bound, Origin},
-};
-use self::{
-    decode::{Form, decode},
-    error::Part,
 };
 use super::{Binding, BodyRule, Captures};
 use crate::{

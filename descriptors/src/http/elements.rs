@@ -1,4 +1,4 @@
-//! The messages of a body that has many of them, told apart as they arrive.
+//! The messages of a body that has many of them, told apart as they arrive: of requests and of answers.
 //!
 //! ```text
 //! body  = array / lines
@@ -11,9 +11,23 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// Finds the values in a body.
+/// Finds the JSON values in a body that is an array of them, or one a line.
+///
+/// ```
+/// use descant_descriptors::Elements;
+///
+/// let mut elements = Elements::new(false, 100);
+/// elements.push(br#"[{"a":"]"}, {"#);
+/// assert_eq!(elements.next()?.as_deref(), Some(&br#"{"a":"]"}"#[..]));
+/// assert_eq!(elements.next()?, None);
+/// elements.push(b"}]");
+/// assert_eq!(elements.next()?.as_deref(), Some(&b"{}"[..]));
+/// assert_eq!(elements.next()?, None);
+/// assert_eq!(elements.end()?, None);
+/// # Ok::<(), descant_descriptors::ElementsError>(())
+/// ```
 #[derive(Debug)]
-pub(super) struct Elements {
+pub struct Elements {
     place: Place,
     /// What came of a value that is not whole, and what follows it.
     came: BytesMut,
@@ -55,31 +69,39 @@ struct Value {
 
 /// Why a body can't be taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ElementsError {
+#[non_exhaustive]
+pub enum ElementsError {
+    /// A value is longer than this.
     #[error("a message is larger than the limit of {0} bytes")]
     TooLarge(usize),
+    /// Two elements of an array have nothing between them.
     #[error("`,` or `]` is due after an element of the array")]
     Separator,
+    /// Two separators of an array have nothing between them.
     #[error("an element of the array is missing")]
     Missing,
+    /// Two values stand on one line.
     #[error("a new line is due after a message")]
     Line,
+    /// Something stands behind an array.
     #[error("something follows the array")]
     Trailing,
+    /// The body ends within a value.
     #[error("the body ends within a message")]
     Value,
+    /// The body ends within an array.
     #[error("the body ends within the array")]
     Array,
 }
 
 impl Elements {
     /// Bytes that came and are not taken yet.
-    pub(super) fn held(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.came.len()
     }
 
     /// Of a body that is one line a message, whatever it begins with, if `lines`; else that shows.
-    pub(super) fn new(lines: bool, limit: usize) -> Self {
+    pub fn new(lines: bool, limit: usize) -> Self {
         let lines_only = Place::Before {
             array: false,
             first: true,
@@ -94,17 +116,18 @@ impl Elements {
     }
 
     /// Adds what came.
-    pub(super) fn push(&mut self, data: &[u8]) {
+    pub fn push(&mut self, data: &[u8]) {
         self.came.extend_from_slice(data);
     }
 
     /// Whether a value has begun that is not whole.
-    pub(super) fn is_within(&self) -> bool {
+    pub fn is_within(&self) -> bool {
         matches!(self.place, Place::Within { .. })
     }
 
     /// The next value; `None`: more has to come.
-    pub(super) fn next(&mut self) -> Result<Option<Bytes>, ElementsError> {
+    #[allow(clippy::should_implement_trait)] // There may be more behind `None`.
+    pub fn next(&mut self) -> Result<Option<Bytes>, ElementsError> {
         while let Some(byte) = self.came.get(self.seen).copied() {
             if let Some(value) = self.step(byte)? {
                 return Ok(Some(value));
@@ -116,8 +139,8 @@ impl Elements {
         Ok(None)
     }
 
-    /// The last value, once the body has ended.
-    pub(super) fn end(&mut self) -> Result<Option<Bytes>, ElementsError> {
+    /// The last value, once the body has ended and [`next`](Self::next) has no more.
+    pub fn end(&mut self) -> Result<Option<Bytes>, ElementsError> {
         match self.place {
             // A number or a word ends where the body does.
             Place::Within { array: false } if self.value.open == 0 && !self.value.string => {
