@@ -97,7 +97,7 @@ pub(crate) struct Asker {
 impl Asker {
     /// With this metadata.
     pub(crate) fn new(server: &Server, metadata: Metadata) -> Self {
-        let proxy = server.proxy.clone().message_bytes(MOST_BYTES);
+        let proxy = server.describing().clone().message_bytes(MOST_BYTES);
         Self {
             name: server.name(),
             server: server.clone(),

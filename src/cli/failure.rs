@@ -33,6 +33,15 @@ pub(crate) enum Kind {
 }
 
 impl Failure {
+    /// The same, if it is of this kind, with this remedy.
+    pub(crate) fn mended(self, kind: Kind, mend: impl Into<String>) -> Self {
+        if self.kind != kind {
+            return self;
+        }
+        let mend = mend.into();
+        Self { mend, ..self }
+    }
+
     /// A failure: what went wrong and where, and how to mend it (may be empty).
     pub(crate) fn new(kind: Kind, what: impl fmt::Display, mend: impl Into<String>) -> Self {
         Self {

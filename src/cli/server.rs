@@ -20,6 +20,8 @@ pub(crate) struct Server {
     /// What stands before the address on the command line: `--from `, or nothing.
     flag: &'static str,
     pub(crate) proxy: Proxy,
+    /// What reflection is asked by, where that is another one.
+    describing: Option<Proxy>,
 }
 
 impl Server {
@@ -52,6 +54,7 @@ impl Server {
             address: address.to_owned(),
             flag,
             proxy,
+            describing: None,
         })
     }
 
@@ -67,6 +70,11 @@ impl Server {
             Protocol::Grpc => UpstreamProtocol::Grpc,
             Protocol::GrpcWeb => UpstreamProtocol::GrpcWeb,
             Protocol::Connect => UpstreamProtocol::Connect,
+            Protocol::Rest => {
+                // Reflection is a service of gRPC, and has no HTTP rule.
+                self.describing = Some(self.proxy.clone());
+                UpstreamProtocol::Rest
+            }
         };
         self.proxy = self.proxy.protocol(protocol).encodings(args.compress);
         if args.http1 {
@@ -74,12 +82,30 @@ impl Server {
                 return Err(Failure::new(
                     Kind::Usage,
                     "gRPC is not spoken over HTTP/1.1, which has no room for its trailers",
-                    "say --protocol grpc-web or --protocol connect too",
+                    "say --protocol grpc-web, connect or rest too",
                 ));
             }
             self.proxy = self.proxy.http1();
         }
         Ok(self)
+    }
+
+    /// What reflection is asked by.
+    pub(crate) fn describing(&self) -> &Proxy {
+        self.describing.as_ref().unwrap_or(&self.proxy)
+    }
+
+    fn is_rest(&self) -> bool {
+        self.describing.is_some()
+    }
+
+    /// Why it does not describe itself.
+    pub(crate) fn undescribed(&self, failure: Failure) -> Failure {
+        if !self.is_rest() {
+            return failure;
+        }
+        let mend = "reflection is asked by gRPC, which a server of REST need not speak: name a PATH that describes it";
+        failure.mended(Kind::Other, mend)
     }
 
     /// What to do about an answer that is none of the protocol, or a connection that was found out late.
@@ -91,13 +117,19 @@ impl Server {
         if told.ends_with(": it answers in HTTP/2") {
             return Some(self.mend(Misfit::Http2));
         }
+        let no_route = ["the upstream has no ", "no HTTP rule leads "];
+        let usual = ["Not Found", "Method Not Allowed"];
+        if self.is_rest() && (no_route.iter().any(|start| told.starts_with(start)) || usual.contains(&told)) {
+            let what = "-v shows what was asked for: does the server have that route? its rules may not be those of the descriptors";
+            return Some(what.to_owned());
+        }
         if !told.starts_with("the upstream answers with HTTP ") {
             return None;
         }
         Some(if told.contains("content type text/html") {
             "that is a web page: is it the port of the API? does something on the way answer in its place?".to_owned()
         } else if self.flag.is_empty() {
-            "does it speak another protocol? --protocol grpc, grpc-web or connect".to_owned()
+            "does it speak another protocol? --protocol grpc, grpc-web, connect or rest".to_owned()
         } else {
             "is it the port of a gRPC server?".to_owned()
         })
@@ -145,8 +177,9 @@ impl Server {
                     .to_owned()
             }
             Misfit::ClientCertificate => "--cert FILE and --key FILE show one that it trusts".to_owned(),
+            Misfit::Http1 if self.is_rest() => "say --http1 too".to_owned(),
             Misfit::Http1 if self.flag.is_empty() => "is it the port of the gRPC server? over HTTP/1.1 it may be called with \
-                --protocol grpc-web or connect, and --http1"
+                --protocol grpc-web, connect or rest, and --http1"
                 .to_owned(),
             Misfit::Http1 => "is it the port of the gRPC server?".to_owned(),
             Misfit::Http2 => "leave out --http1".to_owned(),

@@ -91,7 +91,7 @@ fn each_protocol_is_spoken_over_either_version_of_http() {
         (
             Some(2),
             "error: gRPC is not spoken over HTTP/1.1, which has no room for its trailers\n\
-             hint: say --protocol grpc-web or --protocol connect too\n"
+             hint: say --protocol grpc-web, connect or rest too\n"
         )
     );
     let coding = call(&server, &[BOOK, "--compress", "lz4"]);
@@ -338,8 +338,8 @@ fn what_does_not_fit_is_told_plainly() {
             &http1,
             14,
             "error: cannot connect to ADDRESS: it answers in HTTP/1.1, and gRPC needs HTTP/2\n\
-             hint: is it the port of the gRPC server? over HTTP/1.1 it may be called with --protocol grpc-web or connect, and \
-             --http1\n",
+             hint: is it the port of the gRPC server? over HTTP/1.1 it may be called with --protocol grpc-web, connect or rest, \
+             and --http1\n",
         ),
         (
             &rude,

@@ -16,6 +16,7 @@ mod page;
 mod process;
 mod readme;
 mod reload;
+mod rest;
 mod serve;
 mod tls;
 mod traces;

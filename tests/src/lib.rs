@@ -44,9 +44,15 @@ pub fn mount(health: &Health) -> MountBuilder {
     Mount::builder(schema()).gateway(|gateway| answering(gateway, health))
 }
 
-fn schema() -> Schema {
-    let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/protos");
-    Schema::load(protos).expect("the suites' protos load")
+/// What the gateway answers.
+///
+/// # Panics
+/// If it does not load.
+pub fn schema() -> Schema {
+    let suites = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites");
+    let schema = Schema::builder().path(suites.join("protos"));
+    let schema = schema.http_rules_path(suites.join("rules.yaml")).build();
+    schema.expect("the suites' protos load")
 }
 
 fn answering(gateway: GatewayBuilder, health: &Health) -> GatewayBuilder {

@@ -29,6 +29,15 @@ pub enum Batch {
 }
 
 impl Run {
+    /// Bytes without envelopes, which go out as they are.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn bare(bytes: Bytes) -> Self {
+        Self {
+            envelopes: bytes,
+            messages: 0,
+        }
+    }
+
     /// The envelopes.
     pub fn into_bytes(self) -> Bytes {
         self.envelopes

@@ -101,6 +101,12 @@ impl Messages {
         })
     }
 
+    /// Whether it is known that there are none any more.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.0, Source::Done(_))
+    }
+
     /// Asks for the next message; `None` is the end, and the time to take the trailers.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
         self.poll(|message| message, |stream| stream.poll_next(cx))

@@ -8,19 +8,19 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use descant_descriptors::MessageType;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{Request, Response, StatusCode};
 
 use super::{
     codings::Sent,
     fate::{Failed, Fate, fate, pushback},
-    json,
+    json::{self, Reader},
     lease::Lease,
     line::{self, Body, Ready, Unanswered},
     pool,
     reply::{self, First, Head, Replies, Source},
     request::{self, Frame, Pump},
+    rest,
     speech::{Speech, UpstreamCodec},
     status,
     stream::{Broken, Stream},
@@ -54,8 +54,8 @@ pub(super) struct Asked {
     awaited: Awaited,
     fault: Fault,
     terms: Terms,
-    /// What messages are that come as JSON.
-    json: Option<MessageType>,
+    /// By what messages are read that come as JSON.
+    json: Option<Box<Reader>>,
 }
 
 /// What is waited for. Small, for there is one for each call in flight; what is rare has a box of its own.
@@ -89,7 +89,7 @@ pub(super) struct Begun {
     fault: Fault,
     terms: Terms,
     head: Beginning,
-    json: Option<MessageType>,
+    json: Option<Box<Reader>>,
 }
 
 enum Beginning {
@@ -151,9 +151,9 @@ fn over_http2(
     terms: &Terms,
     fault: &mut Fault,
 ) -> Result<Awaited, Failed> {
-    let by_get = head.method() == http::Method::GET;
+    let is_alone = is_alone(&head, &messages);
     let written = lease.written();
-    let (response, mut body) = match requests.send_request(head, by_get) {
+    let (response, mut body) = match requests.send_request(head, is_alone) {
         Ok(opened) => opened,
         Err(error) => {
             lease.give_up();
@@ -161,7 +161,7 @@ fn over_http2(
         }
     };
     let pump = match messages.try_one() {
-        _ if by_get => None,
+        _ if is_alone => None,
         Ok((message, _)) => {
             let frame = Frame::only(message, terms.speech, terms.sent).map_err(Failed::ours)?;
             // An answer may have come already, with a reset behind it; then the response says so.
@@ -181,6 +181,11 @@ fn over_http2(
     })
 }
 
+/// Whether a head is all of a request. One by POST has a body, though it be empty.
+fn is_alone(head: &Request<()>, messages: &Messages) -> bool {
+    head.method() != http::Method::POST && messages.is_done()
+}
+
 async fn over_http1(
     mut lease: Lease,
     head: Request<()>,
@@ -193,8 +198,9 @@ async fn over_http1(
             "the proxy {NO_GRPC_OVER_HTTP1}"
         ))));
     }
+    let is_alone = is_alone(&head, &messages);
     let body = match messages.try_one() {
-        _ if head.method() == http::Method::GET => Body::nothing(),
+        _ if is_alone => Body::nothing(),
         Ok((message, _)) => Body::whole(Frame::only(message, terms.speech, terms.sent).map_err(Failed::ours)?),
         Err(messages) => Body::stream(messages, terms.sent, Arc::clone(&fault)),
     };
@@ -233,9 +239,10 @@ fn unanswered(lease: &Lease, broken: &Broken, fault: &Fault) -> Failed {
 }
 
 impl Asked {
-    /// The messages of the reply are of this type, and come as JSON.
-    pub(super) fn in_json(self, of: MessageType) -> Self {
-        Self { json: Some(of), ..self }
+    /// The messages of the reply come as JSON.
+    pub(super) fn in_json(self, by: Reader) -> Self {
+        let json = Some(Box::new(by));
+        Self { json, ..self }
     }
 
     /// Waits for the response of HTTP/2.
@@ -309,10 +316,10 @@ impl Sending {
     /// Whether some of the body has to be read before anything can be said of the reply.
     fn wants_more(&self, terms: Terms) -> bool {
         let may_be_all = terms.speech == Speech::GrpcWeb && status::is_said(self.response.headers());
-        may_be_all || terms.speech.is_bare() && self.is_error()
+        may_be_all || terms.speech.is_bare() && terms.speech.is_refusal(self.response.status())
     }
 
-    async fn read_more(mut self, fault: Fault, terms: Terms, json: Option<MessageType>) -> Result<Begun, Failed> {
+    async fn read_more(mut self, fault: Fault, terms: Terms, json: Option<Box<Reader>>) -> Result<Begun, Failed> {
         if !terms.speech.is_bare() {
             let first = reply::peek(&mut self.response, &mut self.lease).await;
             let first = first.map_err(|status| {
@@ -322,15 +329,20 @@ impl Sending {
             return self.begun(first, fault, terms, json);
         }
         let pushback = pushback(self.response.headers());
-        let told = reply::unary(self.response, self.lease, &terms).await;
-        let mistaken = || Status::internal("the upstream calls an error what is none");
-        let mut failed = Failed::of(told.err().unwrap_or_else(mistaken), Fate::Answered);
+        let told = if let Some(Reader::Rest(reading)) = json.as_deref() {
+            rest::refusal(self.response, self.lease, reading, terms.depth).await
+        } else {
+            let told = reply::unary(self.response, self.lease, &terms).await;
+            let mistaken = || Status::internal("the upstream calls an error what is none");
+            told.err().unwrap_or_else(mistaken)
+        };
+        let mut failed = Failed::of(told, Fate::Answered);
         failed.pushback = pushback;
         Err(failed)
     }
 
     /// Reads the head of the reply.
-    fn begun(self, first: First, fault: Fault, terms: Terms, json: Option<MessageType>) -> Result<Begun, Failed> {
+    fn begun(self, first: First, fault: Fault, terms: Terms, json: Option<Box<Reader>>) -> Result<Begun, Failed> {
         let head = if terms.speech.is_bare() {
             Beginning::Bare(self.response)
         } else {
@@ -377,14 +389,27 @@ impl Begun {
 
     /// The same, as far as it is there: mostly all of a reply comes at once, and nothing of it has to be kept.
     pub(super) fn finish_now(mut self, cx: &mut Context<'_>) -> Finish {
-        let Some(of) = self.json.take() else {
+        let Some(by) = self.json.take() else {
             return self.read(cx);
+        };
+        let of = match *by {
+            Reader::Message(of) => of,
+            Reader::Rest(reading) => return self.read_by_rule(reading),
         };
         let depth = self.terms.depth;
         match self.read(cx) {
             Finish::Now(reply) => Finish::Now(reply.and_then(|reply| json::down(reply, of, depth))),
             Finish::Later(reply) => Finish::Later(Box::pin(async move { json::down(reply.await?, of, depth) })),
         }
+    }
+
+    fn read_by_rule(self, reading: rest::Reading) -> Finish {
+        let Beginning::Bare(response) = self.head else {
+            let what = "an answer of REST has no envelopes";
+            return Finish::Now(Err(Status::internal(what)));
+        };
+        let (lease, pump, fault, terms) = (self.lease, self.pump, self.fault, self.terms);
+        Finish::Later(Box::pin(rest::reply(response, lease, pump, fault, terms, reading)))
     }
 
     fn read(self, cx: &mut Context<'_>) -> Finish {

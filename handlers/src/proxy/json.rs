@@ -6,10 +6,30 @@ use std::{
 };
 
 use bytes::Bytes;
-use descant_descriptors::{Codec, JsonOptions, MessageType};
+use descant_descriptors::{Codec, JsonOptions, MessageType, Method};
+use http::Request;
 
-use super::exchange::Terms;
+use super::{exchange::Terms, rest};
 use crate::{Code, Coding, Compressed, Encoding, Message, MessageStream, Messages, Metadata, Reply, Status};
+
+/// By what the messages of a reply are read that come as JSON.
+#[derive(Debug)]
+pub(super) enum Reader {
+    /// They are of this type.
+    Message(MessageType),
+    /// By an HTTP rule.
+    Rest(rest::Reading),
+}
+
+impl Reader {
+    /// The reader of the reply to this request.
+    pub(super) fn of(head: &mut Request<()>, method: &Method) -> Self {
+        match head.extensions_mut().remove::<rest::Reading>() {
+            Some(reading) => Self::Rest(reading),
+            None => Self::Message(method.output()),
+        }
+    }
+}
 
 /// Which way messages go.
 #[derive(Clone, Copy, Debug)]

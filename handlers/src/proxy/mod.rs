@@ -1,10 +1,10 @@
-//! Answers calls from a server of gRPC, gRPC-Web or Connect.
+//! Answers calls from a server of gRPC, gRPC-Web, Connect or REST.
 //!
 //! ```text
 //! Call -> request::head -> Pool::lease -> Line (one HTTP/2 connection) -> upstream
 //! Reply <- reply::Replies <- DATA, trailers <---------------------------------+
 //! ```
-//! What the protocols differ in is `speech.rs`, and `connect.rs` for the JSON of Connect.
+//! What the protocols differ in is `speech.rs`, `connect.rs` for the JSON of Connect, and `rest/`.
 //! Messages go through as wire bytes: none is decoded. Each runtime has connections of its own, so that a call is not
 //! handed from thread to thread. Source: gRPC over HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
 
@@ -28,6 +28,7 @@ mod pool;
 mod reply;
 mod request;
 mod resolve;
+mod rest;
 mod retry;
 mod service_config;
 mod silence;
@@ -70,6 +71,7 @@ use self::{
     pool::{Pools, Refusal, Want},
     retry::{Course, Spare, Throttle, Trip},
     service_config::Policy,
+    speech::Speech,
     target::Target,
     time_limit::TimeLimit,
     upstream::Upstream,
@@ -137,8 +139,9 @@ impl Proxy {
     /// All that can be set.
     #[must_use]
     pub fn options(mut self, options: ProxyOptions) -> Self {
+        let protocol = options.protocol;
         self.change().options = options;
-        self
+        self.protocol(protocol)
     }
 
     /// Finds the addresses of names; the system's own resolver unless it is set.
@@ -159,7 +162,12 @@ impl Proxy {
     /// Sets [`ProxyOptions::protocol`].
     #[must_use]
     pub fn protocol(mut self, protocol: UpstreamProtocol) -> Self {
-        self.change().options.protocol = protocol;
+        let options = &mut self.change().options;
+        options.protocol = protocol;
+        if protocol == UpstreamProtocol::Rest {
+            // So that others need not ask.
+            options.codec = UpstreamCodec::Json;
+        }
         self
     }
 
@@ -235,7 +243,9 @@ impl Proxy {
 
     /// Answers any call.
     async fn prepared(&self, mut call: Call) -> Result<Reply, Status> {
-        if self.wants_whole(&call) {
+        if self.upstream.options.protocol == UpstreamProtocol::Rest {
+            rest::begin(&mut call).await?;
+        } else if self.wants_whole(&call) {
             let message = mem::replace(&mut call.messages, Messages::empty()).only().await?;
             call.messages = Messages::one(message);
         }
@@ -325,15 +335,17 @@ impl Proxy {
                 terms.sent = lease.taken().for_message(&message);
                 self.bare(message, call, &lease, &mut terms, trip.before)
             }
-            Ok((message, _)) => Self::enveloped(Messages::one(message), call, &lease, &terms, trip.before),
-            Err(messages) => Self::enveloped(messages, call, &lease, &terms, trip.before),
+            Ok((message, _)) => Self::enveloped(Messages::one(message), call, &lease, &mut terms, trip.before),
+            Err(messages) => Self::enveloped(messages, call, &lease, &mut terms, trip.before),
         };
-        let (head, messages) = request.map_err(Failed::ours)?;
-        let asked = ask(ready, lease, head, messages, terms)?;
-        Ok(match terms.codec {
-            UpstreamCodec::Proto => asked,
-            UpstreamCodec::Json => asked.in_json(call.method.output()),
-        })
+        let (mut head, messages) = request.map_err(Failed::ours)?;
+        match terms.codec {
+            UpstreamCodec::Proto => ask(ready, lease, head, messages, terms),
+            UpstreamCodec::Json => {
+                let reader = json::Reader::of(&mut head, &call.method);
+                Ok(ask(ready, lease, head, messages, terms)?.in_json(reader))
+            }
+        }
     }
 
     /// A request whose body, or query, is its message.
@@ -346,6 +358,9 @@ impl Proxy {
         before: u32,
     ) -> Result<(Request<()>, Messages), Status> {
         if terms.codec == UpstreamCodec::Json {
+            if terms.speech == Speech::Rest {
+                return rest::one(message, call, lease, terms, before);
+            }
             message = json::message(&message, &call.method.input(), terms)?;
             terms.sent = lease.taken().for_message(&message);
         }
@@ -356,7 +371,10 @@ impl Proxy {
         } else {
             None
         };
-        Ok((get.unwrap_or(head), Messages::one(message)))
+        Ok(match get {
+            Some(get) => (get, Messages::empty()),
+            None => (head, Messages::one(message)),
+        })
     }
 
     /// A request whose messages have envelopes.
@@ -364,10 +382,13 @@ impl Proxy {
         mut messages: Messages,
         call: &mut Call,
         lease: &Lease,
-        terms: &Terms,
+        terms: &mut Terms,
         before: u32,
     ) -> Result<(Request<()>, Messages), Status> {
         if terms.codec == UpstreamCodec::Json {
+            if terms.speech == Speech::Rest {
+                return rest::stream(messages, call, lease, terms, before);
+            }
             messages = json::up(messages, call.method.input(), terms)?;
         }
         Ok((request::head(lease.target(), terms, call, before)?, messages))
@@ -454,9 +475,12 @@ impl Handler for Proxy {
         }
     }
 
-    /// Whether TLS can be spoken, and the protocol over its version of HTTP.
-    fn check(&self, _: &[Method]) -> Result<(), String> {
+    /// Whether TLS can be spoken, and the protocol over its version of HTTP, and to each method.
+    fn check(&self, methods: &[Method]) -> Result<(), String> {
         let options = &self.upstream.options;
+        if options.protocol == UpstreamProtocol::Rest {
+            rest::check(methods, options)?;
+        }
         if options.http1 && options.protocol == UpstreamProtocol::Grpc {
             return Err(NO_GRPC_OVER_HTTP1.to_owned());
         }

@@ -28,7 +28,7 @@ use crate::{
 /// Bytes of a target: as many as servers take by default.
 const LONGEST_TARGET: usize = 8 << 10;
 /// gRFC A6, "Exposed Retry Metadata".
-const PREVIOUS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+pub(super) const PREVIOUS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 
 /// The head of the request. Of the call's metadata goes on what is neither HTTP's nor a protocol's.
@@ -95,16 +95,21 @@ pub(super) fn get(head: &Request<()>, message: &Message, terms: &Terms) -> Resul
         target.push_str("&compression=");
         target.push_str(encoding.name());
     }
-    let broken = |error: &dyn std::fmt::Display| Status::internal(error.to_string());
-    let mut parts = head.uri().clone().into_parts();
-    parts.path_and_query = Some(target.try_into().map_err(|error: InvalidUri| broken(&error))?);
-    let mut request = head.clone();
+    let mut request = with_target(head.clone(), &target)?;
     *request.method_mut() = Method::GET;
-    *request.uri_mut() = Uri::from_parts(parts).map_err(|error| broken(&error))?;
     for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, CONNECT_VERSION] {
         request.headers_mut().remove(name);
     }
     Ok(Some(request))
+}
+
+/// The same request for this path and query.
+pub(super) fn with_target(mut request: Request<()>, target: &str) -> Result<Request<()>, Status> {
+    let broken = |error: &dyn std::fmt::Display| Status::internal(error.to_string());
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(target.try_into().map_err(|error: InvalidUri| broken(&error))?);
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|error| broken(&error))?;
+    Ok(request)
 }
 
 /// Sends the messages of a stream in a task of their own: an upstream that says much shall not stop what it is told.

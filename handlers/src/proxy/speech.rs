@@ -1,9 +1,9 @@
 //! What an upstream speaks, and where that makes a difference.
 //!
-//! | | gRPC | gRPC-Web | Connect, streams | Connect, unary |
-//! |---|---|---|---|---|
-//! | body | envelopes | envelopes | envelopes | the message |
-//! | end | trailers | an envelope of trailers | an envelope of JSON | status, or JSON; `trailer-` headers |
+//! | | gRPC | gRPC-Web | Connect, streams | Connect, unary | REST |
+//! |---|---|---|---|---|---|
+//! | body | envelopes | envelopes | envelopes | the message | what the HTTP rule says: `rest/` |
+//! | end | trailers | an envelope of trailers | an envelope of JSON | status, or JSON; `trailer-` headers | the same |
 //!
 //! Sources: gRPC over HTTP/2; gRPC-Web, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md>; Connect,
 //! <https://connectrpc.com/docs/protocol>.
@@ -11,11 +11,11 @@
 use std::{fmt, time::Duration};
 
 use descant_descriptors::Shape;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::Status;
 
-/// A protocol that an upstream speaks. All three have the same calls.
+/// A protocol that an upstream speaks. All have the same calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UpstreamProtocol {
     /// gRPC.
@@ -25,6 +25,9 @@ pub enum UpstreamProtocol {
     GrpcWeb,
     /// Connect, with messages as protobuf; unary calls by POST.
     Connect,
+    /// HTTP and JSON, along the HTTP rules of methods (`google.api.http`): a server of REST as Descant, grpc-gateway, Envoy's transcoder and
+    /// Google's APIs are. Methods without a rule cannot be called. Messages are JSON in any case.
+    Rest,
 }
 
 /// How messages are written.
@@ -44,10 +47,13 @@ pub(super) enum Speech {
     GrpcWeb,
     ConnectStream,
     ConnectUnary,
+    Rest,
 }
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const CONNECT_TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
+/// Seconds. Google's servers know it, and others pass over it.
+const SERVER_TIMEOUT: HeaderName = HeaderName::from_static("x-server-timeout");
 pub(super) const CONNECT_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 
 impl UpstreamProtocol {
@@ -58,6 +64,7 @@ impl UpstreamProtocol {
             (Self::GrpcWeb, _) => Speech::GrpcWeb,
             (Self::Connect, Shape::Unary) => Speech::ConnectUnary,
             (Self::Connect, _) => Speech::ConnectStream,
+            (Self::Rest, _) => Speech::Rest,
         }
     }
 }
@@ -68,7 +75,7 @@ impl Speech {
         match self {
             Self::Grpc | Self::GrpcWeb => HeaderName::from_static("grpc-encoding"),
             Self::ConnectStream => HeaderName::from_static("connect-content-encoding"),
-            Self::ConnectUnary => header::CONTENT_ENCODING,
+            Self::ConnectUnary | Self::Rest => header::CONTENT_ENCODING,
         }
     }
 
@@ -77,7 +84,7 @@ impl Speech {
         match self {
             Self::Grpc | Self::GrpcWeb => HeaderName::from_static("grpc-accept-encoding"),
             Self::ConnectStream => HeaderName::from_static("connect-accept-encoding"),
-            Self::ConnectUnary => header::ACCEPT_ENCODING,
+            Self::ConnectUnary | Self::Rest => header::ACCEPT_ENCODING,
         }
     }
 
@@ -90,7 +97,7 @@ impl Speech {
             (Self::ConnectStream, UpstreamCodec::Proto) => "application/connect+proto",
             (Self::ConnectStream, UpstreamCodec::Json) => "application/connect+json",
             (Self::ConnectUnary, UpstreamCodec::Proto) => "application/proto",
-            (Self::ConnectUnary, UpstreamCodec::Json) => "application/json",
+            (Self::ConnectUnary, UpstreamCodec::Json) | (Self::Rest, _) => "application/json",
         }
     }
 
@@ -102,7 +109,7 @@ impl Speech {
             Self::Grpc => {
                 headers.insert(header::TE, HeaderValue::from_static("trailers"));
             }
-            Self::GrpcWeb => {}
+            Self::GrpcWeb | Self::Rest => {}
             Self::ConnectStream | Self::ConnectUnary => {
                 headers.insert(CONNECT_VERSION, HeaderValue::from_static("1"));
             }
@@ -117,6 +124,7 @@ impl Speech {
             Self::ConnectStream | Self::ConnectUnary => {
                 (CONNECT_TIMEOUT, left.as_millis().clamp(1, 9_999_999_999).to_string())
             }
+            Self::Rest => (SERVER_TIMEOUT, seconds(left)),
         };
         let value = HeaderValue::try_from(text).map_err(|error| Status::internal(error.to_string()))?;
         headers.insert(name, value);
@@ -130,7 +138,7 @@ impl Speech {
         let wanted = match self {
             Self::Grpc => "application/grpc",
             Self::GrpcWeb => "application/grpc-web",
-            Self::ConnectStream | Self::ConnectUnary => self.content_type(codec),
+            Self::ConnectStream | Self::ConnectUnary | Self::Rest => self.content_type(codec),
         };
         let rest = kind
             .get(..wanted.len())
@@ -141,8 +149,8 @@ impl Speech {
             UpstreamCodec::Json => b"json",
         };
         match rest {
-            Some([] | [b';', ..]) => self.is_connect() || codec == UpstreamCodec::Proto,
-            Some([b'+', written @ ..]) if !self.is_connect() => {
+            Some([] | [b';', ..]) => self.is_bare_type() || codec == UpstreamCodec::Proto,
+            Some([b'+', written @ ..]) if !self.is_bare_type() => {
                 let written = written.split(|byte| *byte == b';').next().unwrap_or_default();
                 written.eq_ignore_ascii_case(format)
             }
@@ -157,8 +165,17 @@ impl Speech {
             .any(|codec| self.fits(codec, headers))
     }
 
-    fn is_connect(self) -> bool {
-        matches!(self, Self::ConnectStream | Self::ConnectUnary)
+    /// Whether its content types are whole, without a `+` and the format behind it.
+    fn is_bare_type(self) -> bool {
+        matches!(self, Self::ConnectStream | Self::ConnectUnary | Self::Rest)
+    }
+
+    /// Whether a reply without envelopes is an error.
+    pub(super) fn is_refusal(self, status: StatusCode) -> bool {
+        match self {
+            Self::Rest => !status.is_success(),
+            _ => status != StatusCode::OK,
+        }
     }
 
     /// Whether a reply that is nothing but a head may say there how the call went.
@@ -168,13 +185,13 @@ impl Speech {
 
     /// Whether a body is the message, without an envelope.
     pub(super) fn is_bare(self) -> bool {
-        self == Self::ConnectUnary
+        matches!(self, Self::ConnectUnary | Self::Rest)
     }
 
     /// The flag of the envelope that ends a body, where there is one. It may be compressed like any other.
     pub(super) fn end_flag(self) -> Option<u8> {
         match self {
-            Self::Grpc | Self::ConnectUnary => None,
+            Self::Grpc | Self::ConnectUnary | Self::Rest => None,
             Self::GrpcWeb => Some(0x80),
             Self::ConnectStream => Some(0x02),
         }
@@ -188,6 +205,7 @@ impl fmt::Display for Speech {
             Self::Grpc => "gRPC",
             Self::GrpcWeb => "gRPC-Web",
             Self::ConnectStream | Self::ConnectUnary => "Connect",
+            Self::Rest => "REST",
         })
     }
 }
@@ -208,6 +226,12 @@ fn grpc_timeout(left: Duration) -> String {
     format!("{count}{unit}")
 }
 
+/// Up to ten digits, and milliseconds, of which there is one at least.
+fn seconds(left: Duration) -> String {
+    let left = left.max(Duration::from_millis(1));
+    format!("{}.{:03}", left.as_secs().min(9_999_999_999), left.subsec_millis())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,6 +247,17 @@ mod tests {
             (Duration::from_secs(u64::MAX), "99999999S"),
         ] {
             assert_eq!(grpc_timeout(left), expected);
+        }
+    }
+
+    #[test]
+    fn seconds_have_milliseconds() {
+        for (left, expected) in [
+            (Duration::from_nanos(1), "0.001"),
+            (Duration::from_millis(2500), "2.500"),
+            (Duration::from_secs(u64::MAX), "9999999999.000"),
+        ] {
+            assert_eq!(seconds(left), expected);
         }
     }
 

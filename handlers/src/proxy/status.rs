@@ -79,14 +79,9 @@ pub(super) fn own(headers: HeaderMap) -> Metadata {
 /// A reply that is not this protocol's. gRPC core, `doc/http-grpc-status-mapping.md`; Connect, "HTTP to Error Code", is the same.
 pub(super) fn of_http(status: StatusCode, headers: &HeaderMap, speech: Speech) -> Status {
     let code = match status.as_u16() {
-        400 => Code::Internal,
-        401 => Code::Unauthenticated,
-        403 => Code::PermissionDenied,
-        404 => Code::Unimplemented,
-        429 | 502 | 503 | 504 => Code::Unavailable,
         // The right protocol, and messages of a wrong format.
         200 if speech.is_near(headers) => Code::Internal,
-        _ => Code::Unknown,
+        _ => code_of_http(status),
     };
     let kind = match headers.get(http::header::CONTENT_TYPE) {
         Some(kind) => format!("content type {}", String::from_utf8_lossy(kind.as_bytes())),
@@ -96,6 +91,18 @@ pub(super) fn of_http(status: StatusCode, headers: &HeaderMap, speech: Speech) -
         code,
         format!("the upstream answers with HTTP {status} and {kind}, not as {speech} does"),
     )
+}
+
+/// The code that a status of HTTP stands for, where nothing else says how a call went.
+pub(super) fn code_of_http(status: StatusCode) -> Code {
+    match status.as_u16() {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502 | 503 | 504 => Code::Unavailable,
+        _ => Code::Unknown,
+    }
 }
 
 /// Trailers that stand in a body, one a line. gRPC-Web, "Message framing".

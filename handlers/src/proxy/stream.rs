@@ -61,6 +61,34 @@ impl Stream {
         }
     }
 
+    /// The next bytes. Trailers behind them are put into `trailers`, over either version of HTTP.
+    pub(super) fn poll_all(
+        &mut self,
+        trailers: &mut HeaderMap,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Broken>>> {
+        if let Self::Http1(body) = self {
+            loop {
+                match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+                    None => return Poll::Ready(None),
+                    Some(Err(error)) => return Poll::Ready(Some(Err(Broken::Http1(error)))),
+                    Some(Ok(frame)) => match frame.into_data() {
+                        Ok(data) => return Poll::Ready(Some(Ok(data))),
+                        Err(frame) => *trailers = frame.into_trailers().unwrap_or_default(),
+                    },
+                }
+            }
+        }
+        if let Some(data) = ready!(self.poll_data(cx)) {
+            return Poll::Ready(Some(data));
+        }
+        match ready!(self.poll_trailers(cx)) {
+            Ok(found) => *trailers = found.unwrap_or_default(),
+            Err(broken) => return Poll::Ready(Some(Err(broken))),
+        }
+        Poll::Ready(None)
+    }
+
     /// The trailers, behind all data.
     pub(super) fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Broken>> {
         match self {

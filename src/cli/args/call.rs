@@ -35,7 +35,7 @@ pub(crate) struct Call {
     #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t)]
     pub(crate) protocol: Protocol,
 
-    /// Over HTTP/1.1, not HTTP/2; with --protocol grpc-web or connect
+    /// Over HTTP/1.1, not HTTP/2; with --protocol grpc-web, connect or rest
     #[arg(long)]
     pub(crate) http1: bool,
 
@@ -84,6 +84,8 @@ pub(crate) enum Protocol {
     GrpcWeb,
     /// Connect
     Connect,
+    /// HTTP and JSON, along the HTTP rule (google.api.http) of the method
+    Rest,
 }
 
 /// What replies look like.

@@ -10,10 +10,11 @@ use std::{
 };
 
 use descant::handlers::{Message, MessageStream, Messages, Status};
-use descant_descriptors::{Codec, MessageType, Method, Shape};
+use descant_descriptors::{Codec, Composer, Method, Shape};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+use super::rest;
 use crate::cli::{
     failure::{Failure, Kind},
     screen, sources,
@@ -25,8 +26,9 @@ pub(super) struct Data {
     /// What it is called in reports.
     origin: String,
     given: bool,
-    shape: Shape,
-    input: MessageType,
+    method: Method,
+    /// What has to fit an HTTP rule of the method.
+    composer: Option<Composer>,
     codec: Codec,
     fault: Fault,
     count: usize,
@@ -68,12 +70,18 @@ impl Data {
             values,
             origin,
             given: data.is_some(),
-            shape: method.shape(),
-            input: method.input(),
+            method: method.clone(),
+            composer: None,
             codec,
             fault: Fault::default(),
             count: 0,
         })
+    }
+
+    /// The same, of which each message has to fit an HTTP rule of the method.
+    pub(super) fn by_rule(self) -> Self {
+        let composer = Some(Composer::default());
+        Self { composer, ..self }
     }
 
     pub(super) fn fault(&self) -> Fault {
@@ -82,11 +90,15 @@ impl Data {
 
     /// The messages; those of a call that takes one are read to the end now. `sizes`: tells how large each one is.
     pub(super) async fn messages(mut self, sizes: bool) -> Result<Messages, Failure> {
-        if matches!(self.shape, Shape::ClientStreaming | Shape::Bidi) {
+        if matches!(self.method.shape(), Shape::ClientStreaming | Shape::Bidi) {
             return Ok(Messages::stream(Sent { data: self, sizes }));
         }
         let message = match self.values.recv().await {
-            None => Message::from_wire(bytes::Bytes::new()),
+            None => {
+                let empty = Message::from_wire(bytes::Bytes::new());
+                self.fitting(&empty)?;
+                empty
+            }
             Some(value) => self.message(value)?,
         };
         if self.given && self.values.recv().await.is_some() {
@@ -105,21 +117,43 @@ impl Data {
     fn message(&mut self, value: Result<Box<RawValue>, String>) -> Result<Message, Failure> {
         self.count += 1;
         let message = value.and_then(|json| {
-            let message = Message::from_json(json.get().as_bytes(), &self.input, &mut self.codec);
+            let message = Message::from_json(json.get().as_bytes(), &self.method.input(), &mut self.codec);
             message.map_err(|status| status.message().to_owned())
         });
-        message.map_err(|what| {
-            let (origin, name) = (&self.origin, self.input.full_name());
-            let which = match self.shape {
-                Shape::Unary | Shape::ServerStreaming => String::new(),
-                Shape::ClientStreaming | Shape::Bidi => format!(" (message {})", self.count),
-            };
+        let message = message.map_err(|what| {
+            let (origin, which, input) = (&self.origin, self.which(), self.method.input());
+            let name = input.full_name();
             let mend = format!("`descant describe` shows what {name} has");
             Failure::new(
                 Kind::Data,
                 format!("{origin} is no {name}{which}: {}", screen::escape(&what)),
                 mend,
             )
+        })?;
+        self.fitting(&message)?;
+        Ok(message)
+    }
+
+    /// Which message of several the last one was.
+    fn which(&self) -> String {
+        match self.method.shape() {
+            Shape::Unary | Shape::ServerStreaming => String::new(),
+            Shape::ClientStreaming | Shape::Bidi => format!(" (message {})", self.count),
+        }
+    }
+
+    fn fitting(&mut self, message: &Message) -> Result<(), Failure> {
+        let Some(composer) = &mut self.composer else {
+            return Ok(());
+        };
+        let wire = message.clone().into_wire();
+        let fits = wire.map_err(|status| status.message().to_owned());
+        let fits = fits.and_then(|wire| rest::fits(composer, &self.method, &wire));
+        fits.map_err(|what| {
+            let (origin, which) = (&self.origin, self.which());
+            let what = format!("{origin} cannot be sent by REST{which}: {}", screen::escape(&what));
+            let mend = "`descant describe` shows the rule; --protocol grpc, grpc-web and connect take any message";
+            Failure::new(Kind::Data, what, mend)
         })
     }
 }

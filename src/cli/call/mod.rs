@@ -7,6 +7,7 @@
 mod compress;
 mod data;
 mod failed;
+mod rest;
 mod show;
 
 use std::{
@@ -26,7 +27,7 @@ use self::{
     show::{Screen, Timing},
 };
 use super::{
-    args::Call,
+    args::{Call, Protocol},
     ask::{self, Asker},
     failure::{Failure, Kind},
     screen,
@@ -122,11 +123,16 @@ impl Errand<'_> {
             schema
         } else {
             let asked = Instant::now();
-            let schema = self.in_time(self.ask()).await??;
+            let asked_for = self.in_time(self.ask()).await?;
+            let schema = asked_for.map_err(|failure| self.server.undescribed(failure))?;
             screen.timing.reflection = Some(asked.elapsed());
             schema
         };
-        Ok(self.method(&schema)?)
+        let method = self.method(&schema)?;
+        if self.args.protocol == Protocol::Rest {
+            rest::check(&method)?;
+        }
+        Ok(method)
     }
 
     async fn ask(&self) -> Result<Schema, Failure> {
@@ -157,7 +163,13 @@ impl Errand<'_> {
     }
 
     async fn call(&self, method: Method, screen: &mut Screen) -> Result<(), Ended> {
-        let data = Data::open(self.args.data.as_deref(), &method, screen.codec())?;
+        let mut data = Data::open(self.args.data.as_deref(), &method, screen.codec())?;
+        if self.args.protocol == Protocol::Rest {
+            data = data.by_rule();
+            if self.args.verbose > 0 {
+                rest::tell();
+            }
+        }
         screen.request(&method, &self.metadata);
         let fault = data.fault();
         let mut messages = data.messages(screen.sizes()).await?;

@@ -67,6 +67,8 @@ impl Screen {
                 (Protocol::GrpcWeb, true) => "gRPC-Web, HTTP/1.1",
                 (Protocol::Connect, false) => "Connect",
                 (Protocol::Connect, true) => "Connect, HTTP/1.1",
+                (Protocol::Rest, false) => "REST",
+                (Protocol::Rest, true) => "REST, HTTP/1.1",
             },
             timing: Timing {
                 started,

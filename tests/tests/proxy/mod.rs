@@ -17,6 +17,7 @@ mod outlier;
 mod processes;
 mod replica;
 mod resend;
+mod rest;
 mod retry;
 mod script;
 mod shapes;
@@ -24,10 +25,10 @@ mod tls;
 mod trailers_only;
 mod upstream;
 
-use std::{fmt::Display, path::Path};
+use std::fmt::Display;
 
-use descant::{Gateway, Schema};
-use descant_handlers::{Proxy, UpstreamProtocol};
+use descant::Gateway;
+use descant_handlers::{Handler as _, Proxy, UpstreamProtocol};
 
 use self::upstream::babbler;
 use crate::support::{Running, serve_gateway};
@@ -38,12 +39,14 @@ async fn before(upstream: impl Display) -> Running {
 }
 
 /// The ways to call an upstream.
-const WAYS: [Way; 5] = [
+const WAYS: [Way; 7] = [
     (UpstreamProtocol::Grpc, false),
     (UpstreamProtocol::GrpcWeb, false),
     (UpstreamProtocol::GrpcWeb, true),
     (UpstreamProtocol::Connect, false),
     (UpstreamProtocol::Connect, true),
+    (UpstreamProtocol::Rest, false),
+    (UpstreamProtocol::Rest, true),
 ];
 
 /// The protocol, and whether it is spoken over HTTP/1.1.
@@ -60,8 +63,14 @@ fn caller((protocol, http1): Way, url: &str) -> Proxy {
 }
 
 async fn proxy(proxy: Proxy) -> Running {
-    let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/protos");
-    let schema = Schema::load(protos).unwrap();
-    let gateway = Gateway::builder(schema).route("*", proxy).build().unwrap();
+    let schema = descant_tests::schema();
+    let services = schema.services();
+    let methods: Vec<_> = services
+        .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .collect();
+    // Only these have HTTP rules.
+    let takes_all = proxy.check(&methods).is_ok();
+    let pattern = if takes_all { "*" } else { "descant.suite.v1.Shapes" };
+    let gateway = Gateway::builder(schema).route(pattern, proxy).build().unwrap();
     serve_gateway(gateway, |_| {}).await
 }

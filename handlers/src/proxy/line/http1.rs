@@ -181,6 +181,10 @@ pub(in crate::proxy) fn request(head: Request<()>, body: Body) -> Result<Request
     if let Some(target) = parts.uri.path_and_query() {
         parts.uri = Uri::from(target.clone());
     }
+    if parts.headers.contains_key(header::TE) {
+        // RFC 9110, section 10.1.4.
+        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+    }
     parts.version = Version::HTTP_11;
     Ok(Request::from_parts(parts, body))
 }

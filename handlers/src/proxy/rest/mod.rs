@@ -1,0 +1,113 @@
+//! REST: HTTP and JSON along the HTTP rules of methods, as their servers have them.
+//!
+//! ```text
+//! message -> Composer -> method, target, body -> upstream
+//! Reply <- message <- JSON, or the bytes of a google.api.HttpBody <- answer
+//! stream <- message by message <- lines, elements of an array, or events
+//! ```
+//! Sources: `google/api/http.proto`, ProtoJSON, `google/rpc/code.proto`; <https://html.spec.whatwg.org/multipage/server-sent-events.html>; what
+//! grpc-gateway and Google's own servers say of streams and errors.
+
+mod element;
+mod error;
+mod events;
+mod replies;
+mod reply;
+mod request;
+
+use std::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use descant_descriptors::{Binding, FieldPath, HttpBody, JsonOptions, Method};
+
+pub(super) use self::{
+    reply::{refusal, reply},
+    request::{one, stream},
+};
+use super::options::ProxyOptions;
+use crate::{Call, Message, MessageStream, Messages, Status};
+
+/// By which rule a call was made: what its answer is read by.
+#[derive(Clone, Debug)]
+pub(super) struct Reading {
+    method: Method,
+    /// The place of the binding among those of the schema.
+    binding: usize,
+}
+
+impl Reading {
+    fn binding(&self) -> Option<&Binding> {
+        self.method.schema().routes().bindings().get(self.binding)
+    }
+
+    /// The field of the reply that the answer is.
+    fn field(&self) -> Option<&FieldPath> {
+        self.binding().and_then(Binding::response_body)
+    }
+
+    /// Whether the answer is a `google.api.HttpBody`.
+    fn is_bytes(&self) -> bool {
+        HttpBody::is(&self.method.output(), self.field())
+    }
+
+    /// The rule, for reports: values in a path may be nobody else's business.
+    fn route(&self) -> String {
+        self.binding().map_or_else(String::new, |binding| {
+            format!("{} {}", binding.http_method(), binding.template())
+        })
+    }
+}
+
+/// Whether methods can be called at all, as far as that is known before.
+pub(super) fn check(methods: &[Method], options: &ProxyOptions) -> Result<(), String> {
+    let without = |method: &&Method| method.schema().routes().of_method(method).is_empty();
+    if let Some(method) = methods.iter().find(without) {
+        let name = method.full_name();
+        return Err(format!(
+            "speaks REST, and {name} has no HTTP rule (google.api.http) to call it by"
+        ));
+    }
+    if options.health.is_some() {
+        return Err("speaks REST, and whether its addresses are well is asked by gRPC; leave out `health`".to_owned());
+    }
+    Ok(())
+}
+
+/// Settings of JSON in requests and answers. An upstream may know more fields than the schema here.
+fn json(depth: u32) -> JsonOptions {
+    let mut options = JsonOptions::default();
+    options.ignore_unknown = true;
+    options.depth = depth;
+    options
+}
+
+/// Waits for what a request begins with: its path may be made of it.
+pub(super) async fn begin(call: &mut Call) -> Result<(), Status> {
+    let mut messages = mem::replace(&mut call.messages, Messages::empty());
+    call.messages = if call.method.client_streaming() {
+        let first = messages.next().await.transpose()?;
+        Messages::stream(Led { first, messages })
+    } else {
+        Messages::one(messages.only().await?)
+    };
+    Ok(())
+}
+
+/// Messages of which the first is there.
+struct Led {
+    first: Option<Message>,
+    messages: Messages,
+}
+
+impl MessageStream for Led {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let this = self.get_mut();
+        match this.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None => this.messages.poll_next(cx),
+        }
+    }
+}

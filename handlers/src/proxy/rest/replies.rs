@@ -1,0 +1,169 @@
+//! The messages of a stream, as they arrive.
+
+use std::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use descant_descriptors::{Codec, Elements, ElementsError};
+use http::HeaderValue;
+
+use super::{
+    Reading, element,
+    events::{Events, TooLarge},
+    json,
+    reply::{Arriving, piece},
+};
+use crate::{
+    Message, MessageStream, Metadata, Status,
+    proxy::{exchange::Terms, request::Pump, status},
+};
+
+/// How messages stand in an answer.
+#[derive(Debug)]
+pub(super) enum Framing {
+    /// An array, or one a line.
+    Elements(Elements),
+    Events(Events),
+    /// Each piece of a body that is bytes, of this type.
+    Pieces(Option<HeaderValue>),
+}
+
+/// Messages, then trailers.
+pub(super) struct Replies {
+    arriving: Arriving,
+    framing: Framing,
+    reading: Reading,
+    codec: Codec,
+    limit: usize,
+    /// What only has to live as long as the call.
+    _pump: Option<Pump>,
+    has_ended: bool,
+}
+
+impl Replies {
+    pub(super) fn new(
+        arriving: Arriving,
+        framing: Framing,
+        reading: Reading,
+        terms: &Terms,
+        pump: Option<Pump>,
+    ) -> Self {
+        Self {
+            arriving,
+            framing,
+            reading,
+            codec: Codec::new(json(terms.depth)),
+            limit: terms.message_bytes,
+            _pump: pump,
+            has_ended: false,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        loop {
+            if let Some(message) = self.found().transpose() {
+                return Poll::Ready(Some(message));
+            }
+            match ready!(self.arriving.poll(cx)) {
+                Some(Ok(data)) => {
+                    if let Some(message) = self.took(data).transpose() {
+                        return Poll::Ready(Some(message));
+                    }
+                }
+                Some(Err(status)) => return Poll::Ready(Some(Err(status))),
+                None => return Poll::Ready(self.last().transpose()),
+            }
+        }
+    }
+
+    /// What is whole of what came.
+    fn found(&mut self) -> Result<Option<Message>, Status> {
+        match &mut self.framing {
+            Framing::Elements(elements) => {
+                let next = elements.next().map_err(|error| broken(&error))?;
+                self.element(next.as_deref())
+            }
+            Framing::Events(events) => match events.next() {
+                Some(event) if event.is_error => {
+                    Err(element::failure(&event.data, &self.reading, self.codec.options().depth))
+                }
+                Some(event) => self.element(Some(&event.data)),
+                None => Ok(None),
+            },
+            Framing::Pieces(_) => Ok(None),
+        }
+    }
+
+    /// Takes what came; of a body that is bytes it is a message.
+    fn took(&mut self, data: Bytes) -> Result<Option<Message>, Status> {
+        match &mut self.framing {
+            Framing::Elements(elements) => elements.push(&data),
+            Framing::Events(events) => events.push(&data).map_err(|TooLarge(limit)| too_large(limit))?,
+            Framing::Pieces(_) if data.is_empty() => {}
+            Framing::Pieces(kind) if data.len() <= self.limit => {
+                return Ok(Some(piece(kind.clone(), data, &self.reading)));
+            }
+            Framing::Pieces(_) => return Err(too_large(self.limit)),
+        }
+        Ok(None)
+    }
+
+    /// What is left at the end.
+    fn last(&mut self) -> Result<Option<Message>, Status> {
+        let last = match &mut self.framing {
+            Framing::Elements(elements) => elements.end().map_err(|error| broken(&error))?,
+            Framing::Events(events) if events.is_within() => {
+                return Err(Status::internal(
+                    "the upstream's reply is cut off: the body ends within an event",
+                ));
+            }
+            Framing::Events(_) | Framing::Pieces(_) => None,
+        };
+        self.element(last.as_deref())
+    }
+
+    fn element(&mut self, json: Option<&[u8]>) -> Result<Option<Message>, Status> {
+        let (reading, codec) = (&self.reading, &mut self.codec);
+        json.map(|json| element::streamed(json, reading, codec)).transpose()
+    }
+}
+
+fn broken(error: &ElementsError) -> Status {
+    match error {
+        ElementsError::TooLarge(limit) => too_large(*limit),
+        ElementsError::Value | ElementsError::Array => {
+            Status::internal(format!("the upstream's reply is cut off: {error}"))
+        }
+        _ => Status::internal(format!("the upstream's reply is no list of messages: {error}")),
+    }
+}
+
+fn too_large(limit: usize) -> Status {
+    Status::resource_exhausted(format!(
+        "the upstream sent a message that is larger than the limit of {limit} bytes"
+    ))
+}
+
+impl MessageStream for Replies {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let this = self.get_mut();
+        if this.has_ended {
+            return Poll::Ready(None);
+        }
+        let next = ready!(this.poll(cx));
+        match &next {
+            Some(Ok(_)) => return Poll::Ready(next),
+            Some(Err(status)) => this.arriving.went_wrong(status),
+            None => this.arriving.lease.went_well(),
+        }
+        this.has_ended = true;
+        Poll::Ready(next)
+    }
+
+    fn take_trailers(self: Pin<&mut Self>) -> Metadata {
+        status::own(mem::take(&mut self.get_mut().arriving.trailers))
+    }
+}

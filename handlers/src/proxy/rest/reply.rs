@@ -1,0 +1,272 @@
+//! Answers.
+
+use std::{
+    future::poll_fn,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use descant_descriptors::{Codec, Elements, HttpBody, RequestBody};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response::Parts};
+
+use super::{
+    Reading, element, error,
+    events::Events,
+    json,
+    replies::{Framing, Replies},
+};
+use crate::{
+    Encoding, Message, Messages, Metadata, Reply, Status,
+    proxy::{
+        connect,
+        exchange::{Fault, Terms},
+        lease::Lease,
+        reply::whole,
+        request::Pump,
+        status,
+        stream::Stream,
+    },
+};
+
+/// Types of lines, one a message.
+const LINES: [&str; 4] = [
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/x-jsonlines",
+];
+const EVENTS: &str = "text/event-stream";
+
+/// A body on its way, then its trailers.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    stream: Stream,
+    pub(super) lease: Lease,
+    fault: Fault,
+    pub(super) trailers: HeaderMap,
+}
+
+impl Arriving {
+    /// The next bytes.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        Poll::Ready(match ready!(self.stream.poll_all(&mut self.trailers, cx)) {
+            Some(Ok(data)) => Some(Ok(data)),
+            Some(Err(broken)) => {
+                let fault = self.own_fault();
+                Some(Err(fault.unwrap_or_else(|| self.lease.broken(&broken))))
+            }
+            None => {
+                self.lease.came_whole();
+                None
+            }
+        })
+    }
+
+    /// Why the request ended the call, if it did.
+    pub(super) fn own_fault(&self) -> Option<Status> {
+        self.fault.as_ref().and_then(|fault| fault.get()).cloned()
+    }
+
+    /// Tells the address of a call that failed. Of a request that broke the upstream knows nothing.
+    pub(super) fn went_wrong(&self, status: &Status) {
+        if self.own_fault().is_none() {
+            self.lease.went_wrong(status);
+        }
+    }
+
+    /// All that comes; `None` if that is more than the limit.
+    async fn whole(&mut self, limit: usize) -> Result<Option<Bytes>, Status> {
+        let mut whole = BytesMut::new();
+        while let Some(data) = poll_fn(|cx| self.poll(cx)).await {
+            let data = data?;
+            if whole.len() + data.len() > limit {
+                return Ok(None);
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(Some(whole.freeze()))
+    }
+}
+
+/// What an answer that is no success says.
+pub(in crate::proxy) async fn refusal(
+    response: Response<Stream>,
+    lease: Lease,
+    reading: &Reading,
+    depth: u32,
+) -> Status {
+    let (parts, mut arriving) = arriving(response, lease, None);
+    // What is longer is no error of any form that is known.
+    let body = arriving.whole(connect::MOST).await;
+    let body = match body.and_then(|body| inflate(&parts.headers, body.unwrap_or_default(), connect::MOST)) {
+        Ok(body) => body,
+        Err(_) => Bytes::new(),
+    };
+    let status = error::status(parts, &body, reading, depth);
+    arriving.lease.went_wrong(&status);
+    status
+}
+
+/// The reply that an answer is.
+pub(in crate::proxy) async fn reply(
+    response: Response<Stream>,
+    lease: Lease,
+    pump: Option<Pump>,
+    fault: Fault,
+    terms: Terms,
+    reading: Reading,
+) -> Result<Reply, Status> {
+    let (parts, mut arriving) = arriving(response, lease, fault);
+    if !terms.one_reply {
+        let framing = framing(&parts, &reading, &terms);
+        let framing = framing.inspect_err(|status| arriving.went_wrong(status))?;
+        let metadata = status::own(parts.headers);
+        let replies = Replies::new(arriving, framing, reading, &terms, pump);
+        return Ok(Reply::new(Messages::stream(replies)).with_metadata(metadata));
+    }
+    let message = only(&parts, &mut arriving, &terms, &reading).await;
+    let (metadata, mut trailers) = connect::metadata(parts.headers);
+    let message = match message {
+        Ok(message) => {
+            arriving.lease.went_well();
+            message
+        }
+        Err(status) => {
+            arriving.went_wrong(&status);
+            return Err(status.with_metadata(metadata));
+        }
+    };
+    trailers.extend(status::own(arriving.trailers))?;
+    whole(metadata, Ok((message, trailers)))
+}
+
+fn arriving(response: Response<Stream>, lease: Lease, fault: Fault) -> (Parts, Arriving) {
+    let (parts, stream) = response.into_parts();
+    tracing::debug!(target: "descant.proxy.rest", answer = %parts.status);
+    let arriving = Arriving {
+        stream,
+        lease,
+        fault,
+        trailers: HeaderMap::new(),
+    };
+    (parts, arriving)
+}
+
+/// The one message of an answer.
+async fn only(parts: &Parts, arriving: &mut Arriving, terms: &Terms, reading: &Reading) -> Result<Message, Status> {
+    let limit = terms.message_bytes;
+    let too_large = || {
+        Status::resource_exhausted(format!(
+            "the upstream sent a message that is larger than the limit of {limit} bytes"
+        ))
+    };
+    let body = arriving.whole(limit).await?.ok_or_else(too_large)?;
+    let body = inflate(&parts.headers, body, limit)?;
+    if reading.is_bytes() {
+        return Ok(piece(kind(&parts.headers), body, reading));
+    }
+    if body.is_empty() || parts.status == StatusCode::NO_CONTENT {
+        return Ok(Message::from_wire(Bytes::new()));
+    }
+    let kind = kind(&parts.headers);
+    let is_json = kind
+        .as_ref()
+        .is_none_or(|kind| kind.to_str().is_ok_and(RequestBody::is_json));
+    if !is_json {
+        return Err(error::foreign(parts, reading));
+    }
+    element::message(&body, reading, &mut Codec::new(json(terms.depth)))
+}
+
+/// How an answer has many messages.
+fn framing(parts: &Parts, reading: &Reading, terms: &Terms) -> Result<Framing, Status> {
+    let Parts { headers, .. } = parts;
+    if let Some(coding) = headers
+        .get(header::CONTENT_ENCODING)
+        .filter(|coding| *coding != "identity")
+    {
+        return Err(Status::internal(format!(
+            "the upstream compresses its stream as {coding:?}, which it was not told to"
+        )));
+    }
+    let kind = kind(headers);
+    if reading.is_bytes() {
+        return Ok(Framing::Pieces(kind));
+    }
+    let limit = terms.message_bytes;
+    let Some(kind) = kind else {
+        return Ok(Framing::Elements(Elements::new(false, limit)));
+    };
+    let essence = essence(kind.as_bytes());
+    if LINES.iter().any(|lines| essence.eq_ignore_ascii_case(lines.as_bytes())) {
+        Ok(Framing::Elements(Elements::new(true, limit)))
+    } else if essence.eq_ignore_ascii_case(EVENTS.as_bytes()) {
+        Ok(Framing::Events(Events::new(limit)))
+    } else if kind.to_str().is_ok_and(RequestBody::is_json) {
+        Ok(Framing::Elements(Elements::new(false, limit)))
+    } else {
+        Err(error::foreign(parts, reading))
+    }
+}
+
+/// Whether answers of all the types that `accept` lists can be read.
+pub(super) fn can_read(accept: &HeaderValue) -> bool {
+    let known = |range: &[u8]| {
+        let names = LINES.iter().chain([&EVENTS, &"application/json"]);
+        let essence = essence(range);
+        names
+            .into_iter()
+            .any(|name| essence.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    accept.as_bytes().split(|byte| *byte == b',').all(known)
+}
+
+/// A type without its parameters.
+fn essence(kind: &[u8]) -> &[u8] {
+    kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
+}
+
+pub(super) fn kind(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers
+        .get(header::CONTENT_TYPE)
+        .filter(|kind| !kind.is_empty())
+        .cloned()
+}
+
+/// A message that is a `google.api.HttpBody`.
+pub(super) fn piece(kind: Option<HeaderValue>, data: Bytes, reading: &Reading) -> Message {
+    let body = HttpBody {
+        content_type: kind.map_or_else(Bytes::new, |kind| Bytes::copy_from_slice(kind.as_bytes())),
+        data,
+    };
+    let mut wire = Vec::new();
+    body.write(reading.field(), &mut wire);
+    Message::from_wire(wire.into())
+}
+
+/// Undoes the coding of a body.
+fn inflate(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Status> {
+    let coding = headers
+        .get(header::CONTENT_ENCODING)
+        .filter(|coding| *coding != "identity");
+    let Some(coding) = coding.filter(|_| !body.is_empty()) else {
+        return Ok(body);
+    };
+    let known = coding.to_str().ok().and_then(Encoding::of_http);
+    let known = known.ok_or_else(|| {
+        Status::internal(format!(
+            "the upstream compresses its answer as {coding:?}, which is not known here"
+        ))
+    })?;
+    Ok(known.inflate(&body, limit)?)
+}
+
+impl Reading {
+    /// The metadata of a call that failed: what came before the failure, and trailers.
+    pub(super) fn metadata(headers: HeaderMap) -> Metadata {
+        let (mut metadata, trailers) = connect::metadata(headers);
+        // What cannot be added is too much of it, and what came first counts.
+        let _ = metadata.extend(trailers);
+        metadata
+    }
+}

@@ -1,0 +1,243 @@
+//! Requests: a message is made method, target and body; of a stream each message is a line.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use descant_descriptors::{Composed, ComposedBody, Composer, HttpBody, Method};
+use http::{HeaderValue, Request, header};
+
+use super::{Reading, json};
+use crate::{
+    Call, Code, Compressed, Encodings, Message, MessageStream, Messages, Status,
+    envelope::{Batch, Run},
+    proxy::{codings::Sent, exchange::Terms, lease::Lease, request},
+};
+
+/// What carries the messages of a stream.
+const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+/// What answers can be read, best first.
+const ONE: HeaderValue = HeaderValue::from_static("application/json");
+const MANY: HeaderValue =
+    HeaderValue::from_static("application/x-ndjson, application/json;q=0.9, text/event-stream;q=0.5");
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+
+/// A request of one message.
+pub(in crate::proxy) fn one(
+    message: Message,
+    call: &mut Call,
+    lease: &Lease,
+    terms: &mut Terms,
+    before: u32,
+) -> Result<(Request<()>, Messages), Status> {
+    let encoding = lease.taken().for_message(&message).encoding;
+    let composed = compose(
+        &mut Composer::new(json(terms.depth)),
+        &call.method,
+        &message.into_wire()?,
+    )?;
+    let bytes = composed.body.as_ref().map(|body| body.bytes.clone());
+    let smaller = encoding.zip(bytes.as_ref().filter(|bytes| !bytes.is_empty()));
+    let smaller = smaller.and_then(|(encoding, bytes)| Some((encoding, encoding.compress(bytes)?)));
+    let message = match (&smaller, bytes) {
+        (Some((encoding, smaller)), Some(bytes)) => Some(Message::from_compressed(Compressed {
+            bytes: smaller.clone(),
+            encoding: *encoding,
+            limit: bytes.len(),
+            broken: Code::Internal,
+        })),
+        (_, bytes) => bytes.map(Message::from_wire),
+    };
+    terms.sent = Sent {
+        encoding: smaller.map(|(encoding, _)| encoding),
+        as_came: true,
+    };
+    let head = head(&composed, call, lease, terms, before)?;
+    Ok((head, message.map_or_else(Messages::empty, Messages::one)))
+}
+
+/// A request of many messages, the first of which is there.
+pub(in crate::proxy) fn stream(
+    mut messages: Messages,
+    call: &mut Call,
+    lease: &Lease,
+    terms: &mut Terms,
+    before: u32,
+) -> Result<(Request<()>, Messages), Status> {
+    let first = match messages.poll_next(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(first) => first.transpose()?,
+        Poll::Pending => return Err(Status::internal("the first message of a request was not waited for")),
+    };
+    let is_empty = first.is_none();
+    let wire = first.map(Message::into_wire).transpose()?.unwrap_or_default();
+    let mut composer = Composer::new(json(terms.depth));
+    let first = compose(&mut composer, &call.method, &wire)?;
+    let is_bytes = Reading::of(&call.method, &first).sends_bytes();
+    terms.sent = Sent {
+        encoding: None,
+        as_came: true,
+    };
+    let mut head = head(&first, call, lease, terms, before)?;
+    if !is_bytes && first.body.is_some() {
+        head.headers_mut().insert(header::CONTENT_TYPE, LINES);
+    }
+    let lines = Lines {
+        messages,
+        method: call.method.clone(),
+        composer,
+        due: first.body.clone().filter(|_| !is_empty),
+        first,
+        is_bytes,
+        count: usize::from(!is_empty),
+    };
+    Ok((head, Messages::stream(lines)))
+}
+
+fn compose(composer: &mut Composer, method: &Method, wire: &[u8]) -> Result<Composed, Status> {
+    composer.compose(method, wire).map_err(|error| {
+        if error.has_rule() {
+            Status::invalid_argument(error.to_string())
+        } else {
+            Status::unimplemented(format!("{error}, by which it could be called"))
+        }
+    })
+}
+
+fn head(
+    composed: &Composed,
+    call: &mut Call,
+    lease: &Lease,
+    terms: &mut Terms,
+    before: u32,
+) -> Result<Request<()>, Status> {
+    let method = call.method.clone();
+    let reading = Reading::of(&method, composed);
+    if method.server_streaming() {
+        // What comes bit by bit is read as it is.
+        call.accepted = Encodings::default();
+        terms.offered = Encodings::default();
+    }
+    let head = request::head(lease.target(), terms, call, before)?;
+    let mut head = request::with_target(head, &composed.target)?;
+    *head.method_mut() = http::Method::from_bytes(composed.http_method.as_bytes())
+        .map_err(|error| Status::internal(format!("the HTTP rule of {}: {error}", method.full_name())))?;
+    tracing::debug!(target: "descant.proxy.rest", request = shown(composed, &reading));
+    let headers = head.headers_mut();
+    headers.remove(&request::PREVIOUS);
+    headers.remove(header::CONTENT_TYPE);
+    if let Some(body) = &composed.body
+        && !body.content_type.is_empty()
+    {
+        let kind = HeaderValue::from_maybe_shared(body.content_type.clone());
+        let kind = kind.ok().filter(|kind| kind.to_str().is_ok());
+        headers.insert(header::CONTENT_TYPE, kind.ok_or_else(illegal)?);
+    }
+    let accept = match (reading.is_bytes(), method.server_streaming()) {
+        (true, _) => ANYTHING,
+        (false, true) => MANY,
+        (false, false) => ONE,
+    };
+    // A caller may ask for what can be read too.
+    if !headers.get(header::ACCEPT).is_some_and(super::reply::can_read) {
+        headers.insert(header::ACCEPT, accept);
+    }
+    if method.server_streaming() {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    head.extensions_mut().insert(reading);
+    Ok(head)
+}
+
+fn illegal() -> Status {
+    Status::invalid_argument("the message is a google.api.HttpBody whose content_type is no value of a header")
+}
+
+/// A request's first line, without what is not for logs.
+fn shown(composed: &Composed, reading: &Reading) -> String {
+    let hidden = reading.binding().filter(|binding| binding.hides_path());
+    let target = hidden.map_or(composed.target.as_str(), |binding| binding.template());
+    format!("{} {target}", composed.http_method)
+}
+
+impl Reading {
+    fn of(method: &Method, composed: &Composed) -> Self {
+        Self {
+            method: method.clone(),
+            binding: composed.binding,
+        }
+    }
+
+    /// Whether the body of a request is a `google.api.HttpBody`.
+    fn sends_bytes(&self) -> bool {
+        use descant_descriptors::BodyRule;
+
+        match self.binding().map(descant_descriptors::Binding::body) {
+            Some(BodyRule::All) => HttpBody::is(&self.method.input(), None),
+            Some(BodyRule::Field(field)) => HttpBody::is(&self.method.input(), Some(field)),
+            Some(BodyRule::None) | None => false,
+        }
+    }
+}
+
+/// The messages of a stream, each a line, or as they are.
+struct Lines {
+    messages: Messages,
+    method: Method,
+    composer: Composer,
+    /// What the first message became, and so the head of the request.
+    first: Composed,
+    /// Its body, as long as it is to be sent.
+    due: Option<ComposedBody>,
+    is_bytes: bool,
+    /// How many messages there were.
+    count: usize,
+}
+
+impl Lines {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        if let Some(due) = self.due.take() {
+            return Poll::Ready(Some(Ok(self.line(due))));
+        }
+        let message = ready!(self.messages.poll_next(cx));
+        Poll::Ready(message.map(|message| self.next(message?)))
+    }
+
+    fn next(&mut self, message: Message) -> Result<Bytes, Status> {
+        self.count += 1;
+        let wrong = |what: &str| Status::invalid_argument(format!("message {}: {what}", self.count));
+        let composed = compose(&mut self.composer, &self.method, &message.into_wire()?);
+        let composed = composed.map_err(|status| wrong(status.message()))?;
+        let first = &self.first;
+        if (&composed.http_method, &composed.target) != (&first.http_method, &first.target) {
+            return Err(wrong(
+                "path and query are those of the whole request, and it has others than the first message",
+            ));
+        }
+        let body = composed.body;
+        let body = body.ok_or_else(|| wrong("the HTTP rule has no body, and so takes one message"))?;
+        Ok(self.line(body))
+    }
+
+    fn line(&self, body: ComposedBody) -> Bytes {
+        if self.is_bytes {
+            return body.bytes;
+        }
+        let mut line = BytesMut::with_capacity(body.bytes.len() + 1);
+        line.extend_from_slice(&body.bytes);
+        line.put_u8(b'\n');
+        line.freeze()
+    }
+}
+
+impl MessageStream for Lines {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        self.get_mut().poll(cx).map_ok(Message::from_wire)
+    }
+
+    /// Without envelopes.
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        self.get_mut().poll(cx).map_ok(|bytes| Batch::Run(Run::bare(bytes)))
+    }
+}

@@ -1,0 +1,520 @@
+//! `descant call --protocol rest`.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use descant::{Gateway, demo};
+
+use crate::process::{Ran, Server, demo_set, descant, repository, serve_beside};
+
+const BOOK: &str = "bookshop.v1.Catalog/GetBook";
+
+fn call(address: &str, args: &[&str]) -> Ran {
+    descant([&["call", address], args, &["--protocol", "rest"]].concat())
+}
+
+/// A server that answers with what it is asked.
+fn echo() -> (Server, String) {
+    let proto = repository("tests/cli/shelf.proto");
+    let proto = proto.to_str().unwrap().to_owned();
+    (Server::start(&[&proto, "--echo"]), proto)
+}
+
+/// A server of HTTP/1.1 that gives one answer to everything and hangs up, and what it was asked.
+fn once(answer: &'static str) -> (String, Requests) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let requests = Requests::default();
+    let seen = Arc::clone(&requests);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let seen = Arc::clone(&seen);
+            thread::spawn(move || answer_with(stream.unwrap(), answer, &seen));
+        }
+    });
+    (address, requests)
+}
+
+/// The last one.
+type Requests = Arc<Mutex<String>>;
+
+fn answer_with(mut stream: TcpStream, answer: &str, seen: &Requests) {
+    let (mut came, mut buffer) = (Vec::new(), [0; 4096]);
+    // A head, and of a body what comes along with it.
+    while !came.windows(4).any(|end| end == b"\r\n\r\n") {
+        let count = stream.read(&mut buffer).unwrap();
+        came.extend_from_slice(&buffer[..count]);
+        if count == 0 {
+            return;
+        }
+    }
+    *seen.lock().unwrap() = String::from_utf8_lossy(&came).into_owned();
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+#[test]
+fn each_shape_is_called_over_either_version_of_http() {
+    let server = Server::start(&[]);
+    for more in [
+        &[][..],
+        &["--compress", "gzip"],
+        &["--http1"],
+        &["--http1", "--compress", "br"],
+    ] {
+        let with = |args: &[&str]| call(server.address(), &[args, &["-v"], more].concat());
+        let version = if more.contains(&"--http1") { ", HTTP/1.1" } else { "" };
+        let unary = with(&[BOOK, "-d", r#"{"id":"emma"}"#]);
+        assert!(unary.out.starts_with(r#"{"id":"emma","title":"Emma""#), "{unary:?}");
+        for line in [
+            &*format!("> {BOOK} at {} (REST{version})\n", server.address()),
+            "> GET /v1/books/emma\n",
+            "< HTTP 200 OK\n",
+            "< x-request-id: ",
+            "< OK\n",
+        ] {
+            assert!(unary.err.contains(line), "{line}: {unary:?}");
+        }
+
+        let found = with(&["bookshop.v1.Catalog/SearchBooks", "-d", r#"{"query":"a & b","most":3}"#]);
+        assert!(
+            found.err.contains("> GET /v1/books:search?query=a%20%26%20b&most=3\n"),
+            "{found:?}"
+        );
+        let found = with(&["bookshop.v1.Catalog/SearchBooks", "-d", r#"{"query":"e"}"#]);
+        assert_eq!(
+            (found.code, found.out.lines().count() > 1),
+            (Some(0), true),
+            "{found:?}"
+        );
+
+        let refused = r#"{"title":"?"}"#;
+        let import = with(&["bookshop.v1.Catalog/ImportBooks", "-d", &[refused, refused].concat()]);
+        assert!(import.out.contains(r#""refused":[{"title":"?""#), "{import:?}");
+        assert!(import.out.contains(r#"{"index":1,"#), "{import:?}");
+
+        let talk = r#"{"text":"And about gardening?"}{"text":"And about cooking?"}"#;
+        let both = with(&["bookshop.v1.Desk/Chat", "-d", talk]);
+        assert_eq!((both.code, both.out.lines().count()), (Some(0), 2), "{both:?}");
+        let none = with(&["bookshop.v1.Desk/Chat"]);
+        assert_eq!((none.code, none.out.as_str()), (Some(0), ""), "{none:?}");
+
+        let order = r#"{"items":[{"bookId":"the-art-of-war","quantity":3}]}"#;
+        let order = with(&["bookshop.v1.Desk/PlaceOrder", "-d", order]);
+        assert_eq!(order.code, Some(64 + 9), "{order:?}");
+        assert!(order.err.contains("< HTTP 400 Bad Request\n"), "{order:?}");
+        assert!(
+            order.err.contains("google.rpc.PreconditionFailure {\"violations\""),
+            "{order:?}"
+        );
+    }
+}
+
+#[test]
+fn the_first_rule_that_fits_is_taken() {
+    let server = Server::start(&[]);
+    for (data, line) in [
+        ("{}", "> GET /v1/books\n"),
+        (
+            r#"{"pageSize":1,"genre":"DRAMA"}"#,
+            "> GET /v1/books?pageSize=1&genre=DRAMA\n",
+        ),
+        (
+            r#"{"atMost":{"currency":"EUR","units":"6"}}"#,
+            "> GET /v1/books?atMost.currency=EUR&atMost.units=6\n",
+        ),
+    ] {
+        let ran = call(server.address(), &["bookshop.v1.Catalog/ListBooks", "-d", data, "-v"]);
+        assert!(ran.err.contains(line), "{ran:?}");
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+    let price = r#"{"id":"emma","price":{"currency":"EUR","units":"8"}}"#;
+    let ran = call(server.address(), &["bookshop.v1.Catalog/SetPrice", "-d", price, "-v"]);
+    assert!(ran.err.contains("> PUT /v1/books/emma/price\n"), "{ran:?}");
+    assert!(ran.out.contains(r#""price":{"currency":"EUR","units":"8"}"#), "{ran:?}");
+}
+
+/// What a server makes of it, which answers with that.
+#[test]
+fn messages_arrive_as_they_were_sent() {
+    let (server, proto) = echo();
+    for http1 in [&[][..], &["--http1"]] {
+        for (method, data, line) in [
+            (
+                "Read",
+                r#"{"name":"shelves/ä:b?","number":"-1","raw":"//79","words":["&",""],"span":"1.500s"}"#,
+                "> GET /v1/shelves/%C3%A4%3Ab%3F:read?number=-1&raw=__79&words=%26&words=&span=1.500s\n",
+            ),
+            (
+                "Read",
+                r#"{"name":"a/b%2Fc","inner":{"number":"1"}}"#,
+                "> GET /v1/files/a/b%252Fc?inner.number=1\n",
+            ),
+            (
+                "Part",
+                r#"{"number":"1","inner":{"name":"a/b","number":"2","labels":{"c":"d"}}}"#,
+                "> PATCH /v1/a%2Fb?number=1\n",
+            ),
+            ("Odd", r#"{"name":"a","labels":{"b":"c"}}"#, "> QUERY /v1/odd\n"),
+            ("Got", r#"{"name":"a"}"#, "> GET /v1/got\n"),
+            (
+                "Talk",
+                "{\"name\":\"a\",\"number\":\"1\"}\n{\"name\":\"a\",\"words\":[\"x\"]}",
+                "> POST /v1/talk/a\n",
+            ),
+            (
+                "Upload",
+                r#"{"contentType":"text/x-y","data":"aGFsbG8="}"#,
+                "> POST /v1/upload\n",
+            ),
+            (
+                "Pour",
+                r#"{"contentType":"text/x-y","data":"aGFsbG8="}"#,
+                "> POST /v1/pour\n",
+            ),
+        ] {
+            let method = format!("shelf.v1.Shelves/{method}");
+            let ran = call(
+                server.address(),
+                &[&[&method, &proto, "-d", data, "-v"], http1].concat(),
+            );
+            assert!(ran.err.contains(line), "{ran:?}");
+            // With `response_body` there is nothing else.
+            let wanted = if method.ends_with("Part") {
+                r#"{"inner":{"name":"a/b","number":"2","labels":{"c":"d"}}}"#
+            } else {
+                data
+            };
+            assert_eq!((ran.code, ran.out.trim_end()), (Some(0), wanted), "{ran:?}");
+        }
+    }
+}
+
+#[test]
+fn what_can_not_be_sent_is_told_before() {
+    let (server, proto) = echo();
+    for (method, data, code, told) in [
+        (
+            "Plain",
+            "{}",
+            2,
+            "error: `shelf.v1.Shelves/Plain` has no HTTP rule (google.api.http), by which REST would call it\n\
+             hint: --protocol grpc, grpc-web or connect call it without one; a PATH whose descriptors have the rule helps too\n",
+        ),
+        (
+            "Read",
+            r#"{"name":"a/../b"}"#,
+            6,
+            "error: -d cannot be sent by REST: the message fits no HTTP rule of shelf.v1.Shelves.Read: \
+             GET /v1/{name=shelves/*}:read: \"name\" is \"a/../b\", which has a dot segment, and so leads elsewhere, \
+             and its place in the path takes \"shelves/*\"; GET /v1/files/{name=**}: ",
+        ),
+        (
+            "Read",
+            r#"{"name":"a","labels":{"a":"b"}}"#,
+            6,
+            "\"labels\" is a map, which a query can't carry\nhint: ",
+        ),
+        (
+            "Talk",
+            r#"{"name":"a"}{"number":"1"}"#,
+            6,
+            "error: -d cannot be sent by REST (message 2): ",
+        ),
+        (
+            "Talk",
+            r#"{"name":"a"}{"name":"b"}"#,
+            64 + 3,
+            "error: INVALID_ARGUMENT: message 2: path and query are those of the whole request, and it has others than the first \
+             message\n",
+        ),
+        (
+            "Single",
+            r#"{"name":"a"}{"name":"a"}"#,
+            64 + 3,
+            "error: INVALID_ARGUMENT: message 2: the HTTP rule has no body, and so takes one message\n",
+        ),
+    ] {
+        let method = format!("shelf.v1.Shelves/{method}");
+        let ran = call(server.address(), &[&method, &proto, "-d", data]);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert!(ran.err.contains(told), "{ran:?}");
+    }
+}
+
+#[test]
+fn requests_are_what_servers_of_rest_take() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nnote: a\r\ntrailer-end: b\r\ncontent-length: 23\r\n\r\n\
+                  {\"id\":\"emma\",\"extra\":1}";
+    let (address, request) = once(answer);
+    let set = demo_set();
+    let args = [
+        BOOK,
+        set.to_str().unwrap(),
+        "-d",
+        r#"{"id":"emma"}"#,
+        "--http1",
+        "--timeout",
+        "5s",
+        "-v",
+    ];
+    let ran = call(&address, &[&args[..], &["-H", "authorization: Bearer me"]].concat());
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (Some(0), "{\"id\":\"emma\"}\n"),
+        "{ran:?}"
+    );
+    assert!(ran.err.contains("< note: a\n< OK\n< trailer end: b\n"), "{ran:?}");
+    let request = request.lock().unwrap().to_ascii_lowercase();
+    assert!(request.starts_with("get /v1/books/emma http/1.1\r\n"), "{request}");
+    for line in [
+        "accept: application/json\r\n",
+        "authorization: bearer me\r\n",
+        "x-server-timeout: 4.",
+    ] {
+        assert!(request.contains(line), "{line}: {request}");
+    }
+    for other in [
+        "content-type",
+        "content-length",
+        "transfer-encoding",
+        "grpc-",
+        "connect-",
+        "te:",
+    ] {
+        assert!(!request.contains(other), "{other}: {request}");
+    }
+
+    let (address, request) = once("HTTP/1.1 204 No Content\r\n\r\n");
+    let price = r#"{"id":"emma","price":{"units":"8"}}"#;
+    let ran = call(
+        &address,
+        &[
+            "bookshop.v1.Catalog/SetPrice",
+            set.to_str().unwrap(),
+            "-d",
+            price,
+            "--http1",
+        ],
+    );
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "{}\n"), "{ran:?}");
+    let request = request.lock().unwrap().clone();
+    assert!(
+        request.starts_with("PUT /v1/books/emma/price HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(request.contains("content-type: application/json\r\n"), "{request}");
+    assert!(request.contains("content-length: 13\r\n"), "{request}");
+
+    let (address, request) = once("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let ran = call(
+        &address,
+        &["bookshop.v1.Catalog/WatchPrices", set.to_str().unwrap(), "--http1"],
+    );
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{ran:?}");
+    let request = request.lock().unwrap().clone();
+    let accept = "accept: application/x-ndjson, application/json;q=0.9, text/event-stream;q=0.5\r\n";
+    for line in [accept, "te: trailers\r\n", "connection: te\r\n"] {
+        assert!(request.contains(line), "{line}: {request}");
+    }
+}
+
+#[test]
+fn answers_say_what_became_of_a_call() {
+    let set = demo_set();
+    let hint = "hint: -v shows what was asked for: does the server have that route? its rules may not be those of the \
+                descriptors\n";
+    for (answer, code, told) in [
+        // A Status.
+        (
+            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{\"code\":5,\"message\":\"gone\",\"details\":[\
+             {\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"R\"},{\"@type\":\"a/b.C\",\"value\":\"AQ==\"}]}",
+            64 + 5,
+            "error: NOT_FOUND: gone\n  google.rpc.ErrorInfo {\"reason\":\"R\"}\n  b.C (its descriptor is missing) base64:AQ==\n"
+                .to_owned(),
+        ),
+        // Google's form.
+        (
+            "HTTP/1.1 409 Conflict\r\ncontent-type: application/json\r\n\r\n{\"error\":{\"code\":409,\"message\":\"there\",\
+             \"status\":\"ALREADY_EXISTS\"}}",
+            64 + 6,
+            "error: ALREADY_EXISTS: there\n".to_owned(),
+        ),
+        (
+            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{\"error\":{\"code\":404,\"message\":\"gone\"}}",
+            64 + 5,
+            "error: NOT_FOUND: gone\n".to_owned(),
+        ),
+        // Nothing but HTTP.
+        (
+            "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain; charset=utf-8\r\n\r\n404 page not found\n",
+            64 + 12,
+            format!(
+                "error: UNIMPLEMENTED: the upstream has no GET /v1/books/{{id}}: it answers with HTTP 404 Not Found: 404 page not \
+                 found\n{hint}"
+            ),
+        ),
+        (
+            "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\n\r\n",
+            64 + 12,
+            format!(
+                "error: UNIMPLEMENTED: the upstream has no GET /v1/books/{{id}}: it answers with HTTP 405 Method Not Allowed and no \
+                 content type\n{hint}"
+            ),
+        ),
+        // grpc-gateway's own.
+        (
+            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{\"code\":5,\"message\":\"Not Found\",\"details\":[]}",
+            64 + 5,
+            format!("error: NOT_FOUND: Not Found\n{hint}"),
+        ),
+        (
+            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\r\n{\"message\":\"no healthy upstream\"}",
+            64 + 14,
+            "error: UNAVAILABLE: the upstream answers with HTTP 503 Service Unavailable: no healthy upstream, not as REST does\n\
+             hint: does it speak another protocol? --protocol grpc, grpc-web, connect or rest\n"
+                .to_owned(),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<html>",
+            64 + 2,
+            "error: UNKNOWN: the upstream answers with HTTP 200 OK and content type text/html, not as REST does\n\
+             hint: that is a web page: is it the port of the API? does something on the way answer in its place?\n"
+                .to_owned(),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"id\":7}",
+            64 + 13,
+            "error: INTERNAL: the upstream sent JSON that is no bookshop.v1.Book: id: expected a string, but there is a number (line \
+             1, column 7)\n"
+                .to_owned(),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"id\":",
+            64 + 14,
+            "error: UNAVAILABLE: the connection to http://ADDRESS is lost: ".to_owned(),
+        ),
+    ] {
+        let (address, _request) = once(answer);
+        let ran = call(&address, &[BOOK, set.to_str().unwrap(), "-d", r#"{"id":"emma"}"#, "--http1"]);
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        assert!(ran.err.starts_with(&told.replace("ADDRESS", &address)), "{told}: {}", ran.err);
+    }
+}
+
+#[test]
+fn streams_come_in_every_form() {
+    let set = demo_set();
+    let ok = "{\"id\":\"a\"}\n{\"id\":\"b\"}\n";
+    for (answer, out, code, err) in [
+        ("application/json\r\n\r\n[{\"id\":\"a\"},\n{\"id\":\"b\"}]", ok, 0, ""),
+        ("application/json\r\n\r\n[]", "", 0, ""),
+        (
+            "application/x-ndjson\r\n\r\n{\"id\":\"a\"}\n{\"id\":\"b\"}\n",
+            ok,
+            0,
+            "",
+        ),
+        (
+            "application/json\r\n\r\n{\"result\":{\"id\":\"a\"}}\n{\"result\":{\"id\":\"b\"}}\n",
+            ok,
+            0,
+            "",
+        ),
+        (
+            "text/event-stream\r\n\r\n: hello\n\ndata: {\"id\":\"a\"}\n\ndata: {\"id\":\ndata: \"b\"}\n\n",
+            ok,
+            0,
+            "",
+        ),
+        (
+            "application/json\r\n\r\n[{\"id\":\"a\"},{\"error\":{\"code\":8,\"message\":\"much\"}}]",
+            "{\"id\":\"a\"}\n",
+            64 + 8,
+            "error: RESOURCE_EXHAUSTED: much\n",
+        ),
+        (
+            "application/json\r\n\r\n{\"result\":{\"id\":\"a\"}}\n{\"error\":{\"grpc_code\":5,\"http_code\":404,\"message\":\"gone\"}}\n",
+            "{\"id\":\"a\"}\n",
+            64 + 5,
+            "error: NOT_FOUND: gone\n",
+        ),
+        (
+            "text/event-stream\r\n\r\ndata: {\"id\":\"a\"}\n\nevent: error\ndata: {\"code\":4,\"message\":\"late\"}\n\n",
+            "{\"id\":\"a\"}\n",
+            64 + 4,
+            "error: DEADLINE_EXCEEDED: late\n",
+        ),
+        (
+            "application/json\r\n\r\n[{\"id\":\"a\"}",
+            "{\"id\":\"a\"}\n",
+            64 + 13,
+            "error: INTERNAL: the upstream's reply is cut off: the body ends within the array\n",
+        ),
+        (
+            "text/event-stream\r\n\r\ndata: {\"id\":\"a\"}\n\ndata: {\"id",
+            "{\"id\":\"a\"}\n",
+            64 + 13,
+            "error: INTERNAL: the upstream's reply is cut off: the body ends within an event\n",
+        ),
+        (
+            "application/json\r\ntransfer-encoding: chunked\r\n\r\nb\r\n{\"id\":\"a\"}\n\r\n",
+            "{\"id\":\"a\"}\n",
+            64 + 14,
+            "error: UNAVAILABLE: the connection to ",
+        ),
+        (
+            "text/html\r\n\r\n<html>",
+            "",
+            64 + 2,
+            "error: UNKNOWN: the upstream answers with HTTP 200 OK and content type text/html, not as REST does\n",
+        ),
+    ] {
+        let answer: &'static str = format!("HTTP/1.1 200 OK\r\ncontent-type: {answer}").leak();
+        let (address, _request) = once(answer);
+        let method = "bookshop.v1.Catalog/WatchPrices";
+        let ran = call(&address, &[method, set.to_str().unwrap(), "--http1"]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(code), out), "{answer}: {ran:?}");
+        assert!(ran.err.starts_with(err), "{answer}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_server_without_grpc_needs_a_path() {
+    let mend =
+        "hint: reflection is asked by gRPC, which a server of REST need not speak: name a PATH that describes it\n";
+    let (address, _request) = once("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    let ran = call(&address, &[BOOK, "--http1", "-d", r#"{"id":"emma"}"#]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.err.contains("it answers in HTTP/1.1, and gRPC needs HTTP/2"),
+        "{ran:?}"
+    );
+    assert!(ran.err.ends_with(mend), "{ran:?}");
+
+    let address = serve_beside(|| Gateway::builder(demo::schema().unwrap()).reflection(false));
+    let ran = call(&address, &[BOOK, "-d", r#"{"id":"emma"}"#]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.ends_with(mend), "{ran:?}");
+
+    // The other version of HTTP.
+    let (address, _request) = once("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    let ran = call(&address, &[BOOK, demo_set().to_str().unwrap()]);
+    assert_eq!(ran.code, Some(64 + 14), "{ran:?}");
+    assert!(ran.err.ends_with("hint: say --http1 too\n"), "{ran:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_is_called_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("unix:{}", folder.path().join("socket").display());
+    let _server = Server::start(&["--listen", &address]);
+    for http1 in [&[][..], &["--http1"]] {
+        let ran = call(&address, &[&[BOOK, "-d", r#"{"id":"emma"}"#], http1].concat());
+        assert!(ran.out.contains("Emma"), "{ran:?}");
+    }
+}
