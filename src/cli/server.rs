@@ -77,6 +77,13 @@ impl Server {
             }
         };
         self.proxy = self.proxy.protocol(protocol).encodings(args.compress);
+        if args.array {
+            if args.protocol != Protocol::Rest {
+                let what = "--array is about streams of REST, and another protocol is asked for";
+                return Err(Failure::new(Kind::Usage, what, "say --protocol rest too"));
+            }
+            self.proxy = self.proxy.rest_array();
+        }
         if args.http1 {
             if args.protocol == Protocol::Grpc {
                 return Err(Failure::new(
@@ -123,7 +130,7 @@ impl Server {
             let what = "-v shows what was asked for: does the server have that route? its rules may not be those of the descriptors";
             return Some(what.to_owned());
         }
-        if !told.starts_with("the upstream answers with HTTP ") {
+        if !told.starts_with("the upstream answers with HTTP ") || !told.contains(", not as ") {
             return None;
         }
         Some(if told.contains("content type text/html") {

@@ -194,6 +194,34 @@ fn messages_arrive_as_they_were_sent() {
 }
 
 #[test]
+fn streams_go_as_an_array_too() {
+    let (server, proto) = echo();
+    let two = r#"{"name":"a","number":"1"}{"name":"a"}"#;
+    for (data, out) in [
+        (two, "{\"name\":\"a\",\"number\":\"1\"}\n{\"name\":\"a\"}\n"),
+        (r#"{"name":"a"}"#, "{\"name\":\"a\"}\n"),
+    ] {
+        for http1 in [&[][..], &["--http1"]] {
+            let args = ["shelf.v1.Shelves/Talk", &proto, "-d", data, "--array"];
+            let ran = call(server.address(), &[&args[..], http1].concat());
+            assert_eq!((ran.code, ran.out.as_str()), (Some(0), out), "{ran:?}");
+        }
+    }
+    let demo = Server::start(&[]);
+    let none = call(demo.address(), &["bookshop.v1.Desk/Chat", "--array"]);
+    assert_eq!((none.code, none.out.as_str()), (Some(0), ""), "{none:?}");
+    let (address, request) = once("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let set = demo_set();
+    let args = ["bookshop.v1.Desk/Chat", set.to_str().unwrap(), "--array", "--http1"];
+    assert_eq!(call(&address, &args).code, Some(0));
+    let request = request.lock().unwrap();
+    assert!(request.contains("content-type: application/json\r\n"), "{request}");
+    let ran = descant(["call", &address, BOOK, "--array"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.ends_with("hint: say --protocol rest too\n"), "{ran:?}");
+}
+
+#[test]
 fn what_can_not_be_sent_is_told_before() {
     let (server, proto) = echo();
     for (method, data, code, told) in [
@@ -374,9 +402,22 @@ fn answers_say_what_became_of_a_call() {
         (
             "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\r\n{\"message\":\"no healthy upstream\"}",
             64 + 14,
-            "error: UNAVAILABLE: the upstream answers with HTTP 503 Service Unavailable: no healthy upstream, not as REST does\n\
-             hint: does it speak another protocol? --protocol grpc, grpc-web, connect or rest\n"
+            "error: UNAVAILABLE: the upstream answers with HTTP 503 Service Unavailable: no healthy upstream\n\
+             hint: trying the same again may help\n"
                 .to_owned(),
+        ),
+        (
+            "HTTP/1.1 415 Unsupported Media Type\r\ncontent-type: application/grpc\r\n\r\n",
+            64 + 2,
+            "error: UNKNOWN: the upstream answers with HTTP 415 Unsupported Media Type and content type application/grpc, not as REST \
+             does\nhint: does it speak another protocol? --protocol grpc, grpc-web, connect or rest\n"
+                .to_owned(),
+        ),
+        // Envoy's transcoder without `convert_grpc_status`.
+        (
+            "HTTP/1.1 404 Not Found\r\ngrpc-status: 5\r\ngrpc-message: g%C3%B6ne\r\ncontent-length: 0\r\n\r\n",
+            64 + 5,
+            "error: NOT_FOUND: göne\n".to_owned(),
         ),
         (
             "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<html>",
@@ -444,6 +485,19 @@ fn streams_come_in_every_form() {
         ),
         (
             "text/event-stream\r\n\r\ndata: {\"id\":\"a\"}\n\nevent: error\ndata: {\"code\":4,\"message\":\"late\"}\n\n",
+            "{\"id\":\"a\"}\n",
+            64 + 4,
+            "error: DEADLINE_EXCEEDED: late\n",
+        ),
+        // Envoy's transcoder.
+        (
+            "application/json\r\n\r\n{\"code\":5,\"message\":\"gone\",\"details\":[]}",
+            "",
+            64 + 5,
+            "error: NOT_FOUND: gone\n",
+        ),
+        (
+            "application/json\r\ntransfer-encoding: chunked\r\n\r\nc\r\n[{\"id\":\"a\"}]\r\n0\r\ngrpc-status: 4\r\ngrpc-message: late\r\n\r\n",
             "{\"id\":\"a\"}\n",
             64 + 4,
             "error: DEADLINE_EXCEEDED: late\n",

@@ -14,6 +14,7 @@ use super::{
     codings::Taken,
     endpoint::Endpoint,
     line::{Body, Line, Ready, Unanswered},
+    options::ProxyOptions,
     outlier::is_failure,
     pool::Pool,
     status,
@@ -172,6 +173,11 @@ impl Lease {
     /// How often something was written on the connection: while that stays the same nothing that is asked for has left.
     pub(super) fn written(&self) -> u64 {
         self.line.written()
+    }
+
+    /// What is set about the upstream.
+    pub(super) fn options(&self) -> &ProxyOptions {
+        &self.pool.upstream.options
     }
 
     /// The codings that the address takes.

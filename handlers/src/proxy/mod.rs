@@ -178,6 +178,13 @@ impl Proxy {
         self
     }
 
+    /// Sends the messages of streams as JSON arrays: [`ProxyOptions::rest_array`].
+    #[must_use]
+    pub fn rest_array(mut self) -> Self {
+        self.change().options.rest_array = true;
+        self
+    }
+
     /// Sets [`ProxyOptions::encodings`].
     #[must_use]
     pub fn encodings(mut self, codings: impl IntoIterator<Item = Encoding>) -> Self {

@@ -33,6 +33,9 @@ pub struct ProxyOptions {
     /// Whether unary methods without side effects (`idempotency_level`) are called by GET, which caches know, as long as a message
     /// does not need more than 8 KiB of a URL. With Connect; not by default.
     pub connect_get: bool,
+    /// Whether the messages of a request that is a stream are the elements of a JSON array, as Envoy's transcoder wants them, not lines, as
+    /// grpc-gateway does; Descant takes both. With REST; not by default.
+    pub rest_array: bool,
     /// Whether it is called over HTTP/1.1, where HTTP/2 is the rule. A connection has one call at a time there, and a stream both ways
     /// gets no reply before its request has ended if the upstream works so. Not for gRPC, whose trailers HTTP/1.1 has no room for:
     /// [`Handler::check`](crate::Handler::check) says so.
@@ -162,6 +165,7 @@ impl Default for ProxyOptions {
             protocol: UpstreamProtocol::default(),
             codec: UpstreamCodec::default(),
             connect_get: false,
+            rest_array: false,
             http1: false,
             encodings: Encodings::default(),
             message_bytes: 4 << 20,

@@ -39,6 +39,10 @@ pub(crate) struct Call {
     #[arg(long)]
     pub(crate) http1: bool,
 
+    /// Send the messages of a stream as a JSON array, which is what Envoy's transcoder takes, not as lines; with --protocol rest
+    #[arg(long)]
+    pub(crate) array: bool,
+
     /// Compress messages of the request, and take replies so
     #[arg(long, value_name = "CODING", value_parser = coding)]
     pub(crate) compress: Option<Encoding>,

@@ -1,9 +1,10 @@
 //! A value of an answer, and what it is: a message, or how the call went.
 //!
 //! ```text
-//! element = message / wrapped / failure        wrapped = {"result": message}        failure = {"error": Status}
+//! element = message / wrapped / failure        wrapped = {"result": message}        failure = {"error": Status} / Status
 //! ```
-//! grpc-gateway wraps every message of a stream. A message that has such a member itself is no wrapped one.
+//! grpc-gateway wraps every message of a stream, and Envoy's transcoder sends nothing but a Status for one that fails at once. What is a
+//! message of the method as it stands is none of these.
 
 use std::collections::BTreeMap;
 
@@ -39,18 +40,19 @@ fn read(json: &[u8], reading: &Reading, codec: &mut Codec) -> Result<Message, Co
 
 /// A message of a stream.
 pub(super) fn streamed(json: &[u8], reading: &Reading, codec: &mut Codec) -> Result<Message, Status> {
-    let Some(wrapper) = wrapper(json) else {
+    let Some(other) = other(json) else {
         return message(json, reading, codec);
     };
-    // As strict as can be: what is a message so is no wrapper.
+    // As strict as can be: what is a message so is nothing else.
     let mut strict = JsonOptions::default();
     strict.depth = codec.options().depth;
     if let Ok(message) = read(json, reading, &mut Codec::new(strict)) {
         return Ok(message);
     }
-    match wrapper {
-        Wrapper::Result(inner) => message(inner.get().as_bytes(), reading, codec),
-        Wrapper::Error(inner) => Err(failure(inner.get().as_bytes(), reading, codec.options().depth)),
+    match other {
+        Other::Wrapped(inner) => message(inner.get().as_bytes(), reading, codec),
+        Other::Failure(inner) => Err(failure(inner.get().as_bytes(), reading, codec.options().depth)),
+        Other::Status => Err(failure(json, reading, codec.options().depth)),
     }
 }
 
@@ -64,22 +66,29 @@ pub(super) fn failure(json: &[u8], reading: &Reading, depth: u32) -> Status {
     })
 }
 
-enum Wrapper {
-    Result(Box<RawValue>),
-    Error(Box<RawValue>),
+/// What an element may be beside a message.
+enum Other {
+    Wrapped(Box<RawValue>),
+    Failure(Box<RawValue>),
+    Status,
 }
 
-/// What the one member holds of an object that has no other.
-fn wrapper(json: &[u8]) -> Option<Wrapper> {
+fn other(json: &[u8]) -> Option<Other> {
     let start = json.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
-    if !start.starts_with(b"\"result\"") && !start.starts_with(b"\"error\"") {
+    let names: [&[u8]; 3] = [b"\"result\"", b"\"error\"", b"\"code\""];
+    if !names.iter().any(|name| start.starts_with(name)) {
         return None;
     }
     let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(json).ok()?;
+    if members.contains_key("code") {
+        let of_status = |name: &String| matches!(name.as_str(), "code" | "message" | "details");
+        let is_status = members.contains_key("message") && members.keys().all(of_status);
+        return is_status.then_some(Other::Status);
+    }
     let (name, value) = members.pop_first().filter(|_| members.is_empty())?;
     match name.as_str() {
-        "result" => Some(Wrapper::Result(value)),
-        "error" => Some(Wrapper::Error(value)),
+        "result" => Some(Other::Wrapped(value)),
+        "error" => Some(Other::Failure(value)),
         _ => None,
     }
 }
@@ -89,20 +98,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wrappers_have_one_member() {
-        for (json, wrapped) in [
+    fn wrappers_have_one_member_and_a_status_its_own() {
+        for (json, found) in [
             (&br#" { "result" : {"a":1} }"#[..], Some("{\"a\":1}")),
             (br#"{"error":{"code":5}}"#, Some("{\"code\":5}")),
             (br#"{"result":1,"more":2}"#, None),
             (br#"{"results":1}"#, None),
             (br#"{"id":"result"}"#, None),
+            (br#"{"code":5,"message":"","details":[]}"#, Some("status")),
+            (br#"{"code":5,"message":"","more":1}"#, None),
+            (br#"{"code":5}"#, None),
             (b"[]", None),
             (b"{", None),
         ] {
-            let found = wrapper(json).map(|wrapper| match wrapper {
-                Wrapper::Result(value) | Wrapper::Error(value) => value.get().to_owned(),
+            let other = other(json).map(|other| match other {
+                Other::Wrapped(value) | Other::Failure(value) => value.get().to_owned(),
+                Other::Status => "status".to_owned(),
             });
-            assert_eq!(found.as_deref(), wrapped);
+            assert_eq!(other.as_deref(), found);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! {"error": {"code": 404, "message": "...", "status": "NOT_FOUND", "details": [...]}}    Google's servers
 //! {"error": {"grpc_code": 5, "http_code": 404, "message": "..."}}                        streams of grpc-gateway 1
 //! ```
-//! Anything else says no more than HTTP does.
+//! Envoy's transcoder may leave the status of gRPC in headers. Anything else says no more than HTTP does.
 
 use std::sync::LazyLock;
 
@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use super::{Reading, json, reply::kind};
 use crate::{
     Code, Status,
-    proxy::status::{BASE64, code_of_http},
+    proxy::status::{self, BASE64, code_of_http, is_said},
 };
 
 /// What errors are detailed with nearly always. A schema need not have it.
@@ -34,8 +34,13 @@ pub(super) fn status(parts: Parts, body: &[u8], reading: &Reading, depth: u32) -
     let status = said
         .as_ref()
         .and_then(|said| self::said(said, Some(parts.status), reading, depth))
+        .or_else(|| of_headers(&parts))
         .unwrap_or_else(|| untold(&parts, body, said.as_ref(), reading));
     status.with_metadata(Reading::metadata(parts.headers))
+}
+
+fn of_headers(parts: &Parts) -> Option<Status> {
+    is_said(&parts.headers).then(|| status::said(parts.headers.clone()).err())?
 }
 
 /// An answer that is none of REST.
@@ -135,19 +140,19 @@ fn untold(parts: &Parts, body: &[u8], said: Option<&Value>, reading: &Reading) -
     let status = parts.status;
     let kind = kind(&parts.headers);
     let words = words(body, said, kind.as_ref().map_or(&[], HeaderValue::as_bytes));
-    let told = match (words, &kind) {
-        (Some(words), _) => format!("HTTP {status}: {words}"),
-        (None, Some(kind)) => format!(
-            "HTTP {status} and content type {}",
-            String::from_utf8_lossy(kind.as_bytes())
-        ),
-        (None, None) => format!("HTTP {status} and no content type"),
+    let (told, manner) = match (words, &kind) {
+        (Some(words), _) => (format!("HTTP {status}: {words}"), ""),
+        (None, Some(kind)) => {
+            let kind = String::from_utf8_lossy(kind.as_bytes());
+            (format!("HTTP {status} and content type {kind}"), ", not as REST does")
+        }
+        (None, None) => (format!("HTTP {status} and no content type"), ", not as REST does"),
     };
     if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
         let what = format!("the upstream has no {}: it answers with {told}", reading.route());
         return Status::new(Code::Unimplemented, what);
     }
-    let what = format!("the upstream answers with {told}, not as REST does");
+    let what = format!("the upstream answers with {told}{manner}");
     Status::new(code_of_http(status), what)
 }
 

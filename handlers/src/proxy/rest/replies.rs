@@ -1,7 +1,6 @@
 //! The messages of a stream, as they arrive.
 
 use std::{
-    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     Message, MessageStream, Metadata, Status,
-    proxy::{exchange::Terms, request::Pump, status},
+    proxy::{exchange::Terms, request::Pump},
 };
 
 /// How messages stand in an answer.
@@ -74,7 +73,10 @@ impl Replies {
                     }
                 }
                 Some(Err(status)) => return Poll::Ready(Some(Err(status))),
-                None => return Poll::Ready(self.last().transpose()),
+                None => {
+                    let last = self.last().transpose();
+                    return Poll::Ready(last.or_else(|| self.arriving.said().err().map(Err)));
+                }
             }
         }
     }
@@ -164,6 +166,6 @@ impl MessageStream for Replies {
     }
 
     fn take_trailers(self: Pin<&mut Self>) -> Metadata {
-        status::own(mem::take(&mut self.get_mut().arriving.trailers))
+        self.get_mut().arriving.said().unwrap_or_default()
     }
 }

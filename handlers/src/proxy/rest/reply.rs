@@ -62,6 +62,15 @@ impl Arriving {
         })
     }
 
+    /// What trailers say, once they came. Those of Envoy's transcoder have the status of gRPC in them.
+    pub(super) fn said(&mut self) -> Result<Metadata, Status> {
+        let trailers = std::mem::take(&mut self.trailers);
+        if status::is_said(&trailers) {
+            return status::said(trailers);
+        }
+        Ok(status::own(trailers))
+    }
+
     /// Why the request ended the call, if it did.
     pub(super) fn own_fault(&self) -> Option<Status> {
         self.fault.as_ref().and_then(|fault| fault.get()).cloned()
@@ -126,18 +135,16 @@ pub(in crate::proxy) async fn reply(
     }
     let message = only(&parts, &mut arriving, &terms, &reading).await;
     let (metadata, mut trailers) = connect::metadata(parts.headers);
-    let message = match message {
-        Ok(message) => {
-            arriving.lease.went_well();
-            message
-        }
-        Err(status) => {
-            arriving.went_wrong(&status);
-            return Err(status.with_metadata(metadata));
-        }
-    };
-    trailers.extend(status::own(arriving.trailers))?;
-    whole(metadata, Ok((message, trailers)))
+    let only = message.and_then(|message| Ok((message, arriving.said()?)));
+    match &only {
+        Ok(_) => arriving.lease.went_well(),
+        Err(status) => arriving.went_wrong(status),
+    }
+    let only = only.and_then(|(message, behind)| {
+        trailers.extend(behind)?;
+        Ok((message, trailers))
+    });
+    whole(metadata, only)
 }
 
 fn arriving(response: Response<Stream>, lease: Lease, fault: Fault) -> (Parts, Arriving) {

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use descant_descriptors::{Composed, ComposedBody, Composer, HttpBody, Method};
 use http::{HeaderValue, Request, header};
 
@@ -80,19 +80,25 @@ pub(in crate::proxy) fn stream(
         as_came: true,
     };
     let mut head = head(&first, call, lease, terms, before)?;
-    if !is_bytes && first.body.is_some() {
+    let framing = match &first.body {
+        None => Framing::Nothing,
+        Some(_) if is_bytes => Framing::Pieces,
+        Some(_) if lease.options().rest_array => Framing::Array { begun: false },
+        Some(_) => Framing::Lines,
+    };
+    if framing == Framing::Lines {
         head.headers_mut().insert(header::CONTENT_TYPE, LINES);
     }
-    let lines = Lines {
+    let many = Many {
         messages,
         method: call.method.clone(),
         composer,
         due: first.body.clone().filter(|_| !is_empty),
         first,
-        is_bytes,
+        framing,
         count: usize::from(!is_empty),
     };
-    Ok((head, Messages::stream(lines)))
+    Ok((head, Messages::stream(many)))
 }
 
 fn compose(composer: &mut Composer, method: &Method, wire: &[u8]) -> Result<Composed, Status> {
@@ -181,8 +187,23 @@ impl Reading {
     }
 }
 
-/// The messages of a stream, each a line, or as they are.
-struct Lines {
+/// How a body has many messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    /// There is none.
+    Nothing,
+    Lines,
+    Array {
+        begun: bool,
+    },
+    /// As they are.
+    Pieces,
+    /// An array that has ended.
+    End,
+}
+
+/// The messages of a stream.
+struct Many {
     messages: Messages,
     method: Method,
     composer: Composer,
@@ -190,18 +211,30 @@ struct Lines {
     first: Composed,
     /// Its body, as long as it is to be sent.
     due: Option<ComposedBody>,
-    is_bytes: bool,
+    framing: Framing,
     /// How many messages there were.
     count: usize,
 }
 
-impl Lines {
+impl Many {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         if let Some(due) = self.due.take() {
-            return Poll::Ready(Some(Ok(self.line(due))));
+            return Poll::Ready(Some(Ok(self.framed(due))));
         }
         let message = ready!(self.messages.poll_next(cx));
-        Poll::Ready(message.map(|message| self.next(message?)))
+        Poll::Ready(match message {
+            Some(message) => Some(message.and_then(|message| self.next(message))),
+            None => self.end().map(Ok),
+        })
+    }
+
+    /// What stands behind the last message.
+    fn end(&mut self) -> Option<Bytes> {
+        let Framing::Array { begun } = self.framing else {
+            return None;
+        };
+        self.framing = Framing::End;
+        Some(Bytes::from_static(if begun { b"]" } else { b"[]" }))
     }
 
     fn next(&mut self, message: Message) -> Result<Bytes, Status> {
@@ -217,21 +250,24 @@ impl Lines {
         }
         let body = composed.body;
         let body = body.ok_or_else(|| wrong("the HTTP rule has no body, and so takes one message"))?;
-        Ok(self.line(body))
+        Ok(self.framed(body))
     }
 
-    fn line(&self, body: ComposedBody) -> Bytes {
-        if self.is_bytes {
-            return body.bytes;
-        }
-        let mut line = BytesMut::with_capacity(body.bytes.len() + 1);
-        line.extend_from_slice(&body.bytes);
-        line.put_u8(b'\n');
-        line.freeze()
+    fn framed(&mut self, body: ComposedBody) -> Bytes {
+        let (before, after): (&[u8], &[u8]) = match &mut self.framing {
+            Framing::Lines => (b"", b"\n"),
+            Framing::Array { begun: true } => (b",", b""),
+            Framing::Array { begun } => {
+                *begun = true;
+                (b"[", b"")
+            }
+            Framing::Nothing | Framing::Pieces | Framing::End => return body.bytes,
+        };
+        [before, &body.bytes, after].concat().into()
     }
 }
 
-impl MessageStream for Lines {
+impl MessageStream for Many {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
         self.get_mut().poll(cx).map_ok(Message::from_wire)
     }
