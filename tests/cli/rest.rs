@@ -247,6 +247,12 @@ fn what_can_not_be_sent_is_told_before() {
             "\"labels\" is a map, which a query can't carry\nhint: ",
         ),
         (
+            "Read",
+            &*format!(r#"{{"name":"a","words":["{}"]}}"#, "x".repeat(70_000)),
+            64 + 8,
+            "error: RESOURCE_EXHAUSTED: path and query would have 70018 bytes, more than 65000, which is all that a URL can have\n",
+        ),
+        (
             "Talk",
             r#"{"name":"a"}{"number":"1"}"#,
             6,

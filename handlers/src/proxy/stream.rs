@@ -83,7 +83,9 @@ impl Stream {
             return Poll::Ready(Some(data));
         }
         match ready!(self.poll_trailers(cx)) {
-            Ok(found) => *trailers = found.unwrap_or_default(),
+            Ok(Some(found)) => *trailers = found,
+            // There are none, or they came before.
+            Ok(None) => {}
             Err(broken) => return Poll::Ready(Some(Err(broken))),
         }
         Poll::Ready(None)

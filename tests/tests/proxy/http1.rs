@@ -21,6 +21,7 @@ use crate::support::{Ask, BIDI, SERVER, UNARY, WAIT, certificates::Authority, en
 
 const CONNECT: (UpstreamProtocol, bool) = (UpstreamProtocol::Connect, true);
 const WEB: (UpstreamProtocol, bool) = (UpstreamProtocol::GrpcWeb, true);
+const REST: (UpstreamProtocol, bool) = (UpstreamProtocol::Rest, true);
 /// An empty message as Connect answers.
 pub(super) const EMPTY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/proto\r\ncontent-length: 0\r\n\r\n";
 
@@ -75,7 +76,7 @@ pub(super) async fn heads(answer: &'static [u8]) -> (SocketAddr, Arc<Mutex<Vec<S
 #[tokio::test]
 async fn calls_in_turn_share_a_connection_and_others_have_their_own() {
     let upstream = serve(|_| {}).await;
-    for way in [CONNECT, WEB] {
+    for way in [CONNECT, WEB, REST] {
         let (address, count) = counted(upstream.address).await;
         let front = calling(way, address).await;
         let peer = front.connect().await;
@@ -186,7 +187,7 @@ async fn an_error_of_connect_is_a_status() {
 async fn tls_is_spoken_with_http1_inside() {
     let authority = Authority::new();
     let upstream = secure(&authority.issue("127.0.0.1")).await;
-    for way in [CONNECT, WEB] {
+    for way in [CONNECT, WEB, REST] {
         let tls = ClientTls::new().ca(authority.pem.clone());
         let to = caller(way, &format!("https://{}", upstream.address)).tls(tls).unwrap();
         let answer = proxy(to).await.connect().await.send(Ask::one(UNARY, &text("hi"))).await;

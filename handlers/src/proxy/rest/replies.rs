@@ -1,6 +1,7 @@
 //! The messages of a stream, as they arrive.
 
 use std::{
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -39,6 +40,7 @@ pub(super) struct Replies {
     limit: usize,
     /// What only has to live as long as the call.
     _pump: Option<Pump>,
+    trailers: Metadata,
     has_ended: bool,
 }
 
@@ -57,6 +59,7 @@ impl Replies {
             codec: Codec::new(json(terms.depth)),
             limit: terms.message_bytes,
             _pump: pump,
+            trailers: Metadata::new(),
             has_ended: false,
         }
     }
@@ -75,7 +78,7 @@ impl Replies {
                 Some(Err(status)) => return Poll::Ready(Some(Err(status))),
                 None => {
                     let last = self.last().transpose();
-                    return Poll::Ready(last.or_else(|| self.arriving.said().err().map(Err)));
+                    return Poll::Ready(last.or_else(|| self.end().err().map(Err)));
                 }
             }
         }
@@ -111,6 +114,12 @@ impl Replies {
             Framing::Pieces(_) => return Err(too_large(self.limit)),
         }
         Ok(None)
+    }
+
+    /// Reads what stands behind all messages.
+    fn end(&mut self) -> Result<(), Status> {
+        self.trailers = self.arriving.said()?;
+        Ok(())
     }
 
     /// What is left at the end.
@@ -166,6 +175,6 @@ impl MessageStream for Replies {
     }
 
     fn take_trailers(self: Pin<&mut Self>) -> Metadata {
-        self.get_mut().arriving.said().unwrap_or_default()
+        mem::take(&mut self.get_mut().trailers)
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use descant_descriptors::{Composed, ComposedBody, Composer, HttpBody, Method};
 use http::{HeaderValue, Request, header};
 
-use super::{Reading, json};
+use super::{Reading, json, reply::can_read};
 use crate::{
     Call, Code, Compressed, Encodings, Message, MessageStream, Messages, Status,
     envelope::{Batch, Run},
@@ -22,6 +22,8 @@ const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 const ONE: HeaderValue = HeaderValue::from_static("application/json");
 const MANY: HeaderValue =
     HeaderValue::from_static("application/x-ndjson, application/json;q=0.9, text/event-stream;q=0.5");
+/// Bytes of path and query, as `http` has them.
+const LONGEST_TARGET: usize = 65_000;
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 /// A request of one message.
@@ -125,6 +127,12 @@ fn head(
         call.accepted = Encodings::default();
         terms.offered = Encodings::default();
     }
+    if composed.target.len() > LONGEST_TARGET {
+        let length = composed.target.len();
+        return Err(Status::resource_exhausted(format!(
+            "path and query would have {length} bytes, more than {LONGEST_TARGET}, which is all that a URL can have"
+        )));
+    }
     let head = request::head(lease.target(), terms, call, before)?;
     let mut head = request::with_target(head, &composed.target)?;
     *head.method_mut() = http::Method::from_bytes(composed.http_method.as_bytes())
@@ -145,8 +153,9 @@ fn head(
         (false, true) => MANY,
         (false, false) => ONE,
     };
-    // A caller may ask for what can be read too.
-    if !headers.get(header::ACCEPT).is_some_and(super::reply::can_read) {
+    // A caller may ask for what can be read too, and of bytes for anything.
+    let is_kept = |asked: &HeaderValue| reading.is_bytes() || method.server_streaming() && can_read(asked);
+    if !headers.get(header::ACCEPT).is_some_and(is_kept) {
         headers.insert(header::ACCEPT, accept);
     }
     if method.server_streaming() {
