@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use descant_descriptors::Method;
 
-use crate::{Call, Reply, Status};
+use crate::{Call, Reply, Status, upstreams::UpstreamCounts};
 
 /// Answers calls.
 ///
@@ -48,6 +48,12 @@ pub trait Handler: Send + Sync + 'static {
     /// runtime. Called on each runtime that serves a gateway, within it, when it begins to, and when a gateway gets other handlers; not of handlers within
     /// layers that a program puts around them itself, unless those pass it on. By default nothing happens.
     fn begin(&self) {}
+
+    /// What is counted of the servers that this handler calls, for metrics. Asked when a gateway is built, or gets other handlers; each time
+    /// it is the same counts. Of handlers within others that a program makes itself, those have to pass it on. By default there are none.
+    fn upstreams(&self) -> Vec<Arc<dyn UpstreamCounts>> {
+        Vec::new()
+    }
 }
 
 /// What [`Handler::call`] gives. A handler that wraps another one can return the inner one's
@@ -104,6 +110,10 @@ macro_rules! pointers {
 
                 fn begin(&self) {
                     (**self).begin();
+                }
+
+                fn upstreams(&self) -> Vec<Arc<dyn UpstreamCounts>> {
+                    (**self).upstreams()
                 }
             }
         )*

@@ -81,7 +81,7 @@
 //!
 //! `call`, `reply`, `handler`, `layer` are the contract; `message`, `messages`, `metadata`, `status`, `code`,
 //! `peer`, `request_id`, `trace`, `extensions`, `encoding`, `envelope` what it is made of; `typed` the adapters; `echo`, `reflection`,
-//! `health`, `proxy` the built-in handlers; `http2` what stands between h2 and a socket.
+//! `health`, `proxy` the built-in handlers; `upstreams` what is counted of servers that a handler calls; `http2` what stands between h2 and a socket.
 
 #![cfg_attr(
     not(all(
@@ -129,6 +129,7 @@ mod status;
 pub mod tls;
 pub mod trace;
 pub mod typed;
+pub mod upstreams;
 
 #[cfg(test)]
 extern crate self as descant_handlers;

@@ -1,6 +1,9 @@
 //! From an address to a connection that speaks HTTP.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -10,6 +13,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerNam
 
 use super::{
     endpoint::{Address, Endpoint},
+    ledger::Tally,
     line::Line,
     misfit::{ConnectError, Unfit},
     options::ProxyOptions,
@@ -44,28 +48,29 @@ pub(super) async fn open(endpoint: &Endpoint, upstream: &Upstream) -> Result<(Li
     let time = options.connect_timeout;
     let opened = async {
         let secure = upstream.secure(&endpoint.target)?;
-        let connected = tokio::time::timeout(time, connect(&endpoint.address, secure, options)).await;
+        let connected = tokio::time::timeout(time, connect(endpoint, secure, options)).await;
         connected.unwrap_or_else(|_| Err(Unfit::late(time)))
     };
     opened
         .await
+        .inspect_err(|unfit| endpoint.tally.unconnected(unfit.misfit))
         .map_err(|unfit| ConnectError::new(endpoint, unfit.said_to(options)))
 }
 
-async fn connect(address: &Address, secure: Option<Secure>, options: &ProxyOptions) -> Result<(Line, Phases), Unfit> {
-    let clock = Clock(Instant::now());
-    match address {
+async fn connect(endpoint: &Endpoint, secure: Option<Secure>, options: &ProxyOptions) -> Result<(Line, Phases), Unfit> {
+    let (clock, tally) = (Clock(Instant::now()), &endpoint.tally);
+    match &endpoint.address {
         Address::Tcp(address) => {
             let socket = TcpStream::connect(address).await;
             let socket = socket.map_err(|error| Unfit::refused(&error))?;
             socket.set_nodelay(true).map_err(|error| Unfit::of_io(&error))?;
-            speak(socket, secure, options, clock).await
+            speak(socket, secure, options, tally, clock).await
         }
         #[cfg(unix)]
         Address::Unix(path) => {
             let socket = tokio::net::UnixStream::connect(path).await;
             let socket = socket.map_err(|error| Unfit::refused(&error))?;
-            speak(socket, secure, options, clock).await
+            speak(socket, secure, options, tally, clock).await
         }
     }
 }
@@ -74,6 +79,7 @@ async fn speak<T>(
     socket: T,
     secure: Option<Secure>,
     options: &ProxyOptions,
+    tally: &Arc<Tally>,
     mut clock: Clock,
 ) -> Result<(Line, Phases), Unfit>
 where
@@ -84,12 +90,12 @@ where
         ..Phases::default()
     };
     let line = match secure {
-        None => Line::over(socket, options).await?,
+        None => Line::over(socket, options, tally).await?,
         // A session of rustls takes a kilobyte and more.
         Some(secure) => {
             let stream = Box::pin(secure.shake_hands(socket)).await?;
             phases.tls = Some(clock.lap());
-            Box::pin(Line::over(stream, options)).await?
+            Box::pin(Line::over(stream, options, tally)).await?
         }
     };
     phases.greeting = clock.lap();

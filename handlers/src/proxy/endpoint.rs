@@ -14,12 +14,13 @@ use tokio::task::{AbortHandle, JoinHandle};
 use super::{
     backoff::Backoff,
     codings::Taken,
+    ledger::Tally,
     line::Line,
     options::ProxyOptions,
     outlier::Record,
     target::{Place, Target},
 };
-use crate::Status;
+use crate::{Status, upstreams::AddressState};
 
 /// What is connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub(super) struct Endpoint {
     retired: AtomicBool,
     /// Asks it how it is.
     watch: OnceLock<AbortHandle>,
+    pub(super) tally: Arc<Tally>,
 }
 
 /// What can be done for a call that finds no place.
@@ -63,7 +65,7 @@ pub(super) enum Growth {
 }
 
 impl Endpoint {
-    pub(super) fn new(target: Arc<Target>, address: Address, options: &ProxyOptions) -> Self {
+    pub(super) fn new(target: Arc<Target>, address: Address, options: &ProxyOptions, tally: &Arc<Tally>) -> Self {
         Self {
             target,
             address,
@@ -76,6 +78,7 @@ impl Endpoint {
             unwell: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             watch: OnceLock::new(),
+            tally: Arc::clone(tally),
         }
     }
 
@@ -96,6 +99,19 @@ impl Endpoint {
     /// Whether it should get calls.
     pub(super) fn is_fit(&self) -> bool {
         !self.record.is_ejected() && !self.record.doubt.is_raised() && !self.unwell.load(Ordering::Relaxed)
+    }
+
+    /// What there is to tell of it.
+    pub(super) fn state(&self) -> AddressState {
+        if self.record.is_ejected() || self.record.doubt.is_raised() {
+            AddressState::Ejected
+        } else if self.unwell.load(Ordering::Relaxed) {
+            AddressState::Unwell
+        } else if self.is_doubtful() && self.lines().iter().all(|line| line.is_gone()) {
+            AddressState::Unreachable
+        } else {
+            AddressState::Ready
+        }
     }
 
     /// In flight.

@@ -157,7 +157,9 @@ fn over_http2(
         Ok(opened) => opened,
         Err(error) => {
             lease.give_up();
-            return Err(Failed::of(lease.broken(&Broken::Http2(error)), Fate::Unsent));
+            let status = lease.broken(&Broken::Http2(error));
+            lease.came_to(Fate::Unsent);
+            return Err(Failed::of(status, Fate::Unsent));
         }
     };
     let pump = match messages.try_one() {
@@ -215,6 +217,7 @@ async fn over_http1(
             Err(Unanswered::Broken(broken, fate)) => {
                 let mut failed = unanswered(&lease, &broken, &fault);
                 if failed.fate == Fate::Lost {
+                    lease.came_to(fate);
                     failed.fate = fate;
                 }
                 return Err(failed);
@@ -224,6 +227,7 @@ async fn over_http1(
         let again = lease.again().await;
         lease = again.map_err(|status| Failed::of(status, Fate::Unreachable))?;
     }
+    lease.came_to(Fate::Unreachable);
     let status = Status::unavailable(format!("{} closes each connection at once", lease.target()));
     Err(Failed::of(status, Fate::Unreachable))
 }
@@ -267,6 +271,7 @@ impl Asked {
             Err(error) => {
                 let mut failed = unanswered(&lease, &Broken::Http2(error), &self.fault);
                 if failed.fate == Fate::Lost && lease.written() == written {
+                    lease.came_to(Fate::Unsent);
                     failed.fate = Fate::Unsent;
                 }
                 Err(failed)

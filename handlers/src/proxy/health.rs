@@ -15,6 +15,7 @@ use super::{
     codings::Sent,
     endpoint::Endpoint,
     exchange::{Terms, exchange},
+    ledger::Entry,
     options::HealthCheck,
     pool::Pool,
     request,
@@ -59,6 +60,9 @@ pub(super) async fn watch(pool: Weak<Pool>, endpoint: Weak<Endpoint>) {
             let time = options.timeout.as_secs_f64();
             Err(format!("no answer to a health check within {time} s"))
         });
+        if answer.is_err() {
+            pool.tally.count(Entry::Unhealthy);
+        }
         row = tell(&endpoint, options, row, answer);
         pause = jittered(options.interval.max(SHORTEST));
     }

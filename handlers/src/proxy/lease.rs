@@ -1,9 +1,10 @@
 //! A call's place on a connection, and how many calls there are.
 
 use std::{
+    mem,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -13,6 +14,8 @@ use http::{Request, Response};
 use super::{
     codings::Taken,
     endpoint::Endpoint,
+    fate::{Fate, fate},
+    ledger::Entry,
     line::{Body, Line, Ready, Unanswered},
     options::ProxyOptions,
     outlier::is_failure,
@@ -106,9 +109,14 @@ pub(super) struct Lease {
     /// The reply came to its end.
     whole: bool,
     deadline: Option<Instant>,
-    /// What is thought of the address is said.
-    judged: AtomicBool,
+    /// It is an attempt at a call, and counts as one.
+    counts: bool,
+    /// How it ended, as an [`Entry`]; [`OPEN`]: it has not.
+    outcome: AtomicU8,
 }
+
+/// No outcome: that one is where attempts begin.
+const OPEN: u8 = Entry::First as u8;
 
 impl Lease {
     /// Of a place that was taken.
@@ -120,7 +128,8 @@ impl Lease {
             admitted: None,
             whole: false,
             deadline: None,
-            judged: AtomicBool::new(false),
+            counts: false,
+            outcome: AtomicU8::new(OPEN),
         }
     }
 
@@ -147,9 +156,29 @@ impl Lease {
     /// Another place at the same address, in the place of this one, which is given up.
     pub(super) async fn again(mut self) -> Result<Self, Status> {
         self.give_up();
-        let (_, mut other) = self.pool.ready_at(&self.endpoint).await?;
+        let found = self.pool.ready_at(&self.endpoint).await;
+        let (_, mut other) = found.inspect_err(|_| self.came_to(Fate::Unreachable))?;
         other.wait_until(self.deadline);
+        other.counts = mem::take(&mut self.counts);
         Ok(other.admitted(self.admitted.take()))
+    }
+
+    /// An attempt at a call begins.
+    pub(super) fn begin(&mut self, attempt: Entry) {
+        self.counts = true;
+        self.pool.tally.count(attempt);
+    }
+
+    /// The attempt got no further than this.
+    pub(super) fn came_to(&self, fate: Fate) {
+        let outcome = match fate {
+            Fate::Unreachable => Entry::Unreachable,
+            Fate::Unsent | Fate::Refused => Entry::Unseen,
+            Fate::Closed | Fate::Lost => Entry::Lost,
+            Fate::Answered => Entry::Error,
+            Fate::Ours => return,
+        };
+        self.outcome.store(outcome as u8, Ordering::Relaxed);
     }
 
     /// When the caller stops waiting.
@@ -192,36 +221,62 @@ impl Lease {
 
     /// The call was answered.
     pub(super) fn went_well(&self) {
-        self.judged.store(true, Ordering::Relaxed);
+        self.ended(Entry::Ok);
         self.endpoint.record.went_well();
     }
 
     /// The call ended like this, for which the upstream is to blame or not.
     pub(super) fn went_wrong(&self, status: &Status) {
+        self.ended(Entry::Error);
         if is_failure(status.code()) {
-            self.judged.store(true, Ordering::Relaxed);
             self.pool.went_wrong(&self.endpoint);
         } else {
-            self.went_well();
+            self.endpoint.record.went_well();
         }
+    }
+
+    /// What was noticed first counts.
+    fn ended(&self, outcome: Entry) {
+        if !self.has_ended() {
+            self.outcome.store(outcome as u8, Ordering::Relaxed);
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.outcome.load(Ordering::Relaxed) != OPEN
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now())
     }
 
     /// What HTTP says of the call or of its connection.
     pub(super) fn broken(&self, broken: &Broken) -> Status {
         let status = status::of(broken, self.line.fault(), &self.endpoint);
-        let late = || self.deadline.is_some_and(|deadline| deadline <= now());
         // A server gives a call up that is late, and may say so before it is noticed here. As in grpc-go.
         match status.code() {
-            Code::Cancelled if late() => Status::deadline_exceeded(LATE),
-            _ => status,
+            Code::Cancelled if self.is_late() => {
+                self.ended(Entry::Late);
+                Status::deadline_exceeded(LATE)
+            }
+            _ => {
+                self.came_to(fate(broken));
+                status
+            }
         }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.judged.load(Ordering::Relaxed) && self.line.is_silent() {
-            self.pool.doubt(&self.endpoint);
+        if !self.has_ended() {
+            if self.line.is_silent() {
+                self.pool.doubt(&self.endpoint);
+            }
+            self.ended(if self.is_late() { Entry::Late } else { Entry::Cancelled });
+        }
+        if self.counts {
+            self.pool.tally.count_of(self.outcome.load(Ordering::Relaxed));
         }
         self.line.ended(self.whole);
         self.endpoint.release(&self.line);

@@ -24,6 +24,7 @@ pub(super) use self::http1::{Body, Unanswered, request as over_http1};
 use self::{http1::Slot, pings::Pings};
 use super::{
     backoff::LONGEST,
+    ledger::{Open, Tally},
     misfit::{Misfit, Unfit},
     options::ProxyOptions,
     request::Frame,
@@ -86,19 +87,19 @@ struct State {
 
 impl Line {
     /// Speaks HTTP over this socket, in the version that is asked for.
-    pub(super) async fn over<T>(socket: T, options: &ProxyOptions) -> Result<Self, Unfit>
+    pub(super) async fn over<T>(socket: T, options: &ProxyOptions, tally: &Arc<Tally>) -> Result<Self, Unfit>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         if options.http1 {
             let state = Arc::default();
-            let slot = Slot::over(socket, &state).await?;
+            let slot = Slot::over(socket, &state, tally).await?;
             return Ok(Self::new(Speaks::Http1(slot), state, Arc::default(), options));
         }
-        Self::over_http2(socket, options).await
+        Self::over_http2(socket, options, tally).await
     }
 
-    async fn over_http2<T>(socket: T, options: &ProxyOptions) -> Result<Self, Unfit>
+    async fn over_http2<T>(socket: T, options: &ProxyOptions, tally: &Arc<Tally>) -> Result<Self, Unfit>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -119,7 +120,7 @@ impl Line {
         let pings = options.keepalive.zip(connection.ping_pong());
         let pings = pings.map(|(keepalive, pong)| Pings::new(keepalive, pong, Arc::clone(&state)));
         let writes = wire.writes();
-        tokio::spawn(drive(connection, wire, pings, Gone(Arc::clone(&state))));
+        tokio::spawn(drive(connection, wire, pings, Gone::when_dropped(&state, tally)));
         Ok(Self::new(Speaks::Http2(requests), state, writes, options))
     }
 
@@ -281,7 +282,7 @@ async fn drive<T>(
         let done = Pin::new(&mut connection).poll(cx).map(drop);
         let reads = wire.reads();
         if std::mem::replace(&mut heard, reads) != reads {
-            gone.0.silence.ends();
+            gone.state.silence.ends();
         }
         if let Poll::Ready(Err(_)) = wire.drain(cx) {
             // The calls learn of it as h2's connection is dropped.
@@ -298,10 +299,23 @@ async fn drive<T>(
 }
 
 /// Set once it is dropped: by the end of the connection, or of the runtime.
-struct Gone(Arc<State>);
+struct Gone {
+    state: Arc<State>,
+    #[allow(dead_code, reason = "its drop counts")]
+    open: Open,
+}
+
+impl Gone {
+    fn when_dropped(state: &Arc<State>, tally: &Arc<Tally>) -> Self {
+        Self {
+            state: Arc::clone(state),
+            open: Open::new(tally),
+        }
+    }
+}
 
 impl Drop for Gone {
     fn drop(&mut self) {
-        self.0.gone.store(true, Ordering::Relaxed);
+        self.state.gone.store(true, Ordering::Relaxed);
     }
 }

@@ -20,6 +20,7 @@ mod health;
 mod json;
 mod keeper;
 mod lease;
+mod ledger;
 mod line;
 mod misfit;
 mod options;
@@ -67,6 +68,7 @@ use self::{
     exchange::{Asked, Begun, Finish, NO_GRPC_OVER_HTTP1, Terms, ask},
     fate::Failed,
     lease::Lease,
+    ledger::Tally,
     line::Ready,
     pool::{Pools, Refusal, Want},
     retry::{Course, Spare, Throttle, Trip},
@@ -76,7 +78,12 @@ use self::{
     time_limit::TimeLimit,
     upstream::Upstream,
 };
-use crate::{Answer, Call, Encoding, Handler, Message, Messages, Reply, Status, tls::ClientTls, trace::ClientSpan};
+use crate::{
+    Answer, Call, Encoding, Handler, Message, Messages, Reply, Status,
+    tls::ClientTls,
+    trace::ClientSpan,
+    upstreams::{UpstreamCounts, UpstreamStatistics},
+};
 
 /// Answers every call, of whichever method, from a gRPC server over HTTP/2, or one of another protocol ([`UpstreamProtocol`]).
 ///
@@ -130,10 +137,9 @@ impl Proxy {
         if targets.is_empty() {
             return Err(ProxyError::nothing());
         }
-        Ok(Self {
-            upstream: Arc::new(Upstream::new(targets)),
-            pools: Arc::default(),
-        })
+        let upstream = Arc::new(Upstream::new(targets));
+        let pools = Pools::new(&upstream);
+        Ok(Self { upstream, pools })
     }
 
     /// All that can be set.
@@ -223,9 +229,14 @@ impl Proxy {
         self.upstream.reload_tls()
     }
 
+    /// What was counted up to now of its calls, and of those of its clones. For metrics there is [`Handler::upstreams`].
+    pub fn statistics(&self) -> UpstreamStatistics {
+        self.pools.ledger().read()
+    }
+
     /// What is to be changed. The clones of before keep what they have, and their connections.
     fn change(&mut self) -> &mut Upstream {
-        self.pools = Arc::default();
+        self.pools = Pools::new(&self.upstream);
         Arc::make_mut(&mut self.upstream)
     }
 
@@ -265,7 +276,7 @@ impl Proxy {
     /// Answers a call of which nothing is said. If there is a connection it goes up at once.
     fn plainly(&self, call: Call) -> Answering<'_> {
         let pool = self.pools.here(&self.upstream);
-        let want = self.want(&call, Trip::default());
+        let want = self.want(&call, Trip::ONLY);
         match pool.ready_now(want) {
             Some(place) => Answering::sent(self, place, call),
             None => Answering {
@@ -315,6 +326,7 @@ impl Proxy {
             key: balance::key(&self.upstream.options.balance, &call.metadata),
             tried: trip.tried,
             wait: trip.wait,
+            attempt: trip.attempt,
         }
     }
 
@@ -324,6 +336,7 @@ impl Proxy {
         let shape = call.method.shape();
         let speech = options.protocol.speech(shape);
         lease.wait_until(call.deadline);
+        lease.begin(trip.attempt);
         if let Some(tried) = trip.tried {
             tried.add(lease.endpoint());
         }
@@ -406,6 +419,11 @@ impl Proxy {
         let settings = self.upstream.options.service_config.throttling()?;
         Some(self.pools.throttle(settings))
     }
+
+    /// What this runtime counts.
+    fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.pools.here(&self.upstream).tally)
+    }
 }
 
 /// A call of which nothing is said. There is one for each call in flight, and so it is small: what is rare has a box of its own.
@@ -431,7 +449,7 @@ impl<'p> Answering<'p> {
     /// Sends the call.
     fn sent(proxy: &'p Proxy, place: (Ready, Lease), mut call: Call) -> Self {
         let (spare, stage) = match Spare::of_one(&mut call, proxy.upstream.options.retry_bytes) {
-            Ok(spare) => match proxy.ask(place, &mut call, Trip::default()) {
+            Ok(spare) => match proxy.ask(place, &mut call, Trip::ONLY) {
                 Ok(asked) => (spare, Stage::Asked(asked)),
                 Err(failed) => (None, Stage::Rest(proxy.again(spare, failed))),
             },
@@ -500,6 +518,10 @@ impl Handler for Proxy {
         if self.upstream.options.warm_up && !self.upstream.options.http1 {
             self.pools.here(&self.upstream).warm_up();
         }
+    }
+
+    fn upstreams(&self) -> Vec<Arc<dyn UpstreamCounts>> {
+        vec![self.pools.ledger()]
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use super::{backoff::LONGEST, endpoint::Endpoint, options::Outlier, pool::Pool, silence::Doubt};
+use super::{backoff::LONGEST, endpoint::Endpoint, ledger::Entry, options::Outlier, pool::Pool, silence::Doubt};
 use crate::Code;
 
 /// How the calls of an address went.
@@ -100,6 +100,7 @@ impl Pool {
         if all < 2 || ejected >= most || endpoint.record.ejected.swap(true, Ordering::Relaxed) {
             return;
         }
+        self.tally.count(Entry::Ejected);
         let times = endpoint.record.times.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let time = outlier
             .ejection

@@ -24,6 +24,7 @@ use super::{
     endpoint::{Address, Endpoint, Growth},
     health, keeper,
     lease::{Admitted, Gauge, Lease, Pending},
+    ledger::{Entry, Ledger, Placeless, Tally},
     line::{Line, Ready},
     misfit::{ConnectError, Misfit, Unfit},
     resolve,
@@ -32,7 +33,7 @@ use super::{
     target::Target,
     upstream::Upstream,
 };
-use crate::Status;
+use crate::{Status, upstreams::UpstreamStatistics};
 
 /// How often a connection is chosen anew that turns out to be closing.
 pub(super) const ATTEMPTS: usize = 4;
@@ -40,11 +41,12 @@ pub(super) const ATTEMPTS: usize = 4;
 const ANOTHER: Duration = Duration::from_millis(250);
 
 /// A pool for each runtime that calls: a connection lives and dies with the runtime that drives it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pools {
     by_runtime: Mutex<Vec<(Id, Arc<Pool>)>>,
     gauge: Arc<Gauge>,
     throttle: OnceLock<Throttle>,
+    ledger: Arc<Ledger>,
 }
 
 /// The addresses of an upstream as one runtime knows them, with its connections.
@@ -66,10 +68,11 @@ pub(super) struct Pool {
     /// Its runtime is still there.
     alive: Arc<AtomicBool>,
     tasks: Mutex<Vec<AbortHandle>>,
+    pub(super) tally: Arc<Tally>,
 }
 
 /// What a call wants of its place.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Want<'w> {
     /// What it is hashed by.
     pub(super) key: Option<u64>,
@@ -77,6 +80,8 @@ pub(super) struct Want<'w> {
     pub(super) tried: Option<&'w Tried>,
     /// It waits where others are refused.
     pub(super) wait: bool,
+    /// As what it counts.
+    pub(super) attempt: Entry,
 }
 
 /// Why a call gets no place.
@@ -97,6 +102,15 @@ enum Pick {
 }
 
 impl Pools {
+    pub(super) fn new(upstream: &Upstream) -> Arc<Self> {
+        Arc::new_cyclic(|pools| Self {
+            by_runtime: Mutex::default(),
+            gauge: Arc::default(),
+            throttle: OnceLock::new(),
+            ledger: Arc::new(Ledger::new(upstream.to_string(), pools)),
+        })
+    }
+
     /// The pool of the runtime that asks.
     pub(super) fn here(&self, upstream: &Arc<Upstream>) -> Arc<Pool> {
         let here = Handle::current().id();
@@ -106,7 +120,7 @@ impl Pools {
         }
         // Those of runtimes that are no more.
         pools.retain(|(_, pool)| pool.alive.load(Ordering::Relaxed));
-        let pool = Pool::start(upstream, &self.gauge);
+        let pool = Pool::start(upstream, &self.gauge, self.ledger.tally());
         pools.push((here, Arc::clone(&pool)));
         pool
     }
@@ -115,10 +129,28 @@ impl Pools {
     pub(super) fn throttle(&self, settings: &RetryThrottling) -> &Throttle {
         self.throttle.get_or_init(|| Throttle::new(settings))
     }
+
+    pub(super) fn ledger(&self) -> Arc<Ledger> {
+        Arc::clone(&self.ledger)
+    }
+
+    /// How things stand now.
+    pub(super) fn tell(&self, told: &mut UpstreamStatistics) {
+        told.waiting = self.gauge.pending() as u64;
+        let pools = self.by_runtime.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let alive = pools.iter().filter(|(_, pool)| pool.alive.load(Ordering::Relaxed));
+        for (_, pool) in alive {
+            for endpoint in &pool.endpoints().list {
+                let state = endpoint.state();
+                let known = told.addresses.entry(endpoint.to_string()).or_insert(state);
+                *known = state.max(*known);
+            }
+        }
+    }
 }
 
 impl Pool {
-    fn start(upstream: &Arc<Upstream>, gauge: &Arc<Gauge>) -> Arc<Self> {
+    fn start(upstream: &Arc<Upstream>, gauge: &Arc<Gauge>, tally: Arc<Tally>) -> Arc<Self> {
         let targets = upstream.targets.iter();
         let named = targets.filter(|target| resolve::literal(target).is_none());
         let pool = Arc::new(Self {
@@ -132,6 +164,7 @@ impl Pool {
             warm: AtomicBool::new(false),
             alive: Arc::new(AtomicBool::new(true)),
             tasks: Mutex::default(),
+            tally,
         });
         let written = upstream.targets.iter();
         let written = written.filter_map(|target| Some((Arc::clone(target), resolve::literal(target)?)));
@@ -146,16 +179,23 @@ impl Pool {
 
     /// A connection that takes a call now.
     pub(super) async fn ready(self: &Arc<Self>, want: Want<'_>) -> Result<(Ready, Lease), Refusal> {
-        let admitted = self.admit()?;
+        let admitted = self.admit().inspect_err(|_| self.tally.count(Entry::FullInFlight))?;
+        let mut placeless = Placeless::new(&self.tally, want.attempt);
         for _ in 0..ATTEMPTS {
             let (endpoint, line) = match self.pick(want) {
                 Pick::Ready(endpoint, line) => (endpoint, line),
                 Pick::Refused(status) if !want.wait => return Err(Refusal::Unreachable(status)),
-                Pick::Refused(_) | Pick::Later => self.wait(want).await?,
+                Pick::Refused(_) | Pick::Later => {
+                    let waited = self.wait(want).await;
+                    waited.inspect_err(|refusal| placeless.refused(refusal))?
+                }
             };
             let lease = Lease::new(self, endpoint, line);
             match lease.ready().await {
-                Ok(ready) => return Ok((ready, lease.admitted(admitted))),
+                Ok(ready) => {
+                    placeless.placed();
+                    return Ok((ready, lease.admitted(admitted)));
+                }
                 // It is closing: nothing was sent.
                 Err(()) => lease.give_up(),
             }
@@ -218,6 +258,7 @@ impl Pool {
     async fn wait(self: &Arc<Self>, mut want: Want<'_>) -> Result<(Arc<Endpoint>, Arc<Line>), Refusal> {
         let most = self.upstream.options.max_pending;
         let full = || {
+            self.tally.count(Entry::FullWaiting);
             Refusal::Full(Status::unavailable(format!(
                 "{most} calls wait for {} already, and no more may",
                 self.upstream
@@ -361,7 +402,10 @@ impl Pool {
             let upstream = &self.upstream;
             match resolve::look_up(&*upstream.resolver, target, upstream.options.connect_timeout).await {
                 Ok(addresses) => self.found(target, &addresses),
-                Err(unfit) => failed = Some(ConnectError::new(target, unfit)),
+                Err(unfit) => {
+                    self.tally.count(Entry::NotFound);
+                    failed = Some(ConnectError::new(target, unfit));
+                }
             }
             lookup += began.elapsed();
         }
@@ -414,7 +458,7 @@ impl Pool {
             return;
         }
         for (target, address) in new {
-            let endpoint = Arc::new(Endpoint::new(target, address, &self.upstream.options));
+            let endpoint = Arc::new(Endpoint::new(target, address, &self.upstream.options, &self.tally));
             if self.upstream.options.health.is_some() {
                 let watch = health::watch(Arc::downgrade(self), Arc::downgrade(&endpoint));
                 endpoint.watch(&tokio::spawn(watch));

@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     backoff::{Backoff, jittered},
     endpoint::Address,
+    ledger::Entry,
     misfit::{Misfit, Unfit},
     pool::Pool,
     target::{Place, Target},
@@ -95,6 +96,7 @@ pub(super) async fn keep(pool: Weak<Pool>, target: Arc<Target>, stale: Arc<Notif
                 None
             }
             Err(unfit) => {
+                held.tally.count(Entry::NotFound);
                 let status = Status::unavailable(format!("cannot find the address of {target}: {}", unfit.what));
                 if backoff.failures() == 0 {
                     tracing::warn!(target: "descant.proxy", upstream = %target, "{}", status.message());

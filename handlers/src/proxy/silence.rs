@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{dial, endpoint::Endpoint, pool::Pool};
+use super::{dial, endpoint::Endpoint, misfit::Misfit, pool::Pool};
 
 /// So long a connection says nothing to calls before one that is given up raises a doubt.
 const LONG: Duration = Duration::from_secs(1);
@@ -105,6 +105,9 @@ impl Pool {
         let (pool, endpoint) = (Arc::clone(self), Arc::clone(endpoint));
         here.spawn(async move {
             let greeted = timeout(GREETING, dial::open(&endpoint, &pool.upstream)).await;
+            if greeted.is_err() {
+                pool.tally.unconnected(Misfit::Time);
+            }
             let answered = matches!(greeted, Ok(Ok(_)));
             if !answered {
                 pool.eject(&endpoint, &outlier, &"it says nothing");

@@ -29,6 +29,7 @@ use crate::{
     proxy::{
         codings::Sent,
         fate::Fate,
+        ledger::Tally,
         misfit::Unfit,
         request::Frame,
         stream::{Broken, Stream},
@@ -64,7 +65,7 @@ pub(in crate::proxy) enum Unanswered {
 
 impl Slot {
     /// Speaks HTTP/1.1 over this socket. Nothing is said before the first call.
-    pub(super) async fn over<T>(socket: T, state: &Arc<State>) -> Result<Self, Unfit>
+    pub(super) async fn over<T>(socket: T, state: &Arc<State>, tally: &Arc<Tally>) -> Result<Self, Unfit>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -74,7 +75,7 @@ impl Slot {
         let opened = builder.handshake(TokioIo::new(wire.clone())).await;
         let (sender, connection) = opened.map_err(|error| Unfit::of_http1(&error))?;
         let writes = wire.writes();
-        let driver = tokio::spawn(drive(connection, wire, Gone(Arc::clone(state))));
+        let driver = tokio::spawn(drive(connection, wire, Gone::when_dropped(state, tally)));
         Ok(Self {
             sender: Mutex::new(sender),
             driver: driver.abort_handle(),
@@ -156,7 +157,7 @@ where
         if done.is_ready()
             && let Some(unfit) = wire.refusal().or_else(|| Unfit::of_answer(&wire.greeting()))
         {
-            let _ = gone.0.fault.set(unfit.what);
+            let _ = gone.state.fault.set(unfit.what);
         }
         if done.is_ready() {
             // What waits to be written stays here, and so is known not to have left: an end in peace has written it.

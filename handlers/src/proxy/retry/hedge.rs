@@ -16,6 +16,7 @@ use crate::{
         backoff::LONGEST,
         exchange::Begun,
         fate::{Failed, Fate, Pushback},
+        ledger::Entry,
         service_config::HedgingPolicy,
     },
 };
@@ -43,10 +44,11 @@ pub(in super::super) async fn hedge(
     wait: bool,
 ) -> Result<Reply, Status> {
     let tried = Tried::default();
-    let trip = |before| Trip {
+    let trip = |before, attempt| Trip {
         wait,
         before,
         tried: Some(&tried),
+        attempt,
     };
     let throttle = proxy.throttle();
     let (mut made, mut more, mut sendings) = (0, true, Sendings::default());
@@ -60,16 +62,16 @@ pub(in super::super) async fn hedge(
             && (made == 0 || throttle.is_none_or(Throttle::allows));
         let event = match again.take() {
             Some(before) => {
-                start(proxy, &mut spare, &mut running, trip(before));
+                start(proxy, &mut spare, &mut running, trip(before, Entry::Resent));
                 continue;
             }
             None => next(&mut running, left.then_some(due.as_mut())).await,
         };
         let failed = match event {
             Event::Due => {
-                let before = made;
+                let (before, attempt) = (made, if made == 0 { Entry::First } else { Entry::Hedge });
                 made += 1;
-                start(proxy, &mut spare, &mut running, trip(before));
+                start(proxy, &mut spare, &mut running, trip(before, attempt));
                 due.as_mut().reset(Instant::now() + policy.delay.min(LONGEST));
                 continue;
             }
@@ -109,7 +111,10 @@ pub(in super::super) async fn hedge(
             throttle.failed();
         }
         match failed.pushback {
-            Some(Pushback::Never) => more = false,
+            Some(Pushback::Never) => {
+                more = false;
+                proxy.tally().count(Entry::Pushback);
+            }
             Some(Pushback::After(pause)) => due.as_mut().reset(Instant::now() + pause),
             None => due.as_mut().reset(Instant::now()),
         }
@@ -121,7 +126,11 @@ pub(in super::super) async fn hedge(
             "one of several attempts failed: {}",
             failed.status
         );
-        let goes_on = more && made < policy.max_attempts && spare.is_whole() && throttle.is_none_or(Throttle::allows);
+        let is_due = more && made < policy.max_attempts && spare.is_whole();
+        let goes_on = is_due && throttle.is_none_or(Throttle::allows);
+        if is_due && !goes_on {
+            proxy.tally().count(Entry::Throttled);
+        }
         let late = spare.deadline().is_some_and(|deadline| due.deadline() >= deadline);
         if running.is_empty() && (!goes_on || late) {
             return Err(failed.status);

@@ -26,6 +26,7 @@ use super::{
     backoff::jittered,
     endpoint::Endpoint,
     fate::{Failed, Fate, Pushback},
+    ledger::Entry,
     pool::ATTEMPTS,
     service_config::RetryPolicy,
 };
@@ -36,13 +37,25 @@ use crate::{Reply, Status};
 pub(super) struct Tried(Mutex<Vec<Arc<Endpoint>>>);
 
 /// What an attempt is told beside its call.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Trip<'t> {
     /// It waits for a connection however long that takes.
     pub(super) wait: bool,
     /// How many attempts were made before it.
     pub(super) before: u32,
     pub(super) tried: Option<&'t Tried>,
+    /// As what it counts.
+    pub(super) attempt: Entry,
+}
+
+impl Trip<'_> {
+    /// Of a call that is tried once.
+    pub(super) const ONLY: Self = Self {
+        wait: false,
+        before: 0,
+        tried: None,
+        attempt: Entry::First,
+    };
 }
 
 impl Tried {
@@ -123,11 +136,16 @@ impl<'c> Course<'c> {
     /// Makes attempts until one brings a reply or none is worth another. `failed`: one that was made already.
     pub(super) async fn run(mut self, mut failed: Option<Failed>) -> Result<Reply, Status> {
         loop {
+            let mut attempt = Entry::First;
             if let Some(failed) = &failed {
                 match self.next(failed) {
                     Next::GiveUp => return Err(failed.status.clone()),
-                    Next::Again => self.tell(failed, Duration::ZERO),
+                    Next::Again => {
+                        attempt = Entry::Resent;
+                        self.tell(failed, Duration::ZERO);
+                    }
                     Next::After(pause) => {
+                        attempt = Entry::Retry;
                         self.tell(failed, pause);
                         sleep(pause).await;
                     }
@@ -141,6 +159,7 @@ impl<'c> Course<'c> {
                 wait: self.wait,
                 before: self.made - 1,
                 tried: Some(&self.tried),
+                attempt,
             };
             match self.proxy.attempt(call, trip).await {
                 Ok(begun) => {
@@ -175,11 +194,14 @@ impl<'c> Course<'c> {
         if let Some(throttle) = throttle {
             throttle.failed();
         }
-        if self.made >= policy.max_attempts || throttle.is_some_and(|throttle| !throttle.allows()) {
-            return Next::GiveUp;
+        if self.made >= policy.max_attempts {
+            return self.withheld(Entry::Exhausted);
+        }
+        if throttle.is_some_and(|throttle| !throttle.allows()) {
+            return self.withheld(Entry::Throttled);
         }
         let pause = match failed.pushback {
-            Some(Pushback::Never) => return Next::GiveUp,
+            Some(Pushback::Never) => return self.withheld(Entry::Pushback),
             Some(Pushback::After(pause)) => {
                 self.pauses = 0;
                 pause
@@ -194,10 +216,16 @@ impl<'c> Course<'c> {
             .deadline()
             .is_some_and(|deadline| Instant::now() + pause >= deadline)
         {
-            return Next::GiveUp;
+            return self.withheld(Entry::TooLate);
         }
         self.made += 1;
         Next::After(pause)
+    }
+
+    /// The policy would have another attempt.
+    fn withheld(&self, why: Entry) -> Next {
+        self.proxy.tally().count(why);
+        Next::GiveUp
     }
 
     /// Whether it is no harm if the upstream has run the call, and lost the connection afterwards.
