@@ -24,7 +24,7 @@ use http::{Request, header::ACCESS_CONTROL_REQUEST_METHOD};
 use self::{plan::Plan, runtimes::Runtimes};
 use crate::{
     error::{Error, ErrorKind},
-    observe::Metrics,
+    observe::{Metrics, UpstreamWatch},
     protocol::RestOptions,
 };
 
@@ -59,6 +59,7 @@ struct Inner {
     health: Option<Health>,
     /// Likewise.
     metrics: Option<Metrics>,
+    upstreams: Option<UpstreamWatch>,
     beside: Mutex<Beside>,
     runtimes: Runtimes,
 }
@@ -86,10 +87,16 @@ impl Gateway {
         let plan = Arc::new(plan);
         let snapshot = Arc::clone(&plan).snapshot(schema, &[])?;
         plan.tell_health(None, snapshot.schema());
+        let metrics = plan.observer.as_ref().map(|observer| observer.metrics().clone());
+        let upstreams = metrics.as_ref().map(Metrics::watch_upstreams);
+        if let Some(upstreams) = &upstreams {
+            upstreams.set(|| plan.upstreams());
+        }
         Ok(Self(Arc::new(Inner {
             snapshot: ArcSwap::from_pointee(snapshot),
             health: plan.health.clone(),
-            metrics: plan.observer.as_ref().map(|observer| observer.metrics().clone()),
+            metrics,
+            upstreams,
             beside: Mutex::default(),
             runtimes: Runtimes::default(),
         })))
@@ -109,6 +116,9 @@ impl Gateway {
         plan.check_handlers(&schema)?;
         self.swap(schema, Some(plan))?;
         self.0.runtimes.begin(&self.plan());
+        if let Some(upstreams) = &self.0.upstreams {
+            upstreams.set(|| self.plan().upstreams());
+        }
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 use std::{iter, sync::Arc};
 
 use descant_descriptors::{Builtin, Method, Schema};
-use descant_handlers::{Extensions, Handler, Health, Layer, Reflection, ServingStatus, Status};
+use descant_handlers::{
+    Extensions, Handler, Health, Layer, Reflection, ServingStatus, Status, upstreams::UpstreamCounts,
+};
 
 use super::{
     Gateway,
@@ -201,6 +203,12 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// What is counted of the servers that its handlers call.
+    pub(super) fn upstreams(&self) -> Vec<Arc<dyn UpstreamCounts>> {
+        let handlers = self.routes.iter().map(|(_, answering)| &answering.handler);
+        handlers.flat_map(Handler::upstreams).collect()
     }
 
     /// A pattern that fits nothing is misspelt. Layers may stand before the gateway's own services as well.

@@ -8,7 +8,7 @@ use prometheus::{
     proto::{LabelPair, MetricFamily},
 };
 
-use super::{exemplars::Shelf, holdings::Holdings, openmetrics, runtimes::Runtimes};
+use super::{exemplars::Shelf, holdings::Holdings, openmetrics, runtimes::Runtimes, upstreams::Upstreams};
 use crate::{
     error::{Error, ErrorKind},
     transport::Memory,
@@ -30,12 +30,22 @@ pub(super) const BUCKETS: [f64; 15] = [
 /// | `descant_grpc_response_messages_total`, `descant_grpc_response_bytes_total` | `method`, `protocol` | messages that went out |
 /// | `descant_open_connections`, `descant_connections_total` | | connections that servers have accepted |
 /// | `descant_memory_bytes`, `descant_memory_limit_bytes` | | what servers hold for connections, calls and messages, and [may hold](crate::Limits::memory) |
+/// | `descant_upstream_attempts_total` | `upstream`, `kind` | attempts at calls of a server behind: `first`, `retry`, `hedge`, `resent` |
+/// | `descant_upstream_attempts_ended_total` | `upstream`, `outcome` | those that have ended: `ok`, `error`, `unreachable`, `unseen`, `lost`, `timeout`, `cancelled` |
+/// | `descant_upstream_attempts_in_flight`, `descant_upstream_calls_waiting` | `upstream` | those that have not, and calls that wait for a connection |
+/// | `descant_upstream_calls_refused_total` | `upstream`, `limit` | calls that `max_calls` or `max_pending` refused |
+/// | `descant_upstream_retries_withheld_total` | `upstream`, `reason` | attempts that were not made: `throttled`, `max_attempts`, `pushback`, `deadline` |
+/// | `descant_upstream_connections_total`, `descant_upstream_open_connections` | `upstream` | connections that were made, and those that are open |
+/// | `descant_upstream_connections_failed_total` | `upstream`, `reason` | those that could not be made: `refused`, `timeout`, `closed`, `tls`, `http`, `other` |
+/// | `descant_upstream_addresses` | `upstream`, `state` | addresses that are `ready`, `unreachable`, `unhealthy`, `ejected` |
+/// | `descant_upstream_ejections_total`, `descant_upstream_health_checks_failed_total`, `descant_upstream_lookups_failed_total` | `upstream` | addresses that were ejected, that were not well, and names that were not found |
 /// | `descant_runtime_workers`, `descant_runtime_alive_tasks`, `descant_runtime_global_queue_depth` | `runtime` | what tokio counts of the runtimes that serve |
 /// | `descant_runtime_worker_busy_seconds_total`, `descant_runtime_worker_parks_total` | `runtime`, `worker` | of each of their threads, where the machine has atomics of 64 bits |
 ///
 /// `method` is `package.Service/Method`, or `unknown` for whatever no schema names; `code` a name such as `NOT_FOUND`;
 /// `protocol` is `grpc`, `grpc-web`, `connect` or `rest`. No label holds anything that a peer has said. A series is there from
-/// the first call on. `runtime` is a number: servers count the one that they were started on first, then those of their workers.
+/// the first call on. `upstream` is the URL of a proxy, or the name of other [`UpstreamCounts`](descant_handlers::upstreams::UpstreamCounts)
+/// that a handler of a route gives; its series are there, and keep what they counted, for as long as some gateway has a route to it. `runtime` is a number: servers count the one that they were started on first, then those of their workers.
 ///
 /// A gateway has metrics in a registry of its own, [`Gateway::metrics`](crate::Gateway::metrics), unless it is given others:
 ///
@@ -157,6 +167,7 @@ pub(super) struct Families {
     pub(super) connections: IntCounter,
     pub(super) memory: Holdings,
     pub(super) runtimes: Runtimes,
+    pub(super) upstreams: Upstreams,
     /// Of the durations.
     pub(super) exemplars: Shelf,
 }
@@ -196,11 +207,12 @@ impl Families {
             connections: IntCounter::new("descant_connections_total", "Connections that were accepted.")?,
             memory: Holdings::new()?,
             runtimes: Runtimes::new()?,
+            upstreams: Upstreams::new()?,
             exemplars: Shelf::default(),
         })
     }
 
-    fn all(&self) -> [&dyn Collector; 11] {
+    fn all(&self) -> [&dyn Collector; 12] {
         [
             &self.requests,
             &self.duration,
@@ -213,6 +225,7 @@ impl Families {
             &self.connections,
             &self.memory,
             &self.runtimes,
+            &self.upstreams,
         ]
     }
 }

@@ -20,6 +20,7 @@ mod runtimes;
 mod site;
 mod span;
 mod subject;
+mod upstreams;
 mod watch;
 
 use std::{fmt, sync::Arc};
@@ -41,6 +42,7 @@ pub(crate) use self::{
     records::{Log, REDACTED},
     span::Draft,
     subject::Subject,
+    upstreams::UpstreamWatch,
     watch::Watch,
 };
 use crate::error::Error;

@@ -225,3 +225,70 @@ fn servers_behind_are_connected_to_before_the_first_call() {
     });
     assert!(one.accept().is_err());
 }
+
+/// What is counted of servers behind stays over reloads, whatever changes of them but their URL.
+#[test]
+fn counts_of_a_server_behind_stay_for_as_long_as_it_does() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = port.local_addr().unwrap().to_string();
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    drop(port);
+    let behind = start(
+        folder("descriptors: library.proto\nroutes: [{ match: '*', echo: {} }]"),
+        &[],
+    );
+    let text = |more: &str| {
+        format!(
+            "descriptors: library.proto\nworkers: 2\nroutes:\n- match: library.Desk\n  proxy: {{ url: 'http://{}'{more} }}\n",
+            behind.address()
+        )
+    };
+    let both = |more: &str| {
+        let text = text(more);
+        format!("{text}- match: library.Shelf\n  proxy: {{ url: 'http://{dead}', warm_up: false }}\n")
+    };
+    let folder = folder(&both(""));
+    let place = folder.path().to_owned();
+    let mut server = start(folder, &["--admin", &admin]);
+    let shows = |server: &mut Server, metric: &str, upstream: &str, value: u64| {
+        let line = format!("descant_upstream_{metric},upstream=\"http://{upstream}\"}} {value}\n");
+        server.until(&line, |_| http(&admin, "GET /metrics").1.contains(&line));
+    };
+    for _ in 0..3 {
+        assert!(call(&server, "Desk/Lend").starts_with("200 "));
+    }
+    assert!(call(&server, "Shelf/Get").starts_with("503 "));
+    let dead = dead.to_string();
+    shows(&mut server, "connections_failed_total{reason=\"refused\"", &dead, 1);
+    shows(&mut server, "attempts_ended_total{outcome=\"unreachable\"", &dead, 1);
+    shows(&mut server, "addresses{state=\"unreachable\"", &dead, 1);
+    // Two workers know it; it is one address.
+    shows(&mut server, "addresses{state=\"ready\"", behind.address(), 1);
+    for (reloads, more) in ["", ", timeout: 5s"].into_iter().enumerate() {
+        write(&place, &both(more));
+        if reloads == 0 {
+            server.signal("HUP");
+            server.until("it is reloaded", |server| server.err().contains("reloaded: "));
+        } else {
+            assert_eq!(http(&admin, "POST /reload").0, "HTTP/1.1 200 OK");
+        }
+        shows(
+            &mut server,
+            "attempts_total{kind=\"first\"",
+            behind.address(),
+            3 + reloads as u64,
+        );
+        assert!(call(&server, "Desk/Lend").starts_with("200 "));
+        shows(
+            &mut server,
+            "attempts_ended_total{outcome=\"ok\"",
+            behind.address(),
+            4 + reloads as u64,
+        );
+    }
+    write(&place, &text(""));
+    assert_eq!(http(&admin, "POST /reload").0, "HTTP/1.1 200 OK");
+    let (_, metrics) = http(&admin, "GET /metrics");
+    assert!(!metrics.contains(&dead), "{metrics}");
+    shows(&mut server, "attempts_total{kind=\"first\"", behind.address(), 5);
+}

@@ -13,12 +13,12 @@ use super::{
 use crate::support::{Ask, UNARY, envelope, soon};
 
 /// An address that nothing listens on.
-async fn nowhere() -> SocketAddr {
+pub(super) async fn nowhere() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 /// An address that takes connections, and says nothing.
-async fn silence() -> SocketAddr {
+pub(super) async fn silence() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

@@ -22,7 +22,7 @@ use crate::support::{Ask, BIDI, FAIL, SERVER, envelope, soon};
 const CLIENT: &str = "/descant.suite.v1.Shapes/Client";
 
 /// So many attempts, so far apart, of which UNAVAILABLE ends only one.
-fn hedging(attempts: usize, delay: &str) -> ProxyOptions {
+pub(super) fn hedging(attempts: usize, delay: &str) -> ProxyOptions {
     configured(&format!(
         r#"{{ "methodConfig": [{{ "name": [{{}}], "hedgingPolicy": {{ "maxAttempts": {attempts}, "hedgingDelay": "{delay}",
             "nonFatalStatusCodes": ["UNAVAILABLE"] }} }}] }}"#

@@ -19,7 +19,7 @@ use tokio::{
 use super::{caller, calling, proxy, tls::upstream as secure};
 use crate::support::{Ask, BIDI, SERVER, UNARY, WAIT, certificates::Authority, envelope, serve, soon, text};
 
-const CONNECT: (UpstreamProtocol, bool) = (UpstreamProtocol::Connect, true);
+pub(super) const CONNECT: (UpstreamProtocol, bool) = (UpstreamProtocol::Connect, true);
 const WEB: (UpstreamProtocol, bool) = (UpstreamProtocol::GrpcWeb, true);
 const REST: (UpstreamProtocol, bool) = (UpstreamProtocol::Rest, true);
 /// An empty message as Connect answers.
@@ -44,7 +44,7 @@ async fn counted(upstream: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
 }
 
 /// An upstream that answers the first request of each connection with these bytes, and hangs up.
-async fn once(answer: &'static [u8]) -> SocketAddr {
+pub(super) async fn once(answer: &'static [u8]) -> SocketAddr {
     heads(answer).await.0
 }
 

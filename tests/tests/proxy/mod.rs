@@ -5,6 +5,7 @@ mod balance;
 mod codec;
 mod compression;
 mod connections;
+mod counted;
 mod faults;
 mod flow;
 mod heads;
@@ -27,7 +28,7 @@ mod upstream;
 
 use std::fmt::Display;
 
-use descant::Gateway;
+use descant::{Gateway, GatewayBuilder};
 use descant_handlers::{Handler as _, Proxy, UpstreamProtocol};
 
 use self::upstream::babbler;
@@ -63,6 +64,10 @@ fn caller((protocol, http1): Way, url: &str) -> Proxy {
 }
 
 async fn proxy(proxy: Proxy) -> Running {
+    serve_gateway(builder(proxy).build().unwrap(), |_| {}).await
+}
+
+fn builder(proxy: Proxy) -> GatewayBuilder {
     let schema = descant_tests::schema();
     let services = schema.services();
     let methods: Vec<_> = services
@@ -71,6 +76,5 @@ async fn proxy(proxy: Proxy) -> Running {
     // Only these have HTTP rules.
     let takes_all = proxy.check(&methods).is_ok();
     let pattern = if takes_all { "*" } else { "descant.suite.v1.Shapes" };
-    let gateway = Gateway::builder(schema).route(pattern, proxy).build().unwrap();
-    serve_gateway(gateway, |_| {}).await
+    Gateway::builder(schema).route(pattern, proxy)
 }

@@ -19,7 +19,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(crate) use self::{answer::Answer, ask::Ask};
+pub(crate) use self::{
+    answer::Answer,
+    ask::{Ask, Open},
+};
 
 pub(crate) const UNARY: &str = "/descant.suite.v1.Shapes/Unary";
 pub(crate) const SERVER: &str = "/descant.suite.v1.Shapes/Server";
