@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 import harness
 from harness import Failure, equal, expect, fetch, free_port, until
 
-TOTAL = 11
+TOTAL = 14
 GET_BOOK = "bookshop.v1.Catalog/GetBook"
 # A tag, a length and the id.
 EMMA, NOBODY = b"\x0a\x04emma", b"\x0a\x06nobody"
@@ -92,6 +92,7 @@ class Metrics:
 
     def __init__(self, suite, server, admin, prometheus):
         self.suite, self.server, self.admin, self.prometheus = suite, server, admin, prometheus
+        self.stack = contextlib.ExitStack()
 
     def run(self):
         for name, check in [
@@ -106,6 +107,9 @@ class Metrics:
             ("exemplars are kept", self.exemplars),
             ("OpenMetrics is read by Prometheus' own parser", self.openmetrics),
             ("promtool has nothing to say", self.promtool),
+            ("a server behind, in both formats", self.behind),
+            ("a server behind that is gone", self.gone),
+            ("the alerts of the documentation", self.alerts),
         ]:
             self.suite.case(name, check)
 
@@ -229,12 +233,73 @@ class Metrics:
         equal(harness.run("promtool", "check", "metrics", stdin=scraped), (0, "", ""), "promtool")
 
 
+    def behind(self):
+        """Descant before Descant: what it tells of the one behind."""
+        behind = self.behind_server = self.stack.enter_context(harness.Server("descant", "serve", "--log-level", "error"))
+        front_admin = f"127.0.0.1:{free_port()}"
+        upstream = self.upstream = f"http://{behind.address}"
+        front = self.front = self.stack.enter_context(
+            harness.Server("descant", "serve", "--to", upstream, "--workers", "1", "--admin", front_admin, "--log-level", "error")
+        )
+        for path, wanted in [("emma", 200), ("nobody", 404), ("emma", 200)]:
+            equal(fetch(f"http://{front.address}/v1/books/{path}")[0], wanted)
+        front_prometheus = self.front_prometheus = self.stack.enter_context(Prometheus(front_admin))
+        for metric, labels, wanted in [
+            ("attempts_total", 'kind="first"', 3),
+            ("attempts_total", 'kind="retry"', 0),
+            ("attempts_ended_total", 'outcome="ok"', 2),
+            ("attempts_ended_total", 'outcome="error"', 1),
+            ("attempts_in_flight", "", 0),
+            ("connections_total", "", 1),
+            ("addresses", 'state="ready"', 1),
+        ]:
+            front_prometheus.becomes(f'descant_upstream_{metric}{{upstream="{upstream}",{labels}}}', wanted)
+        _, _, plain = fetch(f"http://{front_admin}/metrics")
+        equal(harness.run("promtool", "check", "metrics", stdin=plain), (0, "", ""), "promtool")
+        self.admin = front_admin
+        families = {family.name: family for family in text_string_to_metric_families(self.scraped())}
+        ours = {name.removeprefix("descant_upstream_"): family.type for name, family in families.items() if "upstream" in name}
+        counters = "attempts attempts_ended calls_refused retries_withheld connections connections_failed ejections"
+        counters += " health_checks_failed lookups_failed"
+        gauges = "attempts_in_flight calls_waiting open_connections addresses"
+        equal(ours, dict.fromkeys(counters.split(), "counter") | dict.fromkeys(gauges.split(), "gauge"))
+        for family in families.values():
+            if "upstream" in family.name:
+                equal({sample.labels["upstream"] for sample in family.samples}, {upstream}, family.name)
+
+    def gone(self):
+        self.behind_server.stop()
+        fetch(f"http://{self.front.address}/v1/books/emma")
+        of = lambda metric, label: f'descant_upstream_{metric}{{upstream="{self.upstream}",{label}}}'
+        self.front_prometheus.becomes(of("addresses", 'state="unreachable"'), 1)
+        self.front_prometheus.becomes(of("open_connections", ""), 0)
+        refused = self.front_prometheus.value(of("connections_failed_total", 'reason="refused"'))
+        expect(refused >= 1, f"{refused} connections were refused")
+        begun = self.front_prometheus.value(f"sum({of('attempts_total', '')})")
+        self.front_prometheus.becomes(f"sum({of('attempts_ended_total', '')})", begun)
+
+    def alerts(self):
+        page = (pathlib.Path(__file__).parents[2] / "docs/proxy.md").read_text()
+        rules = next(block for block in page.split("```yaml\n")[1:] if block.startswith("groups:")).split("```")[0]
+        with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+            file.write(rules)
+            file.flush()
+            code, out, _ = harness.run("promtool", "check", "rules", file.name)
+        expect(code == 0 and "4 rules found" in out, out)
+        # The first of them is due.
+        down = 'sum by (instance, upstream) (descant_upstream_addresses{state="ready"}) == 0'
+        expect(down in rules, "the rule that tells of an upstream that is down")
+        self.front_prometheus.becomes(down, 0)
+
+
 def main():
     suite = harness.Suite("metrics", TOTAL)
     admin = f"127.0.0.1:{free_port()}"
     with harness.Server("descant", "serve", "--admin", admin, "--log-level", "error", "--otlp", AWAY) as server:
         with Prometheus(admin) as prometheus:
-            Metrics(suite, server, admin, prometheus).run()
+            metrics = Metrics(suite, server, admin, prometheus)
+            with metrics.stack:
+                metrics.run()
     suite.end()
 
 
