@@ -8,10 +8,7 @@ use std::{
     },
 };
 
-use super::{
-    misfit::Misfit,
-    pool::{Pools, Refusal},
-};
+use super::{misfit::Misfit, pool::Refusal, pools::Pools};
 use crate::upstreams::{
     Attempts, Connections, Outcomes, Refused, Unconnected, UpstreamCounts, UpstreamStatistics, Withheld,
 };

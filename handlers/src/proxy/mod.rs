@@ -26,6 +26,7 @@ mod misfit;
 mod options;
 mod outlier;
 mod pool;
+mod pools;
 mod reply;
 mod request;
 mod resolve;
@@ -70,7 +71,8 @@ use self::{
     lease::Lease,
     ledger::Tally,
     line::Ready,
-    pool::{Pools, Refusal, Want},
+    pool::{Refusal, Want},
+    pools::Pools,
     retry::{Course, Spare, Throttle, Trip},
     service_config::Policy,
     speech::Speech,

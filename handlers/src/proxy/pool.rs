@@ -5,14 +5,13 @@ use std::{
     collections::BTreeSet,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use tokio::{
-    runtime::{Handle, Id},
     sync::Notify,
     task::AbortHandle,
     time::{Instant, timeout},
@@ -24,30 +23,20 @@ use super::{
     endpoint::{Address, Endpoint, Growth},
     health, keeper,
     lease::{Admitted, Gauge, Lease, Pending},
-    ledger::{Entry, Ledger, Placeless, Tally},
+    ledger::{Entry, Placeless, Tally},
     line::{Line, Ready},
     misfit::{ConnectError, Misfit, Unfit},
     resolve,
-    retry::{Throttle, Tried},
-    service_config::RetryThrottling,
+    retry::Tried,
     target::Target,
     upstream::Upstream,
 };
-use crate::{Status, upstreams::UpstreamStatistics};
+use crate::Status;
 
 /// How often a connection is chosen anew that turns out to be closing.
 pub(super) const ATTEMPTS: usize = 4;
 /// Who waits for a connection this long tries another address as well. RFC 8305, section 5.
 const ANOTHER: Duration = Duration::from_millis(250);
-
-/// A pool for each runtime that calls: a connection lives and dies with the runtime that drives it.
-#[derive(Debug)]
-pub(super) struct Pools {
-    by_runtime: Mutex<Vec<(Id, Arc<Pool>)>>,
-    gauge: Arc<Gauge>,
-    throttle: OnceLock<Throttle>,
-    ledger: Arc<Ledger>,
-}
 
 /// The addresses of an upstream as one runtime knows them, with its connections.
 #[derive(Debug)]
@@ -66,7 +55,7 @@ pub(super) struct Pool {
     /// Addresses are connected to before a call needs it.
     warm: AtomicBool,
     /// Its runtime is still there.
-    alive: Arc<AtomicBool>,
+    pub(super) alive: Arc<AtomicBool>,
     tasks: Mutex<Vec<AbortHandle>>,
     pub(super) tally: Arc<Tally>,
 }
@@ -101,56 +90,8 @@ enum Pick {
     Refused(Status),
 }
 
-impl Pools {
-    pub(super) fn new(upstream: &Upstream) -> Arc<Self> {
-        Arc::new_cyclic(|pools| Self {
-            by_runtime: Mutex::default(),
-            gauge: Arc::default(),
-            throttle: OnceLock::new(),
-            ledger: Arc::new(Ledger::new(upstream.to_string(), pools)),
-        })
-    }
-
-    /// The pool of the runtime that asks.
-    pub(super) fn here(&self, upstream: &Arc<Upstream>) -> Arc<Pool> {
-        let here = Handle::current().id();
-        let mut pools = self.by_runtime.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, pool)) = pools.iter().find(|(id, _)| *id == here) {
-            return Arc::clone(pool);
-        }
-        // Those of runtimes that are no more.
-        pools.retain(|(_, pool)| pool.alive.load(Ordering::Relaxed));
-        let pool = Pool::start(upstream, &self.gauge, self.ledger.tally());
-        pools.push((here, Arc::clone(&pool)));
-        pool
-    }
-
-    /// What holds attempts back that are made again, for all runtimes.
-    pub(super) fn throttle(&self, settings: &RetryThrottling) -> &Throttle {
-        self.throttle.get_or_init(|| Throttle::new(settings))
-    }
-
-    pub(super) fn ledger(&self) -> Arc<Ledger> {
-        Arc::clone(&self.ledger)
-    }
-
-    /// How things stand now.
-    pub(super) fn tell(&self, told: &mut UpstreamStatistics) {
-        told.waiting = self.gauge.pending() as u64;
-        let pools = self.by_runtime.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let alive = pools.iter().filter(|(_, pool)| pool.alive.load(Ordering::Relaxed));
-        for (_, pool) in alive {
-            for endpoint in &pool.endpoints().list {
-                let state = endpoint.state();
-                let known = told.addresses.entry(endpoint.to_string()).or_insert(state);
-                *known = state.max(*known);
-            }
-        }
-    }
-}
-
 impl Pool {
-    fn start(upstream: &Arc<Upstream>, gauge: &Arc<Gauge>, tally: Arc<Tally>) -> Arc<Self> {
+    pub(super) fn start(upstream: &Arc<Upstream>, gauge: &Arc<Gauge>, tally: Arc<Tally>) -> Arc<Self> {
         let targets = upstream.targets.iter();
         let named = targets.filter(|target| resolve::literal(target).is_none());
         let pool = Arc::new(Self {
