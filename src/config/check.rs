@@ -9,7 +9,7 @@ use super::{
     fault::{ConfigError, Faults, shown},
     handlers::{Handlers, options},
     origin::{Origin, Placed},
-    settings::{CrossOrigin, LogCalls, Outlier, Route, Settings, Spoken, Tls, Upstream, UpstreamTls},
+    settings::{CrossOrigin, LogCalls, Outlier, Route, Settings, Spoken, Tls, Upstream, UpstreamTls, Written},
 };
 use crate::{
     error::hint,
@@ -175,7 +175,7 @@ fn speech(upstream: &Upstream, faults: &mut Faults) {
         faults.add(
             upstream.http1.origin,
             "gRPC is not spoken over HTTP/1.1, which has no room for its trailers",
-            "set `protocol` to grpc-web or connect, or leave out `http1`",
+            "set `protocol` to grpc-web, connect or rest, or leave out `http1`",
         );
     }
     if *upstream.connect_get && protocol != Spoken::Connect {
@@ -185,10 +185,38 @@ fn speech(upstream: &Upstream, faults: &mut Faults) {
             "set `protocol: connect`, or leave out `connect_get`",
         );
     }
+    if *upstream.rest_array && protocol != Spoken::Rest {
+        faults.add(
+            upstream.rest_array.origin,
+            "streams that are an array are known to REST alone",
+            "set `protocol: rest`, or leave out `rest_array`",
+        );
+    }
+    if protocol == Spoken::Rest {
+        rest(upstream, faults);
+    }
     for coding in &upstream.encodings.0 {
         if coding.value.encoding().is_none() {
             faults.add(coding.origin, "this build does not have that coding", "leave it out");
         }
+    }
+}
+
+/// Whether nothing is said that REST has no room for.
+fn rest(upstream: &Upstream, faults: &mut Faults) {
+    if upstream.codec.value == Written::Proto && !upstream.codec.origin.is_default() {
+        faults.add(
+            upstream.codec.origin,
+            "messages of REST are JSON in any case",
+            "leave out `codec`",
+        );
+    }
+    if upstream.health.is_some() {
+        faults.add(
+            upstream.protocol.origin,
+            "whether a server is well is asked by gRPC, and this one speaks REST",
+            "leave out `health`",
+        );
     }
 }
 
@@ -232,6 +260,15 @@ impl Config {
     /// If a file names neither descriptors nor a server that describes itself. Where there is no file nothing need be named.
     pub fn check_descriptors(&self) -> Result<(), ConfigError> {
         let mut faults = Faults::default();
+        if let Some(protocol) = self.spoken_by_what_describes()
+            && protocol.value == Spoken::Rest
+        {
+            faults.add(
+                protocol.origin,
+                "a server of REST does not describe itself: reflection is a service of gRPC",
+                "name descriptors that have the HTTP rules of its methods",
+            );
+        }
         let named = !self.settings.descriptors.0.is_empty() || self.is_described_by_upstream();
         let is_all = self.is_whole("descriptors") && self.is_whole("routes");
         if self.file.is_some() && is_all && !named {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Config,
     fault::{ConfigError, Faults},
-    origin::Origin,
+    origin::{Origin, Placed},
     settings::{self, Route, Spoken, Squeezed, Upstream, UpstreamKeepalive, UpstreamTls, Written},
 };
 use crate::{
@@ -72,6 +72,16 @@ impl Config {
             _ => false,
         };
         only && settings.descriptors.0.is_empty()
+    }
+
+    /// What the server speaks that describes what it answers, if one does.
+    pub(super) fn spoken_by_what_describes(&self) -> Option<&Placed<Spoken>> {
+        let route = self
+            .settings
+            .routes
+            .first()
+            .filter(|_| self.is_described_by_upstream())?;
+        route.proxy.as_ref().map(|proxy| &proxy.protocol)
     }
 
     /// The schema as that server describes it.
@@ -154,6 +164,7 @@ pub(super) fn options(settings: &Upstream) -> ProxyOptions {
         Spoken::Grpc => UpstreamProtocol::Grpc,
         Spoken::GrpcWeb => UpstreamProtocol::GrpcWeb,
         Spoken::Connect => UpstreamProtocol::Connect,
+        Spoken::Rest => UpstreamProtocol::Rest,
     };
     options.http1 = *settings.http1;
     options.codec = match settings.codec.value {
@@ -163,6 +174,7 @@ pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     let codings = settings.encodings.0.iter();
     options.encodings = codings.filter_map(|coding| coding.value.encoding()).collect();
     options.connect_get = *settings.connect_get;
+    options.rest_array = *settings.rest_array;
     options.connect_timeout = settings.connect_timeout.0;
     options.message_bytes = settings.message_bytes.whole();
     options.balance = settings.balance.value.clone();

@@ -95,7 +95,7 @@ section! {
 
     /// Which methods: `pkg.Service/Method`, `pkg.Service`, `pkg.*` (the package and those below it) or `*`.
     pattern["match"]: Placed<Pattern>;
-    /// A server of gRPC, gRPC-Web or Connect. Its URL may stand alone.
+    /// A server of gRPC, gRPC-Web, Connect or REST. Its URL may stand alone.
     proxy: Option<Upstream>;
     /// Made-up data. Not there yet.
     mock: Option<Unavailable>;
@@ -119,6 +119,8 @@ section! {
     encodings: OneOrMore<Placed<Squeezed>>, default("[]"), flags(&[Flag::value("--to-encoding")]);
     /// Call unary methods without side effects (`idempotency_level`) by GET. With `protocol: connect`.
     connect_get: Placed<bool>, default("false"), flags(&[Flag::means("--to-get", "true")]);
+    /// Send the messages of streams as a JSON array, which is what Envoy's transcoder takes, not as lines. With `protocol: rest`.
+    rest_array: Placed<bool>, default("false");
     /// How long a connection may take to be made, and the look-up of a name.
     connect_timeout: Placed<Time>, default("10s");
     /// The largest message of a reply.
@@ -392,6 +394,8 @@ choice! {
         GrpcWeb = "grpc-web",
         /// Connect
         Connect = "connect",
+        /// HTTP and JSON, along the HTTP rules of methods
+        Rest = "rest",
     }
 }
 

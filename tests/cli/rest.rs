@@ -1,5 +1,7 @@
 //! `descant call --protocol rest`.
 
+mod answers;
+
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -357,192 +359,6 @@ fn requests_are_what_servers_of_rest_take() {
 }
 
 #[test]
-fn answers_say_what_became_of_a_call() {
-    let set = demo_set();
-    let hint = "hint: -v shows what was asked for: does the server have that route? its rules may not be those of the \
-                descriptors\n";
-    for (answer, code, told) in [
-        // A Status.
-        (
-            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{\"code\":5,\"message\":\"gone\",\"details\":[\
-             {\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"R\"},{\"@type\":\"a/b.C\",\"value\":\"AQ==\"}]}",
-            64 + 5,
-            "error: NOT_FOUND: gone\n  google.rpc.ErrorInfo {\"reason\":\"R\"}\n  b.C (its descriptor is missing) base64:AQ==\n"
-                .to_owned(),
-        ),
-        // Google's form.
-        (
-            "HTTP/1.1 409 Conflict\r\ncontent-type: application/json\r\n\r\n{\"error\":{\"code\":409,\"message\":\"there\",\
-             \"status\":\"ALREADY_EXISTS\"}}",
-            64 + 6,
-            "error: ALREADY_EXISTS: there\n".to_owned(),
-        ),
-        (
-            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{\"error\":{\"code\":404,\"message\":\"gone\"}}",
-            64 + 5,
-            "error: NOT_FOUND: gone\n".to_owned(),
-        ),
-        // Nothing but HTTP.
-        (
-            "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain; charset=utf-8\r\n\r\n404 page not found\n",
-            64 + 12,
-            format!(
-                "error: UNIMPLEMENTED: the upstream has no GET /v1/books/{{id}}: it answers with HTTP 404 Not Found: 404 page not \
-                 found\n{hint}"
-            ),
-        ),
-        (
-            "HTTP/1.1 405 Method Not Allowed\r\ncontent-length: 0\r\n\r\n",
-            64 + 12,
-            format!(
-                "error: UNIMPLEMENTED: the upstream has no GET /v1/books/{{id}}: it answers with HTTP 405 Method Not Allowed and no \
-                 content type\n{hint}"
-            ),
-        ),
-        // grpc-gateway's own.
-        (
-            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{\"code\":5,\"message\":\"Not Found\",\"details\":[]}",
-            64 + 5,
-            format!("error: NOT_FOUND: Not Found\n{hint}"),
-        ),
-        (
-            "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n\r\n{\"message\":\"no healthy upstream\"}",
-            64 + 14,
-            "error: UNAVAILABLE: the upstream answers with HTTP 503 Service Unavailable: no healthy upstream\n\
-             hint: trying the same again may help\n"
-                .to_owned(),
-        ),
-        (
-            "HTTP/1.1 415 Unsupported Media Type\r\ncontent-type: application/grpc\r\n\r\n",
-            64 + 2,
-            "error: UNKNOWN: the upstream answers with HTTP 415 Unsupported Media Type and content type application/grpc, not as REST \
-             does\nhint: does it speak another protocol? --protocol grpc, grpc-web, connect or rest\n"
-                .to_owned(),
-        ),
-        // Envoy's transcoder without `convert_grpc_status`.
-        (
-            "HTTP/1.1 404 Not Found\r\ngrpc-status: 5\r\ngrpc-message: g%C3%B6ne\r\ncontent-length: 0\r\n\r\n",
-            64 + 5,
-            "error: NOT_FOUND: göne\n".to_owned(),
-        ),
-        (
-            "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<html>",
-            64 + 2,
-            "error: UNKNOWN: the upstream answers with HTTP 200 OK and content type text/html, not as REST does\n\
-             hint: that is a web page: is it the port of the API? does something on the way answer in its place?\n"
-                .to_owned(),
-        ),
-        (
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{\"id\":7}",
-            64 + 13,
-            "error: INTERNAL: the upstream sent JSON that is no bookshop.v1.Book: id: expected a string, but there is a number (line \
-             1, column 7)\n"
-                .to_owned(),
-        ),
-        (
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"id\":",
-            64 + 14,
-            "error: UNAVAILABLE: the connection to http://ADDRESS is lost: ".to_owned(),
-        ),
-    ] {
-        let (address, _request) = once(answer);
-        let ran = call(&address, &[BOOK, set.to_str().unwrap(), "-d", r#"{"id":"emma"}"#, "--http1"]);
-        assert_eq!(ran.code, Some(code), "{ran:?}");
-        assert!(ran.err.starts_with(&told.replace("ADDRESS", &address)), "{told}: {}", ran.err);
-    }
-}
-
-#[test]
-fn streams_come_in_every_form() {
-    let set = demo_set();
-    let ok = "{\"id\":\"a\"}\n{\"id\":\"b\"}\n";
-    for (answer, out, code, err) in [
-        ("application/json\r\n\r\n[{\"id\":\"a\"},\n{\"id\":\"b\"}]", ok, 0, ""),
-        ("application/json\r\n\r\n[]", "", 0, ""),
-        (
-            "application/x-ndjson\r\n\r\n{\"id\":\"a\"}\n{\"id\":\"b\"}\n",
-            ok,
-            0,
-            "",
-        ),
-        (
-            "application/json\r\n\r\n{\"result\":{\"id\":\"a\"}}\n{\"result\":{\"id\":\"b\"}}\n",
-            ok,
-            0,
-            "",
-        ),
-        (
-            "text/event-stream\r\n\r\n: hello\n\ndata: {\"id\":\"a\"}\n\ndata: {\"id\":\ndata: \"b\"}\n\n",
-            ok,
-            0,
-            "",
-        ),
-        (
-            "application/json\r\n\r\n[{\"id\":\"a\"},{\"error\":{\"code\":8,\"message\":\"much\"}}]",
-            "{\"id\":\"a\"}\n",
-            64 + 8,
-            "error: RESOURCE_EXHAUSTED: much\n",
-        ),
-        (
-            "application/json\r\n\r\n{\"result\":{\"id\":\"a\"}}\n{\"error\":{\"grpc_code\":5,\"http_code\":404,\"message\":\"gone\"}}\n",
-            "{\"id\":\"a\"}\n",
-            64 + 5,
-            "error: NOT_FOUND: gone\n",
-        ),
-        (
-            "text/event-stream\r\n\r\ndata: {\"id\":\"a\"}\n\nevent: error\ndata: {\"code\":4,\"message\":\"late\"}\n\n",
-            "{\"id\":\"a\"}\n",
-            64 + 4,
-            "error: DEADLINE_EXCEEDED: late\n",
-        ),
-        // Envoy's transcoder.
-        (
-            "application/json\r\n\r\n{\"code\":5,\"message\":\"gone\",\"details\":[]}",
-            "",
-            64 + 5,
-            "error: NOT_FOUND: gone\n",
-        ),
-        (
-            "application/json\r\ntransfer-encoding: chunked\r\n\r\nc\r\n[{\"id\":\"a\"}]\r\n0\r\ngrpc-status: 4\r\ngrpc-message: late\r\n\r\n",
-            "{\"id\":\"a\"}\n",
-            64 + 4,
-            "error: DEADLINE_EXCEEDED: late\n",
-        ),
-        (
-            "application/json\r\n\r\n[{\"id\":\"a\"}",
-            "{\"id\":\"a\"}\n",
-            64 + 13,
-            "error: INTERNAL: the upstream's reply is cut off: the body ends within the array\n",
-        ),
-        (
-            "text/event-stream\r\n\r\ndata: {\"id\":\"a\"}\n\ndata: {\"id",
-            "{\"id\":\"a\"}\n",
-            64 + 13,
-            "error: INTERNAL: the upstream's reply is cut off: the body ends within an event\n",
-        ),
-        (
-            "application/json\r\ntransfer-encoding: chunked\r\n\r\nb\r\n{\"id\":\"a\"}\n\r\n",
-            "{\"id\":\"a\"}\n",
-            64 + 14,
-            "error: UNAVAILABLE: the connection to ",
-        ),
-        (
-            "text/html\r\n\r\n<html>",
-            "",
-            64 + 2,
-            "error: UNKNOWN: the upstream answers with HTTP 200 OK and content type text/html, not as REST does\n",
-        ),
-    ] {
-        let answer: &'static str = format!("HTTP/1.1 200 OK\r\ncontent-type: {answer}").leak();
-        let (address, _request) = once(answer);
-        let method = "bookshop.v1.Catalog/WatchPrices";
-        let ran = call(&address, &[method, set.to_str().unwrap(), "--http1"]);
-        assert_eq!((ran.code, ran.out.as_str()), (Some(code), out), "{answer}: {ran:?}");
-        assert!(ran.err.starts_with(err), "{answer}: {ran:?}");
-    }
-}
-
-#[test]
 fn a_server_without_grpc_needs_a_path() {
     let mend =
         "hint: reflection is asked by gRPC, which a server of REST need not speak: name a PATH that describes it\n";
@@ -577,4 +393,40 @@ fn a_unix_socket_is_called_too() {
         let ran = call(&address, &[&[BOOK, "-d", r#"{"id":"emma"}"#], http1].concat());
         assert!(ran.out.contains("Emma"), "{ran:?}");
     }
+}
+
+/// An API of REST behind a face of gRPC.
+#[test]
+fn a_gateway_stands_before_a_server_of_rest() {
+    let behind = Server::start(&[]);
+    let url = format!("http://{}", behind.address());
+    let set = demo_set();
+    for http1 in [&[][..], &["--to-http1"]] {
+        let args = [set.to_str().unwrap(), "--to", &url, "--to-protocol", "rest"];
+        let front = Server::start(&[&args[..], http1].concat());
+        let by_grpc = |args: &[&str]| descant([&["call", front.address()], args].concat());
+        let unary = by_grpc(&[BOOK, "-d", r#"{"id":"emma"}"#]);
+        assert!(unary.out.starts_with(r#"{"id":"emma","title":"Emma""#), "{unary:?}");
+        let none = by_grpc(&[BOOK, "-d", r#"{"id":"none"}"#]);
+        assert_eq!(none.code, Some(64 + 5), "{none:?}");
+        assert!(none.err.contains("google.rpc.ResourceInfo {"), "{none:?}");
+        let found = by_grpc(&["bookshop.v1.Catalog/SearchBooks", "-d", r#"{"query":"e"}"#]);
+        assert!(found.out.lines().count() > 1, "{found:?}");
+        let talk = r#"{"text":"And about gardening?"}{"text":"And about cooking?"}"#;
+        let both = by_grpc(&["bookshop.v1.Desk/Chat", "-d", talk]);
+        assert_eq!((both.code, both.out.lines().count()), (Some(0), 2), "{both:?}");
+        let unfit = by_grpc(&[BOOK, "-d", r#"{"id":".."}"#]);
+        assert_eq!(unfit.code, Some(64 + 3), "{unfit:?}");
+    }
+    let ran = descant([
+        "serve",
+        "--to",
+        &url,
+        "--to-protocol",
+        "rest",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("a server of REST does not describe itself"), "{ran:?}");
 }

@@ -200,7 +200,7 @@ fn what_makes_no_sense_is_refused() {
         (
             &["--to", "http://localhost:1", "--to-protocol", "thrift"],
             2,
-            "[possible values: grpc, grpc-web, connect]",
+            "[possible values: grpc, grpc-web, connect, rest]",
         ),
         (&["--to", "http://localhost:1", "--to-http1"], 2, "--to-protocol"),
         (

@@ -15,10 +15,10 @@ pub(crate) struct Upstream {
     pub(crate) to: Vec<String>,
 
     /// What it speaks [default: grpc]
-    #[arg(long = "to-protocol", value_name = "PROTOCOL", value_parser = ["grpc", "grpc-web", "connect"], requires = "to")]
+    #[arg(long = "to-protocol", value_name = "PROTOCOL", value_parser = ["grpc", "grpc-web", "connect", "rest"], requires = "to")]
     pub(crate) protocol: Option<String>,
 
-    /// Call it over HTTP/1.1, not HTTP/2; with grpc-web or connect
+    /// Call it over HTTP/1.1, not HTTP/2; with grpc-web, connect or rest
     #[arg(long = "to-http1", requires = "protocol")]
     pub(crate) http1: bool,
 
