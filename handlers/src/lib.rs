@@ -79,7 +79,7 @@
 //!
 //! # Layout
 //!
-//! `call`, `reply`, `handler`, `layer` are the contract; `message`, `messages`, `metadata`, `status`, `code`,
+//! `call`, `reply`, `handler`, `layer` are the contract; `message`, `pieces`, `messages`, `metadata`, `status`, `code`,
 //! `peer`, `request_id`, `trace`, `extensions`, `encoding`, `envelope` what it is made of; `typed` the adapters; `echo`, `reflection`,
 //! `health`, `proxy` the built-in handlers; `upstreams` what is counted of servers that a handler calls; `http2` what stands between h2 and a socket.
 
@@ -118,6 +118,7 @@ mod message;
 mod messages;
 mod metadata;
 mod peer;
+mod pieces;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 #[cfg(feature = "reflection")]
@@ -159,6 +160,7 @@ pub use self::{
     messages::{Closed, Generate, MessageStream, Messages, Sender, generate},
     metadata::{Metadata, MetadataError},
     peer::{Peer, TlsIdentity, UnixIdentity},
+    pieces::Pieces,
     reply::Reply,
     request_id::{RequestId, RequestIdError},
     status::Status,

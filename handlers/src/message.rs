@@ -7,7 +7,7 @@ use descant_descriptors::{Codec, MessageType};
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, ReflectMessage as _};
 
-use crate::{Code, Encoding, InflateError, Status};
+use crate::{Code, Encoding, InflateError, Pieces, Status};
 
 /// One message, in whichever form it last had: wire bytes, those bytes as a peer compressed them, or a tree of fields.
 ///
@@ -36,6 +36,8 @@ enum Form {
 enum Rare {
     Compressed(Compressed),
     Tree(DynamicMessage),
+    /// Wire bytes that do not stand in a row.
+    Pieces(Pieces),
 }
 
 /// Wire bytes as a peer compressed them.
@@ -74,6 +76,14 @@ impl Message {
         Self(Form::Wire(wire))
     }
 
+    /// The same of bytes in the pieces in which they came. They are joined only if somebody looks into them.
+    pub fn from_pieces(wire: Pieces) -> Self {
+        match wire.as_whole() {
+            Some(_) => Self::from_wire(wire.into_bytes()),
+            None => Self(Form::Rare(Box::new(Rare::Pieces(wire)))),
+        }
+    }
+
     /// A message of this tree.
     pub fn from_tree(tree: DynamicMessage) -> Self {
         Self(Form::Rare(Box::new(Rare::Tree(tree))))
@@ -88,7 +98,15 @@ impl Message {
     pub fn into_wire(self) -> Result<Bytes, Status> {
         match self.0 {
             Form::Wire(wire) => Ok(wire),
-            Form::Rare(rare) => rare.wire(),
+            Form::Rare(rare) => Ok(rare.into_pieces()?.into_bytes()),
+        }
+    }
+
+    /// The same in the pieces in which they came: for those who send them on.
+    pub fn into_pieces(self) -> Result<Pieces, Status> {
+        match self.0 {
+            Form::Wire(wire) => Ok(wire.into()),
+            Form::Rare(rare) => rare.into_pieces(),
         }
     }
 
@@ -97,7 +115,7 @@ impl Message {
         match &self.0 {
             Form::Rare(rare) => match &**rare {
                 Rare::Compressed(compressed) => Some(compressed.encoding),
-                Rare::Tree(_) => None,
+                Rare::Tree(_) | Rare::Pieces(_) => None,
             },
             Form::Wire(_) => None,
         }
@@ -187,16 +205,25 @@ impl Message {
             Form::Rare(rare) => match &**rare {
                 Rare::Compressed(compressed) => compressed.bytes.len(),
                 Rare::Tree(tree) => tree.encoded_len(),
+                Rare::Pieces(pieces) => pieces.len(),
             },
         }
     }
 }
 
 impl Rare {
+    fn into_pieces(self) -> Result<Pieces, Status> {
+        match self {
+            Self::Pieces(pieces) => Ok(pieces),
+            other => other.wire().map(Pieces::from),
+        }
+    }
+
     fn wire(&self) -> Result<Bytes, Status> {
         match self {
             Self::Compressed(compressed) => compressed.inflate(),
             Self::Tree(tree) => Ok(tree.encode_to_vec().into()),
+            Self::Pieces(pieces) => Ok(pieces.clone().into_bytes()),
         }
     }
 
@@ -239,6 +266,7 @@ impl fmt::Debug for Message {
                     write!(f, "Message({} bytes of {encoding:?})", bytes.len())
                 }
                 Rare::Tree(tree) => write!(f, "Message({})", tree.descriptor().full_name()),
+                Rare::Pieces(pieces) => write!(f, "Message({} bytes)", pieces.len()),
             },
         }
     }

@@ -4,7 +4,7 @@ use std::{cell::RefCell, mem};
 
 use bytes::Bytes;
 use descant_descriptors::{Codec, CodecError, MessageType};
-use descant_handlers::{Coding, Compressed, Encoding, Message, Status};
+use descant_handlers::{Coding, Compressed, Encoding, Message, Pieces, Status};
 
 use super::detect::Notation;
 use crate::Limits;
@@ -50,12 +50,13 @@ impl Form {
     }
 
     /// Reads a message as a peer wrote it. JSON that is no such message is `INVALID_ARGUMENT`.
-    pub(crate) fn read(&self, bytes: Bytes) -> Result<Message, Status> {
-        let wire = match self {
-            Self::Proto => bytes,
-            Self::Json { of, depth } => convert(*depth, |codec, wire| codec.json_to_wire(of, &bytes, wire))
-                .map_err(|error| Status::invalid_argument(error.to_string()))?,
+    pub(crate) fn read(&self, bytes: Pieces) -> Result<Message, Status> {
+        let Self::Json { of, depth } = self else {
+            return Ok(Message::from_pieces(bytes));
         };
+        let json = bytes.into_bytes();
+        let wire = convert(*depth, |codec, wire| codec.json_to_wire(of, &json, wire));
+        let wire = wire.map_err(|error| Status::invalid_argument(error.to_string()))?;
         Ok(Message::from_wire(wire))
     }
 
@@ -63,7 +64,7 @@ impl Form {
     pub(crate) fn read_compressed(&self, compressed: Compressed) -> Result<Message, Status> {
         match self {
             Self::Proto => Ok(Message::from_compressed(compressed)),
-            Self::Json { .. } => self.read(compressed.inflate()?),
+            Self::Json { .. } => self.read(compressed.inflate()?.into()),
         }
     }
 
@@ -81,13 +82,14 @@ impl Form {
     }
 
     /// Writes a message as its peer reads it. One that has no JSON form is `INTERNAL`.
-    pub(crate) fn write(&self, message: Message) -> Result<Bytes, Status> {
+    pub(crate) fn write(&self, message: Message) -> Result<Pieces, Status> {
+        let Self::Json { of, depth } = self else {
+            return message.into_pieces();
+        };
         let wire = message.into_wire()?;
-        match self {
-            Self::Proto => Ok(wire),
-            Self::Json { of, depth } => convert(*depth, |codec, json| codec.wire_to_json(of, &wire, json))
-                .map_err(|error| Status::internal(format!("the reply has no JSON form: {error}"))),
-        }
+        let json = convert(*depth, |codec, json| codec.wire_to_json(of, &wire, json));
+        let json = json.map_err(|error| Status::internal(format!("the reply has no JSON form: {error}")))?;
+        Ok(json.into())
     }
 }
 

@@ -5,6 +5,7 @@
 //! ```
 //! "Length-Prefixed-Message" of the gRPC-over-HTTP/2 specification; gRPC-Web and Connect frame streams alike.
 
+mod gathering;
 mod run;
 
 use std::{
@@ -12,10 +13,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 
 pub use self::run::{Batch, Run};
-use self::run::{Gathered, LARGE};
+use self::{gathering::Gathering, run::Growing};
+use crate::Pieces;
 
 /// The length of an envelope's head.
 pub const HEAD: usize = 5;
@@ -23,16 +25,16 @@ pub const HEAD: usize = 5;
 pub const PLAIN: u8 = 0;
 /// The flag of a compressed message.
 pub const COMPRESSED: u8 = 1;
-/// For each byte of a message that came, so many are set aside. A message of 64 KiB, whose first frame has 16 KiB less an
-/// envelope's head, so is gathered without moving.
-const AHEAD: usize = 5;
+/// From this many bytes on what came is handed on by itself. Below it a copy costs less than a reference, and small pieces would
+/// each hold on to all that came together with them.
+const LARGE: usize = 4 << 10;
 /// One message as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// What the message is: [`PLAIN`], [`COMPRESSED`], or what a protocol has beside them.
     pub flag: u8,
     /// The message.
-    pub message: Bytes,
+    pub message: Pieces,
 }
 
 /// Why a body cannot be split.
@@ -59,9 +61,9 @@ pub enum EnvelopeError {
     },
 }
 
-/// The head of an envelope around `message`; none for one of 4 GiB or more.
-pub fn head(flag: u8, message: &[u8]) -> Option<[u8; HEAD]> {
-    let [a, b, c, d] = u32::try_from(message.len()).ok()?.to_be_bytes();
+/// The head of an envelope around a message of so many bytes; none for 4 GiB or more.
+pub fn head(flag: u8, length: usize) -> Option<[u8; HEAD]> {
+    let [a, b, c, d] = u32::try_from(length).ok()?.to_be_bytes();
     Some([flag, a, b, c, d])
 }
 
@@ -83,7 +85,7 @@ struct Partial {
     head: [u8; HEAD],
     /// How much of `head` came.
     have: usize,
-    message: BytesMut,
+    message: Option<Box<Gathering>>,
 }
 
 impl<E: From<EnvelopeError>> Envelopes<E> {
@@ -129,16 +131,16 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
         if let Poll::Ready(next) = mem::replace(&mut self.next, Poll::Pending) {
             return Poll::Ready(next.map(|next| next.map(Err)));
         }
-        let mut gathered = Gathered::default();
+        let mut run = Growing::default();
         let next = loop {
-            if !self.take_whole(compressed, &mut gathered) || gathered.is_full() {
-                return Poll::Ready(Some(Ok(Ok(gathered.into_run()))));
+            if !self.take_whole(compressed, &mut run) || run.is_full() {
+                return Poll::Ready(Some(Ok(Ok(run.into_run()))));
             }
             match self.split() {
                 Ok(Some(envelope))
                     if passes(envelope.flag, envelope.message.len(), compressed) && envelope.message.len() < LARGE =>
                 {
-                    gathered.add_envelope(&envelope);
+                    run.add_envelope(&envelope);
                     continue;
                 }
                 Ok(Some(envelope)) => break Some(Ok(envelope)),
@@ -149,15 +151,15 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
                 Poll::Ready(Some(Ok(data))) => self.chunk = data,
                 Poll::Ready(Some(Err(error))) => break Some(Err(error)),
                 Poll::Ready(None) => break self.partial.cut_off().map(|error| Err(error.into())),
-                Poll::Pending if gathered.is_empty() => return Poll::Pending,
-                Poll::Pending => return Poll::Ready(Some(Ok(Ok(gathered.into_run())))),
+                Poll::Pending if run.is_empty() => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(Some(Ok(Ok(run.into_run())))),
             }
         };
-        if gathered.is_empty() {
+        if run.is_empty() {
             return Poll::Ready(next.map(|next| next.map(Err)));
         }
         self.next = Poll::Ready(next);
-        Poll::Ready(Some(Ok(Ok(gathered.into_run()))))
+        Poll::Ready(Some(Ok(Ok(run.into_run()))))
     }
 
     /// Waits for the end of the body. `false`: something else came.
@@ -186,7 +188,7 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
             Poll::Ready(Some(Ok(envelope))) => envelope.message.len(),
             _ => 0,
         };
-        self.chunk.len() + self.partial.message.len() + next
+        self.chunk.len() + self.partial.came() + next
     }
 
     /// Takes an envelope out of what came; `None`: it is not whole yet.
@@ -210,23 +212,24 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
             let limit = self.limit;
             return Err(EnvelopeError::TooLarge { length, limit });
         }
-        let missing = length - partial.message.len();
-        if partial.message.is_empty() && self.chunk.len() >= length {
+        if self.chunk.len() >= length && partial.message.is_none() {
             let message = self.chunk.split_to(length);
-            return Ok(Some(partial.finish(message)));
+            return Ok(Some(partial.finish(message.into())));
         }
-        let part = self.chunk.split_to(missing.min(self.chunk.len()));
-        partial.gather(&part, length);
-        if partial.message.len() < length {
+        if self.chunk.is_empty() {
             return Ok(None);
         }
-        let message = mem::take(&mut partial.message).freeze();
-        Ok(Some(partial.finish(message)))
+        let gathering = partial.message.get_or_insert_default();
+        let missing = length - gathering.came;
+        let part = self.chunk.split_to(missing.min(self.chunk.len()));
+        gathering.add(part, missing, LARGE);
+        let whole = partial.message.take_if(|gathering| gathering.came == length);
+        Ok(whole.map(|gathering| partial.finish(gathering.finish())))
     }
 
-    /// Takes the whole envelopes that the chunk begins with, without a look at more than their heads. `false`: they are too many to
-    /// be copied behind what is gathered.
-    fn take_whole(&mut self, compressed: bool, gathered: &mut Gathered) -> bool {
+    /// Takes the whole envelopes that the chunk begins with, without a look at more than their heads. `false`: with them the run
+    /// would have more than it may.
+    fn take_whole(&mut self, compressed: bool, run: &mut Growing) -> bool {
         if self.partial.have > 0 {
             return true;
         }
@@ -239,13 +242,11 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
             end += HEAD + length;
             messages += 1;
         }
-        if end >= LARGE && !gathered.is_empty() {
-            return false;
+        let fits = run.has_room(end);
+        if fits && messages > 0 {
+            run.add(self.chunk.split_to(end), messages);
         }
-        if messages > 0 {
-            gathered.add(self.chunk.split_to(end), messages);
-        }
-        true
+        fits
     }
 }
 
@@ -260,17 +261,12 @@ fn length([_, length @ ..]: [u8; HEAD]) -> usize {
 }
 
 impl Partial {
-    fn gather(&mut self, part: &[u8], length: usize) {
-        let missing = length - self.message.len();
-        if self.message.capacity() - self.message.len() < part.len() {
-            // Memory is set aside for bytes that came: some times as many, not the declared length.
-            let wanted = (self.message.len() + part.len()).saturating_mul(AHEAD);
-            self.message.reserve(wanted.min(missing).max(part.len()));
-        }
-        self.message.extend_from_slice(part);
+    /// Bytes of the message that came.
+    fn came(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.came)
     }
 
-    fn finish(&mut self, message: Bytes) -> Envelope {
+    fn finish(&mut self, message: Pieces) -> Envelope {
         let [flag, ..] = self.head;
         *self = Self::default();
         Envelope { flag, message }
@@ -281,7 +277,7 @@ impl Partial {
         match self.have {
             0 => None,
             HEAD => Some(EnvelopeError::Truncated {
-                came: self.message.len(),
+                came: self.came(),
                 length: length(self.head),
             }),
             _ => Some(EnvelopeError::TruncatedHead),
@@ -349,14 +345,14 @@ mod tests {
             pieces += 1;
             match next {
                 Some(Ok(Ok(run))) => {
-                    assert_eq!(run.wire_len() + run.messages() * HEAD, run.clone().into_bytes().len());
+                    assert_eq!(run.wire_len() + run.messages() * HEAD, run.clone().into_pieces().len());
                     messages += run.messages();
-                    out.extend(run.into_bytes());
+                    out.extend(run.into_pieces().into_bytes());
                 }
                 Some(Ok(Err(envelope))) => {
                     messages += 1;
-                    out.extend(head(envelope.flag, &envelope.message).unwrap());
-                    out.extend(envelope.message);
+                    out.extend(head(envelope.flag, envelope.message.len()).unwrap());
+                    out.extend(envelope.message.into_bytes());
                 }
                 Some(Err(error)) => return Err(error),
                 None => return Ok((out, messages, pieces - 1)),
@@ -365,7 +361,7 @@ mod tests {
     }
 
     fn whole(flag: u8, message: &'static [u8]) -> Envelope {
-        let message = Bytes::from_static(message);
+        let message = message.into();
         Envelope { flag, message }
     }
 
@@ -409,18 +405,20 @@ mod tests {
         let mut envelopes = Envelopes::<EnvelopeError>::new(100);
         let mut runs = Vec::new();
         while let Poll::Ready(Some(run)) = envelopes.poll_run(&mut cx(), false, |_| body.poll()) {
-            runs.push(run.unwrap().unwrap().into_bytes());
+            runs.push(run.unwrap().unwrap().into_pieces());
         }
-        let places = |bytes: &[Bytes]| {
-            bytes
-                .iter()
-                .map(|bytes| (bytes.as_ptr(), bytes.len()))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(runs.len(), 4, "the small ones are joined");
-        assert_eq!(places(&runs[..2]), places(&chunks[..2]));
-        assert_eq!(runs[2], [small.clone(), small].concat());
-        assert_eq!(places(&runs[3..]), places(&chunks[4..]));
+        let pieces: Vec<Vec<_>> = runs.iter().map(|run| run.iter().collect()).collect();
+        let places: Vec<Vec<_>> = pieces
+            .iter()
+            .map(|run| run.iter().map(|piece| piece.as_ptr()).collect())
+            .collect();
+        assert_eq!(
+            pieces[0][2],
+            &[small.clone(), small].concat(),
+            "the small ones are joined"
+        );
+        assert_eq!(places[0][..2], [chunks[0].as_ptr(), chunks[1].as_ptr()]);
+        assert_eq!(places[1..], [[chunks[4].as_ptr()]], "a frame has no room for it");
     }
 
     #[test]
@@ -452,18 +450,20 @@ mod tests {
     }
 
     #[test]
-    fn memory_follows_what_came() {
-        let mut partial = Partial::default();
-        partial.gather(&[0; 10], 1 << 30);
-        assert!(partial.message.capacity() < 1000);
-    }
-
-    #[test]
-    fn a_message_of_64_kib_is_not_moved() {
-        let mut partial = Partial::default();
-        partial.gather(&[0; (16 << 10) - HEAD], 64 << 10);
-        let place = partial.message.as_ptr();
-        partial.gather(&vec![0; (48 << 10) + HEAD], 64 << 10);
-        assert_eq!(partial.message.as_ptr(), place);
+    fn a_large_message_goes_on_in_the_pieces_it_came_in() {
+        let mut body = Body::new(&[b"\x00\x00\x00\xa0\x01"], true);
+        let chunk = Bytes::from(vec![7; 10 << 10]);
+        body.chunks
+            .extend([chunk.clone(), chunk.clone(), chunk.clone(), chunk.clone()]);
+        body.chunks.push_back(Bytes::from_static(&[7]));
+        let mut envelopes = Envelopes::<EnvelopeError>::new(1 << 20);
+        let envelope = loop {
+            if let Poll::Ready(Some(envelope)) = envelopes.poll_next(&mut cx(), |_| body.poll()) {
+                break envelope.unwrap();
+            }
+        };
+        let places: Vec<_> = envelope.message.iter().map(|piece| piece.as_ptr()).collect();
+        assert_eq!((envelope.message.len(), places.len()), ((40 << 10) + 1, 5));
+        assert!(places[..4].iter().all(|place| *place == chunk.as_ptr()));
     }
 }

@@ -1,21 +1,19 @@
 //! Envelopes that go on as they came, many at a time.
 
-use std::mem;
+use bytes::Bytes;
 
-use bytes::{Bytes, BytesMut};
+use super::{Envelope, HEAD, gathering::Gathering, head};
+use crate::{Message, Pieces};
 
-use super::{Envelope, HEAD, head};
-use crate::Message;
-
-/// From this many bytes on what came is handed on by itself, not copied once more.
-pub(super) const LARGE: usize = 4 << 10;
-/// Small pieces of a body are joined up to this many bytes.
+/// As many bytes go on at once: a frame that every peer takes.
 const FULL: usize = 16 << 10;
+/// What came in pieces of fewer bytes is joined.
+const SMALL: usize = 1 << 10;
 
 /// Whole envelopes, one behind the other, as they came: messages that go on as they are, many at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Run {
-    envelopes: Bytes,
+    envelopes: Pieces,
     messages: usize,
 }
 
@@ -33,13 +31,13 @@ impl Run {
     #[cfg(feature = "proxy")]
     pub(crate) fn bare(bytes: Bytes) -> Self {
         Self {
-            envelopes: bytes,
+            envelopes: bytes.into(),
             messages: 0,
         }
     }
 
-    /// The envelopes.
-    pub fn into_bytes(self) -> Bytes {
+    /// The envelopes, which may end anywhere in the pieces.
+    pub fn into_pieces(self) -> Pieces {
         self.envelopes
     }
 
@@ -72,59 +70,47 @@ impl Batch {
     }
 }
 
-/// A run that grows. Its first piece is copied only once there is a second one.
+/// A run that grows.
 #[derive(Default)]
-pub(super) struct Gathered {
-    first: Bytes,
-    joined: BytesMut,
+pub(super) struct Growing {
+    envelopes: Gathering,
     messages: usize,
 }
 
-impl Gathered {
+impl Growing {
     pub(super) fn is_empty(&self) -> bool {
         self.messages == 0
     }
 
+    /// Whether so many bytes may be added. Any number may, if there are none.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.is_empty() || self.envelopes.came + bytes <= FULL
+    }
+
     /// Whether it is to be handed on before more is added.
     pub(super) fn is_full(&self) -> bool {
-        self.first.len() >= LARGE || self.joined.len() >= FULL
+        self.envelopes.came >= FULL
     }
 
     pub(super) fn add(&mut self, envelopes: Bytes, messages: usize) {
-        if self.messages == 0 {
-            self.first = envelopes;
-        } else {
-            self.join(&envelopes);
-        }
+        self.envelopes.add(envelopes, FULL, SMALL);
         self.messages += messages;
     }
 
     pub(super) fn add_envelope(&mut self, envelope: &Envelope) {
         // Smaller than `LARGE`: there is a head for it.
-        self.join(&head(envelope.flag, &envelope.message).unwrap_or_default());
-        self.join(&envelope.message);
+        let head = head(envelope.flag, envelope.message.len()).unwrap_or_default();
+        self.envelopes.copy(&head, FULL);
+        envelope
+            .message
+            .iter()
+            .for_each(|piece| self.envelopes.copy(piece, FULL));
         self.messages += 1;
-    }
-
-    fn join(&mut self, part: &[u8]) {
-        let first = mem::take(&mut self.first);
-        let more = first.len() + part.len();
-        if self.joined.capacity() - self.joined.len() < more {
-            // Mostly it stays small; else it is moved once.
-            let room = if self.joined.is_empty() { LARGE } else { FULL };
-            self.joined.reserve(more.max(room));
-        }
-        self.joined.extend_from_slice(&first);
-        self.joined.extend_from_slice(part);
     }
 
     pub(super) fn into_run(self) -> Run {
         Run {
-            envelopes: if self.joined.is_empty() {
-                self.first
-            } else {
-                self.joined.freeze()
-            },
+            envelopes: self.envelopes.finish(),
             messages: self.messages,
         }
     }

@@ -11,7 +11,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
-use super::payload::{shared_part, take_shown};
+use super::payload::{shared_part, with_shown};
 
 /// Past this many bytes a write waits for the socket.
 const FULL: usize = 256 << 10;
@@ -55,16 +55,17 @@ impl Outbox {
     /// Appends what h2 writes: what a [`Payload`](super::Payload) has just shown without a copy, if it is large. Says how many bytes
     /// that is.
     pub fn put(&mut self, slices: &[IoSlice<'_>]) -> usize {
-        let shown = take_shown();
-        let mut taken = 0;
-        for slice in slices {
-            match shown.as_ref().and_then(|shown| shared_part(shown, slice)) {
-                Some(shared) => self.refer(shared),
-                None => self.copy(slice),
+        with_shown(|shown| {
+            let mut taken = 0;
+            for slice in slices {
+                match shared_part(shown, slice) {
+                    Some(shared) => self.refer(shared),
+                    None => self.copy(slice),
+                }
+                taken += slice.len();
             }
-            taken += slice.len();
-        }
-        taken
+            taken
+        })
     }
 
     /// Appends a copy.
@@ -168,6 +169,11 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        Pieces,
+        envelope::HEAD,
+        http2::{LARGE, Payload},
+    };
 
     /// Takes as many bytes at a time as it is told, then blocks once.
     #[derive(Default)]
@@ -256,6 +262,24 @@ mod tests {
         assert_eq!(outbox.gathered.capacity(), 0);
         outbox.copy(&[1]);
         assert!(outbox.gathered.capacity() >= 1000, "the buffer was not used again");
+    }
+
+    #[test]
+    fn large_pieces_of_a_payload_are_not_copied() {
+        let mut body = Pieces::from(Bytes::from(vec![1; LARGE]));
+        for length in [10, 3 * LARGE, LARGE + 1] {
+            body.push(vec![2; length].into());
+        }
+        let mut payload = Payload::<()>::framed([3; HEAD], body);
+        payload.advance(1);
+        let (mut outbox, mut io) = (Outbox::default(), Trickle::default());
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = payload.chunks_vectored(&mut slices);
+        assert_eq!(outbox.put(&slices[..count]), payload.remaining());
+        assert_eq!(outbox.gathered.len(), HEAD - 1 + 10);
+        io.portions.push_back(usize::MAX);
+        assert!(drain(&mut outbox, &mut io));
+        assert_eq!(io.seen, payload.into_bytes());
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The bytes of a DATA frame.
 
-use std::{cell::Cell, fmt, io::IoSlice};
+use std::{cell::RefCell, fmt, io::IoSlice};
 
 use bytes::{Buf, Bytes};
 
-use crate::envelope::HEAD;
+use crate::{Pieces, envelope::HEAD};
 
 /// `taken` of a payload without a header.
 #[allow(clippy::cast_possible_truncation)] // 5.
@@ -13,10 +13,12 @@ const GONE: u8 = HEAD as u8;
 /// From this many bytes on a slice is referred to instead of copied on its way to the socket.
 /// Below it a copy is cheaper than the reference count and the slice of a vectored write.
 pub const LARGE: usize = 4 << 10;
+/// What stands behind so many bytes is not shown: a frame is mostly shorter.
+const MOST: usize = 64 << 10;
 
 thread_local! {
-    /// The body that was shown last as a large slice: see [`take_shown`].
-    static SHOWN: Cell<Option<Bytes>> = const { Cell::new(None) };
+    /// What was shown last as large slices: see [`with_shown`].
+    static SHOWN: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Bytes to send: perhaps an envelope's head, then a body that is not copied to stand behind it. `H` is what is kept until it
@@ -25,13 +27,13 @@ pub struct Payload<H = ()> {
     head: [u8; HEAD],
     /// How much of `head` is gone, or was never there.
     taken: u8,
-    body: Bytes,
+    body: Pieces,
     hold: Option<H>,
 }
 
 impl<H> Payload<H> {
     /// The head of an envelope, and what follows it.
-    pub fn framed(head: [u8; HEAD], body: Bytes) -> Self {
+    pub fn framed(head: [u8; HEAD], body: Pieces) -> Self {
         Self {
             head,
             taken: 0,
@@ -64,7 +66,7 @@ impl<H> Payload<H> {
     #[must_use]
     pub fn into_bytes(mut self) -> Bytes {
         match self.head() {
-            [] => self.body,
+            [] => self.body.into_bytes(),
             _ => self.copy_to_bytes(self.remaining()),
         }
     }
@@ -79,23 +81,55 @@ impl<H> Payload<H> {
     }
 }
 
-/// The body that was shown last by [`Buf::chunks_vectored`] of a [`Payload`] on this thread, if it is large.
+fn show(body: &Pieces) {
+    let mut before = 0;
+    let large = body.iter().filter(|piece| {
+        let near = before < MOST;
+        before += piece.len();
+        near && piece.len() >= LARGE
+    });
+    let mut large = large.peekable();
+    if large.peek().is_some() {
+        SHOWN.with_borrow_mut(|shown| {
+            shown.clear();
+            shown.extend(large.cloned());
+        });
+    }
+}
+
+/// The large pieces that were shown last by [`Buf::chunks_vectored`] of a [`Payload`] on this thread. They are forgotten then.
 ///
 /// A writer gets slices and would have to copy them to keep them. This lets the one that is
 /// called with what a payload has shown keep the bytes themselves: see [`shared_part`].
-pub(super) fn take_shown() -> Option<Bytes> {
-    SHOWN.take()
+pub(super) fn with_shown<T>(write: impl FnOnce(&[Bytes]) -> T) -> T {
+    SHOWN.with_borrow_mut(|shown| {
+        let written = write(shown);
+        shown.clear();
+        written
+    })
 }
 
-/// `slice` as a part of `shown`, if that is what it is and a copy would cost more.
-pub(super) fn shared_part(shown: &Bytes, slice: &[u8]) -> Option<Bytes> {
-    let (wanted, there) = (slice.as_ptr_range(), shown.as_ptr_range());
-    let within = there.start <= wanted.start && wanted.end <= there.end;
-    (within && slice.len() >= LARGE).then(|| shown.slice_ref(slice))
+/// `slice` as a part of what was shown, if that is what it is and a copy would cost more.
+pub(super) fn shared_part(shown: &[Bytes], slice: &[u8]) -> Option<Bytes> {
+    if slice.len() < LARGE {
+        return None;
+    }
+    let wanted = slice.as_ptr_range();
+    let piece = shown.iter().find(|piece| {
+        let there = piece.as_ptr_range();
+        there.start <= wanted.start && wanted.end <= there.end
+    });
+    Some(piece?.slice_ref(slice))
 }
 
 impl<H> From<Bytes> for Payload<H> {
     fn from(body: Bytes) -> Self {
+        Pieces::from(body).into()
+    }
+}
+
+impl<H> From<Pieces> for Payload<H> {
+    fn from(body: Pieces) -> Self {
         Self {
             head: [0; HEAD],
             taken: GONE,
@@ -119,19 +153,21 @@ impl<H> Buf for Payload<H> {
 
     fn chunk(&self) -> &[u8] {
         match self.head() {
-            [] => &self.body,
+            [] => self.body.chunk(),
             head => head,
         }
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        if self.body.len() >= LARGE {
-            SHOWN.set(Some(self.body.clone()));
+        show(&self.body);
+        match (self.head(), slices) {
+            ([], slices) => self.body.chunks_vectored(slices),
+            (_, []) => 0,
+            (head, [first, rest @ ..]) => {
+                *first = IoSlice::new(head);
+                1 + self.body.chunks_vectored(rest)
+            }
         }
-        let chunks = [self.head(), &self.body];
-        let filled = chunks.into_iter().filter(|chunk| !chunk.is_empty());
-        let pairs = slices.iter_mut().zip(filled);
-        pairs.map(|(slice, chunk)| *slice = IoSlice::new(chunk)).count()
     }
 
     fn advance(&mut self, count: usize) {
@@ -155,12 +191,14 @@ mod tests {
     #[test]
     fn a_payload_is_taken_in_any_portions() {
         let whole = b"\0\0\0\0\x05hello";
+        let mut body = Pieces::from(&b"he"[..]);
+        body.push(Bytes::from_static(b"llo"));
         for portion in 1..=whole.len() {
-            let mut payload = Payload::<()>::framed([0, 0, 0, 0, 5], Bytes::from_static(b"hello"));
+            let mut payload = Payload::<()>::framed([0, 0, 0, 0, 5], body.clone());
             let mut seen = Vec::new();
             while payload.has_remaining() {
                 let taken = portion.min(payload.remaining());
-                let mut slices = [IoSlice::new(&[]); 2];
+                let mut slices = [IoSlice::new(&[]); 3];
                 let count = payload.chunks_vectored(&mut slices);
                 let all: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
                 assert_eq!(all.len(), payload.remaining());

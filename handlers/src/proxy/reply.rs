@@ -370,7 +370,7 @@ impl Replies {
         }
         if flag & COMPRESSED != 0 {
             let encoding = self.encoding.ok_or_else(unannounced)?;
-            message = encoding.inflate(&message, MOST_AT_END)?;
+            message = encoding.inflate(&message.into_bytes(), MOST_AT_END)?.into();
         }
         if message.len() > MOST_AT_END {
             return Err(Status::resource_exhausted(format!(
@@ -378,6 +378,7 @@ impl Replies {
                 message.len()
             )));
         }
+        let message = message.into_bytes();
         self.said = Some(Box::new(match self.speech {
             Speech::ConnectStream => connect::end(&message),
             _ => status::lines(&message).and_then(status::said),
@@ -424,9 +425,9 @@ impl Replies {
 
     fn message(&self, Envelope { flag, message }: Envelope) -> Result<Message, Status> {
         match (flag, self.encoding) {
-            (PLAIN, _) => Ok(Message::from_wire(message)),
+            (PLAIN, _) => Ok(Message::from_pieces(message)),
             (COMPRESSED, Some(encoding)) => Ok(Message::from_compressed(Compressed {
-                bytes: message,
+                bytes: message.into_bytes(),
                 encoding,
                 limit: self.limit,
                 broken: Code::Internal,

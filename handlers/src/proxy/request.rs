@@ -20,7 +20,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    Call, Message, Messages, RequestId, Status,
+    Call, Message, Messages, Pieces, RequestId, Status,
     envelope::{self, Batch, COMPRESSED, PLAIN},
     http2::Payload,
 };
@@ -176,9 +176,12 @@ impl Frame {
     /// The one message of a body.
     pub(in crate::proxy) fn only(message: Message, speech: Speech, way: Sent) -> Result<Self, Status> {
         if speech.is_bare() {
-            let bytes = match way.encoding {
-                Some(encoding) => message.into_compressed(encoding).or_else(Message::into_wire)?,
-                None => message.into_wire()?,
+            let bytes: Pieces = match way.encoding {
+                Some(encoding) => match message.into_compressed(encoding) {
+                    Ok(bytes) => bytes.into(),
+                    Err(message) => message.into_pieces()?,
+                },
+                None => message.into_pieces()?,
             };
             return Ok(Self::from(bytes));
         }
@@ -191,10 +194,10 @@ impl Frame {
             None => Err(message),
         };
         let (flag, message) = match compressed {
-            Ok(bytes) => (COMPRESSED, bytes),
-            Err(message) => (PLAIN, message.into_wire()?),
+            Ok(bytes) => (COMPRESSED, bytes.into()),
+            Err(message) => (PLAIN, message.into_pieces()?),
         };
-        let head = envelope::head(flag, &message);
+        let head = envelope::head(flag, message.len());
         let head = head.ok_or_else(|| Status::resource_exhausted("gRPC has no room for a message of 4 GiB or more"))?;
         Ok(Self::framed(head, message))
     }
@@ -202,7 +205,7 @@ impl Frame {
     fn batch(batch: Batch, way: Sent) -> Result<Self, Status> {
         match batch {
             Batch::One(message) => Self::message(message, way),
-            Batch::Run(run) => Ok(Self::from(run.into_bytes())),
+            Batch::Run(run) => Ok(Self::from(run.into_pieces())),
         }
     }
 }

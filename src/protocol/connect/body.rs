@@ -67,7 +67,7 @@ impl Body {
                 limit: most,
                 broken: Code::InvalidArgument,
             }),
-            _ => self.form.read(came),
+            _ => self.form.read(came.into()),
         }
     }
 }

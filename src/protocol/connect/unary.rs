@@ -4,7 +4,7 @@ use std::{mem, sync::Arc};
 
 use bytes::Bytes;
 use descant_descriptors::{Method, Shape};
-use descant_handlers::{Code, Coding, Encodings, Handler, Message, Messages, Metadata, Status};
+use descant_handlers::{Code, Coding, Encodings, Handler, Message, Messages, Metadata, Pieces, Status};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
 
 use super::{
@@ -214,17 +214,23 @@ impl Unary {
     }
 
     /// A message as it goes out, and how it is compressed.
-    fn body(&self, message: Message) -> Result<(Option<Encoding>, Bytes), Status> {
+    fn body(&self, message: Message) -> Result<(Option<Encoding>, Pieces), Status> {
         let mut message = message;
         if let Some(encoding) = message.encoding().filter(|encoding| self.accepted.has(*encoding)) {
             match message.into_compressed(encoding) {
-                Ok(bytes) => return Ok((Some(encoding), bytes)),
+                Ok(bytes) => return Ok((Some(encoding), bytes.into())),
                 Err(other) => message = other,
             }
         }
         let plain = self.form.write(message)?;
-        let smaller = self.encoding.and_then(|coding| Some((coding, coding.deflate(&plain)?)));
-        Ok(smaller.map_or((None, plain), |(coding, smaller)| (Some(coding), smaller)))
+        let Some(coding) = self.encoding else {
+            return Ok((None, plain));
+        };
+        let plain = plain.into_bytes();
+        Ok(match coding.deflate(&plain) {
+            Some(smaller) => (Some(coding), smaller.into()),
+            None => (None, plain.into()),
+        })
     }
 }
 
@@ -253,10 +259,10 @@ fn failed(http: StatusCode, mut status: Status, details: &Details) -> Response<O
     let mut headers = HeaderMap::new();
     trailers::add_prefixed(&mut headers, mem::take(status.metadata_mut()).into_headers());
     headers.insert(header::CONTENT_TYPE, JSON);
-    whole(http, headers, json.into())
+    whole(http, headers, Bytes::from(json).into())
 }
 
-fn whole(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response<Outbound> {
+fn whole(status: StatusCode, headers: HeaderMap, body: Pieces) -> Response<Outbound> {
     let mut response = Response::new(Outbound::Whole {
         payload: body.into(),
         trailers: HeaderMap::new(),

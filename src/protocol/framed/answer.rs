@@ -7,7 +7,7 @@ use std::{
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use descant_handlers::{
-    Coding, Encodings, Message, Metadata, Status,
+    Coding, Encodings, Message, Metadata, Pieces, Status,
     envelope::{self, Batch, COMPRESSED, PLAIN},
 };
 use http::{HeaderMap, HeaderValue, Response, header};
@@ -109,17 +109,16 @@ impl Answer {
     /// A message in its envelope.
     fn frame(&self, message: Message, framing: Framing) -> Result<Payload, Status> {
         let (flag, message) = match self.compressed(message, framing) {
-            Ok(bytes) => (COMPRESSED, bytes),
+            Ok(bytes) => (COMPRESSED, bytes.into()),
             Err(message) => {
                 let plain = self.form.write(message)?;
-                let encoding = framing.encoding.filter(|_| !framing.as_came);
-                match encoding.and_then(|encoding| encoding.deflate(&plain)) {
-                    Some(smaller) => (COMPRESSED, smaller),
+                match framing.encoding.filter(|_| !framing.as_came) {
+                    Some(encoding) => deflated(plain.into_bytes(), encoding),
                     None => (PLAIN, plain),
                 }
             }
         };
-        let head = envelope::head(flag, &message);
+        let head = envelope::head(flag, message.len());
         let head = head.ok_or_else(|| Status::resource_exhausted("a reply of 4 GiB or more"))?;
         Ok(self.dialect.pack(Payload::framed(head, message)))
     }
@@ -135,8 +134,16 @@ impl Answer {
     fn frame_batch(&self, batch: Batch, framing: Framing) -> Result<Payload, Status> {
         match batch {
             Batch::One(message) => self.frame(message, framing),
-            Batch::Run(run) => Ok(self.dialect.pack(Payload::from(run.into_bytes()))),
+            Batch::Run(run) => Ok(self.dialect.pack(Payload::from(run.into_pieces()))),
         }
+    }
+}
+
+/// Compressed, if that makes it smaller.
+fn deflated(plain: Bytes, encoding: Encoding) -> (u8, Pieces) {
+    match encoding.deflate(&plain) {
+        Some(smaller) => (COMPRESSED, smaller.into()),
+        None => (PLAIN, plain.into()),
     }
 }
 

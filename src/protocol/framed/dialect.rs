@@ -90,8 +90,8 @@ impl Dialect {
             Self::Connect(details) => (END_STREAM, connect::end_of_stream(outcome, details)),
         };
         // Headers and errors of 4 GiB there are none.
-        let head = envelope::head(flag, &data).unwrap_or_default();
-        End::Data(self.pack(Payload::framed(head, data)))
+        let head = envelope::head(flag, data.len()).unwrap_or_default();
+        End::Data(self.pack(Payload::framed(head, data.into())))
     }
 
     /// An envelope as it goes out. "The server runtime will always base64-encode and flush gRPC messages atomically":

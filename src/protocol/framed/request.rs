@@ -59,7 +59,7 @@ impl RequestMessages {
                 self.form.read(message)
             }
             (COMPRESSED, Some(encoding)) => self.form.read_compressed(Compressed {
-                bytes: message,
+                bytes: message.into_bytes(),
                 encoding,
                 limit: self.limit,
                 broken: self.broken,

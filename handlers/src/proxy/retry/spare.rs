@@ -41,7 +41,7 @@ impl Spare {
         // A tree is encoded once, however often it is sent.
         let message = match message.encoding() {
             Some(_) => message,
-            None => Message::from_wire(message.into_wire()?),
+            None => Message::from_pieces(message.into_pieces()?),
         };
         let copy = (message.wire_len() <= limit).then(|| message.clone());
         call.messages = Messages::one(message).with_trailers(trailers);

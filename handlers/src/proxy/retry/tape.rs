@@ -150,12 +150,11 @@ fn kept(message: Message) -> Result<Message, Status> {
     if message.encoding().is_some() {
         return Ok(message);
     }
-    let wire = message.into_wire()?;
-    Ok(Message::from_wire(if wire.len() < SMALL {
-        Bytes::copy_from_slice(&wire)
-    } else {
-        wire
-    }))
+    let wire = message.into_pieces()?;
+    Ok(match wire.as_whole() {
+        Some(whole) if whole.len() < SMALL => Message::from_wire(Bytes::copy_from_slice(whole)),
+        _ => Message::from_pieces(wire),
+    })
 }
 
 impl Reader {

@@ -253,7 +253,7 @@ fn payloads_are_cut_anywhere() {
 
     use crate::transport::Payload;
     for count in 0..=9 {
-        let mut rest = Payload::framed([1, 2, 3, 4, 5], Bytes::from_static(&[6, 7, 8, 9]));
+        let mut rest = Payload::framed([1, 2, 3, 4, 5], Bytes::from_static(&[6, 7, 8, 9]).into());
         let mut first = rest.split_to(count);
         let mut all = first.copy_to_bytes(first.remaining()).to_vec();
         assert_eq!(all.len(), count);
