@@ -15,8 +15,12 @@ use std::{
 
 use bytes::{Buf, Bytes};
 
+use self::gathering::Gathering;
+#[cfg(feature = "proxy")]
+pub(crate) use self::run::Growing;
+#[cfg(not(feature = "proxy"))]
+use self::run::Growing;
 pub use self::run::{Batch, Run};
-use self::{gathering::Gathering, run::Growing};
 use crate::Pieces;
 
 /// The length of an envelope's head.
@@ -65,6 +69,12 @@ pub enum EnvelopeError {
 pub fn head(flag: u8, length: usize) -> Option<[u8; HEAD]> {
     let [a, b, c, d] = u32::try_from(length).ok()?.to_be_bytes();
     Some([flag, a, b, c, d])
+}
+
+/// A message that no envelope has room for.
+#[cfg(feature = "proxy")]
+pub(crate) fn too_large() -> crate::Status {
+    crate::Status::resource_exhausted("gRPC has no room for a message of 4 GiB or more")
 }
 
 /// Splits a body into envelopes as it arrives. The body is handed to each function, as what polls for its next bytes; `E` is why

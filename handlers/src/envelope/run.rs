@@ -2,7 +2,11 @@
 
 use bytes::Bytes;
 
+#[cfg(feature = "proxy")]
+use super::{COMPRESSED, PLAIN, too_large};
 use super::{Envelope, HEAD, gathering::Gathering, head};
+#[cfg(feature = "proxy")]
+use crate::Status;
 use crate::{Message, Pieces};
 
 /// As many bytes go on at once: a frame that every peer takes.
@@ -72,13 +76,13 @@ impl Batch {
 
 /// A run that grows.
 #[derive(Default)]
-pub(super) struct Growing {
+pub(crate) struct Growing {
     envelopes: Gathering,
     messages: usize,
 }
 
 impl Growing {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.messages == 0
     }
 
@@ -88,13 +92,32 @@ impl Growing {
     }
 
     /// Whether it is to be handed on before more is added.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.envelopes.came >= FULL
     }
 
     pub(super) fn add(&mut self, envelopes: Bytes, messages: usize) {
         self.envelopes.add(envelopes, FULL, SMALL);
         self.messages += messages;
+    }
+
+    /// Puts a message into an envelope, as it came: compressed or not.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn add_message(&mut self, message: Message) -> Result<(), Status> {
+        let (flag, bytes) = match message.encoding() {
+            Some(encoding) => match message.into_compressed(encoding) {
+                Ok(bytes) => (COMPRESSED, bytes.into()),
+                Err(other) => (PLAIN, other.into_pieces()?),
+            },
+            None => (PLAIN, message.into_pieces()?),
+        };
+        let head = head(flag, bytes.len()).ok_or_else(too_large)?;
+        self.envelopes.copy(&head, FULL);
+        bytes
+            .iter()
+            .for_each(|piece| self.envelopes.add(piece.clone(), FULL, SMALL));
+        self.messages += 1;
+        Ok(())
     }
 
     pub(super) fn add_envelope(&mut self, envelope: &Envelope) {
@@ -108,7 +131,7 @@ impl Growing {
         self.messages += 1;
     }
 
-    pub(super) fn into_run(self) -> Run {
+    pub(crate) fn into_run(self) -> Run {
         Run {
             envelopes: self.envelopes.finish(),
             messages: self.messages,

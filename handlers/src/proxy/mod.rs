@@ -304,7 +304,8 @@ impl Proxy {
         let limit = TimeLimit::from_now(options.timeout, config.and_then(|config| config.timeout), &mut call);
         let wait = config.is_some_and(|config| config.wait_for_ready);
         let policy = config.and_then(|config| config.policy.as_ref());
-        let spare = Spare::of(call, options.retry_bytes, policy.is_some())?;
+        let of_stream = policy.map_or_else(|| options.unseen_bytes(), |_| options.retry_bytes);
+        let spare = Spare::of(call, options.retry_bytes, of_stream)?;
         let answer: Answer<'_> = match policy {
             None => Box::pin(Course::new(self, None, spare, wait).run(None)),
             Some(Policy::Retry(policy)) => Box::pin(Course::new(self, Some(policy), spare, wait).run(None)),
@@ -450,7 +451,12 @@ type Placed<'p> = Pin<Box<dyn Future<Output = Result<(Ready, Lease), Refusal>> +
 impl<'p> Answering<'p> {
     /// Sends the call.
     fn sent(proxy: &'p Proxy, place: (Ready, Lease), mut call: Call) -> Self {
-        let (spare, stage) = match Spare::of_one(&mut call, proxy.upstream.options.retry_bytes) {
+        let options = &proxy.upstream.options;
+        let streams = call.method.client_streaming();
+        let spare = Spare::of_one(&mut call, options.retry_bytes);
+        let spare =
+            spare.map(|one| one.or_else(|| streams.then(|| Spare::of_stream(&mut call, options.unseen_bytes()))));
+        let (spare, stage) = match spare {
             Ok(spare) => match proxy.ask(place, &mut call, Trip::ONLY) {
                 Ok(asked) => (spare, Stage::Asked(asked)),
                 Err(failed) => (None, Stage::Rest(proxy.again(spare, failed))),
@@ -475,6 +481,9 @@ impl Future for Answering<'_> {
         if let Stage::Asked(asked) = &mut answering.stage {
             let begun = ready!(Pin::new(asked).poll(cx));
             let spare = answering.spare.take();
+            if let (Ok(_), Some(spare)) = (&begun, &spare) {
+                spare.commit_first();
+            }
             answering.stage = Stage::Rest(match begun.map(|begun| begun.finish_now(cx)) {
                 Ok(Finish::Now(reply)) => return Poll::Ready(reply),
                 Ok(Finish::Later(rest)) => rest,

@@ -88,12 +88,16 @@ pub struct ProxyOptions {
     pub timeout: Option<Duration>,
     /// Timeouts, retries and hedging, method by method; nothing.
     pub service_config: ServiceConfig,
-    /// Bytes that are kept of the messages of a call which may have to be sent again; of a larger one there is one attempt. 256 KiB.
+    /// Bytes that are kept of the messages of a call which may have to be sent again; of a larger one there is one attempt. 256 KiB;
+    /// of streams that no policy speaks of never more than 512. Each message counts for 64 more.
     pub retry_bytes: usize,
     /// Whether a policy makes another attempt, too, at a call whose connection was lost after it was sent, so that the upstream may have
     /// acted on it; as gRPC's own clients do. Else it does so only for methods whose `idempotency_level` says that this does no harm.
     pub retry_lost: bool,
 }
+
+/// The most of [`ProxyOptions::unseen_bytes`].
+const UNSEEN: usize = 512;
 
 /// Which address a call goes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -193,6 +197,11 @@ impl Default for ProxyOptions {
 }
 
 impl ProxyOptions {
+    /// Bytes that are kept of a stream of which no policy speaks: it is refused early if it is, and there is one of them for each in flight.
+    pub(super) fn unseen_bytes(&self) -> usize {
+        self.retry_bytes.min(UNSEEN)
+    }
+
     /// How many connections there may be to an address.
     pub fn most_connections(&self) -> usize {
         let usual = if self.http1 { 256 } else { 16 };

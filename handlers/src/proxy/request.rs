@@ -198,7 +198,7 @@ impl Frame {
             Err(message) => (PLAIN, message.into_pieces()?),
         };
         let head = envelope::head(flag, message.len());
-        let head = head.ok_or_else(|| Status::resource_exhausted("gRPC has no room for a message of 4 GiB or more"))?;
+        let head = head.ok_or_else(envelope::too_large)?;
         Ok(Self::framed(head, message))
     }
 

@@ -14,7 +14,7 @@ use crate::support::{Ask, BIDI, FAIL, SERVER, UNARY, envelope};
 
 #[tokio::test]
 async fn a_call_that_a_goaway_says_was_not_looked_at_is_sent_again() {
-    for path in [FAIL, SERVER] {
+    for path in [FAIL, SERVER, BIDI] {
         let (address, calls) = ending(&[End::Goaway(0)]).await;
         let front = before(address).await;
         let answer = front.connect().await.send(Ask::empty(path)).await;
@@ -44,7 +44,7 @@ async fn a_policy_goes_on_from_there() {
 #[tokio::test]
 async fn a_call_that_the_upstream_may_have_seen_is_not_sent_again() {
     for end in [&[End::Goaway(1)][..], &[End::Cut]] {
-        for path in [UNARY, FAIL, SERVER] {
+        for path in [UNARY, FAIL, SERVER, BIDI] {
             let (address, calls) = ending(end).await;
             let front = before(address).await;
             let answer = front.connect().await.send(Ask::empty(path)).await;
@@ -58,7 +58,7 @@ async fn a_call_that_the_upstream_may_have_seen_is_not_sent_again() {
 #[tokio::test]
 async fn a_stream_that_is_refused_is_sent_again_once() {
     for (refusals, code, calls) in [(1, 0, 2), (9, 14, 2)] {
-        for path in [FAIL, SERVER] {
+        for path in [FAIL, SERVER, BIDI] {
             let scripted = Scripted::start(move |call, mut asked| async move {
                 if call < refusals {
                     asked.respond.send_reset(Reason::REFUSED_STREAM);
@@ -90,21 +90,18 @@ async fn other_resets_may_have_been_acted_on() {
 
 #[tokio::test]
 async fn a_call_that_is_not_kept_is_not_sent_again() {
-    let refusing = || Scripted::start(|_, mut asked| async move { asked.respond.send_reset(Reason::REFUSED_STREAM) });
-    // Of a stream nothing is kept without a policy.
-    let scripted = refusing().await;
-    let front = scripted.before(ProxyOptions::default()).await;
-    let answer = front.connect().await.send(Ask::empty(BIDI)).await;
-    assert_eq!((answer.code(), scripted.calls()), (Some(14), 1), "{answer:?}");
-    // Nor of a message that is too large.
-    let scripted = refusing().await;
-    let mut options = ProxyOptions::default();
-    options.retry_bytes = 1;
-    let front = scripted.before(options).await;
-    let answer = front
-        .connect()
-        .await
-        .send(Ask::bytes(UNARY, [envelope(0, b"hi")]))
+    // Of a stream less is kept than of a message.
+    for (path, kept, size) in [(UNARY, 1, 2), (BIDI, 1, 2), (BIDI, 1 << 20, 600)] {
+        let scripted = Scripted::start(move |_, mut asked| async move {
+            asked.whole().await;
+            asked.respond.send_reset(Reason::REFUSED_STREAM);
+        })
         .await;
-    assert_eq!((answer.code(), scripted.calls()), (Some(14), 1), "{answer:?}");
+        let mut options = ProxyOptions::default();
+        options.retry_bytes = kept;
+        let front = scripted.before(options).await;
+        let messages = [envelope(0, &vec![b'h'; size])];
+        let answer = front.connect().await.send(Ask::bytes(path, messages)).await;
+        assert_eq!((answer.code(), scripted.calls()), (Some(14), 1), "{answer:?}");
+    }
 }

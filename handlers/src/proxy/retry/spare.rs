@@ -24,7 +24,7 @@ pub(in super::super) struct Spare {
 enum Request {
     One(Message),
     Tape(Tape),
-    /// Too large to be kept, or taken already.
+    /// A message that is too large to be kept, or was taken already.
     Once(Option<Messages>),
 }
 
@@ -48,15 +48,21 @@ impl Spare {
         Ok(copy.map(|copy| Self::new(call, Request::One(copy))))
     }
 
-    /// Keeps any call: of one message as [`of_one`](Self::of_one); of several, if `streams`, up to so many bytes, as long as it is not
-    /// known that the call will not be sent again. Else it can be sent once.
-    pub(in super::super) fn of(mut call: Call, limit: usize, streams: bool) -> Result<Self, Status> {
+    /// Keeps what comes of a stream, up to so many bytes, until the call is committed. The call has the first reader of it.
+    pub(in super::super) fn of_stream(call: &mut Call, limit: usize) -> Self {
+        let (tape, first) = Tape::new(mem::replace(&mut call.messages, Messages::empty()), limit);
+        call.messages = Messages::stream(first);
+        Self::new(call, Request::Tape(tape))
+    }
+
+    /// Keeps any call: of one message as [`of_one`](Self::of_one); of several up to `of_stream` bytes, as long as it is not
+    /// known that the call will not be sent again. One message that has more than `limit` bytes can be sent once.
+    pub(in super::super) fn of(mut call: Call, limit: usize, of_stream: usize) -> Result<Self, Status> {
         if let Some(spare) = Self::of_one(&mut call, limit)? {
             return Ok(spare);
         }
         let request = match mem::replace(&mut call.messages, Messages::empty()).try_one() {
-            Err(messages) if streams => Request::Tape(Tape::new(messages, limit)),
-            Err(messages) => Request::Once(Some(messages)),
+            Err(messages) => Request::Tape(Tape::unread(messages, of_stream)),
             Ok((message, _)) => Request::Once(Some(Messages::one(message))),
         };
         Ok(Self::new(&call, request))
@@ -101,6 +107,11 @@ impl Spare {
             Request::Tape(tape) => tape.is_whole(),
             Request::Once(messages) => messages.is_some(),
         }
+    }
+
+    /// The attempt that was made with the call itself is the last one.
+    pub(in super::super) fn commit_first(&self) {
+        self.commit(Tape::FIRST);
     }
 
     /// The attempt with this reader is the last one.

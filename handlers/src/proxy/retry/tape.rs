@@ -10,7 +10,10 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{Message, MessageStream, Messages, Status, envelope::Batch};
+use crate::{
+    Message, MessageStream, Messages, Status,
+    envelope::{Batch, Growing},
+};
 
 /// What a message counts for beside its bytes.
 const EACH: usize = 64;
@@ -57,8 +60,19 @@ enum Next {
 }
 
 impl Tape {
+    /// The reader that there is first.
+    pub(super) const FIRST: usize = 1;
+
+    /// Keeps up to so many bytes, and is read from the beginning.
+    pub(super) fn new(source: Messages, limit: usize) -> (Self, Reader) {
+        let tape = Self::unread(source, limit);
+        tape.lock().readers = Self::FIRST;
+        let (id, next) = (Self::FIRST, 0);
+        (tape.clone(), Reader { tape, id, next })
+    }
+
     /// Keeps up to so many bytes.
-    pub(super) fn new(source: Messages, limit: usize) -> Self {
+    pub(super) fn unread(source: Messages, limit: usize) -> Self {
         Self(Arc::new(Mutex::new(Reel {
             source,
             kept: VecDeque::new(),
@@ -205,9 +219,26 @@ impl MessageStream for Reader {
     }
 
     fn poll_batch(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
-        match ready!(self.poll_kept(cx)) {
-            Next::Kept(next) => Poll::Ready(next.map(|message| message.map(Batch::One))),
-            Next::Source => self.tape.lock().source.poll_batch(cx),
+        let mut run = Growing::default();
+        loop {
+            let next = match self.poll_kept(cx) {
+                Poll::Ready(Next::Kept(Some(Ok(message)))) => {
+                    run.add_message(message)?;
+                    if !run.is_full() {
+                        continue;
+                    }
+                    None
+                }
+                // What comes next comes once more.
+                _ if !run.is_empty() => None,
+                Poll::Ready(next) => Some(next),
+                Poll::Pending => return Poll::Pending,
+            };
+            return match next {
+                None => Poll::Ready(Some(Ok(Batch::Run(run.into_run())))),
+                Some(Next::Kept(end)) => Poll::Ready(end.map(|message| message.map(Batch::One))),
+                Some(Next::Source) => self.tape.lock().source.poll_batch(cx),
+            };
         }
     }
 }
@@ -255,7 +286,7 @@ mod tests {
 
     #[test]
     fn each_attempt_reads_all_messages() {
-        let tape = Tape::new(source(["a", "b", "c"]), 1000);
+        let tape = Tape::unread(source(["a", "b", "c"]), 1000);
         let (mut one, mut other) = (tape.reader().unwrap(), tape.reader().unwrap());
         assert_eq!(next(&mut one).unwrap().unwrap(), "a");
         assert_eq!(all(&mut other), ["a", "b", "c"]);
@@ -265,8 +296,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_goes_up_in_one_run() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let tape = Tape::unread(source(["a", "bc", ""]), 1000);
+        for _ in 0..2 {
+            let mut reader = tape.reader().unwrap();
+            let batch = Pin::new(&mut reader).poll_batch(&mut cx);
+            let Poll::Ready(Some(Ok(Batch::Run(run)))) = batch else {
+                panic!("{batch:?}")
+            };
+            assert_eq!(run.messages(), 3);
+            let expected = b"\0\0\0\0\x01a\0\0\0\0\x02bc\0\0\0\0\0";
+            assert_eq!(run.into_pieces().into_bytes(), expected[..]);
+            assert!(matches!(Pin::new(&mut reader).poll_batch(&mut cx), Poll::Ready(None)));
+        }
+    }
+
+    #[test]
     fn once_it_is_known_which_attempt_counts_the_others_end() {
-        let tape = Tape::new(source(["a", "b", "c"]), 1000);
+        let tape = Tape::unread(source(["a", "b", "c"]), 1000);
         let (mut one, mut other) = (tape.reader().unwrap(), tape.reader().unwrap());
         assert_eq!(next(&mut one).unwrap().unwrap(), "a");
         assert_eq!(next(&mut one).unwrap().unwrap(), "b");
@@ -279,7 +327,7 @@ mod tests {
 
     #[test]
     fn more_than_is_kept_leaves_one_attempt() {
-        let tape = Tape::new(source(["a", "b", "c"]), EACH + 1);
+        let tape = Tape::unread(source(["a", "b", "c"]), EACH + 1);
         let (mut one, mut other) = (tape.reader().unwrap(), tape.reader().unwrap());
         assert_eq!(next(&mut one).unwrap().unwrap(), "a");
         assert_eq!(next(&mut other).unwrap().unwrap(), "a");
@@ -295,7 +343,7 @@ mod tests {
             sender.send(message("a")).await?;
             Err(Status::internal("cut off"))
         });
-        let tape = Tape::new(source, 1000);
+        let tape = Tape::unread(source, 1000);
         for _ in 0..2 {
             let mut reader = tape.reader().unwrap();
             assert_eq!(next(&mut reader).unwrap().unwrap(), "a");
@@ -312,7 +360,7 @@ mod tests {
             }
         }
         let source = Messages::generate(|_| std::future::pending());
-        let tape = Tape::new(source, 1000);
+        let tape = Tape::unread(source, 1000);
         let (mut one, mut other) = (tape.reader().unwrap(), tape.reader().unwrap());
         let bell = Arc::new(Bell(false.into()));
         let waker = Waker::from(Arc::clone(&bell));
