@@ -1,6 +1,6 @@
 //! Bytes that came in several pieces.
 
-use std::{collections::VecDeque, fmt, io::IoSlice, iter, mem};
+use std::{collections::VecDeque, fmt, io::IoSlice, iter, mem, option};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -121,6 +121,19 @@ impl Buf for Pieces {
         }
         self.first.advance(left);
         self.shift();
+    }
+}
+
+/// The pieces, in their order; none of them is empty.
+impl IntoIterator for Pieces {
+    type Item = Bytes;
+    type IntoIter = iter::Chain<option::IntoIter<Bytes>, iter::Flatten<option::IntoIter<VecDeque<Bytes>>>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let first = Some(self.first).filter(|first| !first.is_empty());
+        first
+            .into_iter()
+            .chain(self.more.map(|more| *more).into_iter().flatten())
     }
 }
 

@@ -254,7 +254,7 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
         }
         let fits = run.has_room(end);
         if fits && messages > 0 {
-            run.add(self.chunk.split_to(end), messages);
+            run.add_whole(self.chunk.split_to(end), messages);
         }
         fits
     }

@@ -96,28 +96,34 @@ impl Growing {
         self.envelopes.came >= FULL
     }
 
-    pub(super) fn add(&mut self, envelopes: Bytes, messages: usize) {
+    /// Adds envelopes as they came.
+    pub(super) fn add_whole(&mut self, envelopes: Bytes, messages: usize) {
         self.envelopes.add(envelopes, FULL, SMALL);
         self.messages += messages;
     }
 
-    /// Puts a message into an envelope, as it came: compressed or not.
+    /// Puts a message into an envelope.
     #[cfg(feature = "proxy")]
-    pub(crate) fn add_message(&mut self, message: Message) -> Result<(), Status> {
-        let (flag, bytes) = match message.encoding() {
-            Some(encoding) => match message.into_compressed(encoding) {
-                Ok(bytes) => (COMPRESSED, bytes.into()),
-                Err(other) => (PLAIN, other.into_pieces()?),
-            },
-            None => (PLAIN, message.into_pieces()?),
-        };
-        let head = head(flag, bytes.len()).ok_or_else(too_large)?;
+    pub(crate) fn add(&mut self, flag: u8, message: Pieces) -> Result<(), Status> {
+        let head = head(flag, message.len()).ok_or_else(too_large)?;
         self.envelopes.copy(&head, FULL);
-        bytes
-            .iter()
-            .for_each(|piece| self.envelopes.add(piece.clone(), FULL, SMALL));
+        for piece in message {
+            self.envelopes.add(piece, FULL, SMALL);
+        }
         self.messages += 1;
         Ok(())
+    }
+
+    /// The same as the message came: compressed or not.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn add_as_came(&mut self, message: Message) -> Result<(), Status> {
+        match message.encoding() {
+            Some(encoding) => match message.into_compressed(encoding) {
+                Ok(bytes) => self.add(COMPRESSED, bytes.into()),
+                Err(other) => self.add(PLAIN, other.into_pieces()?),
+            },
+            None => self.add(PLAIN, message.into_pieces()?),
+        }
     }
 
     pub(super) fn add_envelope(&mut self, envelope: &Envelope) {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Call, Message, Messages, Pieces, RequestId, Status,
-    envelope::{self, Batch, COMPRESSED, PLAIN},
+    envelope::{self, Batch, COMPRESSED, Growing, PLAIN},
     http2::Payload,
 };
 
@@ -114,7 +114,8 @@ pub(super) fn with_target(mut request: Request<()>, target: &str) -> Result<Requ
 
 /// Sends the messages of a stream in a task of their own: an upstream that says much shall not stop what it is told.
 pub(super) fn pump(messages: Messages, sent: Sent, body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) -> Pump {
-    Pump(tokio::spawn(send_all(messages, sent, body, fault)).abort_handle())
+    let frames = Frames::new(messages, sent);
+    Pump(tokio::spawn(send_all(frames, body, fault)).abort_handle())
 }
 
 /// A task that ends with the call.
@@ -127,9 +128,9 @@ impl Drop for Pump {
     }
 }
 
-async fn send_all(mut messages: Messages, way: Sent, mut body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) {
+async fn send_all(mut frames: Frames, mut body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) {
     loop {
-        let Some(frame) = poll_fn(|cx| way.poll(&mut messages, cx)).await else {
+        let Some(frame) = poll_fn(|cx| frames.poll_next(cx)).await else {
             // The reply says what became of a call that takes no more.
             let _ = body.send_data(Frame::default(), true);
             return;
@@ -157,15 +158,56 @@ async fn send(body: &mut SendStream<Frame>, frame: Frame) -> Option<()> {
     body.send_data(frame, false).ok()
 }
 
-impl Sent {
-    /// The next frame of these messages.
-    pub(super) fn poll(self, messages: &mut Messages, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Status>>> {
-        let next = if self.as_came {
-            ready!(messages.poll_batch(cx))
-        } else {
-            ready!(messages.poll_next(cx)).map(|message| message.map(Batch::One))
+/// The messages of a stream as they go up: as many to a frame as are there. Of frames of a few bytes an upstream takes only so many,
+/// and ends the connection then, with all its calls.
+pub(super) struct Frames {
+    messages: Messages,
+    way: Sent,
+    /// What was found behind the frame before, if something was.
+    next: Poll<Option<Status>>,
+}
+
+impl Frames {
+    pub(super) fn new(messages: Messages, way: Sent) -> Self {
+        Self {
+            messages,
+            way,
+            next: Poll::Pending,
+        }
+    }
+
+    /// The next frame; `None` at the end. Not to be polled again after an error.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Status>>> {
+        if self.way.as_came {
+            let next = ready!(self.messages.poll_batch(cx));
+            return Poll::Ready(next.map(|batch| Frame::batch(batch?, self.way)));
+        }
+        if let Poll::Ready(end) = mem::replace(&mut self.next, Poll::Pending) {
+            return Poll::Ready(end.map(Err));
+        }
+        let mut run = Growing::default();
+        let next = loop {
+            match self.messages.poll_next(cx) {
+                Poll::Ready(Some(message)) => {
+                    let added = message.and_then(|message| run.add(PLAIN, message.into_pieces()?));
+                    match added {
+                        Ok(()) if run.is_full() => break Poll::Pending,
+                        Ok(()) => {}
+                        Err(status) => break Poll::Ready(Some(status)),
+                    }
+                }
+                Poll::Ready(None) => break Poll::Ready(None),
+                Poll::Pending if run.is_empty() => return Poll::Pending,
+                Poll::Pending => break Poll::Pending,
+            }
         };
-        Poll::Ready(next.map(|batch| batch.and_then(|batch| Frame::batch(batch, self))))
+        match next {
+            Poll::Ready(end) if run.is_empty() => Poll::Ready(end.map(Err)),
+            next => {
+                self.next = next;
+                Poll::Ready(Some(Ok(Frame::from(run.into_run().into_pieces()))))
+            }
+        }
     }
 }
 

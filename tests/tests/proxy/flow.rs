@@ -13,7 +13,7 @@ use super::{
     before,
     upstream::{Asked, upstream_with},
 };
-use crate::support::{Ask, SERVER, UNARY, WAIT, envelope, framed, serve, soon, text};
+use crate::support::{Ask, BIDI, SERVER, UNARY, WAIT, envelope, framed, serve, soon, text};
 
 /// So many calls, each with more to get than fits on the way, that take none of it; meanwhile another caller is served by
 /// the same connection.
@@ -145,4 +145,30 @@ async fn a_long_stream_of_small_messages_passes() {
     let answer = peer.send(Ask::one(SERVER, &many)).await;
     assert_eq!(answer.code(), Some(0), "{:?}", answer.reason());
     assert_eq!(answer.envelopes().len(), 20_000);
+}
+
+#[tokio::test]
+async fn small_messages_that_are_converted_go_up_together() {
+    // h2 takes some hundred small frames that its application has not read, then it ends the connection with all its calls.
+    let upstream = upstream_with(Builder::new(), usize::MAX, |mut asked: Asked| async move {
+        if asked.request.uri().path() == WAIT {
+            let _open = asked;
+            return pending::<()>().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let whole = asked.whole().await;
+        assert_eq!(whole, envelope(0, b"\x0a\x02hi").repeat(3000));
+        asked.answer(envelope(0, b""), "0");
+    })
+    .await;
+    let front = before(upstream.address).await;
+    let (peer, other) = (front.connect().await, front.connect().await);
+    let waits = other.open(Ask::empty(WAIT)).await;
+    let message = envelope(0, br#"{"text":"hi"}"#);
+    let ask = Ask::bytes(BIDI, vec![message; 3000]).without("content-type");
+    let answer = soon(peer.send(ask.header("content-type", "application/grpc+json"))).await;
+    assert_eq!(answer.code(), Some(0), "{answer:?}");
+    assert_eq!(upstream.connections(), 1);
+    let ended = tokio::time::timeout(std::time::Duration::from_millis(10), waits.finish()).await;
+    assert!(ended.is_err(), "{ended:?}");
 }

@@ -31,7 +31,7 @@ use crate::{
         fate::Fate,
         ledger::Tally,
         misfit::Unfit,
-        request::Frame,
+        request::{Frame, Frames},
         stream::{Broken, Stream},
         wire::Wire,
     },
@@ -201,8 +201,7 @@ enum Left {
     /// All of it.
     Whole(Frame),
     Stream {
-        messages: Messages,
-        way: Sent,
+        frames: Frames,
         /// Why the request ended, if it is the request that ends the call.
         fault: Arc<OnceLock<Status>>,
     },
@@ -222,7 +221,8 @@ impl Body {
 
     /// `fault` is told why the request ends, if that is its own fault.
     pub(in crate::proxy) fn stream(messages: Messages, way: Sent, fault: Arc<OnceLock<Status>>) -> Self {
-        let left = Left::Stream { messages, way, fault };
+        let frames = Frames::new(messages, way);
+        let left = Left::Stream { frames, fault };
         Self { left, sent: None }
     }
 
@@ -240,8 +240,8 @@ impl HttpBody for Body {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<HttpFrame<Frame>, Status>>> {
         let next = match &mut self.left {
-            Left::Stream { messages, way, fault } => {
-                let frame = ready!(way.poll(messages, cx));
+            Left::Stream { frames, fault } => {
+                let frame = ready!(frames.poll_next(cx));
                 if let Some(Err(status)) = &frame {
                     let _ = fault.set(status.clone());
                 }

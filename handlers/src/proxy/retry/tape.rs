@@ -223,7 +223,7 @@ impl MessageStream for Reader {
         loop {
             let next = match self.poll_kept(cx) {
                 Poll::Ready(Next::Kept(Some(Ok(message)))) => {
-                    run.add_message(message)?;
+                    run.add_as_came(message)?;
                     if !run.is_full() {
                         continue;
                     }
