@@ -90,6 +90,11 @@ impl Endpoints {
         from.into_iter().flatten().chain(ring.into_iter().flatten())
     }
 
+    /// Whether none is unwell or ejected.
+    pub(super) fn all_fit(&self) -> bool {
+        self.list.iter().all(|endpoint| endpoint.is_fit())
+    }
+
     /// Whether so few are fit that all are used.
     pub(super) fn panics(&self, percent: u8) -> bool {
         let fit = self.list.iter().filter(|endpoint| endpoint.is_fit()).count();

@@ -236,8 +236,28 @@ impl Pool {
 
     fn pick_among(self: &Arc<Self>, key: Option<u64>, wanted: impl Fn(&Arc<Endpoint>) -> bool) -> Pick {
         let endpoints = self.endpoints();
+        let panics = LazyCell::new(|| endpoints.panics(self.upstream.options.panic_percent));
+        match self.pick_of(&endpoints, key, &wanted, || *panics) {
+            // Those that are fit cannot be reached: what may be unwell is better than a failure that is certain.
+            Pick::Refused(status) if !endpoints.all_fit() && !*panics => {
+                match self.pick_of(&endpoints, key, &wanted, || true) {
+                    Pick::Refused(_) => Pick::Refused(status),
+                    found => found,
+                }
+            }
+            found => found,
+        }
+    }
+
+    /// The same among those that are fit, or all.
+    fn pick_of(
+        self: &Arc<Self>,
+        endpoints: &Endpoints,
+        key: Option<u64>,
+        wanted: impl Fn(&Arc<Endpoint>) -> bool,
+        all: impl Fn() -> bool,
+    ) -> Pick {
         let options = &self.upstream.options;
-        let panics = LazyCell::new(|| endpoints.panics(options.panic_percent));
         let order = endpoints.order(&options.balance, key, || self.turn.fetch_add(1, Ordering::Relaxed));
         let (mut later, mut refusal, mut passed_over) = (false, None, false);
         for (passed, endpoint) in endpoints.along(&order).enumerate() {
@@ -245,7 +265,7 @@ impl Pool {
                 passed_over = true;
                 continue;
             }
-            if !endpoint.is_fit() && !*panics {
+            if !endpoint.is_fit() && !all() {
                 continue;
             }
             if let Some(line) = endpoint.take() {

@@ -97,6 +97,28 @@ async fn a_server_that_is_well_again_gets_calls_again() {
 }
 
 #[tokio::test]
+async fn one_that_is_ejected_gets_calls_if_nobody_else_can_be_connected_to() {
+    let ill = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&ill);
+    let recovering = Replica::answering(move |mut asked: Asked| {
+        let code = if told.load(Ordering::SeqCst) { "14" } else { "0" };
+        async move { asked.answer(envelope(0, b""), code) }
+    })
+    .await;
+    // Nobody listens there.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let names = Names::of([gone, recovering.address()]);
+    let front = proxy(names.proxy(quick())).await;
+    let peer = front.connect().await;
+    assert_eq!(failures(&peer, 20).await, 20);
+    ill.store(false, Ordering::SeqCst);
+    assert_eq!(failures(&peer, 50).await, 0);
+}
+
+#[tokio::test]
 async fn one_that_fails_now_and_then_is_ejected_by_comparison() {
     let count = Arc::<AtomicUsize>::default();
     let flaky = Replica::answering(move |mut asked: Asked| {
