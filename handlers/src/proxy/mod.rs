@@ -8,6 +8,7 @@
 //! Messages go through as wire bytes: none is decoded. Each runtime has connections of its own, so that a call is not
 //! handed from thread to thread. Source: gRPC over HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
 
+mod answering;
 mod backoff;
 mod balance;
 mod codings;
@@ -42,20 +43,28 @@ mod time_limit;
 mod upstream;
 mod wire;
 
-use std::{
-    fmt,
-    future::ready,
-    mem,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{fmt, future::ready, mem, sync::Arc, time::Duration};
 
 use descant_descriptors::{Idempotency, Method, Shape};
 use http::Request;
 use tokio::runtime::Handle;
 
+use self::{
+    answering::Answering,
+    exchange::{Asked, Begun, NO_GRPC_OVER_HTTP1, Terms, ask},
+    fate::Failed,
+    lease::Lease,
+    ledger::Tally,
+    line::Ready,
+    pool::Want,
+    pools::Pools,
+    retry::{Course, Spare, Throttle, Trip},
+    service_config::Policy,
+    speech::Speech,
+    target::Target,
+    time_limit::TimeLimit,
+    upstream::Upstream,
+};
 pub use self::{
     dial::Phases,
     misfit::{ConnectError, Misfit},
@@ -64,21 +73,6 @@ pub use self::{
     service_config::{ServiceConfig, ServiceConfigError, ServiceConfigFault, Step},
     speech::{UpstreamCodec, UpstreamProtocol},
     target::ProxyError,
-};
-use self::{
-    exchange::{Asked, Begun, Finish, NO_GRPC_OVER_HTTP1, Terms, ask},
-    fate::Failed,
-    lease::Lease,
-    ledger::Tally,
-    line::Ready,
-    pool::{Refusal, Want},
-    pools::Pools,
-    retry::{Course, Spare, Throttle, Trip},
-    service_config::Policy,
-    speech::Speech,
-    target::Target,
-    time_limit::TimeLimit,
-    upstream::Upstream,
 };
 use crate::{
     Answer, Call, Encoding, Handler, Message, Messages, Reply, Status,
@@ -281,11 +275,7 @@ impl Proxy {
         let want = self.want(&call, Trip::ONLY);
         match pool.ready_now(want) {
             Some(place) => Answering::sent(self, place, call),
-            None => Answering {
-                proxy: self,
-                spare: None,
-                stage: Stage::Placed(Box::pin(async move { pool.ready(want).await }), Some(Box::new(call))),
-            },
+            None => Answering::placed(self, Box::pin(async move { pool.ready(want).await }), call),
         }
     }
 
@@ -426,74 +416,6 @@ impl Proxy {
     /// What this runtime counts.
     fn tally(&self) -> Arc<Tally> {
         Arc::clone(&self.pools.here(&self.upstream).tally)
-    }
-}
-
-/// A call of which nothing is said. There is one for each call in flight, and so it is small: what is rare has a box of its own.
-struct Answering<'p> {
-    proxy: &'p Proxy,
-    /// The call once more, as long as its reply has not begun.
-    spare: Option<Spare>,
-    stage: Stage<'p>,
-}
-
-enum Stage<'p> {
-    /// There is no connection yet that takes the call.
-    Placed(Placed<'p>, Option<Box<Call>>),
-    Asked(Asked),
-    /// What comes then, if it takes time.
-    Rest(Answer<'p>),
-}
-
-/// Ready once there is a connection.
-type Placed<'p> = Pin<Box<dyn Future<Output = Result<(Ready, Lease), Refusal>> + Send + 'p>>;
-
-impl<'p> Answering<'p> {
-    /// Sends the call.
-    fn sent(proxy: &'p Proxy, place: (Ready, Lease), mut call: Call) -> Self {
-        let options = &proxy.upstream.options;
-        let streams = call.method.client_streaming();
-        let spare = Spare::of_one(&mut call, options.retry_bytes);
-        let spare =
-            spare.map(|one| one.or_else(|| streams.then(|| Spare::of_stream(&mut call, options.unseen_bytes()))));
-        let (spare, stage) = match spare {
-            Ok(spare) => match proxy.ask(place, &mut call, Trip::ONLY) {
-                Ok(asked) => (spare, Stage::Asked(asked)),
-                Err(failed) => (None, Stage::Rest(proxy.again(spare, failed))),
-            },
-            Err(status) => (None, Stage::Rest(Box::pin(ready(Err(status))))),
-        };
-        Self { proxy, spare, stage }
-    }
-}
-
-impl Future for Answering<'_> {
-    type Output = Result<Reply, Status>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answering = &mut *self;
-        if let Stage::Placed(placed, call) = &mut answering.stage {
-            let place = ready!(placed.as_mut().poll(cx)).map_err(|refusal| Failed::from(refusal).status)?;
-            if let Some(call) = call.take() {
-                *answering = Self::sent(answering.proxy, place, *call);
-            }
-        }
-        if let Stage::Asked(asked) = &mut answering.stage {
-            let begun = ready!(Pin::new(asked).poll(cx));
-            let spare = answering.spare.take();
-            if let (Ok(_), Some(spare)) = (&begun, &spare) {
-                spare.commit_first();
-            }
-            answering.stage = Stage::Rest(match begun.map(|begun| begun.finish_now(cx)) {
-                Ok(Finish::Now(reply)) => return Poll::Ready(reply),
-                Ok(Finish::Later(rest)) => rest,
-                Err(failed) => answering.proxy.again(spare, failed),
-            });
-        }
-        match &mut answering.stage {
-            Stage::Rest(rest) => rest.as_mut().poll(cx),
-            Stage::Placed(..) | Stage::Asked(_) => Poll::Pending,
-        }
     }
 }
 
