@@ -222,25 +222,16 @@ impl Pool {
         }
     }
 
-    /// A place on a connection to one of the addresses that are fit, if there is one; else one is connected to. Those that were
-    /// tried come last.
+    /// A place on a connection to one of the addresses that are fit, if there is one; else one is connected to.
     fn pick(self: &Arc<Self>, want: Want<'_>) -> Pick {
-        let Some(tried) = want.tried else {
-            return self.pick_among(want.key, |_| true);
-        };
-        match self.pick_among(want.key, |endpoint| !tried.has(endpoint)) {
-            Pick::Refused(_) => self.pick_among(want.key, |_| true),
-            found => found,
-        }
-    }
-
-    fn pick_among(self: &Arc<Self>, key: Option<u64>, wanted: impl Fn(&Arc<Endpoint>) -> bool) -> Pick {
-        let endpoints = self.endpoints();
-        let panics = LazyCell::new(|| endpoints.panics(self.upstream.options.panic_percent));
-        match self.pick_of(&endpoints, key, &wanted, || *panics) {
+        let (endpoints, options) = (self.endpoints(), &self.upstream.options);
+        let order = endpoints.order(&options.balance, want.key, || self.turn.fetch_add(1, Ordering::Relaxed));
+        let panics = LazyCell::new(|| endpoints.panics(options.panic_percent));
+        let fit = |endpoint: &Arc<Endpoint>| endpoint.is_fit() || *panics;
+        match self.pick_untried(&endpoints, &order, want.tried, fit) {
             // Those that are fit cannot be reached: what may be unwell is better than a failure that is certain.
             Pick::Refused(status) if !endpoints.all_fit() && !*panics => {
-                match self.pick_of(&endpoints, key, &wanted, || true) {
+                match self.pick_untried(&endpoints, &order, want.tried, |_| true) {
                     Pick::Refused(_) => Pick::Refused(status),
                     found => found,
                 }
@@ -249,23 +240,33 @@ impl Pool {
         }
     }
 
-    /// The same among those that are fit, or all.
-    fn pick_of(
+    /// The same among those that are wanted. Those that were tried come last.
+    fn pick_untried(
         self: &Arc<Self>,
         endpoints: &Endpoints,
-        key: Option<u64>,
+        order: &Order<'_>,
+        tried: Option<&Tried>,
         wanted: impl Fn(&Arc<Endpoint>) -> bool,
-        all: impl Fn() -> bool,
     ) -> Pick {
-        let options = &self.upstream.options;
-        let order = endpoints.order(&options.balance, key, || self.turn.fetch_add(1, Ordering::Relaxed));
+        let Some(tried) = tried else {
+            return self.pick_along(endpoints, order, wanted);
+        };
+        match self.pick_along(endpoints, order, |endpoint| wanted(endpoint) && !tried.has(endpoint)) {
+            Pick::Refused(_) => self.pick_along(endpoints, order, wanted),
+            found => found,
+        }
+    }
+
+    fn pick_along(
+        self: &Arc<Self>,
+        endpoints: &Endpoints,
+        order: &Order<'_>,
+        wanted: impl Fn(&Arc<Endpoint>) -> bool,
+    ) -> Pick {
         let (mut later, mut refusal, mut passed_over) = (false, None, false);
-        for (passed, endpoint) in endpoints.along(&order).enumerate() {
+        for (passed, endpoint) in endpoints.along(order).enumerate() {
             if !wanted(endpoint) {
                 passed_over = true;
-                continue;
-            }
-            if !endpoint.is_fit() && !all() {
                 continue;
             }
             if let Some(line) = endpoint.take() {

@@ -13,6 +13,7 @@ use descant_handlers::proxy::ProxyOptions;
 use super::{
     proxy,
     replica::{Names, Replica, call, failures, quick, until},
+    script::retrying,
     upstream::Asked,
 };
 use crate::support::{Ask, BIDI, UNARY, envelope};
@@ -116,6 +117,33 @@ async fn one_that_is_ejected_gets_calls_if_nobody_else_can_be_connected_to() {
     assert_eq!(failures(&peer, 20).await, 20);
     ill.store(false, Ordering::SeqCst);
     assert_eq!(failures(&peer, 50).await, 0);
+}
+
+#[tokio::test]
+async fn another_attempt_does_not_go_to_one_that_is_ejected() {
+    let failing = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&failing);
+    let one = Replica::answering(move |mut asked: Asked| {
+        let fails = told.swap(false, Ordering::SeqCst);
+        async move {
+            if fails {
+                asked.refuse("14", &[]);
+            } else {
+                asked.answer(envelope(0, b""), "0");
+            }
+        }
+    })
+    .await;
+    let bad = Replica::answering(|mut asked: Asked| async move { asked.refuse("14", &[]) }).await;
+    let names = Names::of([one.address(), bad.address()]);
+    let mut options = retrying(3);
+    options.outlier = quick().outlier;
+    let front = proxy(names.proxy(options)).await;
+    let peer = front.connect().await;
+    assert_eq!((failures(&peer, 40).await, bad.calls()), (0, 5));
+    failing.store(true, Ordering::SeqCst);
+    assert_eq!((failures(&peer, 1).await, bad.calls()), (0, 5));
+    assert!(!failing.load(Ordering::SeqCst));
 }
 
 #[tokio::test]
