@@ -19,15 +19,23 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 pub struct Pieces {
     /// Empty only if there is nothing at all.
     first: Bytes,
+    /// Boxed: mostly there is no more, and what holds it is moved often.
+    more: Option<Box<Rest>>,
+}
+
+/// The pieces behind the first.
+#[derive(Clone, Default)]
+struct Rest {
     /// None of them is empty.
-    #[allow(clippy::box_collection)] // One word: mostly there are none, and what holds them is moved often.
-    more: Option<Box<VecDeque<Bytes>>>,
+    pieces: VecDeque<Bytes>,
+    /// In all of them.
+    bytes: usize,
 }
 
 impl Pieces {
     /// How many bytes there are.
     pub fn len(&self) -> usize {
-        self.first.len() + self.rest().map(Bytes::len).sum::<usize>()
+        self.first.len() + self.more.as_ref().map_or(0, |rest| rest.bytes)
     }
 
     /// Whether there are none.
@@ -40,7 +48,9 @@ impl Pieces {
         if self.first.is_empty() {
             self.first = piece;
         } else if !piece.is_empty() {
-            self.more.get_or_insert_default().push_back(piece);
+            let rest = self.more.get_or_insert_default();
+            rest.bytes += piece.len();
+            rest.pieces.push_back(piece);
         }
     }
 
@@ -82,7 +92,7 @@ impl Pieces {
     }
 
     fn rest(&self) -> impl Iterator<Item = &Bytes> {
-        self.more.iter().flat_map(|more| more.iter())
+        self.more.iter().flat_map(|rest| rest.pieces.iter())
     }
 
     /// Puts the next piece into the place of a first one of which nothing is left.
@@ -90,9 +100,10 @@ impl Pieces {
         if !self.first.is_empty() {
             return;
         }
-        let Some(more) = &mut self.more else { return };
-        self.first = more.pop_front().unwrap_or_default();
-        if more.is_empty() {
+        let Some(rest) = &mut self.more else { return };
+        self.first = rest.pieces.pop_front().unwrap_or_default();
+        rest.bytes -= self.first.len();
+        if rest.pieces.is_empty() {
             self.more = None;
         }
     }
@@ -133,7 +144,7 @@ impl IntoIterator for Pieces {
         let first = Some(self.first).filter(|first| !first.is_empty());
         first
             .into_iter()
-            .chain(self.more.map(|more| *more).into_iter().flatten())
+            .chain(self.more.map(|rest| rest.pieces).into_iter().flatten())
     }
 }
 

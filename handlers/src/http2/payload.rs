@@ -83,12 +83,12 @@ impl<H> Payload<H> {
 
 fn show(body: &Pieces) {
     let mut before = 0;
-    let large = body.iter().filter(|piece| {
+    let near = body.iter().take_while(|piece| {
         let near = before < MOST;
         before += piece.len();
-        near && piece.len() >= LARGE
+        near
     });
-    let mut large = large.peekable();
+    let mut large = near.filter(|piece| piece.len() >= LARGE).peekable();
     if large.peek().is_some() {
         SHOWN.with_borrow_mut(|shown| {
             shown.clear();
