@@ -233,7 +233,9 @@ impl Proxy {
     /// What is to be changed. The clones of before keep what they have, and their connections.
     fn change(&mut self) -> &mut Upstream {
         self.pools = Pools::new(&self.upstream);
-        Arc::make_mut(&mut self.upstream)
+        let upstream = Arc::make_mut(&mut self.upstream);
+        upstream.forget_tls();
+        upstream
     }
 
     fn answer(&self, call: Call) -> Answer<'_> {

@@ -61,6 +61,11 @@ impl Upstream {
         self.check_tls()
     }
 
+    /// What was read of TLS depends on what else is said: the version of HTTP is chosen in it.
+    pub(super) fn forget_tls(&mut self) {
+        self.config = Arc::default();
+    }
+
     /// Whether TLS can be spoken, where it is.
     pub(super) fn check_tls(&self) -> Result<(), ProxyError> {
         let mut secure = self.targets.iter().map(|target| self.secure(target).map(drop));

@@ -3,7 +3,7 @@
 use std::{fs, net::SocketAddr, sync::Arc};
 
 use descant::Tls;
-use descant_handlers::{Handler, Proxy, tls::ClientTls};
+use descant_handlers::{Handler, Proxy, UpstreamProtocol, tls::ClientTls};
 use tokio::net::TcpListener;
 use tokio_rustls::{
     TlsAcceptor,
@@ -69,6 +69,22 @@ async fn an_upstream_is_trusted_by_authority_and_name() {
     }
     let careless = ClientTls::new().insecure(true);
     assert_eq!(asked(upstream.address, careless).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_version_of_http_may_be_said_before_or_after() {
+    let authority = Authority::new();
+    let upstream = upstream(&authority.issue(NAME)).await;
+    let to = || {
+        let to = Proxy::to(&format!("https://{}", upstream.address)).unwrap();
+        to.protocol(UpstreamProtocol::Connect)
+    };
+    let before = to().http1().tls(trusting(&authority)).unwrap();
+    let after = to().tls(trusting(&authority)).unwrap().http1();
+    for to in [before, after] {
+        let answer = through(to).await;
+        assert_eq!(answer.code(), Some(0), "{answer:?}");
+    }
 }
 
 #[tokio::test]
