@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use http::{HeaderMap, HeaderValue};
 
 use super::speech::Speech;
-use crate::{Call, Coding, Encoding, Encodings, Message, Status};
+use crate::{Call, Coding, Encoding, Encodings, InflateError, Message, Status};
 
 /// The codings that an address of an upstream takes: what it says, which nobody knows before its first reply, and what was said
 /// of it.
@@ -110,6 +110,14 @@ pub(super) fn of_reply(headers: &HeaderMap, speech: Speech, offered: Encodings) 
         None => Err(Status::internal(format!(
             "the upstream compresses its reply as {name:?}, which it was not told to"
         ))),
+    }
+}
+
+/// What it says of an upstream that some of its reply does not inflate.
+pub(super) fn broken(error: &InflateError) -> Status {
+    match error {
+        InflateError::TooLarge(_) => Status::resource_exhausted(format!("of the upstream's reply: {error}")),
+        InflateError::Broken { .. } => Status::internal(format!("of the upstream's reply: {error}")),
     }
 }
 

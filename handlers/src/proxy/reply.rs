@@ -287,9 +287,15 @@ pub(super) struct Replies {
 impl Replies {
     /// The one message, with the trailers behind it. Another number of them is UNIMPLEMENTED: gRPC core, `doc/statuscodes.md`.
     pub(super) fn poll_only(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Message, Metadata), Status>> {
+        let only = ready!(self.poll_whole(cx));
+        self.judge(only.as_ref().err().map(Err));
+        Poll::Ready(only)
+    }
+
+    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Message, Metadata), Status>> {
         let cardinality = |count| Status::unimplemented(format!("the upstream sent {count}, where one message is due"));
         loop {
-            match (ready!(self.poll(cx)), self.first.take()) {
+            match (ready!(self.poll_one(cx)), self.first.take()) {
                 (Some(Err(status)), _) => return Poll::Ready(Err(status)),
                 (Some(Ok(message)), None) => self.first = Some(message),
                 (Some(Ok(_)), Some(_)) => return Poll::Ready(Err(cardinality("several"))),
@@ -304,20 +310,20 @@ impl Replies {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
         let polled = ready!(self.poll_one(cx));
-        self.judge(polled.as_ref());
+        self.judge(polled.as_ref().map(|found| found.as_ref().map(drop)));
         Poll::Ready(polled)
     }
 
     fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
         let polled = ready!(self.poll_several(cx));
-        self.judge(polled.as_ref());
+        self.judge(polled.as_ref().map(|found| found.as_ref().map(drop)));
         Poll::Ready(polled)
     }
 
     /// Tells the address what came of the call, once that is known.
-    fn judge<T>(&self, polled: Option<&Result<T, Status>>) {
+    fn judge(&self, polled: Option<Result<(), &Status>>) {
         match polled {
-            Some(Ok(_)) => {}
+            Some(Ok(())) => {}
             None => self.source.lease.went_well(),
             // Of a request that broke the upstream knows nothing.
             Some(Err(_)) if self.source.is_at_fault() => {}
@@ -370,7 +376,10 @@ impl Replies {
         }
         if flag & COMPRESSED != 0 {
             let encoding = self.encoding.ok_or_else(unannounced)?;
-            message = encoding.inflate(&message.into_bytes(), MOST_AT_END)?.into();
+            message = encoding
+                .inflate(&message.into_bytes(), MOST_AT_END)
+                .map_err(|error| codings::broken(&error))?
+                .into();
         }
         if message.len() > MOST_AT_END {
             return Err(Status::resource_exhausted(format!(

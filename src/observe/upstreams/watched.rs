@@ -55,6 +55,8 @@ impl Watched {
         self.past.retain(|name, _| here(&|counts| counts.name() == name));
         for past in self.past.values_mut() {
             past.ending.retain(|counts| !here(&|other| is_same(other, counts)));
+            // Nobody may ever ask for metrics.
+            past.settle();
         }
     }
 
@@ -77,20 +79,34 @@ impl Watched {
 }
 
 impl Past {
-    fn read(&mut self) -> UpstreamStatistics {
-        let (total, mut ending) = (&mut self.total, UpstreamStatistics::default());
+    /// Lets go of those that count no more.
+    fn settle(&mut self) {
+        let total = &mut self.total;
         self.ending.retain(|counts| {
             // Asked first: what is counted meanwhile is not to be lost.
             let is_over = counts.is_over();
-            let mut read = counts.read();
-            // What others think of addresses counts now.
-            read.addresses.clear();
-            *(if is_over { &mut *total } else { &mut ending }) += read;
+            if is_over {
+                *total += calls(counts);
+            }
             !is_over
         });
-        ending += self.total.clone();
-        ending
     }
+
+    fn read(&mut self) -> UpstreamStatistics {
+        self.settle();
+        let mut all = self.total.clone();
+        for counts in &self.ending {
+            all += calls(counts);
+        }
+        all
+    }
+}
+
+/// What was counted, but for addresses: what others think of them counts now.
+fn calls(counts: &Counts) -> UpstreamStatistics {
+    let mut read = counts.read();
+    read.addresses.clear();
+    read
 }
 
 fn is_same(one: &Counts, other: &Counts) -> bool {

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Encoding, Message, Messages, Metadata, Reply, Status,
     proxy::{
-        connect,
+        codings, connect,
         exchange::{Fault, Terms},
         lease::Lease,
         reply::whole,
@@ -265,7 +265,7 @@ fn inflate(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Stat
             "the upstream compresses its answer as {coding:?}, which is not known here"
         ))
     })?;
-    Ok(known.inflate(&body, limit)?)
+    known.inflate(&body, limit).map_err(|error| codings::broken(&error))
 }
 
 impl Reading {
