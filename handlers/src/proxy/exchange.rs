@@ -225,7 +225,8 @@ async fn over_http1(
             Err(Unanswered::Unsent(request)) => *request,
         };
         let again = lease.again().await;
-        lease = again.map_err(|status| Failed::of(status, Fate::Unreachable))?;
+        // Another address may be there.
+        lease = again.map_err(|status| Failed::of(status, Fate::Unsent))?;
     }
     lease.came_to(Fate::Unreachable);
     let status = Status::unavailable(format!("{} closes each connection at once", lease.target()));

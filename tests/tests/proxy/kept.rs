@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use descant_handlers::{Proxy, UpstreamProtocol, proxy::ProxyOptions};
+use descant_handlers::{
+    Proxy, UpstreamProtocol,
+    proxy::{Balance, ProxyOptions},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -176,4 +179,29 @@ async fn connections_may_close_whenever_they_like() {
         assert_eq!(code(&peer, UNARY).await, Some(0));
     }
     assert_eq!(upstream.seen(), 300);
+}
+
+#[tokio::test]
+async fn where_the_address_is_gone_another_is_called() {
+    let staying = Upstream::new(EMPTY, &[usize::MAX], End::Now).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let going = listener.local_addr().unwrap();
+    let gone = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        drop(listener);
+        let _ = read(&mut socket).await;
+        socket.write_all(EMPTY).await.unwrap();
+    });
+    let mut options = ProxyOptions::default();
+    options.protocol = UpstreamProtocol::Connect;
+    options.http1 = true;
+    options.balance = Balance::RoundRobin;
+    let to = [staying.address, going].map(|address| format!("http://{address}"));
+    let front = proxy(Proxy::to_each(to).unwrap().options(options)).await;
+    let peer = front.connect().await;
+    for call in 0..20 {
+        // One that may not run twice, too: the connection is known to be closed.
+        assert_eq!(code(&peer, FAIL).await, Some(0), "{call}");
+    }
+    assert!(gone.is_finished());
 }
