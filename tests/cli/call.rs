@@ -319,6 +319,7 @@ fn what_does_not_fit_is_told_plainly() {
     let plain = Server::start(&[]);
     let (_listener, silent) = silence();
     let http1 = parrot(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    let headless = parrot(b"<!DOCTYPE HTML>\n<html></html>\n");
     let tls = parrot(&[21, 3, 3, 0, 2, 2, 40]);
     let (page, rude) = (pages(), rude());
     let over_tls = format!("https://{}", plain.address());
@@ -338,6 +339,13 @@ fn what_does_not_fit_is_told_plainly() {
             &http1,
             14,
             "error: cannot connect to ADDRESS: it answers in HTTP/1.1, and gRPC needs HTTP/2\n\
+             hint: is it the port of the gRPC server? over HTTP/1.1 it may be called with --protocol grpc-web, connect or rest, \
+             and --http1\n",
+        ),
+        (
+            &headless,
+            14,
+            "error: cannot connect to ADDRESS: it answers with a web page, and gRPC needs HTTP/2\n\
              hint: is it the port of the gRPC server? over HTTP/1.1 it may be called with --protocol grpc-web, connect or rest, \
              and --http1\n",
         ),

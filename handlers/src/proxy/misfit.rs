@@ -209,6 +209,8 @@ impl Unfit {
             // A record of TLS: an alert or a handshake, and the version. RFC 8446, section 5.1.
             [0x15 | 0x16, 3, ..] => Self::new(Misfit::Tls, "it speaks TLS"),
             b"HTT" => Self::new(Misfit::Http1, "it answers in HTTP/1.1, and gRPC needs HTTP/2"),
+            // Servers of HTTP/1 that take the preface for HTTP/0.9 send a page without a head.
+            [b'<', ..] => Self::new(Misfit::Http1, "it answers with a web page, and gRPC needs HTTP/2"),
             _ if error.is_io() => {
                 let io = error.into_io();
                 Self::of_io(&io.unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into()))
