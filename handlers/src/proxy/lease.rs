@@ -227,12 +227,18 @@ impl Lease {
 
     /// The call ended like this, for which the upstream is to blame or not.
     pub(super) fn went_wrong(&self, status: &Status) {
-        self.ended(Entry::Error);
         if is_failure(status.code()) {
+            self.ended(Entry::Error);
             self.pool.went_wrong(&self.endpoint);
         } else {
-            self.endpoint.record.went_well();
+            self.was_refused();
         }
+    }
+
+    /// The call failed, for which its request is to blame.
+    pub(super) fn was_refused(&self) {
+        self.ended(Entry::Error);
+        self.endpoint.record.went_well();
     }
 
     /// What was noticed first counts.

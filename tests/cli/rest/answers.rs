@@ -29,7 +29,22 @@ fn answers_say_what_became_of_a_call() {
             64 + 5,
             "error: NOT_FOUND: gone\n".to_owned(),
         ),
+        (
+            "HTTP/1.1 502 Bad Gateway\r\ncontent-type: application/json\r\n\r\n{\"error\":{\"code\":502,\"message\":\"gone\"}}",
+            64 + 14,
+            "error: UNAVAILABLE: gone\nhint: trying the same again may help\n".to_owned(),
+        ),
         // Nothing but HTTP.
+        (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n\r\n{\"detail\":\"no id\"}",
+            64 + 3,
+            "error: INVALID_ARGUMENT: the upstream answers with HTTP 400 Bad Request: no id\n".to_owned(),
+        ),
+        (
+            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{\"detail\":\"no such book\"}",
+            64 + 5,
+            "error: NOT_FOUND: the upstream answers with HTTP 404 Not Found: no such book\n".to_owned(),
+        ),
         (
             "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain; charset=utf-8\r\n\r\n404 page not found\n",
             64 + 12,

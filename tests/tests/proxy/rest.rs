@@ -10,7 +10,8 @@ use http::Response;
 use prost::Message as _;
 
 use super::{
-    calling,
+    calling, proxy,
+    replica::{Names, Replica, failures, quick},
     script::{Scripted, retrying},
     upstream::Asked,
 };
@@ -124,6 +125,50 @@ async fn requests_have_what_their_rule_says_and_nothing_of_other_protocols() {
     let accepts: Vec<_> = scripted.saw("accept").into_iter().flatten().collect();
     assert_eq!(&accepts[..4], ["application/json"; 4]);
     assert!(accepts[4].starts_with("application/x-ndjson, "), "{accepts:?}");
+}
+
+/// Five mistakes of callers took a server that was well from all of them.
+#[tokio::test]
+async fn mistakes_of_callers_eject_no_server() {
+    for (status, of_server) in [
+        (304, false),
+        (400, false),
+        (404, false),
+        (409, false),
+        (422, false),
+        (429, true),
+        (500, true),
+        (502, true),
+    ] {
+        let fine = Replica::answering(|mut asked| async move { asked.respond_json(200, "{}") }).await;
+        let other = Replica::answering(move |mut asked| async move {
+            asked.respond_json(status, r#"{"message":"no"}"#);
+        })
+        .await;
+        let names = Names::of([fine.address(), other.address()]);
+        let front = proxy(names.proxy(over_rest(quick()))).await;
+        failures(&front.connect().await, 100).await;
+        assert_eq!(other.calls() == 5, of_server, "{status}: {}", other.calls());
+    }
+}
+
+/// What is cut off says nothing of the request, whatever its status is.
+#[tokio::test]
+async fn errors_that_are_cut_off_are_the_servers() {
+    let fine = Replica::answering(|mut asked| async move { asked.respond_json(200, "{}") }).await;
+    let other = Replica::answering(|mut asked: Asked| async move {
+        let head = Response::builder()
+            .status(400)
+            .header("content-type", "application/json");
+        let mut stream = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
+        stream.send_data(Bytes::from_static(b"{"), false).unwrap();
+        stream.send_reset(h2::Reason::INTERNAL_ERROR);
+    })
+    .await;
+    let names = Names::of([fine.address(), other.address()]);
+    let front = proxy(names.proxy(over_rest(quick()))).await;
+    failures(&front.connect().await, 100).await;
+    assert_eq!(other.calls(), 5);
 }
 
 #[tokio::test]

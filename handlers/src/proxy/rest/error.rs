@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use super::{Reading, json, reply::kind};
 use crate::{
     Code, Status,
-    proxy::status::{self, BASE64, code_of_http, is_said},
+    proxy::status::{self, BASE64, is_said},
 };
 
 /// What errors are detailed with nearly always. A schema need not have it.
@@ -87,19 +87,22 @@ fn code(error: &Map<String, Value>, http: Option<StatusCode>, may_be_http: bool)
     }
 }
 
-/// Which code a status of HTTP mostly stands for: `google/rpc/code.proto`, "HTTP Mapping".
+/// Which code a status of HTTP mostly stands for: `google/rpc/code.proto`, "HTTP Mapping", read from its other end. 412 and 422 are not in it:
+/// they are what other servers of REST call what it has under 400.
 fn meant(http: u16) -> Code {
     match http {
-        400 => Code::InvalidArgument,
+        400 | 422 => Code::InvalidArgument,
         401 => Code::Unauthenticated,
         403 => Code::PermissionDenied,
         404 => Code::NotFound,
+        405 | 501 => Code::Unimplemented,
+        // ALREADY_EXISTS too, of which HTTP alone says nothing: a conflict of any kind is this one.
         409 => Code::Aborted,
+        412 => Code::FailedPrecondition,
         416 => Code::OutOfRange,
         429 => Code::ResourceExhausted,
         499 => Code::Cancelled,
-        501 => Code::Unimplemented,
-        503 => Code::Unavailable,
+        502 | 503 => Code::Unavailable,
         504 => Code::DeadlineExceeded,
         500 => Code::Internal,
         _ => Code::Unknown,
@@ -135,6 +138,22 @@ fn wire(members: &Map<String, Value>, message: &MessageType, depth: u32) -> Opti
     Some(wire)
 }
 
+/// The code of an answer that says no more than its status of HTTP.
+fn guessed(http: StatusCode, is_json: bool) -> Code {
+    match http {
+        // Of a page nobody knows whose it is, most likely that of a server without the route.
+        StatusCode::NOT_FOUND if !is_json => Code::Unimplemented,
+        // As gRPC has it: they are mostly said by something on the way.
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::GATEWAY_TIMEOUT => Code::Unavailable,
+        http => meant(http.as_u16()),
+    }
+}
+
+/// Whether an answer like this speaks against the server: what it says of a request does not.
+pub(super) fn is_of_server(http: StatusCode) -> bool {
+    http.is_server_error() || http == StatusCode::TOO_MANY_REQUESTS
+}
+
 /// An answer that does not say what became of the call: it may be no server of REST, or know nothing of the method.
 fn untold(parts: &Parts, body: &[u8], said: Option<&Value>, reading: &Reading) -> Status {
     let status = parts.status;
@@ -148,12 +167,13 @@ fn untold(parts: &Parts, body: &[u8], said: Option<&Value>, reading: &Reading) -
         }
         (None, None) => (format!("HTTP {status} and no content type"), ", not as REST does"),
     };
-    if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
+    let code = guessed(status, said.is_some_and(Value::is_object));
+    if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) && code == Code::Unimplemented {
         let what = format!("the upstream has no {}: it answers with {told}", reading.route());
-        return Status::new(Code::Unimplemented, what);
+        return Status::new(code, what);
     }
     let what = format!("the upstream answers with {told}{manner}");
-    Status::new(code_of_http(status), what)
+    Status::new(code, what)
 }
 
 /// What is said in plain words: a text, or the usual members of errors.
@@ -167,4 +187,38 @@ fn words(body: &[u8], said: Option<&Value>, kind: &[u8]) -> Option<String> {
     };
     let words: String = words.trim().lines().next()?.chars().take(SHOWN).collect();
     Some(words).filter(|words| !words.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `docs/call.md` says.
+    #[test]
+    fn where_nothing_else_is_said_the_status_of_http_counts() {
+        for (http, code) in [
+            (304, Code::Unknown),
+            (400, Code::InvalidArgument),
+            (401, Code::Unauthenticated),
+            (403, Code::PermissionDenied),
+            (404, Code::NotFound),
+            (405, Code::Unimplemented),
+            (409, Code::Aborted),
+            (412, Code::FailedPrecondition),
+            (415, Code::Unknown),
+            (416, Code::OutOfRange),
+            (422, Code::InvalidArgument),
+            (429, Code::Unavailable),
+            (499, Code::Cancelled),
+            (500, Code::Internal),
+            (501, Code::Unimplemented),
+            (502, Code::Unavailable),
+            (503, Code::Unavailable),
+            (504, Code::Unavailable),
+            (505, Code::Unknown),
+        ] {
+            assert_eq!(guessed(StatusCode::from_u16(http).unwrap(), true), code, "{http}");
+        }
+        assert_eq!(guessed(StatusCode::NOT_FOUND, false), Code::Unimplemented);
+    }
 }

@@ -106,13 +106,19 @@ pub(in crate::proxy) async fn refusal(
 ) -> Status {
     let (parts, mut arriving) = arriving(response, lease, None);
     // What is longer is no error of any form that is known.
-    let body = arriving.whole(connect::MOST).await;
-    let body = match body.and_then(|body| inflate(&parts.headers, body.unwrap_or_default(), connect::MOST)) {
-        Ok(body) => body,
-        Err(_) => Bytes::new(),
+    let came = arriving.whole(connect::MOST).await;
+    let came = came.and_then(|body| inflate(&parts.headers, body.unwrap_or_default(), connect::MOST));
+    let (body, broken) = match came {
+        Ok(body) => (body, None),
+        Err(broken) => (Bytes::new(), Some(broken)),
     };
+    let is_of_server = error::is_of_server(parts.status);
     let status = error::status(parts, &body, reading, depth);
-    arriving.lease.went_wrong(&status);
+    match broken {
+        _ if is_of_server => arriving.lease.went_wrong(&status),
+        Some(broken) => arriving.lease.went_wrong(&broken),
+        None => arriving.lease.was_refused(),
+    }
     status
 }
 
