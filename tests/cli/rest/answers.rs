@@ -151,6 +151,25 @@ fn streams_come_in_every_form() {
             64 + 5,
             "error: NOT_FOUND: gone\n",
         ),
+        // Not first, not alone, or without a message.
+        (
+            "application/x-ndjson\r\n\r\n{\"id\":\"a\"}\n{\"x\":1,\"error\":{\"code\":5,\"message\":\"gone\"}}\n",
+            "{\"id\":\"a\"}\n",
+            64 + 5,
+            "error: NOT_FOUND: gone\n",
+        ),
+        (
+            "application/x-ndjson\r\n\r\n{\"id\":\"a\",\"new\":{\"error\":1}}\n{\"code\":5}\n",
+            "{\"id\":\"a\"}\n",
+            64 + 5,
+            "error: NOT_FOUND",
+        ),
+        (
+            "application/json\r\n\r\n[{\"id\":\"a\"},{\"message\":\"broken\",\"code\":13}]",
+            "{\"id\":\"a\"}\n",
+            64 + 13,
+            "error: INTERNAL: broken\n",
+        ),
         (
             "text/event-stream\r\n\r\ndata: {\"id\":\"a\"}\n\nevent: error\ndata: {\"code\":4,\"message\":\"late\"}\n\n",
             "{\"id\":\"a\"}\n",

@@ -203,6 +203,22 @@ async fn an_answer_that_is_cut_is_no_whole_one() {
     assert!(answer.reason().starts_with("the upstream reset the call"), "{answer:?}");
 }
 
+/// As a tree JSON takes ten times as many bytes.
+#[tokio::test]
+async fn an_error_in_a_stream_is_read_up_to_256_kib() {
+    for (length, code) in [(200 << 10, 5), (300 << 10, 2)] {
+        let scripted = Scripted::start(move |_, mut asked| async move {
+            let text = "x".repeat(length);
+            asked.respond_json(200, format!("[{{\"error\":{{\"code\":5,\"message\":\"\",\"x\":\"{text}\"}}}}]"));
+        })
+        .await;
+        let front = scripted.before(over_rest(ProxyOptions::default())).await;
+        let answer = front.connect().await.send(Ask::one(SERVER, &text("a"))).await;
+        assert_eq!(answer.code(), Some(code), "{length}");
+        assert!(answer.reason().len() < 300, "{}", answer.reason().len());
+    }
+}
+
 #[tokio::test]
 async fn a_message_that_is_too_large_is_not_read_to_its_end() {
     let scripted = Scripted::start(|_, mut asked| async move {

@@ -48,6 +48,15 @@ impl Reading {
         self.binding().and_then(Binding::response_body)
     }
 
+    /// Whether the message that is read has a field of this name.
+    fn has(&self, name: &str) -> bool {
+        let output = self.method.output();
+        match self.field() {
+            None => output.field_path(name).is_ok(),
+            Some(field) => output.field_path(&format!("{field}.{name}")).is_ok(),
+        }
+    }
+
     /// Whether the answer is a `google.api.HttpBody`.
     fn is_bytes(&self) -> bool {
         HttpBody::is(&self.method.output(), self.field())
