@@ -17,6 +17,14 @@ use super::{
 };
 use crate::support::{Ask, BIDI, FAIL, SERVER, UNARY, framed, serve, text};
 
+/// What makes another request of one, where a server heeds it.
+const OVERRIDES: [&str; 5] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
 const PEEK: &str = "/descant.suite.v1.Shapes/Peek";
 
 fn over_rest(mut options: ProxyOptions) -> ProxyOptions {
@@ -104,7 +112,13 @@ async fn requests_have_what_their_rule_says_and_nothing_of_other_protocols() {
         (SERVER, text("&"), "GET /suite/server?text=%26 "),
     ] {
         let answer = peer
-            .send(Ask::one(path, &ask).header("grpc-timeout", "20S").header("note", "a"))
+            .send(
+                OVERRIDES
+                    .iter()
+                    .fold(Ask::one(path, &ask), |ask, name| ask.header(name, "DELETE"))
+                    .header("grpc-timeout", "20S")
+                    .header("note", "a"),
+            )
             .await;
         assert_eq!(answer.message::<Answered>().text, told, "{answer:?}");
     }
@@ -114,7 +128,10 @@ async fn requests_have_what_their_rule_says_and_nothing_of_other_protocols() {
         "connect-timeout-ms",
         "grpc-accept-encoding",
         "connect-protocol-version",
-    ] {
+    ]
+    .into_iter()
+    .chain(OVERRIDES)
+    {
         assert!(scripted.saw(name).iter().all(Option::is_none), "{name}");
     }
     let times = scripted.saw("x-server-timeout");
@@ -209,7 +226,10 @@ async fn an_error_in_a_stream_is_read_up_to_256_kib() {
     for (length, code) in [(200 << 10, 5), (300 << 10, 2)] {
         let scripted = Scripted::start(move |_, mut asked| async move {
             let text = "x".repeat(length);
-            asked.respond_json(200, format!("[{{\"error\":{{\"code\":5,\"message\":\"\",\"x\":\"{text}\"}}}}]"));
+            asked.respond_json(
+                200,
+                format!("[{{\"error\":{{\"code\":5,\"message\":\"\",\"x\":\"{text}\"}}}}]"),
+            );
         })
         .await;
         let front = scripted.before(over_rest(ProxyOptions::default())).await;

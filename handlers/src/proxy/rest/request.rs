@@ -25,6 +25,14 @@ const MANY: HeaderValue =
 /// Bytes of path and query, as `http` has them.
 const LONGEST_TARGET: usize = 65_000;
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+/// By these some servers take another method, or another path, than those of the request: a caller could choose what is called.
+const OVERRIDES: [&str; 5] = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
 
 /// A request of one message.
 pub(in crate::proxy) fn one(
@@ -141,6 +149,9 @@ fn head(
     let headers = head.headers_mut();
     headers.remove(&request::PREVIOUS);
     headers.remove(header::CONTENT_TYPE);
+    for name in OVERRIDES {
+        headers.remove(name);
+    }
     if let Some(body) = &composed.body
         && !body.content_type.is_empty()
     {
