@@ -150,6 +150,12 @@ fn messages_arrive_as_they_were_sent() {
                 r#"{"name":"shelves/ä:b?","number":"-1","raw":"//79","words":["&",""],"span":"1.500s"}"#,
                 "> GET /v1/shelves/%C3%A4%3Ab%3F:read?number=-1&raw=__79&words=%26&words=&span=1.500s\n",
             ),
+            // A secret goes up, and is not told.
+            (
+                "Read",
+                r#"{"name":"shelves/a","number":"1","secret":"s"}"#,
+                "> GET /v1/shelves/a:read\n",
+            ),
             (
                 "Read",
                 r#"{"name":"a/b%2Fc","inner":{"number":"1"}}"#,

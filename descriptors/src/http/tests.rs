@@ -485,6 +485,39 @@ fn paths_that_bind_what_is_not_for_logs_are_known() {
     }
 }
 
+#[test]
+fn queries_with_what_is_not_for_logs_are_known() {
+    let proto = r#"
+        syntax = "proto3";
+        import "google/api/annotations.proto";
+        service S {
+          rpc Get(A) returns (A) { option (google.api.http) = { get: "/get/{name}" }; }
+          rpc Post(A) returns (A) { option (google.api.http) = { post: "/post" body: "inner" }; }
+        }
+        message A { string name = 1; B inner = 2; C outer = 3 [debug_redact = true]; }
+        message B { string token = 1 [debug_redact = true]; string plain = 2; }
+        message C { string plain = 1; }
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.proto");
+    std::fs::write(&file, proto).unwrap();
+    let schema = Schema::load(&file).unwrap();
+    for (method, json, wanted) in [
+        ("/S/Get", r#"{"name":"a"}"#, false),
+        ("/S/Get", r#"{"name":"a","inner":{"plain":"b"}}"#, false),
+        ("/S/Get", r#"{"name":"a","inner":{"token":"b"}}"#, true),
+        ("/S/Get", r#"{"name":"a","outer":{"plain":"b"}}"#, true),
+        // In the body.
+        ("/S/Post", r#"{"name":"a","inner":{"token":"b"}}"#, false),
+    ] {
+        let (method, mut wire) = (schema.method(method).unwrap(), Vec::new());
+        let mut codec = crate::Codec::default();
+        codec.json_to_wire(&method.input(), json.as_bytes(), &mut wire).unwrap();
+        let composed = crate::Composer::default().compose(&method, &wire).unwrap();
+        assert_eq!(composed.hides_query, wanted, "{composed:?}");
+    }
+}
+
 /// What fits the descriptors is served, whatever does not.
 #[test]
 fn rules_that_do_not_fit_are_left_out_where_that_is_asked_for() {

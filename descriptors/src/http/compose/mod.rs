@@ -37,6 +37,9 @@ pub struct Composed {
     pub http_method: Box<str>,
     /// Path and query, in ASCII.
     pub target: String,
+    /// Whether a field with the option `debug_redact` stands in the query, which is not for logs then. Of the path
+    /// [`Binding::hides_path`] says so.
+    pub hides_query: bool,
     /// The body, if the rule has one.
     pub body: Option<ComposedBody>,
 }
@@ -129,12 +132,13 @@ impl Composer {
             .leaves(input, &self.buffers.whole, &mut wants, &mut self.leaves);
         found.map_err(|error| Lack::Unreadable(error.to_string()))?;
         let mut target = self.path(input, binding, zeros)?;
-        self.query(input, binding, &mut target)?;
+        let hides_query = self.query(input, binding, &mut target)?;
         let bytes = self.body(input, binding, has_body_field)?;
         Ok(Composed {
             binding: binding.index(),
             http_method: http_method(binding).into(),
             target,
+            hides_query,
             body: bytes,
         })
     }

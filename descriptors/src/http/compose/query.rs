@@ -12,17 +12,17 @@ use crate::{
 };
 
 impl Composer {
-    /// Appends the query, if there is something for it.
-    pub(super) fn query(&self, input: &MessageType, binding: &Binding, target: &mut String) -> Result<(), Lack> {
+    /// Appends the query, if there is something for it. Says whether some of it is not for logs.
+    pub(super) fn query(&self, input: &MessageType, binding: &Binding, target: &mut String) -> Result<bool, Lack> {
         if *binding.body() == BodyRule::All {
-            return Ok(());
+            return Ok(false);
         }
         let tables = &*input.schema().0;
         let body = match binding.body() {
             BodyRule::Field(field) => field.numbers().next(),
             BodyRule::None | BodyRule::All => None,
         };
-        let (mut query, mut before) = (Vec::new(), b'?');
+        let (mut query, mut before, mut is_redacted) = (Vec::new(), b'?', false);
         for (path, leaf) in self.leaves.iter() {
             let is_body = body.is_some() && path.first().map(|step| step.field.number) == body;
             let is_variable = || {
@@ -37,6 +37,7 @@ impl Composer {
             let name = name(tables, path);
             let is = match leaf {
                 Leaf::Text(text) => {
+                    is_redacted |= path.iter().any(|step| step.field.redact);
                     query.push(before);
                     before = b'&';
                     escape_all(&name, &mut query);
@@ -50,7 +51,7 @@ impl Composer {
             return Err(Lack::Query { field: name, is });
         }
         target.push_str(&String::from_utf8(query).unwrap_or_default());
-        Ok(())
+        Ok(is_redacted)
     }
 }
 

@@ -183,7 +183,11 @@ fn illegal() -> Status {
 /// A request's first line, without what is not for logs.
 fn shown(composed: &Composed, reading: &Reading) -> String {
     let hidden = reading.binding().filter(|binding| binding.hides_path());
-    let target = hidden.map_or(composed.target.as_str(), |binding| binding.template());
+    let target = match hidden {
+        Some(binding) => binding.template(),
+        None if composed.hides_query => composed.target.split('?').next().unwrap_or_default(),
+        None => composed.target.as_str(),
+    };
     format!("{} {target}", composed.http_method)
 }
 
