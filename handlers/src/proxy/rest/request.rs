@@ -99,15 +99,7 @@ pub(in crate::proxy) fn stream(
     if framing == Framing::Lines {
         head.headers_mut().insert(header::CONTENT_TYPE, LINES);
     }
-    let many = Many {
-        messages,
-        method: call.method.clone(),
-        composer,
-        due: first.body.clone().filter(|_| !is_empty),
-        first,
-        framing,
-        count: usize::from(!is_empty),
-    };
+    let many = Many::new(messages, call.method.clone(), composer, first, framing, is_empty);
     Ok((head, Messages::stream(many)))
 }
 
@@ -231,7 +223,7 @@ struct Many {
     messages: Messages,
     method: Method,
     composer: Composer,
-    /// What the first message became, and so the head of the request.
+    /// What the first message became, and so the head of the request; without its body.
     first: Composed,
     /// Its body, as long as it is to be sent.
     due: Option<ComposedBody>,
@@ -241,6 +233,27 @@ struct Many {
 }
 
 impl Many {
+    /// `is_empty`: there was no first message, and its request is all there is.
+    fn new(
+        messages: Messages,
+        method: Method,
+        composer: Composer,
+        mut first: Composed,
+        framing: Framing,
+        is_empty: bool,
+    ) -> Self {
+        Self {
+            messages,
+            method,
+            composer,
+            // It may be large, and a stream may be long.
+            due: first.body.take().filter(|_| !is_empty),
+            first,
+            framing,
+            count: usize::from(!is_empty),
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         if let Some(due) = self.due.take() {
             return Poll::Ready(Some(Ok(self.framed(due))));
@@ -299,5 +312,31 @@ impl MessageStream for Many {
     /// Without envelopes.
     fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
         self.get_mut().poll(cx).map_ok(|bytes| Batch::Run(Run::bare(bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use descant_descriptors::{Builtin, Schema};
+
+    use super::*;
+
+    #[test]
+    fn a_body_that_was_sent_is_held_no_longer() {
+        let rules = "http: {rules: [{selector: grpc.health.v1.Health.Check, post: /check, body: '*'}]}";
+        let schema = Schema::builder()
+            .builtin(Builtin::Health)
+            .http_rules("rules.yaml", rules);
+        let method = schema.build().unwrap().method("/grpc.health.v1.Health/Check").unwrap();
+        let mut composer = Composer::default();
+        let first = compose(&mut composer, &method, b"\x0a\x01a").unwrap();
+        let mut many = Many::new(Messages::empty(), method, composer, first, Framing::Pieces, false);
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Some(Ok(body))) = many.poll(&mut cx) else {
+            panic!("there is a body");
+        };
+        assert_eq!(body, &b"{\"service\":\"a\"}"[..]);
+        assert!(body.is_unique());
+        assert!(matches!(many.poll(&mut cx), Poll::Ready(None)));
     }
 }
