@@ -1,7 +1,7 @@
 //! What servers answer, and what is made of it.
 
 use super::{BOOK, call, once};
-use crate::process::demo_set;
+use crate::process::{demo_set, repository};
 
 #[test]
 fn answers_say_what_became_of_a_call() {
@@ -221,4 +221,20 @@ fn streams_come_in_every_form() {
         assert_eq!((ran.code, ran.out.as_str()), (Some(code), out), "{answer}: {ran:?}");
         assert!(ran.err.starts_with(err), "{answer}: {ran:?}");
     }
+}
+
+/// A server that writes much at once was refused, and one that writes the same bit by bit was not.
+#[test]
+fn bytes_come_in_pieces_of_the_limit_whatever_those_of_http_are() {
+    let proto = repository("tests/cli/shelf.proto");
+    let (address, _request) = once("HTTP/1.1 200 OK\r\ncontent-type: text/x-y\r\ncontent-length: 10\r\n\r\n0123456789");
+    let args = ["shelf.v1.Shelves/Pour", proto.to_str().unwrap(), "-d", "{}", "--http1"];
+    let ran = call(&address, &[&args[..], &["--max-message", "6"]].concat());
+    let piece = |data: &str| format!("{{\"contentType\":\"text/x-y\",\"data\":\"{data}\"}}\n");
+    assert_eq!(
+        (ran.code, ran.out),
+        (Some(0), [piece("MDEyMzQ1"), piece("Njc4OQ==")].concat()),
+        "{}",
+        ran.err
+    );
 }

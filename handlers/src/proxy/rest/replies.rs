@@ -27,8 +27,13 @@ pub(super) enum Framing {
     /// An array, or one a line.
     Elements(Elements),
     Events(Events),
-    /// Each piece of a body that is bytes, of this type.
-    Pieces(Option<HeaderValue>),
+    /// Each piece of a body that is bytes.
+    Pieces {
+        /// Its type.
+        kind: Option<HeaderValue>,
+        /// What came, and is no message yet.
+        left: Bytes,
+    },
 }
 
 /// Messages, then trailers.
@@ -71,8 +76,8 @@ impl Replies {
             }
             match ready!(self.arriving.poll(cx)) {
                 Some(Ok(data)) => {
-                    if let Some(message) = self.took(data).transpose() {
-                        return Poll::Ready(Some(message));
+                    if let Err(status) = self.took(data) {
+                        return Poll::Ready(Some(Err(status)));
                     }
                 }
                 Some(Err(status)) => return Poll::Ready(Some(Err(status))),
@@ -98,22 +103,23 @@ impl Replies {
                 Some(event) => self.element(Some(&event.data)),
                 None => Ok(None),
             },
-            Framing::Pieces(_) => Ok(None),
+            Framing::Pieces { left, .. } if left.is_empty() => Ok(None),
+            // Where the pieces of HTTP end means nothing: one that is too large is several.
+            Framing::Pieces { kind, left } => {
+                let most = self.limit.clamp(1, left.len());
+                Ok(Some(piece(kind.clone(), left.split_to(most), &self.reading)))
+            }
         }
     }
 
-    /// Takes what came; of a body that is bytes it is a message.
-    fn took(&mut self, data: Bytes) -> Result<Option<Message>, Status> {
+    /// Takes what came.
+    fn took(&mut self, data: Bytes) -> Result<(), Status> {
         match &mut self.framing {
             Framing::Elements(elements) => elements.push(&data),
             Framing::Events(events) => events.push(&data).map_err(|TooLarge(limit)| too_large(limit))?,
-            Framing::Pieces(_) if data.is_empty() => {}
-            Framing::Pieces(kind) if data.len() <= self.limit => {
-                return Ok(Some(piece(kind.clone(), data, &self.reading)));
-            }
-            Framing::Pieces(_) => return Err(too_large(self.limit)),
+            Framing::Pieces { left, .. } => *left = data,
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Reads what stands behind all messages.
@@ -131,7 +137,7 @@ impl Replies {
                     "the upstream's reply is cut off: the body ends within an event",
                 ));
             }
-            Framing::Events(_) | Framing::Pieces(_) => None,
+            Framing::Events(_) | Framing::Pieces { .. } => None,
         };
         self.element(last.as_deref())
     }

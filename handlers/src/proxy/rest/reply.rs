@@ -204,7 +204,10 @@ fn framing(parts: &Parts, reading: &Reading, terms: &Terms) -> Result<Framing, S
     }
     let kind = kind(headers);
     if reading.is_bytes() {
-        return Ok(Framing::Pieces(kind));
+        return Ok(Framing::Pieces {
+            kind,
+            left: Bytes::new(),
+        });
     }
     let limit = terms.message_bytes;
     let Some(kind) = kind else {
