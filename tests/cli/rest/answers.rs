@@ -5,7 +5,6 @@ use crate::process::{demo_set, repository};
 
 #[test]
 fn answers_say_what_became_of_a_call() {
-    let set = demo_set();
     let hint = "hint: -v shows what was asked for: does the server have that route? its rules may not be those of the \
                 descriptors\n";
     for (answer, code, told) in [
@@ -29,22 +28,7 @@ fn answers_say_what_became_of_a_call() {
             64 + 5,
             "error: NOT_FOUND: gone\n".to_owned(),
         ),
-        (
-            "HTTP/1.1 502 Bad Gateway\r\ncontent-type: application/json\r\n\r\n{\"error\":{\"code\":502,\"message\":\"gone\"}}",
-            64 + 14,
-            "error: UNAVAILABLE: gone\nhint: trying the same again may help\n".to_owned(),
-        ),
         // Nothing but HTTP.
-        (
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n\r\n{\"detail\":\"no id\"}",
-            64 + 3,
-            "error: INVALID_ARGUMENT: the upstream answers with HTTP 400 Bad Request: no id\n".to_owned(),
-        ),
-        (
-            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{\"detail\":\"no such book\"}",
-            64 + 5,
-            "error: NOT_FOUND: the upstream answers with HTTP 404 Not Found: no such book\n".to_owned(),
-        ),
         (
             "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain; charset=utf-8\r\n\r\n404 page not found\n",
             64 + 12,
@@ -107,16 +91,50 @@ fn answers_say_what_became_of_a_call() {
             "error: UNAVAILABLE: the connection to http://ADDRESS is lost: ".to_owned(),
         ),
     ] {
-        let (address, _request) = once(answer);
-        let ran = call(&address, &[BOOK, set.to_str().unwrap(), "-d", r#"{"id":"emma"}"#, "--http1"]);
-        assert_eq!(ran.code, Some(code), "{ran:?}");
-        assert!(ran.err.starts_with(&told.replace("ADDRESS", &address)), "{told}: {}", ran.err);
+        is_told(answer, code, &told);
+    }
+}
+
+/// Whether a call that is answered so ends with this code, and says this first.
+fn is_told(answer: &'static str, code: i32, told: &str) {
+    let (set, (address, _request)) = (demo_set(), once(answer));
+    let ran = call(
+        &address,
+        &[BOOK, set.to_str().unwrap(), "-d", r#"{"id":"emma"}"#, "--http1"],
+    );
+    assert_eq!(ran.code, Some(code), "{ran:?}");
+    assert!(
+        ran.err.starts_with(&told.replace("ADDRESS", &address)),
+        "{told}: {}",
+        ran.err
+    );
+}
+
+#[test]
+fn plain_apis_of_json_are_understood_by_their_statuses() {
+    for (answer, code, told) in [
+        (
+            "HTTP/1.1 502 Bad Gateway\r\ncontent-type: application/json\r\n\r\n{\"error\":{\"code\":502,\"message\":\"gone\"}}",
+            64 + 14,
+            "error: UNAVAILABLE: gone\nhint: trying the same again may help\n",
+        ),
+        (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n\r\n{\"detail\":\"no id\"}",
+            64 + 3,
+            "error: INVALID_ARGUMENT: the upstream answers with HTTP 400 Bad Request: no id\n",
+        ),
+        (
+            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n{\"detail\":\"no such book\"}",
+            64 + 5,
+            "error: NOT_FOUND: the upstream answers with HTTP 404 Not Found: no such book\n",
+        ),
+    ] {
+        is_told(answer, code, told);
     }
 }
 
 #[test]
 fn streams_come_in_every_form() {
-    let set = demo_set();
     let ok = "{\"id\":\"a\"}\n{\"id\":\"b\"}\n";
     for (answer, out, code, err) in [
         ("application/json\r\n\r\n[{\"id\":\"a\"},\n{\"id\":\"b\"}]", ok, 0, ""),
@@ -150,25 +168,6 @@ fn streams_come_in_every_form() {
             "{\"id\":\"a\"}\n",
             64 + 5,
             "error: NOT_FOUND: gone\n",
-        ),
-        // Not first, not alone, or without a message.
-        (
-            "application/x-ndjson\r\n\r\n{\"id\":\"a\"}\n{\"x\":1,\"error\":{\"code\":5,\"message\":\"gone\"}}\n",
-            "{\"id\":\"a\"}\n",
-            64 + 5,
-            "error: NOT_FOUND: gone\n",
-        ),
-        (
-            "application/x-ndjson\r\n\r\n{\"id\":\"a\",\"new\":{\"error\":1}}\n{\"code\":5}\n",
-            "{\"id\":\"a\"}\n",
-            64 + 5,
-            "error: NOT_FOUND",
-        ),
-        (
-            "application/json\r\n\r\n[{\"id\":\"a\"},{\"message\":\"broken\",\"code\":13}]",
-            "{\"id\":\"a\"}\n",
-            64 + 13,
-            "error: INTERNAL: broken\n",
         ),
         (
             "text/event-stream\r\n\r\ndata: {\"id\":\"a\"}\n\nevent: error\ndata: {\"code\":4,\"message\":\"late\"}\n\n",
@@ -214,12 +213,44 @@ fn streams_come_in_every_form() {
             "error: UNKNOWN: the upstream answers with HTTP 200 OK and content type text/html, not as REST does\n",
         ),
     ] {
-        let answer: &'static str = format!("HTTP/1.1 200 OK\r\ncontent-type: {answer}").leak();
-        let (address, _request) = once(answer);
-        let method = "bookshop.v1.Catalog/WatchPrices";
-        let ran = call(&address, &[method, set.to_str().unwrap(), "--http1"]);
-        assert_eq!((ran.code, ran.out.as_str()), (Some(code), out), "{answer}: {ran:?}");
-        assert!(ran.err.starts_with(err), "{answer}: {ran:?}");
+        is_streamed(answer, out, code, err);
+    }
+}
+
+/// Whether a stream that is answered so, from the value of its content type on, prints this and ends with this code.
+fn is_streamed(answer: &str, out: &str, code: i32, err: &str) {
+    let answer: &'static str = format!("HTTP/1.1 200 OK\r\ncontent-type: {answer}").leak();
+    let (set, (address, _request)) = (demo_set(), once(answer));
+    let method = "bookshop.v1.Catalog/WatchPrices";
+    let ran = call(&address, &[method, set.to_str().unwrap(), "--http1"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(code), out), "{answer}: {ran:?}");
+    assert!(ran.err.starts_with(err), "{answer}: {ran:?}");
+}
+
+/// Not first, not alone, or without a message: such a call ended well, with an empty message.
+#[test]
+fn an_error_ends_a_stream_wherever_it_stands() {
+    for (answer, out, code, err) in [
+        (
+            "application/x-ndjson\r\n\r\n{\"id\":\"a\"}\n{\"x\":1,\"error\":{\"code\":5,\"message\":\"gone\"}}\n",
+            "{\"id\":\"a\"}\n",
+            64 + 5,
+            "error: NOT_FOUND: gone\n",
+        ),
+        (
+            "application/x-ndjson\r\n\r\n{\"id\":\"a\",\"new\":{\"error\":1}}\n{\"code\":5}\n",
+            "{\"id\":\"a\"}\n",
+            64 + 5,
+            "error: NOT_FOUND",
+        ),
+        (
+            "application/json\r\n\r\n[{\"id\":\"a\"},{\"message\":\"broken\",\"code\":13}]",
+            "{\"id\":\"a\"}\n",
+            64 + 13,
+            "error: INTERNAL: broken\n",
+        ),
+    ] {
+        is_streamed(answer, out, code, err);
     }
 }
 
