@@ -50,7 +50,7 @@ struct Converted {
 
 /// The message of a request as JSON.
 pub(super) fn message(message: &Message, of: &MessageType, terms: &Terms) -> Result<Message, Status> {
-    Way::Up(terms.sent.encoding).convert(message, of, &mut codec(terms.depth))
+    Way::Up(terms.sent.encoding).convert(message, of, &mut Codec::new(options(terms.depth)))
 }
 
 /// The messages of a request as JSON.
@@ -68,7 +68,7 @@ pub(super) fn down(reply: Reply, of: MessageType, depth: u32) -> Result<Reply, S
 }
 
 fn converted(messages: Messages, of: MessageType, depth: u32, way: Way) -> Result<Messages, Status> {
-    let mut codec = codec(depth);
+    let mut codec = Codec::new(options(depth));
     match messages.try_one() {
         Ok((message, trailers)) => {
             let message = way.convert(&message, &of, &mut codec)?;
@@ -83,30 +83,32 @@ fn converted(messages: Messages, of: MessageType, depth: u32, way: Way) -> Resul
     }
 }
 
-/// An upstream may know more fields than the schema here.
-fn codec(depth: u32) -> Codec {
+/// Settings of what goes up as JSON and comes back. An upstream may know more fields than the schema here.
+pub(super) fn options(depth: u32) -> JsonOptions {
     let mut options = JsonOptions::default();
     options.ignore_unknown = true;
     options.depth = depth;
-    Codec::new(options)
+    options
+}
+
+/// A message of these bytes, compressed so if that makes it smaller.
+pub(super) fn compressed(bytes: Bytes, encoding: Option<Encoding>) -> Message {
+    let smaller = encoding.and_then(|encoding| Some((encoding, encoding.compress(&bytes)?)));
+    match smaller {
+        Some((encoding, smaller)) => Message::from_compressed(Compressed {
+            bytes: smaller,
+            encoding,
+            limit: bytes.len(),
+            broken: Code::Internal,
+        }),
+        None => Message::from_wire(bytes),
+    }
 }
 
 impl Way {
     fn convert(self, message: &Message, of: &MessageType, codec: &mut Codec) -> Result<Message, Status> {
         match self {
-            Self::Up(encoding) => {
-                let json = Bytes::from(message.to_json(of, codec)?);
-                let smaller = encoding.and_then(|encoding| Some((encoding, encoding.compress(&json)?)));
-                Ok(match smaller {
-                    Some((encoding, bytes)) => Message::from_compressed(Compressed {
-                        bytes,
-                        encoding,
-                        limit: json.len(),
-                        broken: Code::Internal,
-                    }),
-                    None => Message::from_wire(json),
-                })
-            }
+            Self::Up(encoding) => Ok(compressed(message.to_json(of, codec)?.into(), encoding)),
             Self::Down => {
                 let json = message.clone().into_wire()?;
                 Message::from_json(&json, of, codec).map_err(|error| {
@@ -141,7 +143,7 @@ mod tests {
         let book = schema.message("shop.v1.Book").unwrap();
         let emma = Message::from_json(br#"{"title":"Emma"}"#, &book, &mut Codec::default()).unwrap();
         let wire = emma.clone().into_wire().unwrap();
-        let mut codec = codec(1);
+        let mut codec = Codec::new(options(1));
         let json = Way::Up(None).convert(&emma, &book, &mut codec).unwrap();
         assert_eq!(json.clone().into_wire().unwrap(), &br#"{"title":"Emma"}"#[..]);
         let back = down(Reply::new(Messages::one(json)), book.clone(), 1).unwrap();

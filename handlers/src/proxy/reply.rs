@@ -119,6 +119,35 @@ pub(super) fn whole(mut metadata: Metadata, only: Result<(Message, Metadata), St
     }
 }
 
+/// All of a body, of which this polls for the next bytes; `None` if that is more than the limit.
+pub(super) async fn all(
+    limit: usize,
+    mut next: impl FnMut(&mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>>,
+) -> Result<Option<Bytes>, Status> {
+    let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
+    while let Some(data) = poll_fn(&mut next).await {
+        let data = data?;
+        if first.len() + whole.len() + data.len() > limit {
+            return Ok(None);
+        }
+        // Mostly one piece is all.
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+            continue;
+        }
+        whole.extend_from_slice(&mem::take(&mut first));
+        whole.extend_from_slice(&data);
+    }
+    Ok(Some(if whole.is_empty() { first } else { whole.freeze() }))
+}
+
+/// A message of a reply that is larger than it may be, where nobody knows how large.
+pub(super) fn too_large(limit: usize) -> Status {
+    Status::resource_exhausted(format!(
+        "the upstream sent a message that is larger than the limit of {limit} bytes"
+    ))
+}
+
 /// What is still to come of a reply.
 #[derive(Debug)]
 pub(super) enum Incoming {
@@ -164,18 +193,15 @@ impl Source {
         }
         let encoding = codings::of_reply(&headers, speech, terms.offered)?;
         if status != StatusCode::OK {
-            let whole = self.whole(connect::MOST).await?.unwrap_or_default();
+            let whole = all(connect::MOST, |cx| self.poll_data(cx)).await?.unwrap_or_default();
             let json = match encoding {
                 Some(encoding) => encoding.inflate(&whole, connect::MOST).unwrap_or_default(),
                 None => whole,
             };
             return Err(connect::error(status, headers, &json));
         }
-        let whole = self.whole(limit).await?.ok_or_else(|| {
-            Status::resource_exhausted(format!(
-                "the upstream sent a message that is larger than the limit of {limit} bytes"
-            ))
-        })?;
+        let whole = all(limit, |cx| self.poll_data(cx)).await?;
+        let whole = whole.ok_or_else(|| too_large(limit))?;
         let message = match encoding.filter(|_| !whole.is_empty()) {
             Some(encoding) => Message::from_compressed(Compressed {
                 bytes: whole,
@@ -187,25 +213,6 @@ impl Source {
         };
         let (metadata, trailers) = connect::metadata(headers);
         Ok((metadata, trailers, message))
-    }
-
-    /// All that comes; `None` if that is more than the limit.
-    async fn whole(&mut self, limit: usize) -> Result<Option<Bytes>, Status> {
-        let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
-        while let Some(data) = poll_fn(|cx| self.poll_data(cx)).await {
-            let data = data?;
-            if first.len() + whole.len() + data.len() > limit {
-                return Ok(None);
-            }
-            // Mostly one piece is all.
-            if first.is_empty() && whole.is_empty() {
-                first = data;
-                continue;
-            }
-            whole.extend_from_slice(&mem::take(&mut first));
-            whole.extend_from_slice(&data);
-        }
-        Ok(Some(if whole.is_empty() { first } else { whole.freeze() }))
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {

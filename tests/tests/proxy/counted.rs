@@ -16,7 +16,7 @@ use super::{
     hedge::hedging,
     http1::{CONNECT, EMPTY, once},
     replica::{Names, Replica, call, failures, quick},
-    script::{End, Scripted, ending, retrying},
+    script::{End, Scripted, ending, retrying, throttled},
     upstream::Asked,
 };
 use crate::support::{Ask, FAIL, Open, Peer, Running, SERVER, UNARY, WAIT, envelope, serve, serve_gateway, soon};
@@ -152,12 +152,7 @@ async fn retries_are_told_apart_from_first_attempts() {
 #[tokio::test]
 async fn retries_that_are_not_made_are_told_with_the_reason() {
     let scripted = Scripted::failing(&["14"; 100]).await;
-    let mut options = retrying(5);
-    let json = r#"{ "methodConfig": [{ "name": [{}], "retryPolicy": { "maxAttempts": 5, "initialBackoff": "0.001s",
-        "maxBackoff": "0.001s", "backoffMultiplier": 1, "retryableStatusCodes": [14] } }],
-        "retryThrottling": { "maxTokens": 10, "tokenRatio": 0.1 } }"#;
-    options.service_config = json.parse().unwrap();
-    let front = Front::before(scripted.upstream.address, options).await;
+    let front = Front::before(scripted.upstream.address, throttled()).await;
     assert_eq!(failures(&front.peer, 10).await, 10);
     front
         .becomes(&[

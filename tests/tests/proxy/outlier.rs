@@ -71,13 +71,7 @@ async fn a_request_that_breaks_ejects_nobody() {
 
 #[tokio::test]
 async fn a_server_that_is_well_again_gets_calls_again() {
-    let ill = Arc::new(AtomicBool::new(true));
-    let told = Arc::clone(&ill);
-    let recovering = Replica::answering(move |mut asked: Asked| {
-        let code = if told.load(Ordering::SeqCst) { "14" } else { "0" };
-        async move { asked.answer(envelope(0, b""), code) }
-    })
-    .await;
+    let (recovering, ill) = Replica::recovering().await;
     let one = Replica::start().await;
     let names = Names::of([one.address(), recovering.address()]);
     // Longer than a hundred calls take on a busy machine.
@@ -99,13 +93,7 @@ async fn a_server_that_is_well_again_gets_calls_again() {
 
 #[tokio::test]
 async fn one_that_is_ejected_gets_calls_if_nobody_else_can_be_connected_to() {
-    let ill = Arc::new(AtomicBool::new(true));
-    let told = Arc::clone(&ill);
-    let recovering = Replica::answering(move |mut asked: Asked| {
-        let code = if told.load(Ordering::SeqCst) { "14" } else { "0" };
-        async move { asked.answer(envelope(0, b""), code) }
-    })
-    .await;
+    let (recovering, ill) = Replica::recovering().await;
     // Nobody listens there.
     let gone = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()

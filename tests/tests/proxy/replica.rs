@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -37,6 +37,17 @@ impl Replica {
     /// Says `code` to every call.
     pub(super) async fn failing(code: &'static str) -> Self {
         Self::answering(move |mut asked| async move { asked.answer(envelope(0, b""), code) }).await
+    }
+
+    /// Says UNAVAILABLE until it is told that it is well.
+    pub(super) async fn recovering() -> (Self, Arc<AtomicBool>) {
+        let ill = Arc::new(AtomicBool::new(true));
+        let told = Arc::clone(&ill);
+        let replica = Self::answering(move |mut asked: Asked| {
+            let code = if told.load(Ordering::SeqCst) { "14" } else { "0" };
+            async move { asked.answer(envelope(0, b""), code) }
+        });
+        (replica.await, ill)
     }
 
     pub(super) async fn answering<F, Fut>(answer: F) -> Self

@@ -10,7 +10,7 @@ use descant_handlers::{Proxy, UpstreamProtocol};
 use super::{
     proxy,
     replica::{Replica, call, failures},
-    script::{End, Scripted, before_with, configured, ending, retrying},
+    script::{End, Scripted, before_with, configured, ending, retrying, throttled},
 };
 use crate::support::{Ask, BIDI, FAIL, SERVER, UNARY, envelope};
 
@@ -99,12 +99,7 @@ async fn the_upstream_says_how_long_to_wait_or_never() {
 #[tokio::test]
 async fn an_upstream_that_fails_gets_no_more_of_the_same() {
     let scripted = Scripted::failing(&["14"; 100]).await;
-    let mut options = retrying(5);
-    let json = r#"{ "methodConfig": [{ "name": [{}], "retryPolicy": { "maxAttempts": 5, "initialBackoff": "0.001s",
-        "maxBackoff": "0.001s", "backoffMultiplier": 1, "retryableStatusCodes": [14] } }],
-        "retryThrottling": { "maxTokens": 10, "tokenRatio": 0.1 } }"#;
-    options.service_config = json.parse().unwrap();
-    let front = scripted.before(options).await;
+    let front = scripted.before(throttled()).await;
     let peer = front.connect().await;
     assert_eq!(failures(&peer, 10).await, 10);
     // Four attempts of the first call, which is then at six tokens less one; all others have one.

@@ -126,6 +126,15 @@ pub(super) fn retrying(attempts: usize) -> ProxyOptions {
     ))
 }
 
+/// The same with five attempts, of which four failures use up what there may be.
+pub(super) fn throttled() -> ProxyOptions {
+    configured(
+        r#"{ "methodConfig": [{ "name": [{}], "retryPolicy": { "maxAttempts": 5, "initialBackoff": "0.001s",
+            "maxBackoff": "0.001s", "backoffMultiplier": 1, "retryableStatusCodes": [14] } }],
+            "retryThrottling": { "maxTokens": 10, "tokenRatio": 0.1 } }"#,
+    )
+}
+
 /// What a connection does once a call has come.
 #[derive(Clone, Copy)]
 pub(super) enum End {

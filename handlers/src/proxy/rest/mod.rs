@@ -21,13 +21,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use descant_descriptors::{Binding, FieldPath, HttpBody, JsonOptions, Method};
+use descant_descriptors::{Binding, FieldPath, HttpBody, Method};
 
 pub(super) use self::{
     reply::{refusal, reply},
     request::{one, stream},
 };
-use super::options::ProxyOptions;
+use super::{json::options as json, options::ProxyOptions};
 use crate::{Call, Message, MessageStream, Messages, Status};
 
 /// By which rule a call was made: what its answer is read by.
@@ -83,14 +83,6 @@ pub(super) fn check(methods: &[Method], options: &ProxyOptions) -> Result<(), St
         return Err("speaks REST, and whether its addresses are well is asked by gRPC; leave out `health`".to_owned());
     }
     Ok(())
-}
-
-/// Settings of JSON in requests and answers. An upstream may know more fields than the schema here.
-fn json(depth: u32) -> JsonOptions {
-    let mut options = JsonOptions::default();
-    options.ignore_unknown = true;
-    options.depth = depth;
-    options
 }
 
 /// Waits for what a request begins with: its path may be made of it.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Message, MessageStream, Metadata, Status,
-    proxy::{exchange::Terms, request::Pump},
+    proxy::{exchange::Terms, reply::too_large, request::Pump},
 };
 
 /// How messages stand in an answer.
@@ -156,12 +156,6 @@ fn broken(error: &ElementsError) -> Status {
         }
         _ => Status::internal(format!("the upstream's reply is no list of messages: {error}")),
     }
-}
-
-fn too_large(limit: usize) -> Status {
-    Status::resource_exhausted(format!(
-        "the upstream sent a message that is larger than the limit of {limit} bytes"
-    ))
 }
 
 impl MessageStream for Replies {

@@ -1,11 +1,8 @@
 //! Answers.
 
-use std::{
-    future::poll_fn,
-    task::{Context, Poll, ready},
-};
+use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use descant_descriptors::{Codec, Elements, HttpBody, RequestBody};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response::Parts};
 
@@ -21,7 +18,7 @@ use crate::{
         codings, connect,
         exchange::{Fault, Terms},
         lease::Lease,
-        reply::whole,
+        reply::{all, too_large, whole},
         request::Pump,
         status,
         stream::Stream,
@@ -82,19 +79,6 @@ impl Arriving {
             self.lease.went_wrong(status);
         }
     }
-
-    /// All that comes; `None` if that is more than the limit.
-    async fn whole(&mut self, limit: usize) -> Result<Option<Bytes>, Status> {
-        let mut whole = BytesMut::new();
-        while let Some(data) = poll_fn(|cx| self.poll(cx)).await {
-            let data = data?;
-            if whole.len() + data.len() > limit {
-                return Ok(None);
-            }
-            whole.extend_from_slice(&data);
-        }
-        Ok(Some(whole.freeze()))
-    }
 }
 
 /// What an answer that is no success says.
@@ -106,7 +90,7 @@ pub(in crate::proxy) async fn refusal(
 ) -> Status {
     let (parts, mut arriving) = arriving(response, lease, None);
     // What is longer is no error of any form that is known.
-    let came = arriving.whole(connect::MOST).await;
+    let came = all(connect::MOST, |cx| arriving.poll(cx)).await;
     let came = came.and_then(|body| inflate(&parts.headers, body.unwrap_or_default(), connect::MOST));
     let (body, broken) = match came {
         Ok(body) => (body, None),
@@ -168,12 +152,8 @@ fn arriving(response: Response<Stream>, lease: Lease, fault: Fault) -> (Parts, A
 /// The one message of an answer.
 async fn only(parts: &Parts, arriving: &mut Arriving, terms: &Terms, reading: &Reading) -> Result<Message, Status> {
     let limit = terms.message_bytes;
-    let too_large = || {
-        Status::resource_exhausted(format!(
-            "the upstream sent a message that is larger than the limit of {limit} bytes"
-        ))
-    };
-    let body = arriving.whole(limit).await?.ok_or_else(too_large)?;
+    let body = all(limit, |cx| arriving.poll(cx)).await?;
+    let body = body.ok_or_else(|| too_large(limit))?;
     let body = inflate(&parts.headers, body, limit)?;
     if reading.is_bytes() {
         return Ok(piece(kind(&parts.headers), body, reading));

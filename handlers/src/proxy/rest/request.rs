@@ -11,9 +11,9 @@ use http::{HeaderValue, Request, header};
 
 use super::{Reading, json, reply::can_read};
 use crate::{
-    Call, Code, Compressed, Encodings, Message, MessageStream, Messages, Status,
+    Call, Encodings, Message, MessageStream, Messages, Status,
     envelope::{Batch, Run},
-    proxy::{codings::Sent, exchange::Terms, lease::Lease, request},
+    proxy::{codings::Sent, exchange::Terms, json::compressed, lease::Lease, request},
 };
 
 /// What carries the messages of a stream.
@@ -49,19 +49,12 @@ pub(in crate::proxy) fn one(
         &message.into_wire()?,
     )?;
     let bytes = composed.body.as_ref().map(|body| body.bytes.clone());
-    let smaller = encoding.zip(bytes.as_ref().filter(|bytes| !bytes.is_empty()));
-    let smaller = smaller.and_then(|(encoding, bytes)| Some((encoding, encoding.compress(bytes)?)));
-    let message = match (&smaller, bytes) {
-        (Some((encoding, smaller)), Some(bytes)) => Some(Message::from_compressed(Compressed {
-            bytes: smaller.clone(),
-            encoding: *encoding,
-            limit: bytes.len(),
-            broken: Code::Internal,
-        })),
-        (_, bytes) => bytes.map(Message::from_wire),
-    };
+    let message = bytes.map(|bytes| {
+        let encoding = encoding.filter(|_| !bytes.is_empty());
+        compressed(bytes, encoding)
+    });
     terms.sent = Sent {
-        encoding: smaller.map(|(encoding, _)| encoding),
+        encoding: message.as_ref().and_then(Message::encoding),
         as_came: true,
     };
     let head = head(&composed, call, lease, terms, before)?;
