@@ -272,6 +272,14 @@ fn methods_without_a_rule_are_found_when_a_gateway_is_built() {
                 .to_owned()
         )
     );
+    let two = [
+        "/grpc.testing.TestService/UnaryCall",
+        "/grpc.testing.TestService/EmptyCall",
+    ]
+    .map(method);
+    let wanted = "speaks REST, and grpc.testing.TestService.UnaryCall, grpc.testing.TestService.EmptyCall have no HTTP rules \
+        (google.api.http) to call them by";
+    assert_eq!(rest.check(&two), Err(wanted.to_owned()));
     let mut options = over_rest(ProxyOptions::default());
     options.health = Some(HealthCheck::default());
     let asking = Proxy::to("http://127.0.0.1:1").unwrap().options(options);

@@ -73,11 +73,16 @@ impl Reading {
 /// Whether methods can be called at all, as far as that is known before.
 pub(super) fn check(methods: &[Method], options: &ProxyOptions) -> Result<(), String> {
     let without = |method: &&Method| method.schema().routes().of_method(method).is_empty();
-    if let Some(method) = methods.iter().find(without) {
-        let name = method.full_name();
-        return Err(format!(
-            "speaks REST, and {name} has no HTTP rule (google.api.http) to call it by"
-        ));
+    let names: Vec<_> = methods.iter().filter(without).map(Method::full_name).collect();
+    if let [first, more @ ..] = &names[..] {
+        let what = match more {
+            [] => format!("{first} has no HTTP rule (google.api.http) to call it by"),
+            _ => format!(
+                "{} have no HTTP rules (google.api.http) to call them by",
+                names.join(", ")
+            ),
+        };
+        return Err(format!("speaks REST, and {what}"));
     }
     if options.health.is_some() {
         return Err("speaks REST, and whether its addresses are well is asked by gRPC; leave out `health`".to_owned());
