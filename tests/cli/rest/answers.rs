@@ -28,6 +28,13 @@ fn answers_say_what_became_of_a_call() {
             64 + 5,
             "error: NOT_FOUND: gone\n".to_owned(),
         ),
+        // Where the method is a stream.
+        (
+            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n\r\n[{\"error\":{\"code\":404,\"message\":\"gone\",\
+             \"status\":\"NOT_FOUND\"}}]",
+            64 + 5,
+            "error: NOT_FOUND: gone\n".to_owned(),
+        ),
         // Nothing but HTTP.
         (
             "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain; charset=utf-8\r\n\r\n404 page not found\n",

@@ -3,6 +3,7 @@
 //! ```text
 //! {"code": 5, "message": "...", "details": [...]}                                        google.rpc.Status
 //! {"error": {"code": 404, "message": "...", "status": "NOT_FOUND", "details": [...]}}    Google's servers
+//! [{"error": {...}}]                                                                     those of streams
 //! {"error": {"grpc_code": 5, "http_code": 404, "message": "..."}}                        streams of grpc-gateway 1
 //! ```
 //! Envoy's transcoder may leave the status of gRPC in headers. Anything else says no more than HTTP does.
@@ -50,7 +51,10 @@ pub(super) fn foreign(parts: &Parts, reading: &Reading) -> Status {
 
 /// What an error in JSON says, if it is one of those that are known. `http`: the status of the answer, if it is all of it.
 pub(super) fn said(said: &Value, http: Option<StatusCode>, reading: &Reading, depth: u32) -> Option<Status> {
-    let outer = said.as_object()?;
+    let outer = match said {
+        Value::Array(errors) => errors.first()?.as_object()?,
+        said => said.as_object()?,
+    };
     let (error, is_inner) = match outer.get("error") {
         Some(Value::Object(inner)) => (inner, true),
         _ => (outer, http.is_none()),
