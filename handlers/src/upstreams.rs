@@ -117,7 +117,8 @@ counters! {
     }
 }
 
-/// What is thought of an address. The later is the worse.
+/// What is thought of an address. Where threads think differently of one, the latest of these counts: the worse, but that who has a connection
+/// knows better than who could not make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum AddressState {
@@ -125,6 +126,8 @@ pub enum AddressState {
     Ready,
     /// It could not be connected to, and is tried again after a while.
     Unreachable,
+    /// It gets calls, and there is a connection to it.
+    Connected,
     /// It says so itself, when it is asked for its health.
     Unwell,
     /// Its calls failed: it gets none for a while.
@@ -155,7 +158,7 @@ pub struct UpstreamStatistics {
     pub lookup_failures: u64,
     /// Calls that wait for a connection now.
     pub waiting: u64,
-    /// Each address that is known now: where threads think differently of it, the worst.
+    /// Each address that is known now: where threads think differently of it, the latest of [`AddressState`].
     pub addresses: BTreeMap<String, AddressState>,
 }
 
@@ -221,5 +224,9 @@ mod tests {
         assert_eq!((all.attempts.sum(), all.in_flight()), (9, 6));
         assert_eq!(all.addresses_in(AddressState::Ejected), 1);
         assert_eq!(all.addresses_in(AddressState::Ready), 0);
+        let mut reached = of(AddressState::Unreachable);
+        reached += of(AddressState::Connected);
+        reached += of(AddressState::Unreachable);
+        assert_eq!(reached.addresses_in(AddressState::Connected), 1);
     }
 }

@@ -147,15 +147,14 @@ const GAUGES: [Told; 4] = [
         help: "Addresses of an upstream, by what is thought of them.",
         label: Some("state"),
         of: |told| {
-            let states = [
-                ("ready", AddressState::Ready),
-                ("unreachable", AddressState::Unreachable),
-                ("unhealthy", AddressState::Unwell),
-                ("ejected", AddressState::Ejected),
+            let states: [(_, &[AddressState]); 4] = [
+                ("ready", &[AddressState::Ready, AddressState::Connected]),
+                ("unreachable", &[AddressState::Unreachable]),
+                ("unhealthy", &[AddressState::Unwell]),
+                ("ejected", &[AddressState::Ejected]),
             ];
-            states
-                .map(|(name, state)| (name, told.addresses_in(state) as u64))
-                .to_vec()
+            let count = |states: &[AddressState]| states.iter().map(|state| told.addresses_in(*state) as u64).sum();
+            states.map(|(name, states)| (name, count(states))).to_vec()
         },
     },
 ];

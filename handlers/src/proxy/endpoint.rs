@@ -107,7 +107,9 @@ impl Endpoint {
             AddressState::Ejected
         } else if self.unwell.load(Ordering::Relaxed) {
             AddressState::Unwell
-        } else if self.is_doubtful() && self.lines().iter().all(|line| line.is_gone()) {
+        } else if self.lines().iter().any(|line| !line.is_gone()) {
+            AddressState::Connected
+        } else if self.is_doubtful() {
             AddressState::Unreachable
         } else {
             AddressState::Ready
