@@ -104,7 +104,7 @@ async fn a_fatal_failure_is_told_at_once() {
         asked.refuse("5", &[]);
     })
     .await;
-    let front = scripted.before(hedging(3, "0.01s")).await;
+    let front = scripted.before(hedging(3, "0.2s")).await;
     let answer = call(&front.connect().await).await;
     assert_eq!((answer.code(), scripted.calls()), (Some(5), 2), "{answer:?}");
 }
