@@ -15,10 +15,13 @@ use super::payload::{shared_part, with_shown};
 
 /// Past this many bytes a write waits for the socket.
 const FULL: usize = 256 << 10;
-/// A buffer that grew beyond this is not kept for the next connection.
-const KEEP: usize = 128 << 10;
-/// How many idle buffers a thread keeps.
-const POOLED: usize = 16;
+/// Bytes that have left are forgotten past this many.
+const FORGET: usize = 128 << 10;
+/// A buffer that grew beyond this is not kept for the next connection. One that is full has grown to that: what grows anew each time
+/// is moved as often, and its memory is given back and asked for again.
+const KEEP: usize = 2 * FULL;
+/// How many idle buffers a thread keeps. Its connections write one after the other, and mostly hold none in between.
+const POOLED: usize = 4;
 /// As many slices as Linux takes is 1024; past some dozens nothing is gained.
 const SLICES: usize = 64;
 
@@ -73,7 +76,7 @@ impl Outbox {
         if self.gathered.capacity() == 0 {
             self.gathered = POOL.with_borrow_mut(Vec::pop).unwrap_or_default();
         }
-        if self.sent >= KEEP {
+        if self.sent >= FORGET {
             self.forget_sent();
         }
         self.gathered.extend_from_slice(bytes);
