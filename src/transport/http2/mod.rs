@@ -202,8 +202,9 @@ where
         loop {
             // What the answers that were begun so far have to send is sent by this.
             self.bell.look();
-            match ready!(self.h2.poll_accept(cx)).transpose()? {
-                Some((request, respond)) => self.launcher.begin(request, respond, cx),
+            match ready!(self.h2.poll_accept(cx)) {
+                Some(Ok((request, respond))) => self.launcher.begin(request, respond, cx),
+                Some(Err(error)) => return Poll::Ready(Err(error)),
                 None => return Poll::Ready(Ok(())),
             }
         }
