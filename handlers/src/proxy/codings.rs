@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use http::{HeaderMap, HeaderValue};
 
-use super::speech::Speech;
+use super::{exchange::Terms, speech::Speech};
 use crate::{Call, Coding, Encoding, Encodings, InflateError, Message, Status};
 
 /// The codings that an address of an upstream takes: what it says, which nobody knows before its first reply, and what was said
@@ -89,14 +89,18 @@ impl Sent {
     };
 }
 
-/// What an upstream is told of the codings that its reply may have: those that may be left on it.
-pub(super) fn accepted(codings: Encodings) -> Result<HeaderValue, Status> {
+/// What an upstream is told of the codings that its reply may have: those that may be left on it. Nothing where it has none by itself:
+/// gRPC answers a plain request of who names none with plain messages, while HTTP's `Accept-Encoding` and some who answer in the coding of the
+/// request want to be told.
+pub(super) fn accepted(codings: Encodings, terms: &Terms) -> Result<Option<HeaderValue>, Status> {
     if codings == Encodings::default() {
-        return Ok(HeaderValue::from_static("identity"));
+        let needs_no_word = terms.speech == Speech::Grpc && terms.sent.encoding.is_none();
+        return Ok((!needs_no_word).then(|| HeaderValue::from_static("identity")));
     }
     let names = codings.iter().map(Encoding::name);
     let list = std::iter::once("identity").chain(names).collect::<Vec<_>>().join(",");
-    HeaderValue::try_from(list).map_err(|error| Status::internal(error.to_string()))
+    let list = HeaderValue::try_from(list).map_err(|error| Status::internal(error.to_string()))?;
+    Ok(Some(list))
 }
 
 /// How a reply says that its messages are compressed. What was not offered is INTERNAL.

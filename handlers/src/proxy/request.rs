@@ -40,7 +40,9 @@ pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32)
     if before > 0 {
         headers.insert(PREVIOUS, before.into());
     }
-    headers.insert(speech.accept(), codings::accepted(call.accepted)?);
+    if let Some(accepted) = codings::accepted(call.accepted, terms)? {
+        headers.insert(speech.accept(), accepted);
+    }
     if let Some(encoding) = terms.sent.encoding {
         headers.insert(speech.encoding(), HeaderValue::from_static(encoding.name()));
     }
