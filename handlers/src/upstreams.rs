@@ -50,7 +50,8 @@ counters! {
         retries,
         /// Beside another one, as a policy says.
         hedges,
-        /// Once more because the upstream has certainly not seen the one before, whether there is a policy or not.
+        /// Once more, whether there is a policy or not: the upstream has certainly not seen the one before, or closed a kept connection of
+        /// HTTP/1.1 in place of an answer, which it mostly was about to.
         resent,
     }
 
