@@ -109,7 +109,10 @@ pub(super) fn tls(tls: &Tls, place: Origin, faults: &mut Faults) {
         faults.add(
             tls.client_optional.origin,
             "`client_optional` without `client_ca` means nothing",
-            "name who signs the certificates of clients in `client_ca`",
+            tls.client_optional.origin.mend(
+                "name who signs the certificates of clients by --tls-client-ca",
+                "name who signs the certificates of clients in `client_ca`",
+            ),
         );
     }
 }
@@ -130,7 +133,10 @@ pub(super) fn cors(cors: &CrossOrigin, _: Origin, faults: &mut Faults) {
         faults.add(
             any.origin,
             "pages of every origin may not have credentials",
-            "name the origins that may, or turn `credentials` off",
+            cors.credentials.origin.mend(
+                "name the origins that may, or leave out --cors-credentials",
+                "name the origins that may, or turn `credentials` off",
+            ),
         );
     }
 }
@@ -172,17 +178,25 @@ pub(super) fn upstream(upstream: &Upstream, place: Origin, faults: &mut Faults) 
 fn speech(upstream: &Upstream, faults: &mut Faults) {
     let protocol = upstream.protocol.value;
     if *upstream.http1 && protocol == Spoken::Grpc {
+        let origin = upstream.http1.origin;
         faults.add(
-            upstream.http1.origin,
+            origin,
             "gRPC is not spoken over HTTP/1.1, which has no room for its trailers",
-            "set `protocol` to grpc-web, connect or rest, or leave out `http1`",
+            origin.mend(
+                "say --to-protocol grpc-web, connect or rest, or leave it out",
+                "set `protocol` to grpc-web, connect or rest, or leave out `http1`",
+            ),
         );
     }
     if *upstream.connect_get && protocol != Spoken::Connect {
+        let origin = upstream.connect_get.origin;
         faults.add(
-            upstream.connect_get.origin,
+            origin,
             "calls by GET are known to Connect alone",
-            "set `protocol: connect`, or leave out `connect_get`",
+            origin.mend(
+                "say --to-protocol connect, or leave it out",
+                "set `protocol: connect`, or leave out `connect_get`",
+            ),
         );
     }
     if *upstream.rest_array && protocol != Spoken::Rest {
@@ -205,17 +219,19 @@ fn speech(upstream: &Upstream, faults: &mut Faults) {
 /// Whether nothing is said that REST has no room for.
 fn rest(upstream: &Upstream, faults: &mut Faults) {
     if upstream.codec.value == Written::Proto && !upstream.codec.origin.is_default() {
+        let origin = upstream.codec.origin;
         faults.add(
-            upstream.codec.origin,
+            origin,
             "messages of REST are JSON in any case",
-            "leave out `codec`",
+            origin.mend("leave it out", "leave out `codec`"),
         );
     }
-    if upstream.health.is_some() {
+    if let Some(health) = &upstream.health {
+        let origin = said(health.service.origin, upstream.protocol.origin);
         faults.add(
-            upstream.protocol.origin,
+            origin,
             "whether a server is well is asked by gRPC, and this one speaks REST",
-            "leave out `health`",
+            origin.mend("leave it out", "leave out `health`"),
         );
     }
 }

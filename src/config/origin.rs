@@ -50,6 +50,14 @@ impl Origin {
         }
     }
 
+    /// What mends it: for one who typed it, and for one who wrote it into the file.
+    pub(super) fn mend(self, typed: &'static str, written: &'static str) -> &'static str {
+        match self {
+            Self::Flag(_) => typed,
+            Self::Default | Self::File { .. } => written,
+        }
+    }
+
     /// Whether nobody said anything.
     pub fn is_default(self) -> bool {
         self == Self::Default

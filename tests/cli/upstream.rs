@@ -206,12 +206,26 @@ fn what_makes_no_sense_is_refused() {
         (
             &["--to", "http://localhost:1", "--to-protocol", "grpc", "--to-http1"],
             2,
-            "gRPC is not spoken over HTTP/1.1, which has no room for its trailers",
+            "gRPC is not spoken over HTTP/1.1, which has no room for its trailers\n  hint: say --to-protocol grpc-web, connect or rest, or leave it out",
         ),
         (
             &["--to", "http://localhost:1", "--to-protocol", "grpc-web", "--to-get"],
             2,
-            "calls by GET are known to Connect alone",
+            "calls by GET are known to Connect alone\n  hint: say --to-protocol connect, or leave it out",
+        ),
+        (
+            &[
+                "--to",
+                "http://localhost:1",
+                "--to-protocol",
+                "rest",
+                "--to-codec",
+                "proto",
+                "--to-health",
+            ],
+            2,
+            "error: --to-codec: messages of REST are JSON in any case\n  hint: leave it out\n\
+             --to-health: whether a server is well is asked by gRPC, and this one speaks REST\n  hint: leave it out\n",
         ),
         (&["--to-timeout", "1s"], 2, "--to"),
         (&["--to", "http://localhost:1", "--to-timeout", "0s"], 2, "--to-timeout"),
