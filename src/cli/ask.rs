@@ -184,9 +184,9 @@ impl Asker {
             ),
             AskError::Ended(status) => {
                 let mend = self.server.hint(status).unwrap_or_default();
-                let status = status.to_string();
-                let what = format!("reflection at {name} ended with {}", screen::escape(&status));
-                Failure::new(Kind::Other, what, mend)
+                let told = status.to_string();
+                let what = format!("reflection at {name} ended with {}", screen::escape(&told));
+                Failure::new(Kind::Other, what, mend).by_server(status.code())
             }
             other => Failure::new(
                 Kind::Other,

@@ -2,6 +2,8 @@
 
 use std::{fmt, process::ExitCode};
 
+use descant::handlers::Code;
+
 use super::screen::{self, Tone};
 
 /// What a failed command leaves behind: a message for people, and an exit code for scripts.
@@ -10,6 +12,8 @@ pub(crate) struct Failure {
     kind: Kind,
     what: String,
     mend: String,
+    /// What a server ended the conversation with, if one did.
+    status: Option<Code>,
     /// What went wrong as well.
     more: Option<Box<Failure>>,
 }
@@ -48,8 +52,20 @@ impl Failure {
             kind,
             what: what.to_string(),
             mend: mend.into(),
+            status: None,
             more: None,
         }
+    }
+
+    /// The same, because a server said so.
+    pub(crate) fn by_server(self, code: Code) -> Self {
+        let status = Some(code);
+        Self { status, ..self }
+    }
+
+    /// What a server ended the conversation with, if one did.
+    pub(crate) fn status(&self) -> Option<Code> {
+        self.status
     }
 
     /// The same, and another that is told behind it.

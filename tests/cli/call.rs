@@ -386,6 +386,12 @@ fn what_does_not_fit_is_told_plainly() {
         assert_eq!(ran.err, told.replace("ADDRESS", address));
         assert_eq!(ran.code, Some(64 + code), "{told}");
     }
+    // Reflection ends as a call would.
+    let page = pages();
+    let undescribed = descant(["call", &page, BOOK]);
+    assert_eq!(undescribed.code, Some(64 + 2), "{undescribed:?}");
+    let told = format!("error: reflection at {page} ended with UNKNOWN: the upstream answers with HTTP 200 OK");
+    assert!(undescribed.err.starts_with(&told), "{undescribed:?}");
     let name = descant(["call", "nowhere.invalid:50051", BOOK]);
     assert_eq!(name.code, Some(64 + 14), "{name:?}");
     assert!(name.err.ends_with("hint: is the name of the host right?\n"), "{name:?}");

@@ -370,7 +370,7 @@ fn a_server_without_grpc_needs_a_path() {
         "hint: reflection is asked by gRPC, which a server of REST need not speak: name a PATH that describes it\n";
     let (address, _request) = once("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
     let ran = call(&address, &[BOOK, "--http1", "-d", r#"{"id":"emma"}"#]);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.code, Some(64 + 14), "{ran:?}");
     assert!(
         ran.err.contains("it answers in HTTP/1.1, and gRPC needs HTTP/2"),
         "{ran:?}"

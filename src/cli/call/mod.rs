@@ -19,7 +19,7 @@ use base64::{
     Engine as _,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use descant::handlers::{self, Coding, Handler as _, Metadata, Status};
+use descant::handlers::{self, Code, Coding, Handler as _, Metadata, Status};
 use descant_descriptors::{Method, Schema, Service};
 
 use self::{
@@ -42,15 +42,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 enum Ended {
     /// It was not made, and why.
     Failed(Failure),
-    /// There is no connection.
-    Unreachable(Failure),
+    /// There is no connection, or the server ended reflection with this code.
+    Refused(Failure, Code),
     /// With this status.
     Status(Status),
 }
 
 impl From<Failure> for Ended {
     fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+        match failure.status() {
+            Some(code) => Self::Refused(failure, code),
+            None => Self::Failed(failure),
+        }
     }
 }
 
@@ -79,11 +82,11 @@ pub(crate) fn run(args: &Call) -> Result<ExitCode, Failure> {
     match ended {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(Ended::Failed(failure)) => Err(failure),
-        Err(Ended::Unreachable(failure)) => {
+        Err(Ended::Refused(failure, code)) => {
             if !args.quiet {
                 failure.report();
             }
-            Ok(failed::exit_code(handlers::Code::Unavailable))
+            Ok(failed::exit_code(code))
         }
         Err(Ended::Status(status)) => Ok(failed::exit_code(status.code())),
     }
@@ -118,7 +121,7 @@ impl Errand<'_> {
     /// Connects, and finds the method.
     async fn prepare(&self, schema: Option<Schema>, screen: &mut Screen) -> Result<Method, Ended> {
         let connected = self.in_time(self.server.connect()).await?;
-        screen.timing.phases = Some(connected.map_err(Ended::Unreachable)?);
+        screen.timing.phases = Some(connected.map_err(|failure| Ended::Refused(failure, Code::Unavailable))?);
         let schema = if let Some(schema) = schema {
             schema
         } else {
