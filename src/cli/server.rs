@@ -130,6 +130,9 @@ impl Server {
             let what = "-v shows what was asked for: does the server have that route? its rules may not be those of the descriptors";
             return Some(what.to_owned());
         }
+        if told.starts_with("the upstream answers with HTTP 3") && told.contains(" to ") {
+            return Some("redirects are not followed: call the address that it leads to".to_owned());
+        }
         if !told.starts_with("the upstream answers with HTTP ") || !told.contains(", not as ") {
             return None;
         }

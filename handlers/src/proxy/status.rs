@@ -17,6 +17,8 @@ use crate::{Code, Metadata, Status};
 const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
 const DETAILS: &str = "grpc-status-details-bin";
+/// Characters that are repeated of what an upstream says beside a status of gRPC.
+pub(super) const SHOWN: usize = 200;
 /// Read with or without padding: gRPC over HTTP/2, "Binary-Header".
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -87,10 +89,24 @@ pub(super) fn of_http(status: StatusCode, headers: &HeaderMap, speech: Speech) -
         Some(kind) => format!("content type {}", String::from_utf8_lossy(kind.as_bytes())),
         None => "no content type".to_owned(),
     };
+    let status = in_words(status, headers);
     Status::new(
         code,
-        format!("the upstream answers with HTTP {status} and {kind}, not as {speech} does"),
+        format!("the upstream answers with {status} and {kind}, not as {speech} does"),
     )
+}
+
+/// A status of HTTP, and where it leads: redirects are not followed.
+pub(super) fn in_words(status: StatusCode, headers: &HeaderMap) -> String {
+    let leads = headers.get(http::header::LOCATION).filter(|_| status.is_redirection());
+    match leads {
+        Some(place) => {
+            let place = String::from_utf8_lossy(place.as_bytes());
+            let place: String = place.chars().take(SHOWN).collect();
+            format!("HTTP {status} to {place}")
+        }
+        None => format!("HTTP {status}"),
+    }
 }
 
 /// The code that a status of HTTP stands for, where nothing else says how a call went.

@@ -66,6 +66,13 @@ fn answers_say_what_became_of_a_call() {
                 .to_owned(),
         ),
         (
+            "HTTP/1.1 308 Permanent Redirect\r\nlocation: https://books.example/v1/books/emma\r\ncontent-length: 0\r\n\r\n",
+            64 + 2,
+            "error: UNKNOWN: the upstream answers with HTTP 308 Permanent Redirect to https://books.example/v1/books/emma and no \
+             content type, not as REST does\nhint: redirects are not followed: call the address that it leads to\n"
+                .to_owned(),
+        ),
+        (
             "HTTP/1.1 415 Unsupported Media Type\r\ncontent-type: application/grpc\r\n\r\n",
             64 + 2,
             "error: UNKNOWN: the upstream answers with HTTP 415 Unsupported Media Type and content type application/grpc, not as REST \

@@ -19,7 +19,10 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{Reading, error};
-use crate::{Message, Status, proxy::connect::MOST};
+use crate::{
+    Message, Status,
+    proxy::{connect::MOST, status},
+};
 
 /// The message that an answer is as a whole.
 pub(super) fn message(json: &[u8], reading: &Reading, codec: &mut Codec) -> Result<Message, Status> {
@@ -70,8 +73,8 @@ pub(super) fn failure(json: &[u8], reading: &Reading, depth: u32) -> Status {
     let status = said.and_then(|said| error::said(&said, None, reading, depth));
     status.unwrap_or_else(|| {
         // No character has more than four bytes.
-        let start = json.get(..4 * error::SHOWN).unwrap_or(json);
-        let text: String = String::from_utf8_lossy(start).chars().take(error::SHOWN).collect();
+        let start = json.get(..4 * status::SHOWN).unwrap_or(json);
+        let text: String = String::from_utf8_lossy(start).chars().take(status::SHOWN).collect();
         Status::unknown(format!("the upstream's stream ends with an error: {text}"))
     })
 }

@@ -19,15 +19,12 @@ use serde_json::{Map, Value};
 use super::{Reading, json, reply::kind};
 use crate::{
     Code, Status,
-    proxy::status::{self, BASE64, is_said},
+    proxy::status::{self, BASE64, SHOWN, in_words, is_said},
 };
 
 /// What errors are detailed with nearly always. A schema need not have it.
 static DETAILS: LazyLock<Option<Schema>> =
     LazyLock::new(|| Schema::builder().builtin(Builtin::ErrorDetails).build().ok());
-
-/// Characters that are repeated of what an upstream says beside a Status.
-pub(super) const SHOWN: usize = 200;
 
 /// The status of an answer that is no success.
 pub(super) fn status(parts: Parts, body: &[u8], reading: &Reading, depth: u32) -> Status {
@@ -163,13 +160,14 @@ fn untold(parts: &Parts, body: &[u8], said: Option<&Value>, reading: &Reading) -
     let status = parts.status;
     let kind = kind(&parts.headers);
     let words = words(body, said, kind.as_ref().map_or(&[], HeaderValue::as_bytes));
+    let http = in_words(status, &parts.headers);
     let (told, manner) = match (words, &kind) {
-        (Some(words), _) => (format!("HTTP {status}: {words}"), ""),
+        (Some(words), _) => (format!("{http}: {words}"), ""),
         (None, Some(kind)) => {
             let kind = String::from_utf8_lossy(kind.as_bytes());
-            (format!("HTTP {status} and content type {kind}"), ", not as REST does")
+            (format!("{http} and content type {kind}"), ", not as REST does")
         }
-        (None, None) => (format!("HTTP {status} and no content type"), ", not as REST does"),
+        (None, None) => (format!("{http} and no content type"), ", not as REST does"),
     };
     let code = guessed(status, said.is_some_and(Value::is_object));
     if matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) && code == Code::Unimplemented {
