@@ -309,6 +309,8 @@ fn requests_are_what_servers_of_rest_take() {
         (Some(0), "{\"id\":\"emma\"}\n"),
         "{ran:?}"
     );
+    assert!(ran.err.contains("< passed over: "), "{ran:?}");
+    assert!(ran.err.contains("extra"), "{ran:?}");
     assert!(ran.err.contains("< note: a\n< OK\n< trailer end: b\n"), "{ran:?}");
     let request = request.lock().unwrap().to_ascii_lowercase();
     assert!(request.starts_with("get /v1/books/emma http/1.1\r\n"), "{request}");

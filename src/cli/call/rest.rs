@@ -66,6 +66,7 @@ impl Visit for Lines {
         match field.name() {
             "request" => show::line(format_args!("> {value:?}")),
             "answer" => show::line(format_args!("< HTTP {value:?}")),
+            "unknown" => show::line(format_args!("< passed over: {value:?}")),
             _ => {}
         }
     }

@@ -26,7 +26,15 @@ use crate::{
 
 /// The message that an answer is as a whole.
 pub(super) fn message(json: &[u8], reading: &Reading, codec: &mut Codec) -> Result<Message, Status> {
-    read(json, reading, codec).map_err(|error| {
+    let message = read(json, reading, codec);
+    if message.is_ok()
+        && tracing::enabled!(target: "descant.proxy.rest", tracing::Level::DEBUG)
+        && let Err(error) = read(json, reading, &mut strict(codec))
+    {
+        // Members that the type has not are passed over, for the server may be newer. It may be another one as well.
+        tracing::debug!(target: "descant.proxy.rest", unknown = %error);
+    }
+    message.map_err(|error| {
         let output = reading.method.output();
         let part = reading
             .field()
@@ -47,15 +55,20 @@ fn read(json: &[u8], reading: &Reading, codec: &mut Codec) -> Result<Message, Co
     Ok(Message::from_wire(Bytes::from(wire)))
 }
 
+/// One that passes over nothing.
+fn strict(codec: &Codec) -> Codec {
+    let mut options = JsonOptions::default();
+    options.depth = codec.options().depth;
+    Codec::new(options)
+}
+
 /// A message of a stream.
 pub(super) fn streamed(json: &[u8], reading: &Reading, codec: &mut Codec) -> Result<Message, Status> {
     let Some(other) = other(json, || reading.has("error")) else {
         return message(json, reading, codec);
     };
-    // As strict as can be: what is a message so is nothing else.
-    let mut strict = JsonOptions::default();
-    strict.depth = codec.options().depth;
-    if let Ok(message) = read(json, reading, &mut Codec::new(strict)) {
+    // What is a message to the strictest is nothing else.
+    if let Ok(message) = read(json, reading, &mut strict(codec)) {
         return Ok(message);
     }
     match other {
