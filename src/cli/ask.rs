@@ -1,10 +1,10 @@
 //! Asking a live server what it serves, by reflection.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use descant::handlers::{AskError, Fetched, Metadata, ReflectionClient};
-use descant_descriptors::Schema;
+use descant_descriptors::{Schema, SchemaBuilder};
 
 use super::{
     args::LiveArgs,
@@ -92,6 +92,8 @@ pub(crate) struct Asker {
     name: String,
     server: Server,
     client: ReflectionClient,
+    /// What stands apart from what the server has.
+    http_rules: Vec<PathBuf>,
 }
 
 impl Asker {
@@ -102,7 +104,14 @@ impl Asker {
             name: server.name(),
             server: server.clone(),
             client: ReflectionClient::new(proxy).metadata(metadata),
+            http_rules: Vec::new(),
         }
+    }
+
+    /// Adds HTTP rules from these files to what the server says of itself, as far as they fit it.
+    pub(crate) fn http_rules(self, files: &[PathBuf]) -> Self {
+        let http_rules = files.to_vec();
+        Self { http_rules, ..self }
     }
 
     /// The names of the services.
@@ -156,9 +165,11 @@ impl Asker {
     async fn complete(&mut self, files: Vec<Bytes>) -> Result<Schema, Failure> {
         let fetched = self.client.with_imports(files).await;
         let set = fetched.as_ref().map(Fetched::set).map_err(|error| self.failed(error))?;
-        let schema = Schema::builder()
-            .bytes(format!("reflection at {}", self.name), set)
-            .build();
+        let builder = Schema::builder().bytes(format!("reflection at {}", self.name), set);
+        let rules = self.http_rules.iter();
+        // There may be rules of other services, which were not asked for.
+        let builder = rules.fold(builder.leave_out_unfit_http_rules(), SchemaBuilder::http_rules_path);
+        let schema = builder.build();
         schema.map_err(|error| sources::refused(&error))
     }
 

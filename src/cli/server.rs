@@ -77,11 +77,17 @@ impl Server {
             }
         };
         self.proxy = self.proxy.protocol(protocol).encodings(args.compress);
-        if args.array {
-            if args.protocol != Protocol::Rest {
-                let what = "--array is about streams of REST, and another protocol is asked for";
+        if args.protocol != Protocol::Rest {
+            let of_rest = [
+                (args.array, "--array is about streams of REST"),
+                (!args.http_rules.is_empty(), "--http-rules is about calls by REST"),
+            ];
+            if let Some((_, what)) = of_rest.into_iter().find(|(is_said, _)| *is_said) {
+                let what = format!("{what}, and another protocol is asked for");
                 return Err(Failure::new(Kind::Usage, what, "say --protocol rest too"));
             }
+        }
+        if args.array {
             self.proxy = self.proxy.rest_array();
         }
         if args.http1 {

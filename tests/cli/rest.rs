@@ -238,7 +238,8 @@ fn what_can_not_be_sent_is_told_before() {
             "{}",
             2,
             "error: `shelf.v1.Shelves/Plain` has no HTTP rule (google.api.http), by which REST would call it\n\
-             hint: --protocol grpc, grpc-web or connect call it without one; a PATH whose descriptors have the rule helps too\n",
+             hint: --protocol grpc, grpc-web or connect call it without one; --http-rules, or a PATH whose descriptors have the \
+             rule, helps too\n",
         ),
         (
             "Read",
@@ -401,6 +402,52 @@ fn a_unix_socket_is_called_too() {
         let ran = call(&address, &[&[BOOK, "-d", r#"{"id":"emma"}"#], http1].concat());
         assert!(ran.out.contains("Emma"), "{ran:?}");
     }
+}
+
+/// As a file has them that stands apart, whichever way the descriptors come.
+#[test]
+fn rules_may_stand_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, rules: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("http:\n  rules:\n{rules}")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let rules = file(
+        "rules.yaml",
+        "  - {selector: bookshop.v1.Catalog.GetBook, get: '/v2/{id}'}\n",
+    );
+    let more = file(
+        "more.yaml",
+        "  - {selector: nobody.Knows.It, get: /nobody}\n  - {selector: grpc.health.v1.Health.Check, get: '/{nothing}'}\n",
+    );
+    let server = Server::start(&["--http-rules", &rules]);
+    let (set, data) = (demo_set(), r#"{"id":"emma"}"#);
+    for described in [&[set.to_str().unwrap()][..], &["--http-rules", &more]] {
+        let ran = call(
+            server.address(),
+            &[&[BOOK, "-d", data, "-v", "--http-rules", &rules], described].concat(),
+        );
+        assert!(ran.err.contains("> GET /v2/emma\n"), "{ran:?}");
+        assert!(ran.out.starts_with(r#"{"id":"emma","title":"Emma""#), "{ran:?}");
+    }
+    let unfit = call(
+        server.address(),
+        &["grpc.health.v1.Health/Check", "--http-rules", &more],
+    );
+    assert_eq!(unfit.code, Some(2), "{unfit:?}");
+    assert!(
+        unfit.err.contains("more.yaml:4:") && unfit.err.contains("\"nothing\""),
+        "{unfit:?}"
+    );
+    let other = descant(["call", server.address(), BOOK, "--http-rules", &rules]);
+    assert_eq!(
+        (other.code, other.err.as_str()),
+        (
+            Some(2),
+            "error: --http-rules is about calls by REST, and another protocol is asked for\nhint: say --protocol rest too\n"
+        )
+    );
 }
 
 /// An API of REST behind a face of gRPC.

@@ -43,6 +43,11 @@ pub(crate) struct Call {
     #[arg(long)]
     pub(crate) array: bool,
 
+    /// HTTP rules of methods that have none, or others: the section `http` of a google.api.Service, in YAML; may be given more than
+    /// once; with --protocol rest
+    #[arg(long, value_name = "FILE")]
+    pub(crate) http_rules: Vec<PathBuf>,
+
     /// Compress messages of the request, and take replies so
     #[arg(long, value_name = "CODING", value_parser = coding)]
     pub(crate) compress: Option<Encoding>,

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Call) -> Result<ExitCode, Failure> {
     let path = path(&args.method)?;
     let schema = match args.paths.as_slice() {
         [] => None,
-        paths => Some(sources::load(paths, &[]).map_err(|error| sources::refused(&error))?),
+        paths => Some(sources::load(paths, &args.http_rules).map_err(|error| sources::refused(&error))?),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
@@ -143,7 +143,8 @@ impl Errand<'_> {
         let service = service.map_or("", |(service, _)| service);
         let whole = self.whole();
         ask::within(&self.server, PATIENCE, async {
-            let mut asker = Asker::new(&self.server, self.metadata.clone());
+            let asker = Asker::new(&self.server, self.metadata.clone());
+            let mut asker = asker.http_rules(&self.args.http_rules);
             asker.schema_of_either(service, Some(&whole)).await
         })
         .await

@@ -14,6 +14,7 @@ use tracing_subscriber::{
 
 use super::show;
 use crate::cli::{
+    check,
     failure::{Failure, Kind},
     screen,
 };
@@ -25,13 +26,26 @@ const TARGET: &str = "descant.proxy.rest";
 pub(super) fn check(method: &Method) -> Result<(), Failure> {
     if method.schema().routes().of_method(method).is_empty() {
         let name = screen::escape(method.path().trim_start_matches('/'));
-        return Err(Failure::new(
+        let failure = Failure::new(
             Kind::Usage,
             format!("`{name}` has no HTTP rule (google.api.http), by which REST would call it"),
-            "--protocol grpc, grpc-web or connect call it without one; a PATH whose descriptors have the rule helps too",
-        ));
+            "--protocol grpc, grpc-web or connect call it without one; --http-rules, or a PATH whose descriptors have the rule, helps too",
+        );
+        return Err(failure.and(left_out(method)));
     }
     Ok(())
+}
+
+/// A rule of the method that was left out because it does not fit.
+fn left_out(method: &Method) -> Option<Failure> {
+    let name = method.full_name();
+    let schema = method.schema();
+    let finding = schema.findings().iter().find(|finding| finding.symbol == name)?;
+    Some(Failure::new(
+        Kind::Usage,
+        check::plain(finding),
+        screen::escape(&finding.mend),
+    ))
 }
 
 /// Whether the message fits a rule of the method.
