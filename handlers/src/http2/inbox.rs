@@ -9,6 +9,10 @@ use std::{
     mem,
     ops::Range,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -29,8 +33,14 @@ const POOLED: usize = 1;
 /// A frame's head: length, type, flags, stream. RFC 9113, section 4.1.
 const HEAD: usize = 9;
 const DATA: u8 = 0;
+const SETTINGS: u8 = 4;
 const END_STREAM: u8 = 0x1;
+const ACK: u8 = 0x1;
 const PADDED: u8 = 0x8;
+/// `SETTINGS_MAX_HEADER_LIST_SIZE`. RFC 9113, section 6.5.2.
+const HEADER_LIST: u16 = 6;
+/// So many frames of DATA without data may come beyond one for each other frame. h2 bears a hundred in a connection's whole life.
+const MOST_EMPTY: u32 = 1000;
 
 thread_local! {
     /// Empty portions, for whichever connection reads next: idle connections hold none.
@@ -45,8 +55,8 @@ thread_local! {
 /// ```
 ///
 /// Nothing else changes: no frame passes one of another type, nor one of its own stream, and flow control counts payloads only.
-/// Frames with padding, empty ones, and what is larger than a frame may be stay as they are, for h2 to judge. Nothing waits here
-/// for more to come but part of a head.
+/// Frames of DATA that say nothing at all are left out, as long as they are no flood. Those with padding, and what is larger than a frame may be,
+/// stay as they are, for h2 to judge. Nothing waits here for more to come but part of a head.
 #[derive(Debug)]
 pub struct Inbox<T> {
     io: T,
@@ -54,10 +64,60 @@ pub struct Inbox<T> {
     portion: Option<Portion>,
     /// A part of a head, kept while there is no portion.
     stub: Vec<u8>,
-    /// So many bytes go on without being looked at: of a frame whose head has gone on.
-    rest: usize,
+    passing: Passing,
     /// Bytes since others had their turn.
     turn: usize,
+}
+
+/// What is known of what has gone on.
+#[derive(Debug, Default)]
+struct Passing {
+    /// So many bytes go on without being looked at: of a frame whose head has gone on.
+    rest: usize,
+    /// Frames of DATA without data, less the other frames.
+    empty: u32,
+    settings: Arc<PeerSettings>,
+}
+
+/// What the other side has said of itself. RFC 9113, section 6.5.
+#[derive(Debug)]
+pub struct PeerSettings {
+    came: AtomicBool,
+    header_list: AtomicU32,
+}
+
+impl Default for PeerSettings {
+    fn default() -> Self {
+        Self {
+            came: AtomicBool::new(false),
+            header_list: AtomicU32::new(u32::MAX),
+        }
+    }
+}
+
+impl PeerSettings {
+    /// Whether it has said anything.
+    pub fn came(&self) -> bool {
+        self.came.load(Ordering::Relaxed)
+    }
+
+    /// The largest header block that it takes, as `SETTINGS_MAX_HEADER_LIST_SIZE` counts it; [`u32::MAX`] if it has not said.
+    pub fn header_list(&self) -> u32 {
+        self.header_list.load(Ordering::Relaxed)
+    }
+
+    /// Takes the payload of a frame.
+    fn read(&self, payload: &[u8]) {
+        for setting in payload.chunks_exact(6) {
+            if let [high, low, value @ ..] = setting
+                && u16::from_be_bytes([*high, *low]) == HEADER_LIST
+                && let Some(value) = value.first_chunk()
+            {
+                self.header_list.store(u32::from_be_bytes(*value), Ordering::Relaxed);
+            }
+        }
+        self.came.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What was read at once.
@@ -92,9 +152,14 @@ impl<T> Inbox<T> {
             io,
             portion: None,
             stub: Vec::new(),
-            rest: 0,
+            passing: Passing::default(),
             turn: 0,
         }
+    }
+
+    /// What the other side says of itself, as it comes.
+    pub fn settings(&self) -> Arc<PeerSettings> {
+        Arc::clone(&self.passing.settings)
     }
 
     /// Lets go of an empty portion.
@@ -122,7 +187,7 @@ impl<T: AsyncRead + Unpin> Inbox<T> {
             Poll::Ready(read) => read.map(|()| free.filled().len()),
             Poll::Pending if portion.filled >= HEAD => {
                 // A part of a large frame; h2 keeps it.
-                portion.show_rest(&mut self.rest);
+                portion.show_rest(&mut self.passing);
                 return Poll::Ready(Ok(true));
             }
             Poll::Pending => {
@@ -139,7 +204,7 @@ impl<T: AsyncRead + Unpin> Inbox<T> {
         self.turn += read;
         if read == 0 {
             // h2 is to see what the peer broke off in.
-            portion.show_rest(&mut self.rest);
+            portion.show_rest(&mut self.passing);
         }
         Poll::Ready(Ok(portion.filled > 0))
     }
@@ -191,21 +256,21 @@ impl Portion {
     }
 
     /// Has all that is there go on as it is, and what is missing of its frame as well.
-    fn show_rest(&mut self, rest: &mut usize) {
+    fn show_rest(&mut self, passing: &mut Passing) {
         if let Some(head) = self.unseen().first_chunk::<HEAD>() {
-            *rest = (HEAD + length(head)).saturating_sub(self.filled - self.seen);
+            passing.rest = (HEAD + length(head)).saturating_sub(self.filled - self.seen);
         }
         self.next = self.seen..self.filled;
         self.seen = self.filled;
     }
 
     /// Finds what goes on next: a frame as it is, or DATA frames. Nothing: more has to be read.
-    fn look(&mut self, rest: &mut usize) {
+    fn look(&mut self, passing: &mut Passing) {
         self.frames.clear();
         self.gone = 0;
-        if *rest > 0 {
-            let end = self.filled.min(self.seen + *rest);
-            *rest -= end - self.seen;
+        if passing.rest > 0 {
+            let end = self.filled.min(self.seen + passing.rest);
+            passing.rest -= end - self.seen;
             self.next = self.seen..end;
             self.seen = end;
             return;
@@ -215,6 +280,11 @@ impl Portion {
             let (length, start) = (length(head), self.seen + HEAD);
             let [_, _, _, kind, flags, stream @ ..] = *head;
             let whole = start + length <= self.filled;
+            if kind == DATA && length == 0 && flags & (END_STREAM | PADDED) == 0 && passing.empty < MOST_EMPTY {
+                passing.empty += 1;
+                self.seen = start;
+                continue;
+            }
             if whole && kind == DATA && length > 0 && length <= FRAME && flags & PADDED == 0 {
                 sorted &= self.frames.last().is_none_or(|last| last.stream <= stream);
                 self.frames.push(Part {
@@ -225,15 +295,21 @@ impl Portion {
                     length: u32::try_from(length).unwrap_or_default(),
                 });
                 self.seen = start + length;
+                passing.empty = passing.empty.saturating_sub(1);
                 if self.frames.len() < MOST {
                     continue;
                 }
             } else if self.frames.is_empty() && whole {
+                passing.empty = passing.empty.saturating_sub(1);
+                if kind == SETTINGS && flags & ACK == 0 {
+                    let payload = self.bytes.get(start..start + length);
+                    passing.settings.read(payload.unwrap_or_default());
+                }
                 self.next = self.seen..start + length;
                 self.seen = start + length;
             } else if self.frames.is_empty() && length > FRAME {
                 // There may never be room for it.
-                self.show_rest(rest);
+                self.show_rest(passing);
             }
             break;
         }
@@ -278,7 +354,7 @@ impl Portion {
     }
 
     /// Gives all that is there, as far as it fits.
-    fn hand_on(&mut self, rest: &mut usize, out: &mut ReadBuf<'_>) {
+    fn hand_on(&mut self, passing: &mut Passing, out: &mut ReadBuf<'_>) {
         let before = out.filled().len();
         loop {
             self.put(self.next.len(), out);
@@ -292,7 +368,7 @@ impl Portion {
                 continue;
             }
             if self.gone == self.frames.len() {
-                self.look(rest);
+                self.look(passing);
             }
             if self.gone < self.frames.len() {
                 self.join();
@@ -337,7 +413,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Inbox<T> {
         let before = out.filled().len();
         loop {
             if let Some(portion) = &mut inbox.portion {
-                portion.hand_on(&mut inbox.rest, out);
+                portion.hand_on(&mut inbox.passing, out);
             }
             if out.filled().len() > before || out.remaining() == 0 || !ready!(inbox.poll_fill(cx))? {
                 return Poll::Ready(Ok(()));

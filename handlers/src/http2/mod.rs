@@ -14,7 +14,7 @@ mod outbox;
 mod payload;
 
 pub use self::{
-    inbox::Inbox,
+    inbox::{Inbox, PeerSettings},
     outbox::Outbox,
     payload::{LARGE, Payload},
 };

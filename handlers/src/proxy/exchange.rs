@@ -145,12 +145,13 @@ pub(super) fn ask(
 
 fn over_http2(
     mut requests: SendRequest<Frame>,
-    lease: Lease,
+    mut lease: Lease,
     head: Request<()>,
     messages: Messages,
     terms: &Terms,
     fault: &mut Fault,
 ) -> Result<Awaited, Failed> {
+    check_size(&head, &lease).inspect_err(|_| lease.was_kept())?;
     let is_alone = is_alone(&head, &messages);
     let written = lease.written();
     let (response, mut body) = match requests.send_request(head, is_alone) {
@@ -162,6 +163,7 @@ fn over_http2(
             return Err(Failed::of(status, Fate::Unsent));
         }
     };
+    lease.was_sent();
     let pump = match messages.try_one() {
         _ if is_alone => None,
         Ok((message, _)) => {
@@ -180,6 +182,37 @@ fn over_http2(
         lease,
         pump,
         written,
+    })
+}
+
+/// Whether the upstream takes a head of this size: of a larger one it may close the connection, with the calls of others on it.
+fn check_size(head: &Request<()>, lease: &Lease) -> Result<(), Failed> {
+    let most = lease.header_list();
+    if most == u32::MAX {
+        return Ok(());
+    }
+    let size = header_list(head);
+    if size <= most as usize {
+        return Ok(());
+    }
+    Err(Failed::ours(Status::resource_exhausted(format!(
+        "{} takes a head of {most} bytes at most, and that of the call has {size}, with its metadata",
+        lease.endpoint()
+    ))))
+}
+
+/// The size of a head as `SETTINGS_MAX_HEADER_LIST_SIZE` counts it: RFC 9113, section 6.5.2.
+fn header_list(head: &Request<()>) -> usize {
+    const FIELD: usize = 32;
+    let uri = head.uri();
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let scheme = uri.scheme_str().unwrap_or_default().len();
+    let pseudo =
+        ":method:scheme:authority:path".len() + head.method().as_str().len() + scheme + authority + path + 4 * FIELD;
+    let fields = head.headers().iter();
+    fields.fold(pseudo, |size, (name, value)| {
+        size + name.as_str().len() + value.len() + FIELD
     })
 }
 
@@ -204,6 +237,7 @@ async fn over_http1(
     let body = match messages.try_one() {
         _ if is_alone => Body::nothing(),
         Ok((message, _)) => Body::whole(Frame::only(message, terms.speech, terms.sent).map_err(Failed::ours)?),
+        Err(messages) if messages.is_done() => Body::nothing(),
         Err(messages) => Body::stream(messages, terms.sent, Arc::clone(&fault)),
     };
     let mut request = line::over_http1(head, body).map_err(Failed::ours)?;

@@ -106,6 +106,8 @@ pub(super) struct Lease {
     pool: Arc<Pool>,
     #[allow(dead_code, reason = "its drop counts")]
     admitted: Option<Admitted>,
+    /// The request was sent.
+    sent: bool,
     /// The reply came to its end.
     whole: bool,
     deadline: Option<Instant>,
@@ -126,6 +128,7 @@ impl Lease {
             endpoint,
             pool: Arc::clone(pool),
             admitted: None,
+            sent: false,
             whole: false,
             deadline: None,
             counts: false,
@@ -219,17 +222,31 @@ impl Lease {
         self.line.give_up();
     }
 
+    /// The largest header block that the upstream takes.
+    pub(super) fn header_list(&self) -> u32 {
+        self.line.header_list()
+    }
+
     /// The call was answered.
     pub(super) fn went_well(&self) {
         self.ended(Entry::Ok);
-        self.endpoint.record.went_well();
+        self.speaks_well();
+    }
+
+    /// What a health check finds is told otherwise, and shall not hide how the calls go.
+    fn speaks_well(&self) {
+        if self.counts {
+            self.endpoint.record.went_well();
+        }
     }
 
     /// The call ended like this, for which the upstream is to blame or not.
     pub(super) fn went_wrong(&self, status: &Status) {
         if is_failure(status.code()) {
             self.ended(Entry::Error);
-            self.pool.went_wrong(&self.endpoint);
+            if self.counts {
+                self.pool.went_wrong(&self.endpoint);
+            }
         } else {
             self.was_refused();
         }
@@ -238,7 +255,24 @@ impl Lease {
     /// The call failed, for which its request is to blame.
     pub(super) fn was_refused(&self) {
         self.ended(Entry::Error);
-        self.endpoint.record.went_well();
+        self.speaks_well();
+    }
+
+    /// The request goes up.
+    pub(super) fn was_sent(&mut self) {
+        self.sent = true;
+    }
+
+    /// The request stays here.
+    pub(super) fn was_kept(&self) {
+        self.ended(Entry::Error);
+    }
+
+    /// Whether the upstream is told by a reset that nobody waits for the rest.
+    fn is_reset(&self) -> bool {
+        let broken = [Entry::Unreachable, Entry::Unseen, Entry::Lost];
+        let outcome = self.outcome.load(Ordering::Relaxed);
+        self.sent && !self.whole && !broken.iter().any(|entry| *entry as u8 == outcome)
     }
 
     /// What was noticed first counts.
@@ -275,6 +309,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.is_reset() {
+            self.line.was_reset();
+        }
         if !self.has_ended() {
             if self.line.is_silent() {
                 self.pool.doubt(&self.endpoint);

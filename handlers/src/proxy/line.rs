@@ -7,7 +7,7 @@ use std::{
     future::poll_fn,
     pin::Pin,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -32,7 +32,7 @@ use super::{
     stream::Stream,
     wire::Wire,
 };
-use crate::http2::Inbox;
+use crate::http2::{Inbox, PeerSettings};
 
 /// Calls at once on one connection.
 const MOST_CALLS: usize = 256;
@@ -46,6 +46,10 @@ const CONNECTION_WINDOW: u32 = MOST_CALLS as u32 * STREAM_WINDOW;
 const SMALL_FRAMES: usize = 64 << 20;
 /// What the headers of a reply may take, as for requests.
 const HEADER_BYTES: u32 = 16 << 10;
+/// So many calls may be given up on a connection at once, and so many more each second, before others take the calls that come: servers close
+/// one on which much is reset (Envoy after 250 of 500 calls, Netty after 200 in 30 s), with all calls on it.
+const RESETS: f64 = 64.0;
+const RESETS_A_SECOND: f64 = 4.0;
 
 /// A connection.
 #[derive(Debug)]
@@ -54,6 +58,9 @@ pub(super) struct Line {
     state: Arc<State>,
     /// How often something was written.
     writes: Arc<AtomicU64>,
+    /// What the upstream said of itself.
+    peer: Arc<PeerSettings>,
+    resets: Mutex<Resets>,
     /// From when on it takes no more calls.
     old: Option<Instant>,
     /// It had a call since it was last looked at; if not, how often that was so.
@@ -65,6 +72,13 @@ pub(super) struct Line {
 enum Speaks {
     Http2(SendRequest<Frame>),
     Http1(Slot),
+}
+
+/// How many calls may still be given up.
+#[derive(Debug)]
+struct Resets {
+    left: f64,
+    at: Instant,
 }
 
 /// What the next call is sent by.
@@ -94,7 +108,12 @@ impl Line {
         if options.http1 {
             let state = Arc::default();
             let slot = Slot::over(socket, &state, tally).await?;
-            return Ok(Self::new(Speaks::Http1(slot), state, Arc::default(), options));
+            return Ok(Self::new(
+                Speaks::Http1(slot),
+                state,
+                (Arc::default(), Arc::default()),
+                options,
+            ));
         }
         Self::over_http2(socket, options, tally).await
     }
@@ -104,6 +123,8 @@ impl Line {
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let wire = Wire::new(socket);
+        let inbox = Inbox::new(wire.clone());
+        let peer = inbox.settings();
         let (requests, mut connection) = Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -112,23 +133,35 @@ impl Line {
             .enable_push(false)
             // None before the upstream says how many: it would refuse those that are too many.
             .initial_max_send_streams(0)
-            .handshake(Inbox::new(wire.clone()))
+            // Each reply that is against HTTP/2 ends its own call, however many there were in the life of the connection.
+            .max_local_error_reset_streams(None)
+            .handshake(inbox)
             .await
             .map_err(|error| no_greeting(error, &wire))?;
-        poll_fn(|cx| poll_greeted(&mut connection, &wire, &requests, cx)).await?;
+        poll_fn(|cx| poll_greeted(&mut connection, &wire, &peer, cx)).await?;
         let state = Arc::<State>::default();
         let pings = options.keepalive.zip(connection.ping_pong());
         let pings = pings.map(|(keepalive, pong)| Pings::new(keepalive, pong, Arc::clone(&state)));
         let writes = wire.writes();
         tokio::spawn(drive(connection, wire, pings, Gone::when_dropped(&state, tally)));
-        Ok(Self::new(Speaks::Http2(requests), state, writes, options))
+        Ok(Self::new(Speaks::Http2(requests), state, (writes, peer), options))
     }
 
-    fn new(speaks: Speaks, state: Arc<State>, writes: Arc<AtomicU64>, options: &ProxyOptions) -> Self {
+    fn new(
+        speaks: Speaks,
+        state: Arc<State>,
+        (writes, peer): (Arc<AtomicU64>, Arc<PeerSettings>),
+        options: &ProxyOptions,
+    ) -> Self {
         Self {
             speaks,
             state,
             writes,
+            peer,
+            resets: Mutex::new(Resets {
+                left: RESETS,
+                at: Instant::now(),
+            }),
             old: options.age.map(|age| {
                 // Not all at once: those who come here together shall not go together.
                 let share = 0.9 + 0.2 * fastrand::f64();
@@ -214,6 +247,24 @@ impl Line {
         self.state.gone.load(Ordering::Relaxed)
     }
 
+    /// The largest header block that the upstream takes.
+    pub(super) fn header_list(&self) -> u32 {
+        self.peer.header_list()
+    }
+
+    /// A call was given up, which the upstream is told by a reset. Of many the next calls go elsewhere, for the sake of those on it.
+    pub(super) fn was_reset(&self) {
+        let Speaks::Http2(_) = self.speaks else { return };
+        let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let since = now.duration_since(resets.at).as_secs_f64();
+        resets.left = (resets.left + since * RESETS_A_SECOND).min(RESETS) - 1.0;
+        resets.at = now;
+        if resets.left < 0.0 {
+            self.give_up();
+        }
+    }
+
     /// It turned out to take no more calls.
     pub(super) fn give_up(&self) {
         self.state.gone.store(true, Ordering::Relaxed);
@@ -238,11 +289,11 @@ impl Line {
     }
 }
 
-/// Ready once the upstream's SETTINGS came: it speaks HTTP/2, and says how many calls it takes.
+/// Ready once the upstream's SETTINGS came: it speaks HTTP/2, and has said what it takes.
 fn poll_greeted<T>(
     connection: &mut Connection<Inbox<Wire<T>>, Frame>,
     wire: &Wire<T>,
-    requests: &SendRequest<Frame>,
+    peer: &PeerSettings,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Unfit>>
 where
@@ -256,9 +307,10 @@ where
     if let Poll::Ready(Err(error)) = wire.drain(cx) {
         return Poll::Ready(Err(Unfit::of_tls(&error).unwrap_or_else(|| Unfit::of_io(&error))));
     }
-    match requests.current_max_send_streams() {
-        0 => Poll::Pending,
-        _ => Poll::Ready(Ok(())),
+    if peer.came() {
+        Poll::Ready(Ok(()))
+    } else {
+        Poll::Pending
     }
 }
 

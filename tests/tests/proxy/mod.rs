@@ -2,6 +2,7 @@
 
 mod addresses;
 mod balance;
+mod bystanders;
 mod codec;
 mod compression;
 mod connections;

@@ -1,0 +1,138 @@
+//! What one caller does costs the others nothing: their calls are on the same connection.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use descant_handlers::{Proxy, proxy::ProxyOptions};
+use h2::server::Builder;
+use http::Response;
+
+use super::{
+    before, proxy,
+    upstream::{Asked, Upstream, trailers, upstream, upstream_with},
+};
+use crate::support::{Answer, Ask, BIDI, Open, Peer, UNARY, envelope, soon};
+
+/// Answers, but to [`BIDI`] only once the request ends.
+async fn answer(mut asked: Asked) {
+    if asked.request.uri().path() == BIDI {
+        asked.whole().await;
+    }
+    asked.answer(envelope(0, b""), "0");
+}
+
+/// A call that lasts until it is let go.
+async fn bystander(peer: &Peer) -> Open {
+    peer.open(Ask::bytes(BIDI, [Bytes::new()])).await
+}
+
+/// It was let go, and has its answer.
+async fn expect_whole(mut bystander: Open) {
+    bystander.push(envelope(0, b""));
+    bystander.body.send_data(Bytes::new(), true).unwrap();
+    let answer = soon(bystander.answer()).await;
+    assert_eq!(answer.code(), Some(0), "{answer:?}");
+}
+
+async fn with_padding(peer: &Peer, length: usize) -> Answer {
+    peer.send(Ask::empty(UNARY).header("padding", "x".repeat(length).leak()))
+        .await
+}
+
+#[tokio::test]
+async fn a_head_that_the_upstream_does_not_take_is_not_sent() {
+    let mut settings = Builder::new();
+    settings.max_header_list_size(2000);
+    let upstream = upstream_with(settings, usize::MAX, answer).await;
+    let front = before(upstream.address).await;
+    let peer = front.connect().await;
+    let waiting = bystander(&peer).await;
+    let refused = with_padding(&peer, 2000).await;
+    assert_eq!(refused.code(), Some(8), "{refused:?}");
+    assert!(
+        refused
+            .reason()
+            .contains(" takes a head of 2000 bytes at most, and that of the call has "),
+        "{refused:?}"
+    );
+    assert_eq!(with_padding(&peer, 1200).await.code(), Some(0));
+    expect_whole(waiting).await;
+    assert_eq!(upstream.connections(), 1);
+}
+
+#[tokio::test]
+async fn calls_that_are_given_up_are_spread() {
+    // No server bears any number of resets.
+    let upstream = upstream(answer).await;
+    let front = before(upstream.address).await;
+    let (peer, other) = (front.connect().await, front.connect().await);
+    let waiting = bystander(&peer).await;
+    for _ in 0..300 {
+        let open = bystander(&other).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        drop(open);
+    }
+    assert_eq!(peer.send(Ask::empty(UNARY)).await.code(), Some(0));
+    expect_whole(waiting).await;
+    let connections = upstream.connections();
+    assert!((3..=8).contains(&connections), "{connections}");
+}
+
+/// So many calls, of which each is answered like this, and a bystander.
+async fn expect_one_connection(upstream: &Upstream, options: ProxyOptions, calls: usize, code: i32) {
+    let to = Proxy::to(&format!("http://{}", upstream.address)).unwrap();
+    let front = proxy(to.options(options)).await;
+    let peer = front.connect().await;
+    let waiting = bystander(&peer).await;
+    for call in 0..calls {
+        let answer = peer.send(Ask::empty(UNARY)).await;
+        assert_eq!(answer.code(), Some(code), "{call}: {answer:?}");
+    }
+    expect_whole(waiting).await;
+    assert_eq!(upstream.connections(), 1);
+}
+
+#[tokio::test]
+async fn frames_without_data_are_no_fault() {
+    let upstream = upstream(|mut asked: Asked| async move {
+        if asked.request.uri().path() == BIDI {
+            return answer(asked).await;
+        }
+        let mut stream = asked.begin();
+        for data in [Bytes::new(), envelope(0, b""), Bytes::new()] {
+            stream.send_data(data, false).unwrap();
+        }
+        stream.send_trailers(trailers("0")).unwrap();
+    })
+    .await;
+    expect_one_connection(&upstream, ProxyOptions::default(), 300, 0).await;
+}
+
+#[tokio::test]
+async fn replies_against_http2_end_their_own_calls() {
+    let upstream = upstream(|mut asked: Asked| async move {
+        if asked.request.uri().path() == BIDI {
+            return answer(asked).await;
+        }
+        let head = Response::builder()
+            .header("content-type", "application/grpc")
+            .header("content-length", "7");
+        let mut stream = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
+        let _ = stream.send_data(envelope(0, b""), false);
+        let _ = stream.send_trailers(trailers("0"));
+    })
+    .await;
+    let mut options = ProxyOptions::default();
+    // With one address there is no other anyway.
+    options.outlier = None;
+    expect_one_connection(&upstream, options, 1200, 13).await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_takes_no_call_for_now_is_one_all_the_same() {
+    let mut settings = Builder::new();
+    settings.max_concurrent_streams(0);
+    let upstream = upstream_with(settings, usize::MAX, answer).await;
+    let to = Proxy::to(&format!("http://{}", upstream.address)).unwrap();
+    soon(to.connect()).await.unwrap();
+}
