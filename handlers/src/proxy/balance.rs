@@ -1,6 +1,6 @@
 //! Which address a call goes to, and which ones after it if that cannot take the call.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use twox_hash::XxHash64;
 
@@ -34,6 +34,25 @@ pub(super) fn key(balance: &Balance, metadata: &Metadata) -> Option<u64> {
     };
     let value = metadata.headers().get(header)?;
     Some(XxHash64::oneshot(0, value.as_bytes()))
+}
+
+/// Which addresses have come along a ring. Mostly the first is taken, and nothing has to be kept.
+#[derive(Default)]
+struct Seen {
+    first: Option<usize>,
+    others: BTreeSet<usize>,
+}
+
+impl Seen {
+    fn is_new(&mut self, index: usize) -> bool {
+        match self.first {
+            None => {
+                self.first = Some(index);
+                true
+            }
+            Some(first) => index != first && self.others.insert(index),
+        }
+    }
 }
 
 impl Endpoints {
@@ -73,7 +92,7 @@ impl Endpoints {
         if busy(other) < busy(one) { other } else { one }
     }
 
-    /// The addresses in this order, each once; but for those of a ring, which may come again.
+    /// The addresses in this order, each once.
     pub(super) fn along<'e>(&'e self, order: &Order<'e>) -> impl Iterator<Item = &'e Arc<Endpoint>> + use<'e> {
         let (mut from, mut ring) = (None, None);
         match order {
@@ -83,8 +102,10 @@ impl Endpoints {
             }
             Order::Ring(points, first) => {
                 let (before, after) = points.split_at((*first).min(points.len()));
+                let mut seen = Seen::default();
                 let places = after.iter().chain(before);
-                ring = Some(places.filter_map(|(_, index)| self.list.get(*index)));
+                let new = places.filter(move |(_, index)| seen.is_new(*index));
+                ring = Some(new.filter_map(|(_, index)| self.list.get(*index)));
             }
         }
         from.into_iter().flatten().chain(ring.into_iter().flatten())
@@ -125,6 +146,18 @@ mod tests {
             names[ring[at].1].to_owned()
         };
         (0..keys).map(owner).collect()
+    }
+
+    #[test]
+    fn each_address_comes_along_the_ring_once() {
+        let names = ["a:1", "b:1", "c:1"];
+        let ring = ring(names.iter().map(|name| (*name).to_owned()));
+        let mut seen = Seen::default();
+        let mut came: Vec<_> = ring.iter().filter(|(_, index)| seen.is_new(*index)).collect();
+        assert_eq!(came.len(), names.len());
+        came.sort_by_key(|(_, index)| *index);
+        came.dedup_by_key(|(_, index)| *index);
+        assert_eq!(came.len(), names.len());
     }
 
     #[test]
