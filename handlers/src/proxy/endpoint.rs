@@ -205,6 +205,14 @@ impl Endpoint {
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
         self.lines().clear();
+        if let Some(watch) = self.watch.get() {
+            watch.abort();
+        }
+    }
+
+    /// Whether that is so.
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
     }
 
     /// Lets go of connections that have been idle for long, or are old. Called every `tick`.

@@ -173,6 +173,11 @@ impl Pool {
                 }
                 continue;
             }
+            if endpoint.is_retired() {
+                // A connection to it would be kept by nobody.
+                let what = format!("{endpoint} is no address of the upstream any more");
+                return Err(Status::unavailable(what));
+            }
             match self.grow(endpoint) {
                 Growth::Resting(status) => return Err(status),
                 Growth::Dial | Growth::Dialling | Growth::Full => {}
@@ -334,7 +339,10 @@ impl Pool {
             Err(error) => (Err(error.clone().into()), Err(error)),
         };
         if told.is_err() {
-            self.went_wrong(endpoint);
+            // Health checks connect too, and tell by themselves of an address that is away.
+            if self.upstream.options.health.is_none() {
+                self.went_wrong(endpoint);
+            }
             let mut named = self.names.iter();
             if let Some((_, stale)) = named.find(|(target, _)| Arc::ptr_eq(target, &endpoint.target)) {
                 stale.notify_one();

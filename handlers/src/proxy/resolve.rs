@@ -109,6 +109,7 @@ pub(super) async fn keep(pool: Weak<Pool>, target: Arc<Target>, stale: Arc<Notif
         drop(held);
         if let Some(pause) = pause {
             tokio::time::sleep(pause).await;
+            continue;
         }
         // Somebody could not connect, or lacks an address: it is time, if not right after the last look.
         if timeout(jittered(upstream.options.resolve_every.max(SHORTEST)), stale.notified())

@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use descant_handlers::Proxy;
+use bytes::Bytes;
+use descant_handlers::{Proxy, proxy::HealthCheck};
 use tokio::{net::TcpListener, time::Instant};
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
     replica::{Names, Replica, call, failures, quick, until},
     upstream::Asked,
 };
-use crate::support::{Ask, UNARY, envelope, soon};
+use crate::support::{Ask, BIDI, UNARY, envelope, soon};
 
 /// An address that nothing listens on.
 pub(super) async fn nowhere() -> SocketAddr {
@@ -158,4 +159,37 @@ async fn a_failure_to_connect_has_the_name_looked_up() {
     assert!(answer.reason().starts_with(&expected), "{answer:?}");
     names.set([new.address()]);
     until(&peer, |answer| answer.code() == Some(0)).await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_found_late_is_known_before_the_next_call() {
+    let one = Replica::start().await;
+    let names = Names::of([]);
+    names.fail("no such host");
+    let mut options = quick();
+    options.resolve_every = Duration::from_secs(3600);
+    let front = proxy(names.proxy(options)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    names.set([one.address()]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(call(&front.connect().await).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn an_address_that_is_gone_is_not_connected_to() {
+    let (old, new) = (Replica::start().await, Replica::start().await);
+    let names = Names::of([old.address()]);
+    let mut options = quick();
+    let mut check = HealthCheck::default();
+    check.interval = Duration::from_millis(20);
+    options.health = Some(check);
+    let front = proxy(names.proxy(options)).await;
+    let peer = front.connect().await;
+    let open = peer.open(Ask::bytes(BIDI, [Bytes::new()])).await;
+    names.set([new.address()]);
+    until(&peer, |_| new.calls() > 0).await;
+    let before = old.upstream.connections();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(old.upstream.connections(), before);
+    drop(open);
 }

@@ -11,10 +11,11 @@ use std::{
 use bytes::Bytes;
 use descant_handlers::{
     Health, ServingStatus,
-    proxy::{HealthCheck, ProxyOptions},
+    proxy::{Balance, HealthCheck, ProxyOptions},
 };
 
 use super::{
+    addresses::nowhere,
     proxy,
     replica::{Names, Replica, call, failures, quick, until},
     upstream::Asked,
@@ -149,4 +150,41 @@ async fn a_server_that_drains_says_so_before_it_goes() {
     let mut leaving = leaving;
     leaving.stop();
     assert_eq!(failures(&peer, 50).await, 0);
+}
+
+/// One that is well, and whose calls fail.
+#[tokio::test]
+async fn what_is_well_is_ejected_by_its_calls() {
+    let ill = Replica::answering(|mut asked: Asked| async move {
+        let health = asked.request.uri().path().starts_with("/grpc.health");
+        let (message, code): (&[u8], _) = if health { (&[8, 1], "0") } else { (b"", "14") };
+        asked.answer(envelope(0, message), code);
+    })
+    .await;
+    let well = Replica::start().await;
+    let names = Names::of([ill.address(), well.address()]);
+    let mut options = options("");
+    options.balance = Balance::RoundRobin;
+    let front = proxy(names.proxy(options)).await;
+    let peer = front.connect().await;
+    for _ in 0..20 {
+        call(&peer).await;
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    assert_eq!(ill.calls(), 5);
+}
+
+/// One that is away for a while is well again at once, as its health says.
+#[tokio::test]
+async fn checks_that_fail_eject_nothing() {
+    let (one, away) = (Replica::start().await, nowhere().await);
+    let names = Names::of([one.address(), away]);
+    let to = names.proxy(options(""));
+    let front = proxy(to.clone()).await;
+    let peer = front.connect().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(failures(&peer, 20).await, 0);
+    let told = to.statistics();
+    assert!(told.health_failures > 5, "{told:?}");
+    assert_eq!(told.ejections, 0, "{told:?}");
 }
