@@ -65,6 +65,10 @@ pub(in super::super) async fn hedge(
                 start(proxy, &mut spare, &mut running, trip(before, Entry::Resent));
                 continue;
             }
+            // What holds attempts back may have changed its mind since the last one failed.
+            None if running.is_empty() && !left => {
+                return Err(failure.unwrap_or_else(|| Status::unavailable("no attempt may be made")));
+            }
             None => next(&mut running, left.then_some(due.as_mut())).await,
         };
         let failed = match event {
