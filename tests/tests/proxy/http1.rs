@@ -229,3 +229,27 @@ async fn an_upstream_of_http1_alone_is_told_as_one() {
     let told = front.connect().await.send(Ask::bytes(UNARY, [envelope(0, b"")])).await;
     assert_eq!(told.code(), Some(14), "{told:?}");
 }
+
+#[tokio::test]
+async fn what_is_for_the_connection_stays_there() {
+    for (way, answer) in [
+        (
+            CONNECT,
+            &b"HTTP/1.1 200 OK\r\ncontent-type: application/proto\r\nconnection: close, X-Hop\r\nx-hop: 1\r\n\
+            proxy-authenticate: Basic\r\nnote: a\r\ncontent-length: 0\r\n\r\n"[..],
+        ),
+        (
+            REST,
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: X-Hop\r\nx-hop: 1\r\n\
+            proxy-authenticate: Basic\r\nnote: a\r\ncontent-length: 2\r\n\r\n{}",
+        ),
+    ] {
+        let front = calling(way, once(answer).await).await;
+        let answer = front.connect().await.send(Ask::empty(UNARY)).await;
+        assert_eq!(answer.code(), Some(0), "{answer:?}");
+        assert_eq!(answer.headers["note"], "a");
+        for name in ["x-hop", "proxy-authenticate", "connection"] {
+            assert!(!answer.headers.contains_key(name), "{answer:?}");
+        }
+    }
+}

@@ -12,7 +12,10 @@ use std::{
 };
 
 use bytes::Buf as _;
-use http::{HeaderValue, Request, Response, Uri, Version, header};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, Uri, Version,
+    header::{self, Entry},
+};
 use hyper::{
     body::{Body as HttpBody, Frame as HttpFrame, SizeHint},
     client::conn::http1::{self, Connection, SendRequest},
@@ -104,7 +107,10 @@ impl Slot {
         let written = self.writes.load(Ordering::Relaxed);
         let sending = self.sender().try_send_request(request);
         let mut error = match sending.await {
-            Ok(response) => return Ok(response.map(Stream::Http1)),
+            Ok(mut response) => {
+                forget_connection(response.headers_mut());
+                return Ok(response.map(Stream::Http1));
+            }
             Err(error) => error,
         };
         if let Some(unsent) = error.take_message() {
@@ -139,6 +145,19 @@ impl Slot {
 
     fn sender(&self) -> MutexGuard<'_, SendRequest<Body>> {
         self.sender.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes out what is for this connection: RFC 9110, sections 7.6.1 and 11.7.1.
+fn forget_connection(headers: &mut HeaderMap) {
+    headers.remove(header::PROXY_AUTHENTICATE);
+    let Entry::Occupied(named) = headers.entry(header::CONNECTION) else {
+        return;
+    };
+    let lists = named.remove_entry_mult().1;
+    let names = lists.filter_map(|list| Some(list.to_str().ok()?.to_owned()));
+    for name in names.collect::<Vec<_>>().iter().flat_map(|list| list.split(',')) {
+        headers.remove(name.trim_ascii());
     }
 }
 
