@@ -15,13 +15,22 @@ mod tests;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 
 use self::origin::OriginPattern;
 use crate::transport::Outbound;
 
 pub use self::origin::OriginError;
 
+/// What answers say to browsers.
+const SAID: [HeaderName; 6] = [
+    header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+    header::ACCESS_CONTROL_ALLOW_HEADERS,
+    header::ACCESS_CONTROL_ALLOW_METHODS,
+    header::ACCESS_CONTROL_ALLOW_ORIGIN,
+    header::ACCESS_CONTROL_EXPOSE_HEADERS,
+    header::ACCESS_CONTROL_MAX_AGE,
+];
 /// Methods of HTTP that pages may use.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// No browser keeps the answer to a preflight for longer: Chromium two hours, Firefox a day.
@@ -194,6 +203,10 @@ impl Visitor {
 
     /// Lets the page see an answer.
     pub(crate) fn grant(&self, headers: &mut HeaderMap) {
+        // What a server behind would let pages do is not for it to say.
+        for name in SAID.iter().filter(|_| !self.is_preflight) {
+            headers.remove(name);
+        }
         if !self.cors.answers_all() {
             headers.append(header::VARY, HeaderValue::from_static("origin"));
         }

@@ -152,3 +152,31 @@ fn credentials() {
     assert_eq!(text(&headers, "access-control-allow-credentials"), Some("true"));
     assert_eq!(text(&headers, "access-control-allow-origin"), Some(PAGE));
 }
+
+/// A server behind would let everybody in.
+#[test]
+fn nobody_else_lets_pages_in() {
+    let theirs = || {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-credentials", "true"),
+            ("access-control-expose-headers", "secret"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        headers
+    };
+    for origin in [None, Some("https://evil.example")] {
+        let headers = granted(shop(), origin, theirs());
+        assert!(headers.keys().all(|name| name == "vary"), "{headers:?}");
+    }
+    let headers = granted(shop(), Some(PAGE), theirs());
+    assert_eq!(text(&headers, "access-control-allow-origin"), Some(PAGE));
+    assert_eq!(text(&headers, "access-control-allow-credentials"), None);
+    assert!(
+        !text(&headers, "access-control-expose-headers")
+            .unwrap()
+            .contains("secret")
+    );
+}
