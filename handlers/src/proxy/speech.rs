@@ -173,7 +173,8 @@ impl Speech {
     /// Whether a reply without envelopes is an error.
     pub(super) fn is_refusal(self, status: StatusCode) -> bool {
         match self {
-            Self::Rest => !status.is_success(),
+            // A part of an answer, which nobody asked for, is none.
+            Self::Rest => !status.is_success() || status == StatusCode::PARTIAL_CONTENT,
             _ => status != StatusCode::OK,
         }
     }

@@ -297,3 +297,27 @@ async fn trailers_of_streams_come_over_either_version_of_http() {
         assert_eq!(answer.last("late-echo-note"), Some("x"), "{http1} {answer:?}");
     }
 }
+
+#[tokio::test]
+async fn no_part_of_an_answer_is_asked_for_or_taken() {
+    let scripted = Scripted::start(|call, mut asked| async move {
+        asked.respond_json(if call == 0 { 200 } else { 206 }, "{}");
+    })
+    .await;
+    let front = scripted.before(over_rest(ProxyOptions::default())).await;
+    let peer = front.connect().await;
+    let conditions = ["range", "if-range", "if-none-match", "if-modified-since"];
+    let ask = || {
+        let ask = Ask::one(UNARY, &text("a"));
+        conditions
+            .into_iter()
+            .fold(ask, |ask, name| ask.header(name, "bytes=0-3"))
+    };
+    assert_eq!(peer.send(ask()).await.code(), Some(0));
+    for name in conditions {
+        assert_eq!(scripted.saw(name), [None]);
+    }
+    let part = peer.send(ask()).await;
+    assert_eq!(part.code(), Some(2), "{part:?}");
+    assert!(part.reason().contains("HTTP 206 Partial Content"), "{part:?}");
+}

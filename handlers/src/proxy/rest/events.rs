@@ -67,7 +67,8 @@ impl Events {
 
     /// Whether an event has begun that is not whole.
     pub(super) fn is_within(&self) -> bool {
-        self.data.is_some() || !self.line.is_empty()
+        let is_comment = self.line.first() == Some(&b':');
+        self.data.is_some() || !self.line.is_empty() && !is_comment
     }
 
     fn take(&mut self, part: &[u8]) -> Result<(), TooLarge> {
@@ -135,6 +136,12 @@ mod tests {
         let found = std::iter::from_fn(|| events.next());
         let found = found.map(|event| (String::from_utf8(event.data.to_vec()).unwrap(), event.is_error));
         (found.collect(), events.is_within())
+    }
+
+    #[test]
+    fn a_comment_may_be_the_last_there_is() {
+        assert_eq!(all("data: a\n\n: bye", 3), (vec![("a".to_owned(), false)], false));
+        assert!(all("data: a\n\ndata", 3).1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use descant_descriptors::{Composed, ComposedBody, Composer, HttpBody, Method};
-use http::{HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Request, header};
 
 use super::{Reading, json, reply::can_read};
 use crate::{
@@ -32,6 +32,14 @@ const OVERRIDES: [&str; 5] = [
     "x-method-override",
     "x-original-url",
     "x-rewrite-url",
+];
+
+/// What these ask for is no message, but a part of one, or that it has not changed.
+const NO_MESSAGE: [HeaderName; 4] = [
+    header::RANGE,
+    header::IF_RANGE,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
 ];
 
 /// A request of one message.
@@ -135,6 +143,9 @@ fn head(
     headers.remove(&request::PREVIOUS);
     headers.remove(header::CONTENT_TYPE);
     for name in OVERRIDES {
+        headers.remove(name);
+    }
+    for name in NO_MESSAGE {
         headers.remove(name);
     }
     if let Some(body) = &composed.body
