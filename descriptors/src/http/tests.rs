@@ -259,7 +259,10 @@ fn a_trace_tells_who_lost_and_why() {
     assert_eq!(told("HEAD", "/v1/books/1")[0], "GET /v1/books/{a} takes the request");
     assert_eq!(
         told("POST", "/v1/books/1:buy")[..2],
-        ["GET /v1/books/{a} has no verb", "DELETE /v1/books/{a} has no verb"]
+        [
+            "GET /v1/books/{a} has no verb (`%3A` is a `:` that is data)",
+            "DELETE /v1/books/{a} has no verb (`%3A` is a `:` that is data)"
+        ]
     );
     assert!(told("GET", "/v1//1").iter().all(|line| !line.contains("takes")));
 }

@@ -174,7 +174,7 @@ impl fmt::Display for Verdict<'_> {
             Self::LessSpecific { segment } => write!(f, "matches too, but is less specific at segment {segment}"),
             Self::OtherMethod => f.write_str("is for another HTTP method"),
             Self::OtherVerb { wanted: Some(wanted) } => write!(f, "has the verb `:{wanted}`"),
-            Self::OtherVerb { wanted: None } => f.write_str("has no verb"),
+            Self::OtherVerb { wanted: None } => f.write_str("has no verb (`%3A` is a `:` that is data)"),
             Self::OtherLiteral { segment, wanted } => write!(f, "has `{wanted}` as segment {segment}"),
             Self::OtherLength { segments: 1 } => f.write_str("has one segment"),
             Self::OtherLength { segments } => write!(f, "has {segments} segments"),
