@@ -24,7 +24,7 @@ from harness import equal, expect
 MINUTES = float(os.environ.get("DESCANT_SOAK_MINUTES", "60"))
 # So much of it is warm-up: pools, tables and the allocator's own caches fill.
 WARM_UP = min(600.0, MINUTES * 60 / 4)
-# MB an hour of resident set that are a leak. Over a shorter time half a MB in all is: pages come and go.
+# MB an hour that are a leak. Over a shorter time half a MB in all is: pages come and go.
 SLOPE, LEAST = 1.0, 0.5
 # How long a server that was killed may be missed: by calls that were on their way to it, and to connect anew. One that ends its
 # calls and goes is missed by none.
@@ -183,14 +183,18 @@ def replace(behind, tally, killed):
 
 
 class Watched:
-    """The resident set of a process, and its open files, second by second."""
+    """The memory of a process that is its own, and its open files, second by second.
+
+    Pages of its program and of libraries are not counted: they are the kernel's cache, which maps more or fewer of them as it likes, two
+    megabytes at a time.
+    """
 
     def __init__(self, pid):
         self.pid, self.samples, self.files = pid, [], []
 
     def look(self, now):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        kilobytes = int(status.split("VmRSS:")[1].split()[0])
+        kilobytes = int(status.split("RssAnon:")[1].split()[0])
         self.samples.append((now, kilobytes / 1024))
         self.files.append((now, len(os.listdir(f"/proc/{self.pid}/fd"))))
 
@@ -229,7 +233,7 @@ def judge_memory(watched):
     slope, hours = watched.slope(WARM_UP)
     print(f"soak: {slope:+.2f} MB an hour, over {hours * 60:.0f} min after {WARM_UP / 60:.0f} min of warm-up", flush=True)
     allowed = max(SLOPE, LEAST / hours)
-    expect(slope < allowed, f"the resident set grows by {slope:.2f} MB an hour; {allowed:.2f} are a leak")
+    expect(slope < allowed, f"its memory grows by {slope:.2f} MB an hour; {allowed:.2f} are a leak")
 
 
 def judge_calls(tally):
