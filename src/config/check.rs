@@ -1,6 +1,6 @@
 //! What settings mean to each other: faults that no one of them has alone.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, net::IpAddr};
 
 use descant_descriptors::{Method, Schema};
 
@@ -32,6 +32,7 @@ pub(super) fn settings(settings: &Settings, _: Origin, faults: &mut Faults) {
         );
     }
     listeners(settings, faults);
+    circles(settings, faults);
     let mut seen = HashSet::new();
     for Route { pattern, .. } in &settings.routes {
         let Ok(parsed) = pattern.value.0.parse::<Pattern>() else {
@@ -82,6 +83,50 @@ fn listeners(settings: &Settings, faults: &mut Faults) {
             "the admin pages have a port of their own: choose another, or `off`",
         );
     }
+}
+
+/// Whether a server behind is this one: its calls would go round and round.
+fn circles(settings: &Settings, faults: &mut Faults) {
+    let upstreams = settings.routes.iter().filter_map(|route| route.proxy.as_ref());
+    for url in upstreams.flat_map(|upstream| &upstream.url.0) {
+        let Some(listen) = settings
+            .listen
+            .0
+            .iter()
+            .find(|listen| leads_to(&url.value.0, &listen.address.0))
+        else {
+            continue;
+        };
+        let what = format!(
+            "{} is this server itself, which listens on `{}`: its calls would go round and round",
+            shown(&url.value.0),
+            shown(&listen.address.0)
+        );
+        let mend = "name the server behind, or listen on another port";
+        faults.add(url.origin, what, mend);
+    }
+}
+
+/// Whether a URL names this machine, and what is listened on there.
+fn leads_to(url: &str, listen: &str) -> bool {
+    if url.starts_with("unix:") || listen.starts_with("unix:") {
+        return url == listen;
+    }
+    let Ok(uri) = url.parse::<http::Uri>() else {
+        return false;
+    };
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let ip: Option<IpAddr> = host.parse().ok();
+    let is_here = host.eq_ignore_ascii_case("localhost") || ip.is_some_and(|ip| ip.is_loopback());
+    let Some((own, port)) = listen.rsplit_once(':') else {
+        return false;
+    };
+    let own = own.trim_matches(['[', ']']);
+    let own_ip: Option<IpAddr> = own.parse().ok();
+    let everywhere = own.is_empty() || own_ip.is_some_and(|ip| ip.is_unspecified());
+    let same = own.eq_ignore_ascii_case(host) || own_ip.is_some() && own_ip == ip;
+    port.parse() == Ok(uri.port_u16().unwrap_or(usual)) && (same || is_here && everywhere)
 }
 
 /// Whether certificates have their keys, and what is asked of clients makes sense.
@@ -157,6 +202,7 @@ pub(super) fn upstream(upstream: &Upstream, place: Origin, faults: &mut Faults) 
         );
     }
     speech(upstream, faults);
+    health(upstream, faults);
     let Some(tls) = &upstream.tls else { return };
     let urls = || upstream.url.0.iter().map(|url| url.value.0.as_str());
     if Proxy::to_each(urls()).is_ok_and(|proxy| proxy.speaks_tls()) {
@@ -172,6 +218,23 @@ pub(super) fn upstream(upstream: &Upstream, place: Origin, faults: &mut Faults) 
         format!("no TLS is spoken with {url}: what is said of it has no meaning"),
         "write https://HOST:PORT",
     );
+}
+
+/// Whether a service is named, where a word may be meant that turns it on or off.
+fn health(upstream: &Upstream, faults: &mut Faults) {
+    let Some(health) = &upstream.health else { return };
+    let word = health.service.value.as_str();
+    let mend = match word.to_ascii_lowercase().as_str() {
+        "off" | "false" | "no" | "none" | "never" => ("leave it out", "leave `health` out: nobody is asked then"),
+        "on" | "true" | "yes" => (
+            "say --to-health alone to ask of the whole server",
+            "write `health: {}` to ask of the whole server",
+        ),
+        _ => return,
+    };
+    let origin = health.service.origin;
+    let what = format!("the service that servers are asked for would be `{word}`");
+    faults.add(origin, what, origin.mend(mend.0, mend.1));
 }
 
 /// Whether what is said of how it is spoken to goes together.
@@ -305,6 +368,11 @@ impl Config {
     pub fn check_routes(&self, schema: &Schema, handlers: &Handlers) -> Result<(), ConfigError> {
         let mut faults = Faults::default();
         for route in &self.settings.routes {
+            // What a server describes itself is not known yet, and may change.
+            let calls = route.proxy.as_ref().and_then(|proxy| proxy.service_config.as_ref());
+            if let Some(calls) = calls.filter(|_| !self.is_described_by_upstream()) {
+                calls.check(schema, &mut faults);
+            }
             check_route(route, handlers.of(route), schema, &mut faults);
         }
         self.outcome(faults)
@@ -312,9 +380,6 @@ impl Config {
 }
 
 fn check_route(route: &Route, handler: Option<&dyn Handler>, schema: &Schema, faults: &mut Faults) {
-    if let Some(calls) = route.proxy.as_ref().and_then(|proxy| proxy.service_config.as_ref()) {
-        calls.check(schema, faults);
-    }
     let written = &route.pattern;
     let Ok(pattern) = written.value.0.parse::<Pattern>() else {
         return;

@@ -227,6 +227,21 @@ fn what_makes_no_sense_is_refused() {
             "error: --to-codec: messages of REST are JSON in any case\n  hint: leave it out\n\
              --to-health: whether a server is well is asked by gRPC, and this one speaks REST\n  hint: leave it out\n",
         ),
+        (
+            &["--to", "http://localhost:1", "--to-health=off"],
+            2,
+            "--to-health: the service that servers are asked for would be `off`\n  hint: leave it out",
+        ),
+        (
+            &["--to", "http://localhost:7", "--listen", "[::]:7"],
+            2,
+            "--to: http://localhost:7 is this server itself, which listens on `[::]:7`: its calls would go round and round\n  hint: ",
+        ),
+        (
+            &["--to", "unix:/a.sock", "--listen", "unix:/a.sock"],
+            2,
+            "--to: unix:/a.sock is this server itself",
+        ),
         (&["--to-timeout", "1s"], 2, "--to"),
         (&["--to", "http://localhost:1", "--to-timeout", "0s"], 2, "--to-timeout"),
         (&["--service-config", "calls.json"], 2, "--to"),
