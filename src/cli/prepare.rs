@@ -61,7 +61,8 @@ pub(crate) fn prepare(built: Result<Config, ConfigError>, used: Use<'_>) -> Resu
     let handlers = handlers.map_err(|error| faults.push(error)).ok();
     let listeners = match used {
         Use::Start => config.listeners(),
-        Use::Reload(_) => Ok(Vec::new()),
+        // They stay as they are, but a file that could not be started with is not taken.
+        Use::Reload(_) => config.listeners().map(|_| Vec::new()),
     };
     let listeners = listeners.map_err(|error| faults.push(error)).ok();
     let schema = load(&config, is_demo);

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::{TempDir, tempdir};
 
-use crate::process::{Server, descant, http, http_with};
+use crate::process::{Server, command, descant, http, http_with};
 
 const LIBRARY: &str = r#"syntax = "proto3"; package library;
 message Book { string name = 1; }
@@ -295,4 +295,28 @@ fn counts_of_a_server_behind_stay_for_as_long_as_it_does() {
     let (_, metrics) = http(&admin, "GET /metrics");
     assert!(!metrics.contains(&dead), "{metrics}");
     shows(&mut server, "attempts_total{kind=\"first\"", behind.address(), 5);
+}
+
+/// What could not be started with is not taken.
+#[test]
+fn a_certificate_that_is_not_there_changes_nothing() {
+    let text = |listen: &str| {
+        format!("descriptors: library.proto\nadmin: off\nroutes: [{{ match: '*', echo: {{}} }}]\nlisten: {listen}\n")
+    };
+    let folder = folder(&text("'127.0.0.1:0'"));
+    let (file, ready) = (folder.path().join("descant.yaml"), folder.path().join("ready"));
+    // Where to listen is said by the file alone.
+    let mut server = Server::start_as(folder, &[], |_| {
+        let mut serve = command(["serve", "--ready-file"]);
+        serve.arg(ready).arg("-c").arg(file);
+        serve
+    });
+    write(
+        server.folder.path(),
+        &text("{ address: '127.0.0.1:0', tls: { certificate: gone.crt, key: gone.key } }"),
+    );
+    server.signal("HUP");
+    server.until("it is refused", |server| server.err().contains("gone.crt"));
+    assert!(!server.err().contains("has to be started anew"), "{}", server.err());
+    assert!(call(&server, "Shelf/Get").starts_with("200 "));
 }
