@@ -55,7 +55,7 @@ section! {
     reuse_port: Placed<bool>, default("false"), flags(&[Flag::means("--reuse-port", "true")]), restart();
     /// Reload when this file, a descriptor or a certificate changes. SIGHUP and `POST /reload` always do.
     watch: Placed<bool>, default("false"), flags(&[Flag::means("--watch", "true")]), restart();
-    /// A file that is written once every listener accepts, one address a line, and removed at the end.
+    /// A file that is written once every listener accepts, one address a line, and removed once it stops.
     ready_file: Option<Placed<PathBuf>>, otherwise("none"), flags(&[Flag::value("--ready-file")]), restart();
     /// Log lines, on standard error.
     log: Log, default("{}");

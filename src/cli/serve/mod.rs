@@ -130,10 +130,18 @@ async fn serve(mut reloader: Reloader, listeners: &[Listener], backend: &Backend
     if let Some(file) = &settings.ready_file {
         ready::write(file, &addresses)?;
     }
-    let outcome = server.serve(signals.stop(&reloader, settings.limits.grace.value)).await;
-    if let Some(file) = &settings.ready_file {
-        ready::remove(file, &addresses);
-    }
+    let unready = || {
+        if let Some(file) = &settings.ready_file {
+            ready::remove(file, &addresses);
+        }
+    };
+    let stop = async {
+        signals.stop(&reloader, settings.limits.grace.value).await;
+        // Nothing new is taken from here on, and a second signal ends at once.
+        unready();
+    };
+    let outcome = server.serve(stop).await;
+    unready();
     outcome.map_err(|error| refused(&error))
 }
 
