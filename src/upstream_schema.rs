@@ -1,6 +1,10 @@
 //! A schema that the server behind describes itself, by reflection, and that is kept fresh.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use arc_swap::ArcSwapOption;
 
@@ -69,6 +73,8 @@ struct Inner {
     absent: ArcSwapOption<Status>,
     /// What is served. Held by who looks: one at a time.
     last: Mutex<Option<Arc<Fetched>>>,
+    /// Why the last look changed nothing, as it was logged.
+    told: std::sync::Mutex<String>,
 }
 
 /// Why a look changed nothing.
@@ -81,6 +87,12 @@ pub enum UpstreamSchemaError {
     /// It takes too long.
     #[error("it has not described itself within {} s", PATIENCE.as_secs())]
     Late,
+    /// It serves nothing but reflection and health.
+    #[error("it lists no service of its own: does it tell its reflection of them?")]
+    NoService,
+    /// It describes none of the services that it lists.
+    #[error("it describes none of the services that it lists: {0}")]
+    Undescribed(String),
     /// What it describes does not load.
     #[error(transparent)]
     Load(LoadError),
@@ -117,6 +129,7 @@ impl UpstreamSchema {
             bell: Notify::new(),
             absent: ArcSwapOption::from_pointee(absent),
             last: Mutex::new(None),
+            told: std::sync::Mutex::default(),
         }))
     }
 
@@ -147,7 +160,10 @@ impl UpstreamSchema {
     pub async fn refresh(&self, gateway: &Gateway, anew: bool) -> Result<Option<Renewed>, UpstreamSchemaError> {
         let mut last = self.0.last.lock().await;
         let renewed = match self.fetch().await {
-            Ok(fetched) if !anew && last.as_deref() == Some(&fetched) => return Ok(None),
+            Ok(fetched) if !anew && last.as_deref() == Some(&fetched) => {
+                self.0.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                return Ok(None);
+            }
             Ok(fetched) => {
                 let fetched = Arc::new(fetched);
                 let renewed = self.load(gateway, &fetched).await;
@@ -158,6 +174,7 @@ impl UpstreamSchema {
         match renewed {
             Ok((renewed, fetched)) => {
                 *last = Some(fetched);
+                self.0.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 if self.0.absent.swap(None).is_some() {
                     tell_health(gateway, ServingStatus::Serving);
                 }
@@ -176,7 +193,7 @@ impl UpstreamSchema {
 
     /// Looks again and again, and logs what has changed, until it is dropped.
     pub async fn keep(&self, gateway: &Gateway) {
-        let (mut failures, mut told) = (0, String::new());
+        let mut failures = 0;
         loop {
             let earliest = Instant::now() + LEAST;
             tokio::select! {
@@ -188,19 +205,14 @@ impl UpstreamSchema {
                     if failures > 0 && renewed.is_none() {
                         tracing::info!("{} describes its API again", self.0.name);
                     }
-                    (failures, told) = (0, String::new());
+                    failures = 0;
                     if let Some(renewed) = renewed {
                         self.tell(&renewed);
                     }
                 }
                 Err(error) => {
                     failures += 1;
-                    let why = error.to_string();
-                    if why != told {
-                        let name = &self.0.name;
-                        tracing::warn!("{name} does not describe its API, what was served stays: {why}");
-                        told = why;
-                    }
+                    self.tell_why(&error);
                 }
             }
         }
@@ -213,6 +225,22 @@ impl UpstreamSchema {
         for finding in &renewed.findings {
             tracing::warn!("{finding}");
         }
+    }
+
+    /// Logs why a look changed nothing, unless that was the reason the last time.
+    pub fn tell_why(&self, error: &UpstreamSchemaError) {
+        let why = error.to_string();
+        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told == why {
+            return;
+        }
+        let name = &self.0.name;
+        if self.is_absent() {
+            tracing::warn!("{name} has not described its API yet, and is asked again: {why}");
+        } else {
+            tracing::warn!("{name} does not describe its API, what was served stays: {why}");
+        }
+        *told = why;
     }
 
     /// When the next look is due: by the interval, sooner as long as there is nothing.
@@ -229,9 +257,18 @@ impl UpstreamSchema {
     async fn fetch(&self) -> Result<Fetched, UpstreamSchemaError> {
         let mut client = ReflectionClient::new(self.0.proxy.clone());
         let fetched = timeout(PATIENCE, client.everything(is_own)).await;
-        fetched
+        let fetched = fetched
             .map_err(|_| UpstreamSchemaError::Late)?
-            .map_err(UpstreamSchemaError::Ask)
+            .map_err(UpstreamSchemaError::Ask)?;
+        if fetched.is_empty() {
+            let told = fetched.undescribed().map(|(name, why)| format!("{name} ({why})"));
+            let told = told.collect::<Vec<_>>().join(", ");
+            return Err(match told.as_str() {
+                "" => UpstreamSchemaError::NoService,
+                _ => UpstreamSchemaError::Undescribed(told),
+            });
+        }
+        Ok(fetched)
     }
 
     /// Loads and serves it, aside: that may take a while.

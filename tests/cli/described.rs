@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use descant::{
-    Gateway, Schema,
+    Gateway, Schema, demo,
     handlers::{Call, Message, Messages, Reply, from_fn},
 };
 use descant_descriptors::Builtin;
@@ -307,6 +307,53 @@ fn rules_that_cannot_be_read_are_told_at_the_start() {
         rules.display()
     );
     assert_eq!(ran.err, told);
+}
+
+/// Of methods that are not known yet something may be said.
+#[test]
+fn calls_of_a_server_that_describes_itself_are_configured() {
+    let behind = Server::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let calls = folder.path().join("calls.json");
+    std::fs::write(
+        &calls,
+        r#"{"methodConfig":[{"name":[{"service":"bookshop.v1.Catalog"},{"service":"not.there.Yet"}],"timeout":"2s"}]}"#,
+    )
+    .unwrap();
+    let calls = calls.to_str().unwrap();
+    let front = front(behind.address(), &["--service-config", calls]);
+    assert_eq!(
+        descant(["call", front.address(), BOOK, "-d", r#"{"id":"emma"}"#]).code,
+        Some(0)
+    );
+    let set = demo_set();
+    let url = format!("http://{}", behind.address());
+    let named = descant(["serve", set.to_str().unwrap(), "--to", &url, "--service-config", calls]);
+    assert!(named.err.contains("not.there.Yet"), "{named:?}");
+}
+
+/// What a server says of itself may be nothing.
+#[test]
+fn a_server_that_does_not_describe_itself_is_told_once() {
+    let behind = serve_beside(|| Gateway::builder(demo::schema().unwrap()).reflection(false));
+    let mut silent = front(&behind, &[]);
+    silent.until("it is told", |front| front.err().contains(" WARN "));
+    let told = format!(
+        "http://{behind} has not described its API yet, and is asked again: it does not offer reflection: turn it on there, or name what \
+         describes it"
+    );
+    assert_eq!(silent.err().matches(&told).count(), 1, "{}", silent.err());
+    assert!(!silent.err().contains("what was served stays"), "{}", silent.err());
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.proto");
+    std::fs::write(&empty, "syntax = \"proto3\"; message M {}").unwrap();
+    let behind = Server::start(&[empty.to_str().unwrap()]);
+    let mut nothing = front(behind.address(), &[]);
+    nothing.until("it is told", |front| {
+        front
+            .err()
+            .contains(": it lists no service of its own: does it tell its reflection of them?")
+    });
 }
 
 #[test]

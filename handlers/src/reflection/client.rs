@@ -54,7 +54,7 @@ struct Open {
 #[non_exhaustive]
 pub enum AskError {
     /// The server has neither version of reflection.
-    #[error("it does not offer reflection")]
+    #[error("it does not offer reflection: turn it on there, or name what describes it")]
     NoReflection,
     /// The call ended so.
     #[error("reflection ended with {0}")]

@@ -59,6 +59,16 @@ impl Fetched {
         found.is_ok()
     }
 
+    /// Whether there is no file at all.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// What the server did not describe: services that it lists, and why.
+    pub fn undescribed(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.undescribed.iter().map(|(name, why)| (name.as_str(), why.as_str()))
+    }
+
     /// The files as one descriptor set.
     pub fn set(&self) -> Bytes {
         set(self.files.iter())

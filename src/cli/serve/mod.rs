@@ -154,9 +154,7 @@ async fn look(reloader: &Reloader) {
     // Who does not answer now is waited for later.
     match tokio::time::timeout(FIRST_LOOK, schema.refresh(&gateway, false)).await {
         Ok(Ok(Some(renewed))) => schema.tell(&renewed),
-        Ok(Err(error)) => {
-            tracing::warn!("the server behind does not describe its API yet, and is asked again: {error}");
-        }
+        Ok(Err(error)) => schema.tell_why(&error),
         Ok(Ok(None)) | Err(_) => {}
     }
     tokio::spawn(async move { schema.keep(&gateway).await });
