@@ -180,6 +180,9 @@ impl Asker {
             format!("{} knows no {what} `{}`", self.name, screen::escape(name)),
             match served.as_slice() {
                 [] => String::new(),
+                names if names.iter().any(|served| served == name) => {
+                    "it lists it, and does not describe it: name a PATH that does".to_owned()
+                }
                 names => format!("it serves {}", screen::escape(&names.join(", "))),
             },
         )

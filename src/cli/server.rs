@@ -12,6 +12,9 @@ use super::{
 
 /// What stands before the path of a Unix socket.
 const UNIX: &str = "unix:";
+const ANOTHER_PROTOCOL: &str = "does it speak another protocol? --protocol grpc, grpc-web, connect or rest";
+/// What servers of TLS say to plain text over HTTP/1.1: Descant, Go's and nginx.
+const SPEAKS_TLS: [&str; 3] = ["this port speaks TLS", "to an HTTPS server", "to HTTPS port"];
 
 /// A server that is asked or called.
 #[derive(Clone, Debug)]
@@ -22,6 +25,7 @@ pub(crate) struct Server {
     pub(crate) proxy: Proxy,
     /// What reflection is asked by, where that is another one.
     describing: Option<Proxy>,
+    http1: bool,
 }
 
 impl Server {
@@ -55,6 +59,7 @@ impl Server {
             flag,
             proxy,
             describing: None,
+            http1: false,
         })
     }
 
@@ -98,6 +103,7 @@ impl Server {
                     "say --protocol grpc-web, connect or rest too",
                 ));
             }
+            self.http1 = true;
             self.proxy = self.proxy.http1();
         }
         Ok(self)
@@ -121,14 +127,29 @@ impl Server {
         failure.mended(Kind::Other, mend)
     }
 
+    /// Whether an answer is one of a server that was spoken to in plain text and wants TLS. Over HTTP/2 the connection tells.
+    fn may_speak_tls(&self, told: &str) -> bool {
+        let refused = told.starts_with("the upstream answers with HTTP 400 ") && told.contains(", not as ");
+        let is_told = SPEAKS_TLS.iter().any(|words| told.contains(words));
+        self.http1 && !self.proxy.speaks_tls() && (refused || is_told)
+    }
+
     /// What to do about an answer that is none of the protocol, or a connection that was found out late.
     pub(crate) fn hint(&self, status: &Status) -> Option<String> {
         let told = status.message();
-        if told.ends_with(": it speaks TLS") {
+        // A gateway may have had the same trouble with the server behind it.
+        let is_own = told.starts_with(&format!("cannot connect to {}", self.proxy));
+        if is_own && told.ends_with(": it speaks TLS") {
             return Some(self.mend(Misfit::Tls));
         }
-        if told.ends_with(": it answers in HTTP/2") {
+        if is_own && told.ends_with(": it answers in HTTP/2") {
             return Some(self.mend(Misfit::Http2));
+        }
+        if self.may_speak_tls(told) {
+            return Some(format!("does it speak TLS? then {}", self.mend(Misfit::Tls)));
+        }
+        if self.flag.is_empty() && told == "the upstream reset the call: unexpected internal error encountered" {
+            return Some(ANOTHER_PROTOCOL.to_owned());
         }
         let no_route = ["the upstream has no ", "no HTTP rule leads "];
         let usual = ["Not Found", "Method Not Allowed"];
@@ -139,13 +160,15 @@ impl Server {
         if told.starts_with("the upstream answers with HTTP 3") && told.contains(" to ") {
             return Some("redirects are not followed: call the address that it leads to".to_owned());
         }
-        if !told.starts_with("the upstream answers with HTTP ") || !told.contains(", not as ") {
+        // An answer of REST has the headers of whoever made it; of the other protocols one that is a gateway's own has its mark.
+        let is_relayed = !self.is_rest() && status.metadata().get("x-request-id").is_some();
+        if !told.starts_with("the upstream answers with HTTP ") || !told.contains(", not as ") || is_relayed {
             return None;
         }
         Some(if told.contains("content type text/html") {
             "that is a web page: is it the port of the API? does something on the way answer in its place?".to_owned()
         } else if self.flag.is_empty() {
-            "does it speak another protocol? --protocol grpc, grpc-web, connect or rest".to_owned()
+            ANOTHER_PROTOCOL.to_owned()
         } else {
             "is it the port of a gRPC server?".to_owned()
         })

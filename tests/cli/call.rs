@@ -386,6 +386,13 @@ fn what_does_not_fit_is_told_plainly() {
         assert_eq!(ran.err, told.replace("ADDRESS", address));
         assert_eq!(ran.code, Some(64 + code), "{told}");
     }
+    // A gateway's own troubles are none of who calls it.
+    let front = Server::start(&[demo_set().to_str().unwrap(), "--to", &format!("http://{}", pages())]);
+    let relayed = call(&front, &[BOOK]);
+    assert_eq!(
+        relayed.err,
+        "error: UNKNOWN: the upstream answers with HTTP 200 OK and content type text/html, not as gRPC does\n"
+    );
     // Reflection ends as a call would.
     let page = pages();
     let undescribed = descant(["call", &page, BOOK]);
