@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use http::{HeaderMap, HeaderValue};
 
-use super::{exchange::Terms, speech::Speech};
+use super::speech::Speech;
 use crate::{Call, Coding, Encoding, Encodings, InflateError, Message, Status};
 
 /// The codings that an address of an upstream takes: what it says, which nobody knows before its first reply, and what was said
@@ -92,9 +92,9 @@ impl Sent {
 /// What an upstream is told of the codings that its reply may have: those that may be left on it. Nothing where it has none by itself:
 /// gRPC answers a plain request of who names none with plain messages, while HTTP's `Accept-Encoding` and some who answer in the coding of the
 /// request want to be told.
-pub(super) fn accepted(codings: Encodings, terms: &Terms) -> Result<Option<HeaderValue>, Status> {
+pub(super) fn accepted(codings: Encodings, speech: Speech, sent: Sent) -> Result<Option<HeaderValue>, Status> {
     if codings == Encodings::default() {
-        let needs_no_word = terms.speech == Speech::Grpc && terms.sent.encoding.is_none();
+        let needs_no_word = speech == Speech::Grpc && sent.encoding.is_none();
         return Ok((!needs_no_word).then(|| HeaderValue::from_static("identity")));
     }
     let names = codings.iter().map(Encoding::name);
@@ -155,8 +155,17 @@ mod tests {
     fn a_reply_has_no_coding_that_was_not_offered() {
         let gzip = Encoding::named("gzip").unwrap();
         let offered: Encodings = [gzip].into_iter().collect();
-        assert_eq!(accepted(offered).unwrap(), "identity,gzip");
-        assert_eq!(accepted(Encodings::default()).unwrap(), "identity");
+        let told = |offered, speech, sent| accepted(offered, speech, sent).unwrap();
+        assert_eq!(told(offered, Speech::Grpc, Sent::PLAIN).unwrap(), "identity,gzip");
+        let none = Encodings::default();
+        assert_eq!(told(none, Speech::Grpc, Sent::PLAIN), None);
+        let squeezed = Sent {
+            encoding: Some(gzip),
+            as_came: true,
+        };
+        for (speech, sent) in [(Speech::Grpc, squeezed), (Speech::ConnectUnary, Sent::PLAIN)] {
+            assert_eq!(told(none, speech, sent).unwrap(), "identity");
+        }
         for (name, offered, expected) in [
             ("identity", Encodings::default(), Ok(None)),
             ("gzip", offered, Ok(Some(gzip))),

@@ -40,7 +40,7 @@ pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32)
     if before > 0 {
         headers.insert(PREVIOUS, before.into());
     }
-    if let Some(accepted) = codings::accepted(call.accepted, terms)? {
+    if let Some(accepted) = codings::accepted(call.accepted, speech, terms.sent)? {
         headers.insert(speech.accept(), accepted);
     }
     if let Some(encoding) = terms.sent.encoding {

@@ -151,12 +151,16 @@ impl Slot {
 /// Takes out what is for this connection: RFC 9110, sections 7.6.1 and 11.7.1.
 fn forget_connection(headers: &mut HeaderMap) {
     headers.remove(header::PROXY_AUTHENTICATE);
-    let Entry::Occupied(named) = headers.entry(header::CONNECTION) else {
+    let Entry::Occupied(said) = headers.entry(header::CONNECTION) else {
         return;
     };
-    let lists = named.remove_entry_mult().1;
-    let names = lists.filter_map(|list| Some(list.to_str().ok()?.to_owned()));
-    for name in names.collect::<Vec<_>>().iter().flat_map(|list| list.split(',')) {
+    let lists = said.remove_entry_mult().1;
+    let lists: Vec<_> = lists.collect();
+    for name in lists
+        .iter()
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(','))
+    {
         headers.remove(name.trim_ascii());
     }
 }
