@@ -269,6 +269,13 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
             "expected bytes, such as 65536, 64KiB or 16MiB",
         ),
         (
+            &[BOOK, "--timeout", "0s"],
+            2,
+            "'0s' for '--timeout <TIME>': expected a time above 0 such as 30s, 500ms or 2m",
+        ),
+        (&[BOOK, "--connect-timeout", "0"], 2, "expected a time above 0 such as"),
+        (&[BOOK, "--timeout", "1"], 2, "expected a time above 0 such as"),
+        (
             &[BOOK, "--insecure"],
             2,
             "is spoken to in plain text\nhint: say https://HOST:PORT",

@@ -129,5 +129,6 @@ fn size(text: &str) -> Result<usize, String> {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "expected a time such as 30s, 500ms or 2m".to_owned())
+    let time = humantime::parse_duration(text).ok().filter(|time| !time.is_zero());
+    time.ok_or_else(|| "expected a time above 0 such as 30s, 500ms or 2m".to_owned())
 }
