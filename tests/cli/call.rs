@@ -241,7 +241,23 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
             2,
             "error: `GetBook` is no method\nhint: write package.Service/Method",
         ),
-        (&[BOOK, "-H", "nothing"], 2, "-H 'nothing': there is no colon"),
+        (
+            &[BOOK, "-H", "nothing"],
+            2,
+            "-H 'nothing': there is no colon\nhint: write -H 'name: value'\n",
+        ),
+        (
+            &[BOOK, "-H", "grpc-timeout: 1S"],
+            2,
+            "belongs to the protocol; choose another one\nhint: say --timeout TIME\n",
+        ),
+        (&[BOOK, "-H", "host: a"], 2, "belongs to the protocol; choose another one\n"),
+        (
+            &[BOOK, "-H", "x-bin: ???"],
+            2,
+            "error: -H 'x-bin: ???': names that end in -bin hold bytes, and this is no base64: Invalid symbol 63, offset 0.\n\
+             hint: write the bytes in base64: `aGk=` is hi\n",
+        ),
         (&[BOOK, "-d", "@/nowhere"], 2, "-d @/nowhere: No such file"),
         (
             &[BOOK, "-d", "{"],

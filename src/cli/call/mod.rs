@@ -270,21 +270,35 @@ fn headers(lines: &[String]) -> Result<Metadata, Failure> {
     );
     let mut metadata = Metadata::new();
     for line in lines {
-        let refused = |what: &str| {
+        let refused = |what: &str, mend: &str| {
             let what = format!("-H '{}': {what}", screen::escape(line));
-            Failure::new(Kind::Usage, what, "write -H 'name: value'")
+            Failure::new(Kind::Usage, what, mend)
         };
-        let (name, value) = line.split_once(':').ok_or_else(|| refused("there is no colon"))?;
+        let colon = line.split_once(':');
+        let (name, value) = colon.ok_or_else(|| refused("there is no colon", "write -H 'name: value'"))?;
         let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
         let added = if name.ends_with("-bin") {
-            let bytes = BASE64.decode(value).map_err(|error| refused(&format!("{error}")))?;
+            let bytes = BASE64.decode(value).map_err(|error| {
+                let what = format!("names that end in -bin hold bytes, and this is no base64: {error}");
+                refused(&what, "write the bytes in base64: `aGk=` is hi")
+            })?;
             metadata.append_bin(&name, bytes)
         } else {
             metadata.append(&name, value)
         };
-        added.map_err(|error| refused(&error.to_string()))?;
+        added.map_err(|error| refused(&error.to_string(), instead(&name)))?;
     }
     Ok(metadata)
+}
+
+/// The option that says what a header of the protocols would.
+fn instead(name: &str) -> &'static str {
+    match name {
+        "grpc-timeout" | "connect-timeout-ms" => "say --timeout TIME",
+        "grpc-encoding" | "grpc-accept-encoding" | "content-encoding" | "accept-encoding" => "say --compress CODING",
+        "content-type" | "connect-protocol-version" => "say --protocol grpc, grpc-web, connect or rest",
+        _ => "",
+    }
 }
 
 impl Timing {
