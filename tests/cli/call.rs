@@ -260,6 +260,19 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
         ),
         (&[BOOK, "-d", "@/nowhere"], 2, "-d @/nowhere: No such file"),
         (
+            &[BOOK, "-d", "@"],
+            2,
+            "error: -d @: there is no name of a file behind the @\nhint: `-d @-` takes standard input\n",
+        ),
+        (
+            &[BOOK, r#"{"id":"emma"}"#],
+            2,
+            "error: `{\"id\":\"emma\"}` is no file or folder of descriptors\n\
+             hint: is it the message? then write -d before it\n",
+        ),
+        (&[BOOK, "@-"], 2, "hint: is it the message? then write -d before it\n"),
+        (&[BOOK, "emma.binpb"], 4, "emma.binpb: "),
+        (
             &[BOOK, "-d", "{"],
             6,
             "-d is no bookshop.v1.GetBookRequest: EOF while parsing",

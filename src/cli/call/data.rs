@@ -54,6 +54,13 @@ impl Data {
         let (reader, origin): (Box<dyn Read + Send>, String) = match data.map(|data| (data, data.strip_prefix('@'))) {
             None => (Box::new(io::empty()), "-d".to_owned()),
             Some((_, Some("-"))) => (Box::new(io::stdin()), "standard input".to_owned()),
+            Some((_, Some(""))) => {
+                return Err(Failure::new(
+                    Kind::Usage,
+                    "-d @: there is no name of a file behind the @",
+                    "`-d @-` takes standard input",
+                ));
+            }
             Some((_, Some(file))) => {
                 let opened = File::open(file).map_err(|error| {
                     let what = format!("-d @{}: {error}", screen::escape(file));

@@ -11,6 +11,7 @@ mod rest;
 mod show;
 
 use std::{
+    path::Path,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -63,6 +64,7 @@ pub(crate) fn run(args: &Call) -> Result<ExitCode, Failure> {
     let server = server.speaking(args)?;
     let metadata = headers(&args.headers)?;
     let path = path(&args.method)?;
+    args.paths.iter().try_for_each(|path| no_data(path))?;
     let schema = match args.paths.as_slice() {
         [] => None,
         paths => Some(sources::load(paths, &args.http_rules).map_err(|error| sources::refused(&error))?),
@@ -240,6 +242,19 @@ fn path(word: &str) -> Result<String, Failure> {
             "write package.Service/Method",
         )),
     }
+}
+
+/// A word behind the method is a PATH, and may have been meant as data.
+fn no_data(path: &Path) -> Result<(), Failure> {
+    let is_data = path.to_str().is_some_and(|word| word.starts_with(['{', '@']));
+    if !is_data || path.exists() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::Usage,
+        format!("`{}` is no file or folder of descriptors", sources::shown(path)),
+        "is it the message? then write -d before it",
+    ))
 }
 
 /// Of what has methods one has to be chosen.
