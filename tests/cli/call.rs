@@ -251,7 +251,11 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
             2,
             "belongs to the protocol; choose another one\nhint: say --timeout TIME\n",
         ),
-        (&[BOOK, "-H", "host: a"], 2, "belongs to the protocol; choose another one\n"),
+        (
+            &[BOOK, "-H", "host: a"],
+            2,
+            "belongs to the protocol; choose another one\n",
+        ),
         (
             &[BOOK, "-H", "x-bin: ???"],
             2,
@@ -315,6 +319,30 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
         assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.err);
         assert!(ran.err.contains(told), "{args:?}: {}", ran.err);
     }
+}
+
+#[test]
+fn what_is_wrong_in_data_has_its_place_in_all_of_it() {
+    let server = Server::start(&[]);
+    let talk = "{\"text\": \"Grüße\"}\n{\n  \"text\": 7}\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("talk.json");
+    std::fs::write(&file, talk).unwrap();
+    let at_file = format!("@{}", file.display());
+    let told = "is no bookshop.v1.ChatMessage (message 2): text: expected a string, but there is a number (line 3, column 11)\n";
+    for (data, origin) in [
+        (talk, "-d"),
+        (&at_file, file.to_str().unwrap()),
+        ("@-", "standard input"),
+    ] {
+        let mut chat = command(["call", server.address(), "bookshop.v1.Desk/Chat", "-d", data]);
+        let ran = Ran::from(chat.stdin(std::fs::File::open(&file).unwrap()).output().unwrap());
+        assert_eq!(ran.code, Some(6), "{ran:?}");
+        assert!(ran.err.starts_with(&format!("error: {origin} {told}")), "{ran:?}");
+    }
+    let one_line = r#"{"text":"Grüße"} {"text":7}"#;
+    let ran = call(&server, &["bookshop.v1.Desk/Chat", "-d", one_line]);
+    assert!(ran.err.contains("a number (line 1, column 26)\n"), "{ran:?}");
 }
 
 /// A server that speaks HTTP/2 and answers everything with a page.

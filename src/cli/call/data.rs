@@ -1,5 +1,7 @@
 //! The request's messages: JSON values one after another, each sent as soon as it is there.
 
+mod reader;
+
 use std::{
     fs::File,
     io::{self, BufReader, Cursor, Read},
@@ -11,9 +13,9 @@ use std::{
 
 use descant::handlers::{Message, MessageStream, Messages, Status};
 use descant_descriptors::{Codec, Composer, Method, Shape};
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+use self::reader::Value;
 use super::rest;
 use crate::cli::{
     failure::{Failure, Kind},
@@ -22,7 +24,7 @@ use crate::cli::{
 
 /// What is to be sent.
 pub(super) struct Data {
-    values: mpsc::Receiver<Result<Box<RawValue>, String>>,
+    values: mpsc::Receiver<Result<Value, String>>,
     /// What it is called in reports.
     origin: String,
     given: bool,
@@ -72,7 +74,7 @@ impl Data {
         };
         let (sender, values) = mpsc::channel(1);
         // A thread that the process does not wait for: reading standard input cannot be given up.
-        thread::spawn(move || read(reader, &sender));
+        thread::spawn(move || reader::read(reader, &sender));
         Ok(Self {
             values,
             origin,
@@ -121,13 +123,10 @@ impl Data {
         Ok(Messages::one(message))
     }
 
-    fn message(&mut self, value: Result<Box<RawValue>, String>) -> Result<Message, Failure> {
+    fn message(&mut self, value: Result<Value, String>) -> Result<Message, Failure> {
         self.count += 1;
-        let message = value.and_then(|json| {
-            let message = Message::from_json(json.get().as_bytes(), &self.method.input(), &mut self.codec);
-            message.map_err(|status| status.message().to_owned())
-        });
-        let message = message.map_err(|what| {
+        let wire = value.and_then(|value| value.to_wire(&self.method.input(), &mut self.codec));
+        let message = wire.map(|wire| Message::from_wire(wire.into())).map_err(|what| {
             let (origin, which, input) = (&self.origin, self.which(), self.method.input());
             let name = input.full_name();
             let mend = format!("`descant describe` shows what {name} has");
@@ -162,17 +161,6 @@ impl Data {
             let mend = "`descant describe` shows the rule; --protocol grpc, grpc-web and connect take any message";
             Failure::new(Kind::Data, what, mend)
         })
-    }
-}
-
-/// Until nobody takes them any more, or what comes is no JSON.
-fn read(reader: Box<dyn Read + Send>, values: &mpsc::Sender<Result<Box<RawValue>, String>>) {
-    for value in serde_json::Deserializer::from_reader(reader).into_iter() {
-        let value = value.map_err(|error| error.to_string());
-        let last = value.is_err();
-        if values.blocking_send(value).is_err() || last {
-            return;
-        }
     }
 }
 
