@@ -101,7 +101,7 @@ impl Reader<'_> {
         for entry in entries {
             if table.key(&entry.key).is_none() {
                 let what = format!("{} has no key `{}`", table.name, shown(&entry.key));
-                let mend = misplaced(&entry.key, table).unwrap_or_else(|| nearest(&entry.key, &table.names()));
+                let mend = misplaced(&entry.key, table).unwrap_or_else(|| nearest(&entry.key, &table.offered()));
                 self.faults.add(entry.origin, what, mend);
             }
         }
@@ -126,8 +126,10 @@ impl Reader<'_> {
                 // A key that is misspelt has been told of.
                 if entries.iter().all(|entry| table.key(&entry.key).is_some()) {
                     let what = format!("{} says nothing of how its methods are answered", table.name);
+                    let mut offered = table.offered();
+                    offered.retain(|name| table.one_of.contains(name));
                     self.faults
-                        .add(node.origin, what, format!("give it one of {}", listed(table.one_of)));
+                        .add(node.origin, what, format!("give it one of {}", listed(&offered)));
                 }
             }
         }
@@ -282,7 +284,7 @@ fn no_map(node: &Node, key: &str, table: &Table) -> String {
     if table.keys.is_empty() {
         return format!("nothing can be set there: write `{key}: {{}}`");
     }
-    let keys = listed(&table.names());
+    let keys = listed(&table.offered());
     match &node.value {
         Value::Text(text)
             if text

@@ -167,6 +167,13 @@ impl Table {
     pub(super) fn names(&self) -> Vec<&'static str> {
         self.keys.iter().map(|key| key.name).collect()
     }
+
+    /// The same without those that say nothing yet.
+    pub(super) fn offered(&self) -> Vec<&'static str> {
+        let keys = self.keys.iter();
+        let offered = keys.filter(|key| !matches!((key.shape)(), Shape::Unavailable));
+        offered.map(|key| key.name).collect()
+    }
 }
 
 impl Shape {

@@ -116,7 +116,7 @@ fn a_change_of_routes_is_served_and_a_fault_changes_nothing() {
         .collect();
     let ends = [
         "descant.yaml:3:19: `library.Dusk` matches no method of the descriptors; did you mean library.Desk?",
-        "descant.yaml:3:45: a route says nothing of how its methods are answered; give it one of `proxy`, `mock` and `echo`",
+        "descant.yaml:3:45: a route says nothing of how its methods are answered; give it one of `proxy` and `echo`",
     ];
     assert_eq!(faults.len(), ends.len(), "{faults:?}");
     for (fault, end) in faults.iter().zip(ends) {
