@@ -50,7 +50,17 @@ impl Pattern {
                 if schema.methods().any(|method| package.fits(&method).is_some()) {
                     return vec![package.to_string()];
                 }
-                schema.nearest_services(name)
+                match name.rsplit_once('.') {
+                    // A method, written with a dot.
+                    Some((service, method)) if schema.service(service).is_some() => {
+                        let path = format!("/{service}/{method}");
+                        match schema.method(&path) {
+                            Some(_) => vec![format!("{service}/{method}")],
+                            None => schema.nearest_methods(&path),
+                        }
+                    }
+                    _ => schema.nearest_services(name),
+                }
             }
             Self::Package(prefix) => schema.nearest_services(prefix),
             Self::All => Vec::new(),

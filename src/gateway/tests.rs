@@ -544,6 +544,10 @@ fn routes_that_make_no_sense_are_errors() {
         error("t"),
         "route `t` matches no method of the schema; did you mean t.*?"
     );
+    assert_eq!(
+        error("t.Shapes.Unary"),
+        "route `t.Shapes.Unary` matches no method of the schema; did you mean t.Shapes/Unary?"
+    );
     assert!(error("t Shapes").contains("is no pattern"));
 }
 
