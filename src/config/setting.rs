@@ -210,16 +210,16 @@ impl<T: FromScalar> Setting for Placed<T> {
             }),
             Err(unfit) => {
                 let (what, mend) = match unfit {
+                    // Reasons may repeat what only the environment knows.
+                    _ if text.written.is_some() => (
+                        format!("the value of `{}` is not {}", text.shown(), due()),
+                        "look at the variables of the environment in it".to_owned(),
+                    ),
                     Unfit::Other => (format!("`{}` is not {}", text.shown(), due()), String::new()),
                     // It may be as long as the text.
                     Unfit::Because(_) | Unfit::Mended(_) if text.value.len() > LONGEST => {
                         (format!("`{}` is not {}", text.shown(), due()), String::new())
                     }
-                    // It may repeat what only the environment knows.
-                    Unfit::Because(_) | Unfit::Mended(_) if text.written.is_some() => (
-                        format!("the value of `{}` is not {}", text.shown(), due()),
-                        "look at the variables of the environment in it".to_owned(),
-                    ),
                     Unfit::Mended(mend) => (format!("`{}` is not {}", text.shown(), due()), mend),
                     Unfit::Because(why) => (why, String::new()),
                 };

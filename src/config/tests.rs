@@ -170,10 +170,15 @@ fn variables_are_put_in_after_parsing() {
     for text in [
         "routes: [{ match: '*', proxy: 'http://${SECRET}' }]",
         "limits: { grace: '${SECRET}' }",
+        "log: { level: '${SECRET}' }",
         "${NOT: -a",
     ] {
         let error = read(text).unwrap_err().to_string();
         assert!(!error.contains("hunter2"), "{error}");
+        let is_value = text.contains("${SECRET}");
+        let mend = "\n  hint: look at the variables of the environment in it";
+        assert_eq!(error.contains(mend), is_value, "{error}");
+        assert_eq!(error.contains("the value of `"), is_value, "{error}");
     }
 }
 
