@@ -20,6 +20,18 @@ impl Error {
     pub fn findings(&self) -> &[Finding] {
         &self.0
     }
+
+    /// The same with these findings alone; `None`: no error is left among them.
+    pub fn retain(&self, keep: impl Fn(&Finding) -> bool) -> Option<Self> {
+        let kept: Vec<_> = self
+            .findings()
+            .iter()
+            .filter(|finding| keep(finding))
+            .cloned()
+            .collect();
+        let is_error = kept.iter().any(|finding| finding.severity == Severity::Error);
+        is_error.then(|| Self::new(kept))
+    }
 }
 
 impl fmt::Display for Error {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     args::{Check, ReportFormat},
+    config,
     failure::{Failure, Kind},
     prepare::{Unsound, Use, prepare},
     screen::{self, FAINT, Tone},
@@ -52,6 +53,7 @@ fn refused(args: &Check, unsound: Unsound) -> Result<ExitCode, Failure> {
     }
     let lines: Vec<_> = unsound.config.iter().flat_map(ConfigError::lines).collect();
     let count: usize = unsound.config.iter().map(ConfigError::count).sum();
+    let code = unsound.config.as_ref().map(config::refused);
     let outcome = unsound.descriptors.map(Err);
     let found = outcome.as_ref().map_or(&[][..], findings);
     let of_descriptors = found
@@ -65,7 +67,9 @@ fn refused(args: &Check, unsound: Unsound) -> Result<ExitCode, Failure> {
         "findings": found.iter().map(finding_json).collect::<Vec<_>>(),
     });
     screen::print(&format!("{report:#}\n"))?;
-    Ok(ExitCode::from(Kind::Configuration as u8))
+    Ok(code.map_or(ExitCode::from(Kind::Configuration as u8), |failure| {
+        ExitCode::from(&failure)
+    }))
 }
 
 /// A finding on one line: what weighs how much, where, and what it is.

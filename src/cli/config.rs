@@ -39,6 +39,9 @@ pub(crate) fn load(given: &ConfigBuilder) -> Result<Config, Failure> {
 pub(crate) fn refused(error: &ConfigError) -> Failure {
     match () {
         () if error.is_tls() => Failure::new(Kind::Bind, error, ""),
+        () if error.is_of_descriptors() => {
+            Failure::new(Kind::Descriptors, format!("the descriptors do not load\n{error}"), "")
+        }
         () if error.is_of_flags() => Failure::new(Kind::Usage, error, ""),
         () => Failure::new(
             Kind::Configuration,

@@ -65,7 +65,12 @@ pub(crate) fn prepare(built: Result<Config, ConfigError>, used: Use<'_>) -> Resu
         Use::Reload(_) => config.listeners().map(|_| Vec::new()),
     };
     let listeners = listeners.map_err(|error| faults.push(error)).ok();
-    let schema = load(&config, is_demo);
+    let mut schema = load(&config, is_demo);
+    if let Err(error) = &schema {
+        let (missing, others) = config.placed(error);
+        faults.extend(missing);
+        schema = others.map_or(Ok(None), Err);
+    }
     if let Ok(Some(schema)) = &schema {
         let handlers = handlers.as_ref().unwrap_or(&none);
         faults.extend(config.check_routes(schema, handlers).err());

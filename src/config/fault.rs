@@ -19,8 +19,19 @@ pub struct ConfigError {
     file: Option<Arc<File>>,
     faults: Vec<Fault>,
     more: usize,
-    is_tls: bool,
+    about: About,
     rest: Option<Arc<Config>>,
+}
+
+/// What is wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// What is said.
+    Settings,
+    /// A certificate or a key.
+    Tls,
+    /// Descriptors.
+    Descriptors,
 }
 
 /// The file that faults are in.
@@ -82,7 +93,7 @@ impl Faults {
             file,
             faults: self.faults,
             more: self.more,
-            is_tls: false,
+            about: About::Settings,
             rest: None,
         }
     }
@@ -90,7 +101,13 @@ impl Faults {
 
 impl ConfigError {
     pub(super) fn of_tls(self) -> Self {
-        Self { is_tls: true, ..self }
+        let about = About::Tls;
+        Self { about, ..self }
+    }
+
+    pub(super) fn of_descriptors(self) -> Self {
+        let about = About::Descriptors;
+        Self { about, ..self }
     }
 
     pub(super) fn with_rest(self, rest: Option<Config>) -> Self {
@@ -114,7 +131,11 @@ impl ConfigError {
             faults.add(origin, what, mend);
         }
         Self {
-            is_tls: self.is_tls && other.is_tls,
+            about: if self.about == other.about {
+                self.about
+            } else {
+                About::Settings
+            },
             rest: self.rest,
             ..faults.into_error(self.file)
         }
@@ -122,7 +143,12 @@ impl ConfigError {
 
     /// Whether a certificate or a key is not what it should be; what the file says is in order then.
     pub fn is_tls(&self) -> bool {
-        self.is_tls
+        self.about == About::Tls
+    }
+
+    /// Whether descriptors or HTTP rules that the file names are not there; what else it says is in order then.
+    pub fn is_of_descriptors(&self) -> bool {
+        self.about == About::Descriptors
     }
 
     /// Whether all that is wrong was typed.

@@ -27,6 +27,7 @@ mod schema;
 mod setting;
 mod settings;
 mod shape;
+mod sources;
 #[cfg(test)]
 mod tests;
 mod variables;

@@ -41,6 +41,25 @@ fn every_fault_is_told_as_it_was_agreed() {
 }
 
 #[test]
+fn programs_are_told_the_same() {
+    let check = |file: &str| {
+        let mut check = command(["check", "-c", file, "--format", "json"]);
+        Ran::from(check.current_dir(repository("tests/cli/faults")).output().unwrap())
+    };
+    for (file, code) in [
+        ("no-such-descriptors.yaml", 4),
+        ("certificate.yaml", 5),
+        ("mock.yaml", 3),
+    ] {
+        let ran = check(file);
+        let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!((ran.code, &report["errors"]), (Some(code), &1.into()), "{ran:?}");
+        let told = report["configuration"][0].as_str().unwrap();
+        assert!(told.starts_with(&format!("{file}:")), "{told}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_a_fault() {
     let ran = descant(["serve", "-c", "no/such/descant.yaml"]);
     assert_eq!(ran.code, Some(3));
