@@ -1,6 +1,6 @@
 //! Settings: what a file and options say together, and the commands that show it.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use clap::{ArgMatches, Command, CommandFactory, parser::ValueSource};
 use descant::{Config, ConfigError, config::ConfigBuilder};
@@ -8,7 +8,7 @@ use descant::{Config, ConfigError, config::ConfigBuilder};
 use super::{
     args::{Config as What, ConfigFormat, Line},
     failure::{Failure, Kind},
-    screen,
+    screen, sources,
 };
 
 /// Options that are no settings: where settings come from, how something is shown, and what a request holds.
@@ -81,6 +81,9 @@ fn of(command: &Command, matches: &ArgMatches) -> Result<ConfigBuilder, Failure>
             let refused = || Failure::new(Kind::Usage, format!("{name}: {} is no UTF-8", value.display()), "");
             values.push(value.to_str().ok_or_else(refused)?.to_owned());
         }
+        if name == "PATH" {
+            values.iter().try_for_each(|path| no_yaml(path))?;
+        }
         given = match name.as_str() {
             "--config" => given.file(values.concat()),
             other if NO_SETTINGS.contains(&other) => given,
@@ -88,6 +91,21 @@ fn of(command: &Command, matches: &ArgMatches) -> Result<ConfigBuilder, Failure>
         };
     }
     Ok(given)
+}
+
+/// YAML is never descriptors: what was typed is a file of settings, or of HTTP rules.
+fn no_yaml(path: &str) -> Result<(), Failure> {
+    let path = Path::new(path);
+    let ending = path.extension().unwrap_or_default();
+    if !(ending == "yaml" || ending == "yml") || path.is_dir() {
+        return Ok(());
+    }
+    let path = sources::shown(path);
+    Err(Failure::new(
+        Kind::Usage,
+        format!("`{path}` is YAML, which describes no API"),
+        format!("-c {path} takes settings from it, --http-rules {path} HTTP rules"),
+    ))
 }
 
 #[cfg(test)]

@@ -71,6 +71,24 @@ fn a_file_that_is_not_there_is_a_fault() {
     );
 }
 
+#[test]
+fn settings_are_not_taken_for_descriptors() {
+    for args in [
+        &["serve", "descant.yaml"][..],
+        &["check", "api.binpb", "descant.yaml"],
+        &["config", "print", "descant.yaml"],
+    ] {
+        let ran = descant(args);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert_eq!(
+            ran.err,
+            "error: `descant.yaml` is YAML, which describes no API\n\
+             hint: -c descant.yaml takes settings from it, --http-rules descant.yaml HTTP rules\n"
+        );
+    }
+    assert_eq!(descant(["check", "descant.yml"]).code, Some(2));
+}
+
 /// The examples of the docs, in a folder with the files that they name.
 mod docs {
     use std::{collections::BTreeSet, fmt::Write as _, fs, path::PathBuf};
