@@ -53,6 +53,7 @@ pub(crate) fn prepare(built: Result<Config, ConfigError>, used: Use<'_>) -> Resu
     };
     let is_demo = is_demo(&config);
     faults.extend(config.check_descriptors().err());
+    faults.extend(config.check_schema_interval().err());
     let none = Handlers::default();
     let handlers = match used {
         Use::Start => config.handlers(&none),

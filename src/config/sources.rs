@@ -22,6 +22,30 @@ impl Config {
         (self.outcome(faults).err().map(ConfigError::of_descriptors), others)
     }
 
+    /// Whether a server is asked what it serves where it is said how often.
+    ///
+    /// # Errors
+    /// If descriptors are named as well. Those of options in the place of what a file says are none: they win over it.
+    pub fn check_schema_interval(&self) -> Result<(), ConfigError> {
+        let mut faults = Faults::default();
+        let named = self.settings.descriptors.0.first().map(|path| path.origin);
+        let proxies = self.settings.routes.iter().filter_map(|route| route.proxy.as_ref());
+        for origin in proxies.map(|proxy| proxy.schema_interval.origin) {
+            match (origin, named) {
+                (_, None) | (Origin::Default, _) | (Origin::File { .. }, Some(Origin::Flag(_))) => {}
+                _ => faults.add(
+                    origin,
+                    "the server is not asked what it serves: descriptors are named that say it",
+                    origin.mend(
+                        "leave it out, or the descriptors",
+                        "leave out `schema_interval`, or the descriptors",
+                    ),
+                ),
+            }
+        }
+        self.outcome(faults)
+    }
+
     /// Where the file names the path that a finding misses.
     fn missing(&self, finding: &Finding) -> Option<Origin> {
         let paths = self.settings.descriptors.0.iter().chain(&self.settings.http_rules.0);

@@ -373,6 +373,16 @@ fn a_server_without_reflection_is_named() {
     );
     let usage = descant(["serve", "--to", "http://127.0.0.1:1", "--schema-interval", "soon"]);
     assert_eq!(usage.code, Some(2), "{usage:?}");
+    let (set, behind) = (set.to_str().unwrap(), "http://127.0.0.1:1");
+    let beside = descant(["serve", set, "--to", behind, "--schema-interval", "5s"]);
+    let told = "error: --schema-interval: the server is not asked what it serves: descriptors are named that say it\n  \
+                hint: leave it out, or the descriptors\n";
+    assert_eq!((beside.code, beside.err.as_str()), (Some(2), told));
+    // A PATH wins over what the file says, and over what that means.
+    let text = format!("routes: [{{ match: '*', proxy: {{ url: '{behind}', schema_interval: 5s }} }}]\n");
+    std::fs::write(&config, text).unwrap();
+    let path = descant(["check", "--config", config.to_str().unwrap(), set]);
+    assert_eq!((path.code, path.err.as_str()), (Some(0), ""));
 }
 
 #[test]
