@@ -1,6 +1,6 @@
 //! What goes wrong while a gateway is built or a server starts.
 
-use std::{error, fmt};
+use std::{error, fmt, path::Path};
 
 /// Why a gateway cannot be built, or a server cannot start. Displayed on one line: what, where, and how to mend it.
 pub struct Error(Box<ErrorKind>);
@@ -84,6 +84,14 @@ impl Error {
     /// Whether a certificate or a key is not what it should be.
     pub fn is_tls(&self) -> bool {
         matches!(&*self.0, ErrorKind::Tls(_))
+    }
+
+    /// The file that such an error is about.
+    pub(crate) fn tls_file(&self) -> Option<&Path> {
+        match &*self.0 {
+            ErrorKind::Tls(error) => error.file(),
+            _ => None,
+        }
     }
 
     /// The findings of descriptors that did not load; empty for every other reason.

@@ -1,11 +1,14 @@
 //! What the settings make: a schema, a gateway, a server.
 
+use std::path::Path;
+
 use descant_descriptors::{LoadLimits, Schema, SchemaBuilder, UnknownParameters};
 
 use super::{
     Config,
     fault::{ConfigError, Faults},
     handlers::Handlers,
+    origin::Origin,
     settings::{self, LogCalls},
 };
 use crate::{
@@ -134,8 +137,7 @@ impl Config {
                         Some(tls)
                     }
                     Err(error) => {
-                        let origin = files.certificate.0.first().map(|file| file.origin);
-                        faults.add(origin, error.to_string(), "");
+                        faults.add(place(files, error.tls_file()), error.to_string(), "");
                         None
                     }
                 }
@@ -240,6 +242,13 @@ impl Config {
             .max_age(cors.max_age.value);
         Ok(Some(allowed))
     }
+}
+
+/// Where a file of them is named, or else the first.
+fn place(files: &settings::Tls, file: Option<&Path>) -> Option<Origin> {
+    let mut named = files.certificate.0.iter().chain(&files.key.0).chain(&files.client_ca);
+    let wrong = named.find(|named| Some(named.value.as_path()) == file);
+    wrong.or(files.certificate.0.first()).map(|named| named.origin)
 }
 
 fn tls(files: &settings::Tls) -> Result<Tls, Error> {

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd, generate_simple_self_signed};
 use tempfile::TempDir;
 
-use crate::process::{Server, descant};
+use crate::process::{Server, demo_set, descant};
 
 /// A folder with `NAME.crt` and `NAME.key`.
 fn certificates(names: &[&str]) -> TempDir {
@@ -42,11 +42,25 @@ fn what_makes_no_sense_is_refused() {
             "given 2 times, but --tls-key once",
         ),
         (&["--tls-client-ca", &crt], 2, "--tls-cert"),
-        (&["--tls-cert", &crt, "--tls-key", "gone.key"], 5, "gone.key"),
+        (
+            &["--tls-cert", &crt, "--tls-key", "gone.key"],
+            5,
+            "error: --tls-key: TLS: cannot read gone.key",
+        ),
         (
             &["--tls-cert", &crt, "--tls-key", &other],
             5,
             "b.key: the key does not belong to the certificate in",
+        ),
+        (
+            &["--tls-cert", &crt, "--tls-key", &other],
+            5,
+            "a.crt: name the one that it was made with",
+        ),
+        (
+            &["--tls-cert", &crt, "--tls-key", &key, "--tls-client-ca", &other],
+            5,
+            "error: --tls-client-ca: TLS: ",
         ),
         (&["--tls-cert", &key, "--tls-key", &crt], 5, "swapped"),
     ] {
@@ -58,6 +72,13 @@ fn what_makes_no_sense_is_refused() {
         assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.err);
         assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
     }
+    let config = folder.path().join("descant.yaml");
+    let listen = "listen: { address: ':1', tls: { certificate: a.crt, key: b.key } }\n";
+    std::fs::write(&config, format!("descriptors: {}\n{listen}", demo_set().display())).unwrap();
+    let ran = descant(["check", "--config", config.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    let (_, told) = ran.err.split_once("descant.yaml:2:58: TLS: ").unwrap();
+    assert!(told.contains("/b.key: the key does not belong to"), "{told}");
 }
 
 #[test]

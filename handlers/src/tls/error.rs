@@ -1,22 +1,47 @@
 //! Why there can be no TLS.
 
-use std::fmt;
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 use super::Pem;
 
 /// Why there can be no TLS: where, what, and how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("TLS: {0}")]
-pub struct TlsError(String);
+#[error("TLS: {what}")]
+pub struct TlsError {
+    what: String,
+    file: Option<PathBuf>,
+}
 
 impl TlsError {
     /// For a reason that has no file.
     pub fn new(what: impl fmt::Display) -> Self {
-        Self(what.to_string())
+        Self {
+            what: what.to_string(),
+            file: None,
+        }
     }
 
     /// A file, or what is in its place, does not hold what it should.
     pub fn of(source: &Pem, what: impl fmt::Display) -> Self {
-        Self(format!("{source}: {what}"))
+        Self {
+            what: format!("{source}: {what}"),
+            file: source.file(),
+        }
+    }
+
+    /// A file cannot be read.
+    pub(super) fn unreadable(source: &Pem, error: &io::Error) -> Self {
+        Self {
+            what: format!("cannot read {source}: {error}"),
+            file: source.file(),
+        }
+    }
+
+    /// The file that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 }

@@ -37,7 +37,7 @@ fn mismatch(certificate: &Pem, key: &Pem, identity: &CertifiedKey) -> TlsError {
     }
     TlsError::of(
         key,
-        format_args!("the key does not belong to the certificate in {certificate}"),
+        format_args!("the key does not belong to the certificate in {certificate}: name the one that it was made with"),
     )
 }
 

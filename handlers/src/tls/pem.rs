@@ -23,8 +23,15 @@ impl Pem {
         match self {
             Self::File(path) => fs::read(path)
                 .map(Cow::from)
-                .map_err(|error| TlsError::new(format_args!("cannot read {self}: {error}"))),
+                .map_err(|error| TlsError::unreadable(self, &error)),
             Self::Memory(_, bytes) => Ok(Cow::from(bytes)),
+        }
+    }
+
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(path) => Some(path.clone()),
+            Self::Memory(..) => None,
         }
     }
 }
