@@ -39,6 +39,8 @@ const ACK: u8 = 0x1;
 const PADDED: u8 = 0x8;
 /// `SETTINGS_MAX_HEADER_LIST_SIZE`. RFC 9113, section 6.5.2.
 const HEADER_LIST: u16 = 6;
+/// Bytes of a frame of settings: of six each there are a dozen kinds.
+const MOST_SETTINGS: usize = 1 << 10;
 /// So many frames of DATA without data may come beyond one for each other frame. h2 bears a hundred in a connection's whole life.
 const MOST_EMPTY: u32 = 1000;
 
@@ -185,7 +187,7 @@ impl<T: AsyncRead + Unpin> Inbox<T> {
         let mut free = ReadBuf::new(portion.bytes.get_mut(portion.filled..).unwrap_or_default());
         let read = match Pin::new(&mut self.io).poll_read(cx, &mut free) {
             Poll::Ready(read) => read.map(|()| free.filled().len()),
-            Poll::Pending if portion.filled >= HEAD => {
+            Poll::Pending if portion.filled >= HEAD && !portion.is_of_settings() => {
                 // A part of a large frame; h2 keeps it.
                 portion.show_rest(&mut self.passing);
                 return Poll::Ready(Ok(true));
@@ -248,6 +250,12 @@ impl Portion {
         self.bytes.get(self.seen..self.filled).unwrap_or_default()
     }
 
+    /// Whether it begins with settings, which are looked at whole. What is longer than any are has to go on.
+    fn is_of_settings(&self) -> bool {
+        let head = self.unseen().first_chunk::<HEAD>();
+        head.is_some_and(|head| matches!(head, [.., SETTINGS, _, _, _, _, _]) && length(head) <= MOST_SETTINGS)
+    }
+
     /// Makes room for more behind what was not looked at.
     fn forget_seen(&mut self) {
         self.bytes.copy_within(self.seen..self.filled, 0);
@@ -300,7 +308,9 @@ impl Portion {
                     continue;
                 }
             } else if self.frames.is_empty() && whole {
-                passing.empty = passing.empty.saturating_sub(1);
+                if kind != DATA || length > 0 {
+                    passing.empty = passing.empty.saturating_sub(1);
+                }
                 if kind == SETTINGS && flags & ACK == 0 {
                     let payload = self.bytes.get(start..start + length);
                     passing.settings.read(payload.unwrap_or_default());
