@@ -48,8 +48,12 @@ impl Server {
         }
         let proxy = if secure {
             proxy.tls(client_tls(tls)).map_err(|error| {
-                let mend = "--ca FILE names a certificate to trust, --insecure trusts any server";
-                Failure::new(Kind::Other, error, mend)
+                // Else it is about a file that was named.
+                let mend = match error.file() {
+                    None => "--ca FILE names a certificate to trust, --insecure trusts any server",
+                    Some(_) => "",
+                };
+                Failure::new(Kind::Bind, error, mend)
             })?
         } else {
             proxy
@@ -237,7 +241,7 @@ fn url(address: &str, flag: &str) -> Result<String, Failure> {
         return Ok(format!("{UNIX}{}", full.display()));
     }
     let (scheme, host) = match address.split_once("://") {
-        None => ("http", address),
+        None => ("http", address.trim_end_matches('/')),
         Some((scheme @ ("http" | "https"), host)) => (scheme, host.trim_end_matches('/')),
         Some((scheme, _)) => {
             return Err(Failure::new(
@@ -247,6 +251,15 @@ fn url(address: &str, flag: &str) -> Result<String, Failure> {
             ));
         }
     };
+    if let Some((before, _)) = host.split_once(['/', '?', '#']) {
+        let before = screen::escape(before);
+        let scheme = if scheme == "https" { "https://" } else { "" };
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("{flag}{}: an address has no path", screen::escape(address)),
+            format!("say {flag}{scheme}{before}: the method that is called says the path"),
+        ));
+    }
     let port = host.rsplit_once(':').map(|(_, port)| port);
     if port.is_none_or(|port| port.parse::<u16>().is_err()) {
         return Err(Failure::new(

@@ -1,6 +1,6 @@
 //! What the routes make: handlers, some of which are kept from one reload to the next.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use super::{
     Config,
@@ -48,7 +48,7 @@ impl Config {
                 Some(proxy) => match before.proxy(proxy).map_or_else(|| connect(proxy, depth), Ok) {
                     Ok(proxy) => Some(Answering::Proxy(Box::new(proxy))),
                     Err(error) => {
-                        faults.add(place(proxy), error.to_string(), "");
+                        faults.add(place(proxy, error.file()), error.to_string(), "");
                         None
                     }
                 },
@@ -256,10 +256,13 @@ fn tls(settings: &UpstreamTls) -> ClientTls {
     tls
 }
 
-/// What a fault of its certificates is about.
-fn place(settings: &Upstream) -> Origin {
-    let tls = settings.tls.as_ref();
-    let file = tls.and_then(|tls| tls.ca.as_ref().or(tls.certificate.as_ref()));
+/// Where the file is named that a fault of its certificates is about, or else the server.
+fn place(settings: &Upstream, file: Option<&Path>) -> Origin {
+    let files = settings
+        .tls
+        .iter()
+        .flat_map(|tls| [&tls.ca, &tls.certificate, &tls.key]);
+    let wrong = files.flatten().find(|named| Some(named.value.as_path()) == file);
     let url = settings.url.0.first().map_or(Origin::Default, |url| url.origin);
-    file.map_or(url, |file| file.origin)
+    wrong.map_or(url, |named| named.origin)
 }

@@ -322,6 +322,25 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
 }
 
 #[test]
+fn an_address_has_no_path() {
+    let server = Server::start(&[]);
+    let slash = format!("{}/", server.address());
+    let slash = descant(["call", &slash, "bookshop.v1.Catalog/ListBooks"]);
+    assert_eq!(slash.code, Some(0), "{slash:?}");
+    for (address, mend) in [
+        ("localhost:1/api", "say localhost:1"),
+        ("http://localhost:1/api", "say localhost:1"),
+        ("https://localhost:1/api", "say https://localhost:1"),
+    ] {
+        let ran = descant(["call", address, BOOK]);
+        let told = format!(
+            "error: {address}: an address has no path\nhint: {mend}: the method that is called says the path\n"
+        );
+        assert_eq!((ran.code, ran.err), (Some(2), told));
+    }
+}
+
+#[test]
 fn what_is_wrong_in_data_has_its_place_in_all_of_it() {
     let server = Server::start(&[]);
     let talk = "{\"text\": \"Grüße\"}\n{\n  \"text\": 7}\n";
@@ -350,12 +369,15 @@ fn pages() -> String {
     beside(|tell| async move {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         tell.send(listener.local_addr().unwrap().to_string()).unwrap();
-        let (socket, _) = listener.accept().await.unwrap();
-        let mut connection = h2::server::handshake(socket).await.unwrap();
-        while let Some(Ok((_, mut respond))) = connection.accept().await {
-            let head = http::Response::builder().header("content-type", "text/html").body(());
-            let mut body = respond.send_response(head.unwrap(), false).unwrap();
-            body.send_data(bytes::Bytes::from_static(b"<html>"), true).unwrap();
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    let head = http::Response::builder().header("content-type", "text/html").body(());
+                    let mut body = respond.send_response(head.unwrap(), false).unwrap();
+                    body.send_data(bytes::Bytes::from_static(b"<html>"), true).unwrap();
+                }
+            });
         }
     })
 }

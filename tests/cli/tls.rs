@@ -72,6 +72,35 @@ fn what_makes_no_sense_is_refused() {
         assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.err);
         assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
     }
+    let to = [
+        "serve",
+        "--to",
+        "https://localhost:1",
+        "--to-ca",
+        &crt,
+        "--to-cert",
+        &crt,
+        "--to-key",
+        &other,
+    ];
+    let ran = descant(to);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    assert!(
+        ran.err
+            .starts_with("error: --to-key: upstream https://localhost:1: TLS: "),
+        "{ran:?}"
+    );
+    for args in [
+        ["list", "--from", "https://localhost:1", "--cert", &crt, "--key", &other],
+        ["call", "https://localhost:1", "a.B/C", "--cert", &crt, "--key", &other],
+    ] {
+        let ran = descant(args);
+        assert_eq!(ran.code, Some(5), "{ran:?}");
+        assert!(
+            ran.err.contains("b.key: the key does not belong") && !ran.err.contains("hint"),
+            "{ran:?}"
+        );
+    }
     let config = folder.path().join("descant.yaml");
     let listen = "listen: { address: ':1', tls: { certificate: a.crt, key: b.key } }\n";
     std::fs::write(&config, format!("descriptors: {}\n{listen}", demo_set().display())).unwrap();
@@ -138,7 +167,10 @@ fn an_authority_that_is_a_server_is_trusted_by_name_and_date() {
     assert!(trusting.out.contains("bookshop.v1.Catalog"), "{}", trusting.err);
     for (ran, says) in [
         (asked(&good, &good_key, &other), "signed by nobody but itself"),
-        (asked(&other, &other_key, &other), "not valid for name"),
+        (
+            asked(&other, &other_key, &other),
+            "not valid for name localhost, but for elsewhere.test\n",
+        ),
         (asked(&old, &old_key, &old), "expired"),
     ] {
         assert_eq!(ran.code, Some(1), "{says}");

@@ -233,7 +233,21 @@ fn distrusted(error: &CertificateError) -> String {
         CertificateError::Other(OtherError(reason)) => {
             format!("it is signed by nobody but itself, or of a form that is not known ({reason})")
         }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let has = match presented.as_slice() {
+                [] => "none".to_owned(),
+                names => names.iter().map(|name| plain(name)).collect::<Vec<_>>().join(", "),
+            };
+            format!("not valid for name {}, but for {has}", expected.to_str())
+        }
         // Names in it are the server's words.
         _ => error.to_string().escape_debug().to_string(),
     }
+}
+
+/// A name as rustls has it, `DnsName("localhost")` or `IpAddress(127.0.0.1)`, without what it wraps around it.
+fn plain(presented: &str) -> String {
+    let inner = presented.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')'));
+    let name = inner.unwrap_or(presented).trim_matches('"');
+    name.escape_debug().to_string()
 }

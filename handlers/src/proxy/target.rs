@@ -1,6 +1,6 @@
 //! Where an upstream is.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, path::Path};
 
 use http::uri::{Authority, Scheme, Uri};
 
@@ -55,6 +55,14 @@ pub(super) enum Wrong {
 impl ProxyError {
     pub(super) fn nothing() -> Self {
         Wrong::Nothing.into()
+    }
+
+    /// The file of certificates or of a key that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.0 {
+            Wrong::Tls { what, .. } => what.file(),
+            Wrong::Address { .. } | Wrong::Nothing => None,
+        }
     }
 }
 
