@@ -86,8 +86,8 @@ impl Error {
         matches!(&*self.0, ErrorKind::Tls(_))
     }
 
-    /// The file that such an error is about.
-    pub(crate) fn tls_file(&self) -> Option<&Path> {
+    /// The file that an error of TLS is about, if it is about one.
+    pub fn tls_file(&self) -> Option<&Path> {
         match &*self.0 {
             ErrorKind::Tls(error) => error.file(),
             _ => None,
