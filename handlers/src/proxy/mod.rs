@@ -194,11 +194,10 @@ impl Proxy {
         self
     }
 
-    /// Sets [`ProxyOptions::message_bytes`]. Connections, and what is known of the upstream, are shared with the clones of before.
+    /// Sets [`ProxyOptions::message_bytes`].
     #[must_use]
     pub fn message_bytes(mut self, most: usize) -> Self {
-        // Of all options the one that only the reading of replies depends on.
-        Arc::make_mut(&mut self.upstream).options.message_bytes = most;
+        self.change().options.message_bytes = most;
         self
     }
 
