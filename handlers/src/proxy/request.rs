@@ -131,6 +131,7 @@ impl Drop for Pump {
 }
 
 async fn send_all(mut frames: Frames, mut body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) {
+    let mut first = true;
     loop {
         let Some(frame) = poll_fn(|cx| frames.poll_next(cx)).await else {
             // The reply says what became of a call that takes no more.
@@ -138,6 +139,9 @@ async fn send_all(mut frames: Frames, mut body: SendStream<Frame>, fault: Arc<On
             return;
         };
         let sent = match frame {
+            // Where the window is used up, many calls that wait for a byte of it are given one each. Of frames of one byte an upstream takes
+            // only so many; and nothing waits before this one that it could wait for.
+            Ok(frame) if mem::take(&mut first) => body.send_data(frame, false).ok(),
             Ok(frame) => send(&mut body, frame).await,
             Err(status) => {
                 // Before the reset, which wakes who waits for the reply.
