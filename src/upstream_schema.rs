@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError},
+    sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -161,7 +161,7 @@ impl UpstreamSchema {
         let mut last = self.0.last.lock().await;
         let renewed = match self.fetch().await {
             Ok(fetched) if !anew && last.as_deref() == Some(&fetched) => {
-                self.0.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                self.told().clear();
                 return Ok(None);
             }
             Ok(fetched) => {
@@ -174,7 +174,7 @@ impl UpstreamSchema {
         match renewed {
             Ok((renewed, fetched)) => {
                 *last = Some(fetched);
-                self.0.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                self.told().clear();
                 if self.0.absent.swap(None).is_some() {
                     tell_health(gateway, ServingStatus::Serving);
                 }
@@ -227,10 +227,14 @@ impl UpstreamSchema {
         }
     }
 
+    fn told(&self) -> MutexGuard<'_, String> {
+        self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Logs why a look changed nothing, unless that was the reason the last time.
     pub fn tell_why(&self, error: &UpstreamSchemaError) {
         let why = error.to_string();
-        let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.told();
         if *told == why {
             return;
         }

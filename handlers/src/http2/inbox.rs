@@ -58,13 +58,13 @@ thread_local! {
 ///
 /// Nothing else changes: no frame passes one of another type, nor one of its own stream, and flow control counts payloads only.
 /// Frames of DATA that say nothing at all are left out, as long as they are no flood. Those with padding, and what is larger than a frame may be,
-/// stay as they are, for h2 to judge. Nothing waits here for more to come but part of a head.
+/// stay as they are, for h2 to judge. Nothing waits here for more to come but part of a head, and settings.
 #[derive(Debug)]
 pub struct Inbox<T> {
     io: T,
     /// What came; none while nothing waits.
     portion: Option<Portion>,
-    /// A part of a head, kept while there is no portion.
+    /// A part of a head, or of settings, kept while there is no portion.
     stub: Vec<u8>,
     passing: Passing,
     /// Bytes since others had their turn.
@@ -76,7 +76,7 @@ pub struct Inbox<T> {
 struct Passing {
     /// So many bytes go on without being looked at: of a frame whose head has gone on.
     rest: usize,
-    /// Frames of DATA without data, less the other frames.
+    /// Frames of DATA without data that were left out, less the frames that say something.
     empty: u32,
     settings: Arc<PeerSettings>,
 }

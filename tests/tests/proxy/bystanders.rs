@@ -8,7 +8,8 @@ use h2::server::Builder;
 use http::Response;
 
 use super::{
-    before, proxy,
+    before,
+    script::before_with,
     upstream::{Asked, Upstream, trailers, upstream, upstream_with},
 };
 use crate::support::{Answer, Ask, BIDI, Open, Peer, UNARY, envelope, soon};
@@ -80,8 +81,7 @@ async fn calls_that_are_given_up_are_spread() {
 
 /// So many calls, of which each is answered like this, and a bystander.
 async fn expect_one_connection(upstream: &Upstream, options: ProxyOptions, calls: usize, code: i32) {
-    let to = Proxy::to(&format!("http://{}", upstream.address)).unwrap();
-    let front = proxy(to.options(options)).await;
+    let front = before_with(upstream.address, options).await;
     let peer = front.connect().await;
     let waiting = bystander(&peer).await;
     for call in 0..calls {
