@@ -8,6 +8,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Buf as _;
 use h2::{Reason, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, uri::InvalidUri};
 use tokio::task::AbortHandle;
@@ -131,7 +132,6 @@ impl Drop for Pump {
 }
 
 async fn send_all(mut frames: Frames, mut body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) {
-    let mut first = true;
     loop {
         let Some(frame) = poll_fn(|cx| frames.poll_next(cx)).await else {
             // The reply says what became of a call that takes no more.
@@ -139,9 +139,6 @@ async fn send_all(mut frames: Frames, mut body: SendStream<Frame>, fault: Arc<On
             return;
         };
         let sent = match frame {
-            // Where the window is used up, many calls that wait for a byte of it are given one each. Of frames of one byte an upstream takes
-            // only so many; and nothing waits before this one that it could wait for.
-            Ok(frame) if mem::take(&mut first) => body.send_data(frame, false).ok(),
             Ok(frame) => send(&mut body, frame).await,
             Err(status) => {
                 // Before the reset, which wakes who waits for the reply.
@@ -156,12 +153,28 @@ async fn send_all(mut frames: Frames, mut body: SendStream<Frame>, fault: Arc<On
     }
 }
 
-/// Sends messages once those before them have left. `None`: the upstream takes no more, and the reply says why.
-async fn send(body: &mut SendStream<Frame>, frame: Frame) -> Option<()> {
-    // Ready once there is window for one byte more than what waits: one frame is held at most.
-    body.reserve_capacity(1);
-    poll_fn(|cx| body.poll_capacity(cx)).await?.ok()?;
-    body.send_data(frame, false).ok()
+/// Sends a frame as there is window for it, and holds the rest of it meanwhile. `None`: the upstream takes no more, and the reply says why.
+async fn send(body: &mut SendStream<Frame>, mut frame: Frame) -> Option<()> {
+    while frame.has_remaining() {
+        // For all of it: where the window is used up, each of many calls that asked for a byte would be given one, and send it in a frame of
+        // its own. An upstream takes only so many of these, and ends the connection then.
+        body.reserve_capacity(frame.remaining());
+        let room = match body.capacity() {
+            // Perhaps none again.
+            0 => poll_fn(|cx| body.poll_capacity(cx)).await?.ok()?,
+            room => room,
+        };
+        if room == 0 {
+            continue;
+        }
+        let part = if room < frame.remaining() {
+            frame.split_to(room)
+        } else {
+            mem::take(&mut frame)
+        };
+        body.send_data(part, false).ok()?;
+    }
+    Some(())
 }
 
 /// The messages of a stream as they go up: as many to a frame as are there. Of frames of a few bytes an upstream takes only so many,
