@@ -1,11 +1,18 @@
 //! What one caller does costs the others nothing: their calls are on the same connection.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use descant_handlers::{Proxy, proxy::ProxyOptions};
 use h2::server::Builder;
 use http::Response;
+use tokio::sync::Notify;
 
 use super::{
     before,
@@ -135,4 +142,41 @@ async fn an_upstream_that_takes_no_call_for_now_is_one_all_the_same() {
     let upstream = upstream_with(settings, usize::MAX, answer).await;
     let to = Proxy::to(&format!("http://{}", upstream.address)).unwrap();
     soon(to.connect()).await.unwrap();
+}
+
+/// Many messages wait for the window of the connection: each goes as it gets its turn, and none in frames of a byte.
+#[tokio::test]
+async fn streams_that_begin_at_once_share_the_window() {
+    const CALLS: usize = 240;
+    let (all, begun) = (Arc::new(Notify::new()), Arc::<AtomicUsize>::default());
+    let upstream = upstream(move |mut asked: Asked| {
+        let (all, begun) = (Arc::clone(&all), Arc::clone(&begun));
+        async move {
+            let everybody = all.notified();
+            if begun.fetch_add(1, Ordering::SeqCst) + 1 == CALLS {
+                all.notify_waiters();
+            } else {
+                everybody.await;
+            }
+            asked.whole().await;
+            asked.answer(envelope(0, b""), "0");
+        }
+    })
+    .await;
+    let front = before(upstream.address).await;
+    let mut calls = Vec::new();
+    for _ in 0..CALLS / 80 {
+        let peer = front.connect().await;
+        for _ in 0..80 {
+            let mut open = bystander(&peer).await;
+            for _ in 0..3 {
+                open.push(envelope(0, &[1; 1000]));
+            }
+            calls.push(open);
+        }
+    }
+    for call in calls {
+        expect_whole(call).await;
+    }
+    assert_eq!(upstream.connections(), 1);
 }
