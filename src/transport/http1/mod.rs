@@ -227,13 +227,17 @@ where
     }
 
     fn ended(&self, ended: hyper::Result<()>) -> End {
-        let between = self.wire.lock().meter.is_between();
+        let state = self.wire.lock();
+        let (between, open_ended) = (state.meter.is_between(), state.open_ended);
+        drop(state);
         match ended {
             Ok(()) if between => (Ok(()), Last::End),
             // It was answered before all of it had come.
             Ok(()) => (Ok(()), Last::Words(String::new())),
             // hyper has told the peer.
             Err(error) if error.is_parse() => (Err(Ended::Http1(error)), Last::Words(String::new())),
+            // The reply was cut off, which the missing end of it says; the request may still be coming.
+            Err(error) if error.is_user() && !open_ended => (Err(Ended::Http1(error)), Last::Words(String::new())),
             Err(error) => (Err(Ended::Http1(error)), Last::Nothing),
         }
     }

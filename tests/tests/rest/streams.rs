@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::client::{get, lab, post, request};
 use crate::support::{Ask, soon, text::Text};
@@ -98,6 +98,25 @@ async fn an_answer_that_is_cut_off_does_not_look_whole_over_http_1_0() {
     assert!(said.contains(r#""message":"gone""#), "{said}");
     let end = soon(cut.0.read_u8()).await.unwrap_err();
     assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset, "{end}");
+}
+
+/// A reset would destroy what the client has not read yet.
+#[tokio::test]
+async fn an_answer_that_is_cut_off_under_a_client_that_sends_on_ends_without_a_reset() {
+    let lab = lab().await;
+    let mut text = Text::connect(lab.0.address).await;
+    text.send("POST /v1/talk/a HTTP/1.1\r\nhost: descant.test\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    for item in ["size", "sise"] {
+        text.send(format!("C\r\n{{\"{item}\": 1}}\n\r\n")).await;
+        text.until("}\n").await;
+    }
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        text.0.write_all(b"C\r\n{\"size\": 1}\n\r\n").await.unwrap();
+    }
+    let mut rest = String::new();
+    soon(text.0.read_to_string(&mut rest)).await.unwrap();
+    assert!(!rest.contains("0\r\n\r\n"), "{rest:?} looks whole");
 }
 
 #[tokio::test]
