@@ -140,6 +140,35 @@ fn paths_are_relative_to_whoever_says_them() {
 }
 
 #[test]
+fn a_default_may_have_variables_of_its_own() {
+    let value = |text: &str| {
+        let config = read(&format!("rest: {{ ignore_parameters: ['{text}'] }}")).map_err(|error| error.to_string())?;
+        let values = &config.settings().rest.ignore_parameters.0;
+        Ok::<_, String>(values[0].value.clone())
+    };
+    for (text, wanted) in [
+        ("a${NONE:-${PORT}}b", "a8080b"),
+        ("${NONE:-${EMPTY:-${PORT}}}", "8080"),
+        ("${NONE:-x${EMPTY:-y}}z", "xyz"),
+        ("${NONE:-$$}${PORT}", "$8080"),
+        ("${NONE:-$${}}", "${}"),
+        // One that is not needed may be wrong.
+        ("${PORT:-${NONE}}", "8080"),
+    ] {
+        assert_eq!(value(text).as_deref(), Ok(wanted), "{text}");
+    }
+    for (text, says) in [
+        ("${NONE:-${NONE}}", "the variable `NONE` is not set"),
+        ("${NONE:-${PORT}", "`${` has no `}`"),
+        ("${NONE:-$PORT}", "a `$` stands alone"),
+        ("${${PORT}}", "names no variable"),
+    ] {
+        let error = value(text).unwrap_err();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}
+
+#[test]
 fn variables_are_put_in_after_parsing() {
     let config = read(
         "listen: 'localhost:${PORT}'\nrest: { ignore_parameters: ['${SECRET}', 'a$$b', '${EMPTY:-c}', '${NONE:-d}'] }",

@@ -39,53 +39,110 @@ impl Text {
     }
 }
 
-/// The text with the values of its variables. A variable that cannot be had is a fault, and stays as it is written.
+/// The text with the values of its variables. A variable that cannot be had is a fault.
 pub(super) fn substitute(text: &str, origin: Origin, environment: Environment<'_>, faults: &mut Faults) -> Text {
-    let mut value = String::with_capacity(text.len());
-    let (mut rest, mut used, mut is_broken) = (text, false, false);
-    while let Some((before, after)) = rest.split_once('$') {
-        value.push_str(before);
-        rest = after;
-        if let Some(after) = rest.strip_prefix('$') {
-            value.push('$');
-            rest = after;
-        } else if let Some((inside, after)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
-            rest = after;
-            match Variable::parse(inside).map(|variable| variable.value(environment)) {
-                Some(Ok((found, from_outside))) => {
-                    used |= from_outside;
-                    value.push_str(&found);
-                }
-                Some(Err((what, mend))) => {
-                    is_broken = true;
-                    faults.add(origin, what, mend);
-                }
-                None => {
-                    is_broken = true;
-                    let mend = "write `${NAME}` or `${NAME:-default}`; names are letters, digits and `_`";
-                    faults.add(origin, format!("`${{{}}}` names no variable", shown(inside)), mend);
-                }
-            }
-        } else {
-            let what = if rest.starts_with('{') {
-                "`${` has no `}`"
-            } else {
-                "a `$` stands alone"
-            };
-            is_broken = true;
-            faults.add(
-                origin,
-                what,
-                "write `$$` for a dollar, `${NAME}` for a variable of the environment",
-            );
-        }
-    }
-    value.push_str(rest);
+    let mut reading = Reading {
+        origin,
+        environment,
+        faults,
+        is_used: false,
+        is_broken: false,
+    };
+    let value = reading.read(text);
     Text {
         value,
-        written: used.then(|| text.to_owned()),
-        is_broken,
+        written: reading.is_used.then(|| text.to_owned()),
+        is_broken: reading.is_broken,
     }
+}
+
+/// A text as its variables are put in.
+struct Reading<'e, 'f> {
+    origin: Origin,
+    environment: Environment<'e>,
+    faults: &'f mut Faults,
+    /// Whether a part came from the environment.
+    is_used: bool,
+    is_broken: bool,
+}
+
+impl Reading<'_, '_> {
+    fn read(&mut self, text: &str) -> String {
+        let mut value = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('$') {
+            value.push_str(before);
+            rest = after;
+            if let Some(after) = rest.strip_prefix('$') {
+                value.push('$');
+                rest = after;
+            } else if let Some((inside, after)) = rest.strip_prefix('{').and_then(split_at_end) {
+                rest = after;
+                value.push_str(&self.variable(inside));
+            } else {
+                let what = if rest.starts_with('{') {
+                    "`${` has no `}`"
+                } else {
+                    "a `$` stands alone"
+                };
+                self.fault(
+                    what,
+                    "write `$$` for a dollar, `${NAME}` for a variable of the environment",
+                );
+            }
+        }
+        value.push_str(rest);
+        value
+    }
+
+    fn variable(&mut self, inside: &str) -> String {
+        let Some(variable) = Variable::parse(inside) else {
+            let mend = "write `${NAME}` or `${NAME:-default}`; names are letters, digits and `_`";
+            self.fault(format!("`${{{}}}` names no variable", shown(inside)), mend);
+            return String::new();
+        };
+        let name = variable.name;
+        match ((self.environment)(name), variable.default) {
+            (Ok(value), None) => self.used(value),
+            (Ok(value), Some(_)) if !value.is_empty() => self.used(value),
+            (Ok(_) | Err(VarError::NotPresent), Some(default)) => self.read(default),
+            (Err(VarError::NotPresent), None) => {
+                let mend = format!("set it in the environment, or give a default: `${{{name}:-default}}`");
+                self.fault(format!("the variable `{name}` is not set"), mend);
+                String::new()
+            }
+            (Err(VarError::NotUnicode(_)), _) => {
+                self.fault(format!("the variable `{name}` is no UTF-8"), "set it to a text");
+                String::new()
+            }
+        }
+    }
+
+    fn used(&mut self, value: String) -> String {
+        self.is_used = true;
+        value
+    }
+
+    fn fault(&mut self, what: impl Into<String>, mend: impl Into<String>) {
+        self.is_broken = true;
+        self.faults.add(self.origin, what, mend);
+    }
+}
+
+/// What stands before the `}` that belongs to a `${` just before, and after it: a default may have variables of its own.
+fn split_at_end(text: &str) -> Option<(&str, &str)> {
+    let mut open = 0;
+    let mut places = text.char_indices().peekable();
+    while let Some((place, character)) = places.next() {
+        match (character, places.peek()) {
+            ('$', Some((_, '$'))) => drop(places.next()),
+            ('$', Some((_, '{'))) => open += 1,
+            ('}', _) if open > 0 => open -= 1,
+            ('}', _) => return Some((text.get(..place)?, text.get(place + 1..)?)),
+            _ => {}
+        }
+    }
+    None
 }
 
 impl<'t> Variable<'t> {
@@ -99,23 +156,5 @@ impl<'t> Variable<'t> {
         let is_name = (first.is_ascii_alphabetic() || first == '_')
             && characters.all(|character| character.is_ascii_alphanumeric() || character == '_');
         is_name.then_some(Self { name, default })
-    }
-
-    /// Its value, and whether the environment has it; else what is wrong, and how to mend it.
-    fn value(&self, environment: Environment<'_>) -> Result<(String, bool), (String, String)> {
-        let name = self.name;
-        match (environment(name), self.default) {
-            (Ok(value), None) => Ok((value, true)),
-            (Ok(value), Some(_)) if !value.is_empty() => Ok((value, true)),
-            (Ok(_) | Err(VarError::NotPresent), Some(default)) => Ok((default.to_owned(), false)),
-            (Err(VarError::NotPresent), None) => Err((
-                format!("the variable `{name}` is not set"),
-                format!("set it in the environment, or give a default: `${{{name}:-default}}`"),
-            )),
-            (Err(VarError::NotUnicode(_)), _) => Err((
-                format!("the variable `{name}` is no UTF-8"),
-                "set it to a text".to_owned(),
-            )),
-        }
     }
 }
