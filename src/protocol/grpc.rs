@@ -24,7 +24,7 @@ A client that has only HTTP/1.1 can call the same method by gRPC-Web (applicatio
 pub(super) fn trailers(outcome: Result<Metadata, Status>) -> HeaderMap {
     match outcome {
         Ok(metadata) => {
-            let mut trailers = metadata.into_headers();
+            let mut trailers = metadata.into_grpc_headers();
             if trailers.capacity() == 0 {
                 // As small as it can be: there is one for each call in flight.
                 trailers.reserve(1);
@@ -42,7 +42,7 @@ fn failed(mut status: Status) -> HeaderMap {
         .and_then(|details| HeaderValue::try_from(BASE64.encode(details)).ok());
     let code = HeaderValue::from(status.code().number());
     let message = escaped(status.message());
-    let mut trailers = mem::take(status.metadata_mut()).into_headers();
+    let mut trailers = mem::take(status.metadata_mut()).into_grpc_headers();
     trailers.insert(STATUS, code);
     if let Some(message) = message {
         trailers.insert(MESSAGE, message);

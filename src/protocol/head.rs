@@ -21,9 +21,10 @@ pub(super) struct Names {
     pub(super) accept: HeaderName,
     /// How the coding of a reply is chosen.
     reply: Choice,
-    /// Whether bodies, and what is said of them, are HTTP's own: codings are as RFC 9110 has them, and whatever begins with
-    /// `content-` is about the body.
+    /// Whether bodies, and what is said of them, are HTTP's own: codings are as RFC 9110 has them.
     pub(super) http: bool,
+    /// How names begin that are no metadata, beside those of [`OWN`].
+    reserved: &'static [&'static str],
 }
 
 /// How the coding of a reply is chosen, among those that the client takes.
@@ -69,6 +70,7 @@ pub(super) static GRPC: Names = Names {
     accept: HeaderName::from_static("grpc-accept-encoding"),
     reply: Choice::Received,
     http: false,
+    reserved: &["grpc-"],
 };
 
 /// Connect's, of calls whose messages stand in envelopes. Connect, "Streaming-Request".
@@ -78,6 +80,7 @@ pub(super) static CONNECT: Names = Names {
     accept: HeaderName::from_static("connect-accept-encoding"),
     reply: Choice::BestOrReceived,
     http: false,
+    reserved: &["grpc-", "connect-"],
 };
 
 /// Connect's, of calls whose bodies are the messages. Connect, "Unary-Request".
@@ -87,6 +90,7 @@ pub(super) static CONNECT_UNARY: Names = Names {
     timeouts: &[CONNECT_TIMEOUT],
     reply: Choice::BestOrReceived,
     http: false,
+    reserved: &["grpc-", "connect-"],
 };
 
 /// Of plain HTTP: whichever protocol's timeout the client has at hand, and the one of Google's servers.
@@ -96,9 +100,15 @@ pub(super) static REST: Names = Names {
     accept: header::ACCEPT_ENCODING,
     reply: Choice::Best,
     http: true,
+    // What begins with `content-` is about the body.
+    reserved: &["grpc-", "connect-", "content-"],
 };
 
 impl Names {
+    fn reserves(&self, name: &str) -> bool {
+        self.reserved.iter().any(|prefix| name.starts_with(prefix))
+    }
+
     /// Of a protocol that compresses message by message. To read the envelopes as if nobody had compressed the body would be
     /// to take noise for lengths.
     fn whole_body(&self) -> Fault {
@@ -148,7 +158,7 @@ impl Head {
         let text = name.as_str();
         let timeout = names.timeouts.iter().position(|timeout| timeout.name == text);
         let known = own(text).or_else(|| {
-            let other = timeout.is_some() || names.http && text.starts_with(ABOUT_BODIES);
+            let other = timeout.is_some() || names.reserves(text);
             other.then_some(OTHER)
         });
         let Some(own) = known else {
@@ -337,15 +347,12 @@ static OWN: [HeaderName; 24] = [
 const CONTENT_TYPE: u32 = 0;
 const CONTENT_ENCODING: u32 = 11;
 const CONNECTION: u32 = 13;
-/// Past the last: a name that begins as those of the protocols do.
+/// Past the last: what else belongs to the protocol that the request speaks.
 const OTHER: u32 = 31;
-
-/// What begins so is about bodies.
-const ABOUT_BODIES: &str = "content-";
 
 /// Whether a header is HTTP's or a protocol's own, and so none that a handler may set or see in plain HTTP.
 pub(super) fn is_own(name: &str) -> bool {
-    own(name).is_some() || name.starts_with(ABOUT_BODIES)
+    own(name).is_some() || REST.reserves(name)
 }
 
 /// The place of a name in [`OWN`].
@@ -375,7 +382,6 @@ fn own(name: &str) -> Option<u32> {
         "proxy-authenticate" => 21,
         "proxy-authorization" => 22,
         "http2-settings" => 23,
-        other if other.starts_with("grpc-") || other.starts_with("connect-") => OTHER,
         _ => return None,
     })
 }
@@ -396,7 +402,20 @@ mod tests {
         for (place, name) in OWN.iter().enumerate() {
             assert_eq!(own(name.as_str()).map(|place| place as usize), Some(place), "{name}");
         }
-        assert_eq!(own("grpc-other"), Some(OTHER));
         assert_eq!(own("x-request-id"), None);
+    }
+
+    #[test]
+    fn what_is_metadata_depends_on_the_protocol() {
+        let names = ["grpc-other", "connect-other", "content-other", "trailer-other", "other"];
+        for (protocol, count) in [(&GRPC, 4), (&CONNECT, 3), (&CONNECT_UNARY, 3), (&REST, 2)] {
+            let headers = names.map(|name| (HeaderName::from_static(name), HeaderValue::from_static("x")));
+            let mut request = http::Request::new(());
+            *request.headers_mut() = headers.into_iter().collect();
+            let (mut parts, ()) = request.into_parts();
+            let head = Head::read(&parts, protocol).unwrap();
+            let (metadata, _) = head.metadata(&mut parts.headers).unwrap();
+            assert_eq!(metadata.len(), count, "{protocol:?}: {metadata:?}");
+        }
     }
 }

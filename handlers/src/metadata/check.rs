@@ -4,10 +4,8 @@ use std::{error::Error, fmt};
 
 use http::{HeaderName, HeaderValue};
 
-/// Names that belong to HTTP or to the protocols above it. A handler that sets one would contradict
-/// what the transport says, and in HTTP/2 the connection-specific ones make a message malformed.
-///
-/// Sources: RFC 9113, section 8.2.2; gRPC over HTTP/2, "Call-Definition"; Connect, "Unary-Response".
+/// Names that belong to HTTP. A handler that sets one would contradict what the transport says, and in HTTP/2 the
+/// connection-specific ones make a message malformed. RFC 9113, section 8.2.2.
 const RESERVED: [&str; 12] = [
     "accept-encoding",
     "connection",
@@ -26,13 +24,20 @@ const RESERVED: [&str; 12] = [
 /// A name of up to this length is shown in errors.
 const SHOWN: usize = 100;
 
-/// How names begin that are the protocols' own. Connect's unary replies have their trailers in headers that begin with
-/// `trailer-`.
-const PREFIXES: [&str; 3] = ["grpc-", "connect-", "trailer-"];
+/// How the names of gRPC begin: gRPC over HTTP/2, "Call-Definition".
+const GRPC: &str = "grpc-";
 
-/// Whether a name belongs to HTTP or to a protocol.
+/// How the names of Connect begin, and the trailers in the headers of its unary replies: Connect, "Unary-Response".
+const CONNECT: [&str; 2] = ["connect-", "trailer-"];
+
+/// Whether a name belongs to HTTP or to gRPC.
 pub(super) fn is_reserved(name: &str) -> bool {
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || RESERVED.contains(&name)
+    name.starts_with(GRPC) || RESERVED.contains(&name)
+}
+
+/// Whether a name belongs to Connect.
+pub(super) fn is_connects(name: &str) -> bool {
+    CONNECT.iter().any(|prefix| name.starts_with(prefix))
 }
 
 pub(super) fn text_name(name: &str) -> Result<HeaderName, MetadataError> {
@@ -54,7 +59,8 @@ fn any_name(name: &str) -> Result<HeaderName, MetadataError> {
     if name.is_empty() || !name.bytes().all(plain) {
         return Err(MetadataError(What::Name(shown(name))));
     }
-    if is_reserved(name) {
+    // Which protocol a reply goes out by is not known here.
+    if is_reserved(name) || is_connects(name) {
         return Err(MetadataError(What::Reserved(shown(name))));
     }
     HeaderName::try_from(name).map_err(|_| MetadataError(What::Name(shown(name))))

@@ -130,10 +130,19 @@ impl Metadata {
         Self(headers)
     }
 
-    /// The headers for a transport to send, without those that belong to the protocols: metadata that was received may
+    /// The headers for a transport to send, without those that belong to HTTP or to a protocol: metadata that was received may
     /// hold some.
-    pub fn into_headers(mut self) -> HeaderMap {
-        let reserved = |name: &HeaderName| check::is_reserved(name.as_str());
+    pub fn into_headers(self) -> HeaderMap {
+        self.without(|name| check::is_reserved(name) || check::is_connects(name))
+    }
+
+    /// As [`into_headers`](Self::into_headers), by gRPC or gRPC-Web, to which the names of Connect are like any other.
+    pub fn into_grpc_headers(self) -> HeaderMap {
+        self.without(check::is_reserved)
+    }
+
+    fn without(mut self, reserved: impl Fn(&str) -> bool) -> HeaderMap {
+        let reserved = |name: &HeaderName| reserved(name.as_str());
         if self.0.keys().all(reserved) {
             // As in most replies. The room is kept for what is put in their place.
             self.0.clear();
@@ -226,7 +235,10 @@ mod tests {
     fn what_belongs_to_the_protocols_is_not_sent() {
         let names = ["grpc-status", "note", "trailer-note", "content-type"];
         let headers = names.map(|name| (HeaderName::from_static(name), HeaderValue::from_static("0")));
-        let sent = Metadata::from_headers(headers.into_iter().collect()).into_headers();
+        let metadata = Metadata::from_headers(headers.into_iter().collect());
+        let sent = metadata.clone().into_grpc_headers();
+        assert!(sent.len() == 2 && sent.contains_key("note") && sent.contains_key("trailer-note"));
+        let sent = metadata.into_headers();
         assert_eq!(sent.keys().collect::<Vec<_>>(), ["note"]);
     }
 

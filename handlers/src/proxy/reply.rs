@@ -76,7 +76,10 @@ pub(super) fn head(response: Response<Stream>, first: First, terms: &Terms) -> R
     }
     Ok(Head {
         encoding: codings::of_reply(&parts.headers, speech, terms.offered)?,
-        metadata: status::own(parts.headers),
+        metadata: match speech {
+            Speech::Grpc | Speech::GrpcWeb => status::own_of_grpc(parts.headers),
+            Speech::ConnectStream | Speech::ConnectUnary | Speech::Rest => status::own(parts.headers),
+        },
         body: match first {
             First::Data(first) => Incoming::Begun(first, body),
             First::Unknown | First::End => Incoming::Body(body),

@@ -37,7 +37,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 /// `before`: how many attempts were made at the call.
 pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32) -> Result<Request<()>, Status> {
     let speech = terms.speech;
-    let mut headers = mem::take(&mut call.metadata).into_headers();
+    let metadata = mem::take(&mut call.metadata);
+    let mut headers = match speech {
+        Speech::Grpc | Speech::GrpcWeb => metadata.into_grpc_headers(),
+        Speech::ConnectStream | Speech::ConnectUnary | Speech::Rest => metadata.into_headers(),
+    };
     if before > 0 {
         headers.insert(PREVIOUS, before.into());
     }

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Response, Uri};
 
 use super::{
     before,
-    upstream::{Upstream, upstream},
+    upstream::{Asked, Upstream, trailers, upstream},
 };
 use crate::support::{Ask, UNARY, WAIT, serve, soon};
 
@@ -154,4 +154,43 @@ async fn a_call_that_is_given_up_is_given_up_there_too() {
     soon(waiting).await;
     finishing.abort();
     direct.expect_given_up(before).await;
+}
+
+/// The names of Connect mean nothing to gRPC, and are metadata like any other there.
+#[tokio::test]
+async fn what_belongs_to_connect_alone_passes_between_two_that_speak_grpc() {
+    const NAMES: [&str; 2] = ["connect-token", "trailer-note"];
+    let upstream = upstream(|mut asked: Asked| async move {
+        let mut last = trailers("0");
+        let mut head = Response::builder().header("content-type", "application/grpc");
+        for name in NAMES {
+            let said = asked.request.headers().get(name).cloned();
+            let said = said.unwrap_or(HeaderValue::from_static("nothing"));
+            head = head.header(name, &said);
+            last.insert(name, said);
+        }
+        let mut body = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
+        body.send_data(vec![0; 5].into(), false).unwrap();
+        body.send_trailers(last).unwrap();
+    })
+    .await;
+    let server = before(upstream.address).await;
+    let front = server.connect().await;
+    let ask = |ask: Ask| NAMES.iter().fold(ask, |ask, name| ask.header(name, "a"));
+    let answer = front.send(ask(Ask::empty(UNARY))).await;
+    for name in NAMES {
+        assert_eq!(
+            (&answer.headers[name], answer.last(name)),
+            (&HeaderValue::from_static("a"), Some("a"))
+        );
+    }
+    // A caller by Connect means its own protocol, and its reply has trailers under such names.
+    let connect = ask(Ask::bytes(UNARY, ["{}"]))
+        .without("te")
+        .without("content-type")
+        .header("content-type", "application/json");
+    let answer = front.send(connect).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(!answer.headers.contains_key("connect-token"), "{answer:?}");
+    assert_eq!(answer.headers.get_all("trailer-note").iter().count(), 0, "{answer:?}");
 }
