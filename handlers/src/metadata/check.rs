@@ -31,7 +31,7 @@ const GRPC: &str = "grpc-";
 const CONNECT: [&str; 2] = ["connect-", "trailer-"];
 
 /// Whether a name belongs to HTTP or to gRPC.
-pub(super) fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     name.starts_with(GRPC) || RESERVED.contains(&name)
 }
 

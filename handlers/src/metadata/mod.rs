@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header::GetAll};
 
 pub use self::check::MetadataError;
+#[cfg(feature = "proxy")]
+pub(crate) use self::check::is_reserved;
 
 /// What travels beside the messages: names with values, in order, each name as often as you like.
 ///

@@ -8,7 +8,7 @@ use super::{
     service_config::ServiceConfig,
     speech::{UpstreamCodec, UpstreamProtocol},
 };
-use crate::Encodings;
+use crate::{Encodings, metadata::is_reserved};
 
 /// What can be set about a proxy. Counts of connections are for each address and each runtime that calls; `descant serve` has a
 /// runtime for each of its workers.
@@ -258,7 +258,10 @@ impl FromStr for Balance {
         match text.split_once(':') {
             None if text == "power-of-two" => Ok(Self::PowerOfTwo),
             None if text == "round-robin" => Ok(Self::RoundRobin),
-            Some(("ring-hash", header)) => match header.parse() {
+            Some(("ring-hash", header)) => match header.parse::<HeaderName>() {
+                Ok(header) if is_reserved(header.as_str()) => Err(format!(
+                    "{header:?} belongs to HTTP or gRPC, and no call has it in its metadata"
+                )),
                 Ok(header) => Ok(Self::RingHash(header)),
                 Err(_) => Err(format!("{header:?} is no name of a header")),
             },
@@ -291,6 +294,8 @@ mod tests {
             ("ring-hash", "expected"),
             ("ring-hash:", "\"\" is no name"),
             ("ring-hash:a b", "\"a b\" is no name of a header"),
+            ("ring-hash:Content-Type", "\"content-type\" belongs to HTTP or gRPC"),
+            ("ring-hash:grpc-timeout", "\"grpc-timeout\" belongs to HTTP or gRPC"),
         ] {
             let error = text.parse::<Balance>().unwrap_err();
             assert!(error.starts_with(why), "{error}");
