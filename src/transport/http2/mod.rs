@@ -17,7 +17,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -41,6 +41,9 @@ const SEND_BUFFER: usize = 128 << 10;
 /// h2 counts 256 bytes for each small DATA frame that nobody has read yet, and ends the connection past this sum. Its own
 /// default is what a client reaches that sends one window of small messages; the true cost of a frame is about 100 bytes.
 const FRAME_BUDGET: usize = 8 << 20;
+/// As many requests are taken from h2 before the first of them is begun. What h2 does for one and what beginning it takes do not fit
+/// into the first cache of instructions together.
+const AT_ONCE: usize = 16;
 
 /// What the tasks of a connection share.
 struct Shared<S> {
@@ -119,6 +122,8 @@ struct Driver<T, S, A, F> {
     pings: Option<PingPong>,
     wire: Wire<T>,
     launcher: Launcher<S, A, F>,
+    /// Requests that have come and are not begun.
+    accepted: Vec<(Request<RecvStream>, SendResponse<Payload>)>,
     /// Until the drain has begun.
     draining: Option<Pin<Box<dyn Future<Output = Duration> + Send>>>,
     clock: Clock,
@@ -149,6 +154,7 @@ where
             h2,
             wire,
             launcher,
+            accepted: Vec::new(),
             draining: Some(Box::pin(async move { draining.grace().await })),
             alarm: Box::pin(sleep_until(clock.preface())),
             clock,
@@ -202,10 +208,24 @@ where
         loop {
             // What the answers that were begun so far have to send is sent by this.
             self.bell.look();
-            match ready!(self.h2.poll_accept(cx)) {
-                Some(Ok((request, respond))) => self.launcher.begin(request, respond, cx),
-                Some(Err(error)) => return Poll::Ready(Err(error)),
-                None => return Poll::Ready(Ok(())),
+            let ended = match self.h2.poll_accept(cx) {
+                Poll::Ready(Some(Ok(asked))) => {
+                    self.accepted.push(asked);
+                    if self.accepted.len() < AT_ONCE {
+                        continue;
+                    }
+                    None
+                }
+                Poll::Ready(Some(Err(error))) => Some(Err(error)),
+                Poll::Ready(None) => Some(Ok(())),
+                Poll::Pending if self.accepted.is_empty() => return Poll::Pending,
+                Poll::Pending => None,
+            };
+            for (request, respond) in self.accepted.drain(..) {
+                self.launcher.begin(request, respond, cx);
+            }
+            if let Some(ended) = ended {
+                return Poll::Ready(ended);
             }
         }
     }
@@ -215,6 +235,7 @@ where
         let busy = self.h2.has_streams();
         if !busy {
             self.launcher.rest();
+            self.accepted = Vec::new();
         }
         let facts = self.wire.lock().facts(now, busy);
         self.clock.judge(now, facts)
