@@ -14,7 +14,7 @@ mod outbox;
 mod payload;
 
 pub use self::{
-    inbox::{Inbox, PeerSettings},
+    inbox::{Inbox, LARGEST_FRAME, PeerSettings},
     outbox::Outbox,
     payload::{LARGE, Payload},
 };

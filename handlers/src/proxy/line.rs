@@ -32,7 +32,7 @@ use super::{
     stream::Stream,
     wire::Wire,
 };
-use crate::http2::{Inbox, PeerSettings};
+use crate::http2::{Inbox, LARGEST_FRAME, PeerSettings};
 
 /// Calls at once on one connection.
 const MOST_CALLS: usize = 256;
@@ -128,6 +128,7 @@ impl Line {
         let (requests, mut connection) = Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(LARGEST_FRAME)
             .data_frame_budget(SMALL_FRAMES)
             .max_header_list_size(HEADER_BYTES)
             .enable_push(false)
