@@ -313,7 +313,7 @@ section! {
     header_fields: Placed<Number<LEAST_HEADER_FIELDS, U32>>, default("100");
     /// Bytes of a message, after inflation.
     message_bytes: Placed<Size<1>>, default("4MiB");
-    /// Bytes of a request's body that a peer may send before they are read.
+    /// Bytes of a request's body that a peer may send before they are read, and a sixty-fourth more for what stands around a message of that size.
     stream_window: Placed<Size<1>>, default("64KiB");
     /// The same for all requests of a connection together.
     connection_window: Placed<Size<1>>, default("1MiB");

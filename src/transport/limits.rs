@@ -54,7 +54,8 @@ pub struct Limits {
     /// levels.
     pub depth: u32,
     /// Bytes of a request's body that a peer may send before they are read:
-    /// `SETTINGS_INITIAL_WINDOW_SIZE`. Default 64 KiB.
+    /// `SETTINGS_INITIAL_WINDOW_SIZE`, which is a sixty-fourth more for what stands around a message of just this size. Default
+    /// 64 KiB.
     pub stream_window: u32,
     /// The same for all requests of a connection together. Default 1 MiB.
     pub connection_window: u32,
@@ -101,7 +102,7 @@ pub struct Rate {
 /// No phase lasts longer. Times are added to one another, and to `Duration::MAX` nothing can be added.
 pub(super) const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 /// RFC 9113, section 6.9.1.
-const LARGEST_WINDOW: u32 = u32::MAX >> 1;
+pub(super) const LARGEST_WINDOW: u32 = u32::MAX >> 1;
 
 impl Limits {
     /// How many bytes all connections of a server may hold.

@@ -24,8 +24,8 @@ const PORTION: usize = 256 << 10;
 /// How many frames are joined at a time at most.
 const MOST: usize = 4 << 10;
 /// Bytes of the largest frame, which the connection's `SETTINGS_MAX_FRAME_SIZE` has to be: RFC 9113, section 4.2. Frames of 16 KiB, the
-/// least, cost a body of 64 KiB a tenth more time.
-pub const LARGEST_FRAME: u32 = 64 << 10;
+/// least, cost a body of 64 KiB a tenth more time. A message of such a size has a little around it.
+pub const LARGEST_FRAME: u32 = 65 << 10;
 const FRAME: usize = LARGEST_FRAME as usize;
 /// After so many bytes others have their turn.
 const TURN: usize = 1 << 20;

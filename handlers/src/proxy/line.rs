@@ -36,8 +36,8 @@ use crate::http2::{Inbox, LARGEST_FRAME, PeerSettings};
 
 /// Calls at once on one connection.
 const MOST_CALLS: usize = 256;
-/// What the upstream may send of one reply before the caller takes any of it.
-const STREAM_WINDOW: u32 = 64 << 10;
+/// What the upstream may send of one reply before the caller takes any of it. A frame of all that it may send is taken whole.
+const STREAM_WINDOW: u32 = LARGEST_FRAME;
 /// As much for every call: whoever does not read holds up only its own.
 #[allow(clippy::cast_possible_truncation)] // 256.
 const CONNECTION_WINDOW: u32 = MOST_CALLS as u32 * STREAM_WINDOW;

@@ -33,6 +33,7 @@ use self::{bell::Bell, launch::Launcher, wire::Wire};
 use super::{
     Connection, Draining, Ended, Limits, Payload, Serve,
     clock::{Clock, Order, Phase},
+    limits::LARGEST_WINDOW,
     socket::Socket,
 };
 
@@ -104,7 +105,7 @@ where
 fn settings(limits: &Limits) -> h2::server::Builder {
     let mut builder = h2::server::Builder::new();
     builder
-        .initial_window_size(limits.stream_window)
+        .initial_window_size(with_room_around(limits.stream_window))
         .initial_connection_window_size(limits.connection_window)
         .max_concurrent_streams(limits.streams)
         // What is more than this h2 answers itself, without a body; what is more than the limit is answered like any refusal.
@@ -114,6 +115,12 @@ fn settings(limits: &Limits) -> h2::server::Builder {
         // As many as may be cancelled in the packet that opened them; the meter bounds how often.
         .max_pending_accept_reset_streams(limits.streams as usize);
     builder
+}
+
+/// A stream's window, with room for what stands around a message of just its size. Fields of a round number of bytes are common, and
+/// the last few bytes would wait for a second window.
+fn with_room_around(window: u32) -> u32 {
+    LARGEST_WINDOW.min(window.saturating_add(window / 64))
 }
 
 /// Polls h2 and the clock until the connection has ended.
