@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use descant_handlers::Call;
 
-use super::Only;
+use super::{Only, Reading, RequestMessages};
 use crate::transport::Share;
 
 /// Each is taken out where it is: they are large, and moved once.
@@ -25,10 +25,29 @@ thread_local! {
 pub(crate) struct Arriving(Box<Parts>);
 
 impl Arriving {
-    pub(super) fn new(call: Call, only: Option<Only>) -> Self {
+    /// Of a call whose one message is a body, if it takes one.
+    #[inline]
+    pub(super) fn new(call: Call, body: Option<Reading>) -> Self {
+        let mut arriving = Self::at_free_place(call);
+        if let Some(body) = body {
+            arriving.0.only.get_or_insert_with(|| Only::Body(body));
+        }
+        arriving
+    }
+
+    /// Of a call whose one message is in an envelope.
+    #[inline]
+    pub(super) fn enveloped(call: Call, messages: RequestMessages) -> Self {
+        let mut arriving = Self::at_free_place(call);
+        // Not a mere assignment, for which it would be moved twice: something could be there.
+        arriving.0.only.get_or_insert_with(|| Only::Envelope(messages));
+        arriving
+    }
+
+    #[inline]
+    fn at_free_place(call: Call) -> Self {
         let mut place = FREE.take().unwrap_or_default();
-        place.call = Some(call);
-        place.only = only;
+        place.call.get_or_insert(call);
         Self(place)
     }
 

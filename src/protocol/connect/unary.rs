@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts}
 
 use super::{
     super::{
-        Accepted, Arriving, Context, Encoding, Exchange, Only, Place, Reading,
+        Accepted, Arriving, Context, Encoding, Exchange, Place, Reading,
         detect::{Media, media_type},
         exchange::Speech,
         form::Form,
@@ -68,8 +68,8 @@ pub(in super::super) fn accept<'p>(
             let form = Form::new(media.notation, limits, || opened.method.input());
             let coding = form.coding(encoding);
             let body = Body::new(body, encoding, form, limits);
-            let only = Only::Body(Reading::new(body.message(), context.connection));
-            Ok(opened.accepted((media, coding), only, false, context, place))
+            let reading = Reading::new(body.message(), context.connection);
+            Ok(opened.accepted((media, coding), reading, false, context, place))
         }
         Err(fault) => Err(Box::new(refuse(fault, body, context))),
     }
@@ -95,8 +95,8 @@ pub(in super::super) fn accept_get<'p>(
     };
     match read(parts) {
         Ok((media, coding, body, opened)) => {
-            let only = Only::Body(Reading::new(body.message(), context.connection));
-            Ok(opened.accepted((media, coding), only, true, context, place))
+            let reading = Reading::new(body.message(), context.connection);
+            Ok(opened.accepted((media, coding), reading, true, context, place))
         }
         Err(fault) => Err(Box::new(refuse(fault, body, context))),
     }
@@ -152,7 +152,7 @@ impl Opened<'_> {
     fn accepted<'p>(
         self,
         (media, coding): (Media, Coding),
-        only: Only,
+        reading: Reading,
         cached: bool,
         context: &Context<'_>,
         place: &'p mut Place,
@@ -182,7 +182,7 @@ impl Opened<'_> {
         place.insert(Accepted {
             handler: self.handler.clone(),
             request_id: call.request_id,
-            arriving: Some(Arriving::new(call, Some(only))),
+            arriving: Some(Arriving::new(call, Some(reading))),
             exchange,
             watch: Watch::default(),
         })

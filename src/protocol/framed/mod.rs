@@ -21,7 +21,7 @@ use http::{HeaderMap, Method as HttpMethod, request::Parts};
 
 use self::{text::Body, timed::TimedEnvelopes};
 use super::{
-    Accepted, Arriving, Context, Exchange, Only, Place,
+    Accepted, Arriving, Context, Exchange, Place,
     detect::Media,
     exchange::Speech,
     form::Form,
@@ -123,18 +123,21 @@ impl Opening {
                 dialect: self.dialect,
             }),
         };
-        let (messages, only) = if method.client_streaming() {
-            (Messages::stream(messages), None)
-        } else {
-            (Messages::empty(), Some(Only::Envelope(messages)))
-        };
-        let mut call = context.call(method, messages, metadata, exchange.deadline);
+        let streams = method.client_streaming();
+        let mut call = context.call(method, Messages::empty(), metadata, exchange.deadline);
         call.coding = coding;
         call.accepted = accepted;
+        let request_id = call.request_id;
+        let arriving = if streams {
+            call.messages = Messages::stream(messages);
+            Arriving::new(call, None)
+        } else {
+            Arriving::enveloped(call, messages)
+        };
         place.insert(Accepted {
             handler: handler.clone(),
-            request_id: call.request_id,
-            arriving: Some(Arriving::new(call, only)),
+            request_id,
+            arriving: Some(arriving),
             exchange,
             watch: Watch::default(),
         })

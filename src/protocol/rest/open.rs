@@ -21,7 +21,7 @@ use super::{
 use crate::{
     observe::Watch,
     protocol::{
-        Accepted, Arriving, Context, Encoding, Exchange, Only, Place, Reading,
+        Accepted, Arriving, Context, Encoding, Exchange, Place, Reading,
         exchange::Speech,
         head::{Head, REST},
         refusal::Fault,
@@ -158,7 +158,7 @@ impl Ready<'_> {
             room: self.room,
             speech: Speech::Rest(answer.clone()),
         };
-        let (messages, only) = if let Some(framing) = self.framing {
+        let (messages, reading) = if let Some(framing) = self.framing {
             let messages = RequestMessages::new(answer, inbound, encoding, framing, time);
             (Messages::stream(messages), None)
         } else {
@@ -170,14 +170,14 @@ impl Ready<'_> {
             };
             (
                 Messages::empty(),
-                Some(Only::Body(Reading::new(body.message(), context.connection))),
+                Some(Reading::new(body.message(), context.connection)),
             )
         };
         let call = context.call(method, messages, self.metadata, self.deadline);
         place.insert(Accepted {
             handler: self.handler.clone(),
             request_id: call.request_id,
-            arriving: Some(Arriving::new(call, only)),
+            arriving: Some(Arriving::new(call, reading)),
             exchange,
             watch: Watch::default(),
         })

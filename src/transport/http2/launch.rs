@@ -15,7 +15,7 @@ use h2::{RecvStream, server::SendResponse};
 use http::Request;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::{super::Payload, Shared};
+use super::{super::Payload, Asked, Shared};
 
 /// Begins to answer each request.
 ///
@@ -55,13 +55,15 @@ where
         }
     }
 
-    /// Answers a request.
-    pub(super) fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Payload>, cx: &mut Context<'_>) {
+    /// Answers a request, if there is one.
+    pub(super) fn begin(&mut self, asked: &mut Asked, cx: &mut Context<'_>) {
         let shared = self.shared.clone();
         let mut slot = self.spare.take().unwrap_or_else(|| Box::pin(None));
         // A task of its own would keep a panic to itself as well. What remains of the answer has seen it and is not used.
         let begun = catch_unwind(AssertUnwindSafe(|| {
-            slot.set(Some((self.answer)(shared, request, respond)));
+            if let Some((request, respond)) = asked.take() {
+                slot.set(Some((self.answer)(shared, request, respond)));
+            }
         }));
         if begun.is_err() {
             return;

@@ -123,6 +123,9 @@ fn with_room_around(window: u32) -> u32 {
     LARGEST_WINDOW.min(window.saturating_add(window / 64))
 }
 
+/// A request and what it is answered by, until it is begun: taken out where it goes, for it is large.
+type Asked = Option<(Request<RecvStream>, SendResponse<Payload>)>;
+
 /// Polls h2 and the clock until the connection has ended.
 struct Driver<T, S, A, F> {
     h2: h2::server::Connection<Wire<T>, Payload>,
@@ -130,7 +133,7 @@ struct Driver<T, S, A, F> {
     wire: Wire<T>,
     launcher: Launcher<S, A, F>,
     /// Requests that have come and are not begun.
-    accepted: Vec<(Request<RecvStream>, SendResponse<Payload>)>,
+    accepted: Vec<Asked>,
     /// Until the drain has begun.
     draining: Option<Pin<Box<dyn Future<Output = Duration> + Send>>>,
     clock: Clock,
@@ -217,7 +220,7 @@ where
             self.bell.look();
             let ended = match self.h2.poll_accept(cx) {
                 Poll::Ready(Some(Ok(asked))) => {
-                    self.accepted.push(asked);
+                    self.accepted.push(Some(asked));
                     if self.accepted.len() < AT_ONCE {
                         continue;
                     }
@@ -228,9 +231,10 @@ where
                 Poll::Pending if self.accepted.is_empty() => return Poll::Pending,
                 Poll::Pending => None,
             };
-            for (request, respond) in self.accepted.drain(..) {
-                self.launcher.begin(request, respond, cx);
+            for asked in &mut self.accepted {
+                self.launcher.begin(asked, cx);
             }
+            self.accepted.clear();
             if let Some(ended) = ended {
                 return Poll::Ready(ended);
             }
