@@ -14,6 +14,7 @@ mod tests;
 mod wire;
 
 use std::{
+    cell::Cell,
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
@@ -126,14 +127,17 @@ fn with_room_around(window: u32) -> u32 {
 /// A request and what it is answered by, until it is begun: taken out where it goes, for it is large.
 type Asked = Option<(Request<RecvStream>, SendResponse<Payload>)>;
 
+thread_local! {
+    /// Requests that have come and are not begun: one connection after the other has some.
+    static ACCEPTED: Cell<Vec<Asked>> = const { Cell::new(Vec::new()) };
+}
+
 /// Polls h2 and the clock until the connection has ended.
 struct Driver<T, S, A, F> {
     h2: h2::server::Connection<Wire<T>, Payload>,
     pings: Option<PingPong>,
     wire: Wire<T>,
     launcher: Launcher<S, A, F>,
-    /// Requests that have come and are not begun.
-    accepted: Vec<Asked>,
     /// Until the drain has begun.
     draining: Option<Pin<Box<dyn Future<Output = Duration> + Send>>>,
     clock: Clock,
@@ -164,7 +168,6 @@ where
             h2,
             wire,
             launcher,
-            accepted: Vec::new(),
             draining: Some(Box::pin(async move { draining.grace().await })),
             alarm: Box::pin(sleep_until(clock.preface())),
             clock,
@@ -214,27 +217,34 @@ where
 
     /// Lets h2 read and write all it can, and begins each request. Ready once the connection is closed.
     fn poll_requests(&mut self) -> Poll<Result<(), h2::Error>> {
+        let mut accepted = ACCEPTED.take();
+        let polled = self.poll_through(&mut accepted);
+        ACCEPTED.set(accepted);
+        polled
+    }
+
+    fn poll_through(&mut self, accepted: &mut Vec<Asked>) -> Poll<Result<(), h2::Error>> {
         let cx = &mut Context::from_waker(&self.waker);
         loop {
             // What the answers that were begun so far have to send is sent by this.
             self.bell.look();
             let ended = match self.h2.poll_accept(cx) {
                 Poll::Ready(Some(Ok(asked))) => {
-                    self.accepted.push(Some(asked));
-                    if self.accepted.len() < AT_ONCE {
+                    accepted.push(Some(asked));
+                    if accepted.len() < AT_ONCE {
                         continue;
                     }
                     None
                 }
                 Poll::Ready(Some(Err(error))) => Some(Err(error)),
                 Poll::Ready(None) => Some(Ok(())),
-                Poll::Pending if self.accepted.is_empty() => return Poll::Pending,
+                Poll::Pending if accepted.is_empty() => return Poll::Pending,
                 Poll::Pending => None,
             };
-            for asked in &mut self.accepted {
+            for asked in accepted.iter_mut() {
                 self.launcher.begin(asked, cx);
             }
-            self.accepted.clear();
+            accepted.clear();
             if let Some(ended) = ended {
                 return Poll::Ready(ended);
             }
@@ -246,7 +256,6 @@ where
         let busy = self.h2.has_streams();
         if !busy {
             self.launcher.rest();
-            self.accepted = Vec::new();
         }
         let facts = self.wire.lock().facts(now, busy);
         self.clock.judge(now, facts)
