@@ -166,6 +166,12 @@ fn a_default_may_have_variables_of_its_own() {
         let error = value(text).unwrap_err();
         assert!(error.contains(says), "{text}: {error}");
     }
+    let nested = |depth: usize| value(&format!("{}x{}", "${NONE:-".repeat(depth), "}".repeat(depth)));
+    assert_eq!(nested(16).as_deref(), Ok("x"));
+    for depth in [17, 50_000] {
+        assert!(nested(depth).unwrap_err().contains("more than 16 deep"));
+    }
+    assert!(value(&"${".repeat(100_000)).unwrap_err().contains("has no `}`"));
 }
 
 #[test]

@@ -8,6 +8,9 @@ use super::{
     origin::Origin,
 };
 
+/// So deep may variables stand in one another's defaults.
+const DEEPEST: usize = 16;
+
 /// A text, and what was written in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Text {
@@ -45,6 +48,7 @@ pub(super) fn substitute(text: &str, origin: Origin, environment: Environment<'_
         origin,
         environment,
         faults,
+        depth: 0,
         is_used: false,
         is_broken: false,
     };
@@ -61,6 +65,8 @@ struct Reading<'e, 'f> {
     origin: Origin,
     environment: Environment<'e>,
     faults: &'f mut Faults,
+    /// How many defaults it is within.
+    depth: usize,
     /// Whether a part came from the environment.
     is_used: bool,
     is_broken: bool,
@@ -80,7 +86,8 @@ impl Reading<'_, '_> {
                 rest = after;
                 value.push_str(&self.variable(inside));
             } else {
-                let what = if rest.starts_with('{') {
+                let is_open = rest.starts_with('{');
+                let what = if is_open {
                     "`${` has no `}`"
                 } else {
                     "a `$` stands alone"
@@ -89,6 +96,10 @@ impl Reading<'_, '_> {
                     what,
                     "write `$$` for a dollar, `${NAME}` for a variable of the environment",
                 );
+                if is_open {
+                    // Nor has any behind it.
+                    break;
+                }
             }
         }
         value.push_str(rest);
@@ -105,7 +116,7 @@ impl Reading<'_, '_> {
         match ((self.environment)(name), variable.default) {
             (Ok(value), None) => self.used(value),
             (Ok(value), Some(_)) if !value.is_empty() => self.used(value),
-            (Ok(_) | Err(VarError::NotPresent), Some(default)) => self.read(default),
+            (Ok(_) | Err(VarError::NotPresent), Some(default)) => self.default(default),
             (Err(VarError::NotPresent), None) => {
                 let mend = format!("set it in the environment, or give a default: `${{{name}:-default}}`");
                 self.fault(format!("the variable `{name}` is not set"), mend);
@@ -116,6 +127,18 @@ impl Reading<'_, '_> {
                 String::new()
             }
         }
+    }
+
+    fn default(&mut self, text: &str) -> String {
+        if self.depth == DEEPEST {
+            let what = format!("defaults stand in one another more than {DEEPEST} deep");
+            self.fault(what, "name fewer variables");
+            return String::new();
+        }
+        self.depth += 1;
+        let value = self.read(text);
+        self.depth -= 1;
+        value
     }
 
     fn used(&mut self, value: String) -> String {
