@@ -227,9 +227,12 @@ impl Visitor {
     /// What of an answer the page may see: a Connect client reads trailers from headers whose names nobody can list before.
     fn exposed(&self, headers: &HeaderMap) -> HeaderValue {
         let always = &self.cors.response_headers;
+        let kind = headers.get(header::CONTENT_TYPE);
+        // There they are metadata like any other.
+        let is_grpc = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
         let mut trailers = headers
             .keys()
-            .filter(|name| name.as_str().starts_with("trailer-"))
+            .filter(|name| !is_grpc && name.as_str().starts_with("trailer-"))
             .peekable();
         if trailers.peek().is_none() {
             return always.clone();

@@ -39,11 +39,6 @@ pub(super) fn own(mut trailers: HeaderMap) -> HeaderMap {
     trailers
 }
 
-/// The names that [`own`] leaves.
-pub(super) fn is_own(name: &str) -> bool {
-    !is_of_response(name)
-}
-
 /// Trailers as headers whose names begin with `trailer-`: a reply of one message has no other place that all read.
 /// Connect, "Unary-Response".
 pub(super) fn add_prefixed(headers: &mut HeaderMap, trailers: HeaderMap) {

@@ -247,9 +247,8 @@ fn own_removed(metadata: Metadata) -> HeaderMap {
 
 /// The names of trailers, which HTTP/1.1 has to tell before. RFC 9110, section 6.6.2.
 fn names(trailers: &Metadata) -> Option<HeaderValue> {
-    let mut names: Vec<_> = trailers.iter().map(|(name, _)| name).collect();
-    names.retain(|name| !head::is_own(name) && trailers::is_own(name));
-    names.dedup();
+    let trailers = trailers::own(own_removed(trailers.clone()));
+    let names: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
     let names = Some(names).filter(|names| !names.is_empty())?;
     HeaderValue::try_from(names.join(", ")).ok()
 }
