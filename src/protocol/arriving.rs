@@ -47,6 +47,7 @@ impl Arriving {
     #[inline]
     fn at_free_place(call: Call) -> Self {
         let mut place = FREE.take().unwrap_or_default();
+        debug_assert!(place.call.is_none() && place.only.is_none(), "a place that is free");
         place.call.get_or_insert(call);
         Self(place)
     }

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that are asked for at a time: h2 by itself asks for 8 KiB, which makes eight calls of a body of 64 KiB. A hundred streams that
 /// take turns have 2.5 KiB each in it.
-const PORTION: usize = 256 << 10;
+const PORTION: usize = 4 * (HEAD + FRAME);
 /// How many frames are joined at a time at most.
 const MOST: usize = 4 << 10;
 /// Bytes of the largest frame, which the connection's `SETTINGS_MAX_FRAME_SIZE` has to be: RFC 9113, section 4.2. Frames of 16 KiB, the
@@ -260,6 +260,9 @@ impl Portion {
 
     /// Makes room for more behind what was not looked at.
     fn forget_seen(&mut self) {
+        if self.seen == 0 {
+            return;
+        }
         self.bytes.copy_within(self.seen..self.filled, 0);
         self.filled -= self.seen;
         self.seen = 0;
