@@ -17,6 +17,7 @@ pub(crate) use self::check::is_reserved;
 /// Names are lower-case (`[0-9a-z_.-]+`). A name that ends in `-bin` holds bytes, every other one
 /// text: visible ASCII and spaces, without spaces at the ends. Names that start with `grpc-`,
 /// `connect-` or `trailer-`, and the few that HTTP itself needs, belong to the protocols: handlers cannot set them.
+/// What a caller by gRPC sends may have names of Connect nevertheless, which mean nothing there.
 ///
 /// Values are kept as on the wire, so metadata that nobody reads is moved through, never copied.
 ///
