@@ -27,6 +27,9 @@ const MOST: usize = 4 << 10;
 /// least, cost a body of 64 KiB a tenth more time. A message of such a size has a little around it.
 pub const LARGEST_FRAME: u32 = 65 << 10;
 const FRAME: usize = LARGEST_FRAME as usize;
+/// Small frames are joined to so many bytes: h2 has a buffer for each frame, and one that is larger is colder when it comes to be used
+/// again. Frames of half as many bytes and more are of a message that is large anyway.
+const JOINED: usize = 16 << 10;
 /// After so many bytes others have their turn.
 const TURN: usize = 1 << 20;
 /// How many idle portions a thread keeps. Its connections read one after the other, and mostly hold none in between.
@@ -338,10 +341,12 @@ impl Portion {
     fn join(&mut self) {
         let left = self.frames.get(self.gone..).unwrap_or_default();
         let Some(first) = left.first().copied() else { return };
+        let is_large = first.length as usize >= JOINED / 2;
+        let most = if is_large { FRAME } else { JOINED };
         let (mut length, mut ends, mut count) = (0, false, 0);
         for frame in left {
             // What comes behind its end is an error, which h2 is to find.
-            if frame.stream != first.stream || ends || length + frame.length as usize > FRAME {
+            if frame.stream != first.stream || ends || length + frame.length as usize > most {
                 break;
             }
             length += frame.length as usize;
