@@ -67,7 +67,8 @@ pub(super) fn metadata(headers: HeaderMap) -> (Metadata, Metadata) {
     for name in theirs {
         headers.remove(name);
     }
-    (status::own(headers), status::own(trailers))
+    let own = |headers| status::own(headers, Speech::ConnectUnary);
+    (own(headers), own(trailers))
 }
 
 /// `{"code": ..., "message": ..., "details": [...]}`. A code that is missing or unknown is what HTTP says.
@@ -116,7 +117,7 @@ fn fields_of(fields: &Map<String, Value>) -> Metadata {
             }
         }
     }
-    status::own(headers)
+    status::own(headers, Speech::ConnectStream)
 }
 
 #[cfg(test)]

@@ -76,10 +76,7 @@ pub(super) fn head(response: Response<Stream>, first: First, terms: &Terms) -> R
     }
     Ok(Head {
         encoding: codings::of_reply(&parts.headers, speech, terms.offered)?,
-        metadata: match speech {
-            Speech::Grpc | Speech::GrpcWeb => status::own_of_grpc(parts.headers),
-            Speech::ConnectStream | Speech::ConnectUnary | Speech::Rest => status::own(parts.headers),
-        },
+        metadata: status::own(parts.headers, speech),
         body: match first {
             First::Data(first) => Incoming::Begun(first, body),
             First::Unknown | First::End => Incoming::Body(body),

@@ -37,11 +37,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 /// `before`: how many attempts were made at the call.
 pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32) -> Result<Request<()>, Status> {
     let speech = terms.speech;
-    let metadata = mem::take(&mut call.metadata);
-    let mut headers = match speech {
-        Speech::Grpc | Speech::GrpcWeb => metadata.into_grpc_headers(),
-        Speech::ConnectStream | Speech::ConnectUnary | Speech::Rest => metadata.into_headers(),
-    };
+    let mut headers = speech.headers(mem::take(&mut call.metadata));
     if before > 0 {
         headers.insert(PREVIOUS, before.into());
     }

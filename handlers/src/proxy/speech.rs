@@ -13,7 +13,7 @@ use std::{fmt, time::Duration};
 use descant_descriptors::Shape;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::Status;
+use crate::{Metadata, Status};
 
 /// A protocol that an upstream speaks. All have the same calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +70,14 @@ impl UpstreamProtocol {
 }
 
 impl Speech {
+    /// The headers of metadata that goes to an upstream or comes from one, without what belongs to HTTP or to this protocol.
+    pub(super) fn headers(self, metadata: Metadata) -> HeaderMap {
+        match self {
+            Self::Grpc | Self::GrpcWeb => metadata.into_grpc_headers(),
+            Self::ConnectStream | Self::ConnectUnary | Self::Rest => metadata.into_headers(),
+        }
+    }
+
     /// The header that says how messages are compressed.
     pub(super) fn encoding(self) -> HeaderName {
         match self {

@@ -44,7 +44,7 @@ pub(super) fn said(mut headers: HeaderMap) -> Result<Metadata, Status> {
     }
     let number = code.to_str().ok().and_then(|code| code.parse::<i32>().ok());
     if number == Some(0) {
-        return Ok(own_of_grpc(headers));
+        return Ok(own(headers, Speech::Grpc));
     }
     let text = headers.get(MESSAGE).map(HeaderValue::as_bytes).unwrap_or_default();
     let text = percent_decode(text).decode_utf8_lossy().into_owned();
@@ -56,7 +56,7 @@ pub(super) fn said(mut headers: HeaderMap) -> Result<Metadata, Status> {
     if let Some(details) = headers.get(DETAILS) {
         status = with_details(status, details.as_bytes());
     }
-    Err(status.with_metadata(own_of_grpc(headers)))
+    Err(status.with_metadata(own(headers, Speech::Grpc)))
 }
 
 fn with_details(status: Status, encoded: &[u8]) -> Status {
@@ -74,13 +74,8 @@ fn with_details(status: Status, encoded: &[u8]) -> Status {
 }
 
 /// What of an upstream's headers is for the caller.
-pub(super) fn own(headers: HeaderMap) -> Metadata {
-    Metadata::from_headers(Metadata::from_headers(headers).into_headers())
-}
-
-/// As [`own`], where the upstream speaks gRPC.
-pub(super) fn own_of_grpc(headers: HeaderMap) -> Metadata {
-    Metadata::from_headers(Metadata::from_headers(headers).into_grpc_headers())
+pub(super) fn own(headers: HeaderMap, speech: Speech) -> Metadata {
+    Metadata::from_headers(speech.headers(Metadata::from_headers(headers)))
 }
 
 /// A reply that is not this protocol's. gRPC core, `doc/http-grpc-status-mapping.md`; Connect, "HTTP to Error Code", is the same.

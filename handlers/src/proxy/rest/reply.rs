@@ -20,6 +20,7 @@ use crate::{
         lease::Lease,
         reply::{all, too_large, whole},
         request::Pump,
+        speech::Speech,
         status,
         stream::Stream,
     },
@@ -65,7 +66,7 @@ impl Arriving {
         if status::is_said(&trailers) {
             return status::said(trailers);
         }
-        Ok(status::own(trailers))
+        Ok(status::own(trailers, Speech::Rest))
     }
 
     /// Why the request ended the call, if it did.
@@ -119,7 +120,7 @@ pub(in crate::proxy) async fn reply(
     if !terms.one_reply {
         let framing = framing(&parts, &reading, &terms);
         let framing = framing.inspect_err(|status| arriving.went_wrong(status))?;
-        let metadata = status::own(parts.headers);
+        let metadata = status::own(parts.headers, Speech::Rest);
         let replies = Replies::new(arriving, framing, reading, &terms, pump);
         return Ok(Reply::new(Messages::stream(replies)).with_metadata(metadata));
     }
