@@ -97,7 +97,7 @@ impl Reading<'_, '_> {
                     "write `$$` for a dollar, `${NAME}` for a variable of the environment",
                 );
                 if is_open {
-                    // Nor has any behind it.
+                    // Where it ends, and what is behind it, nobody can tell.
                     break;
                 }
             }
