@@ -1,11 +1,8 @@
 //! What one caller does costs the others nothing: their calls are on the same connection.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use bytes::Bytes;
@@ -19,7 +16,7 @@ use super::{
     script::before_with,
     upstream::{Asked, Upstream, trailers, upstream, upstream_with},
 };
-use crate::support::{Answer, Ask, BIDI, Open, Peer, UNARY, envelope, soon};
+use crate::support::{Answer, Ask, BIDI, Open, Peer, UNARY, envelope, eventually, soon};
 
 /// Answers, but to [`BIDI`] only once the request ends.
 async fn answer(mut asked: Asked) {
@@ -71,13 +68,20 @@ async fn a_head_that_the_upstream_does_not_take_is_not_sent() {
 #[tokio::test]
 async fn calls_that_are_given_up_are_spread() {
     // No server bears any number of resets.
-    let upstream = upstream(answer).await;
+    let got = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&got);
+    let upstream = upstream(move |asked| {
+        count.fetch_add(1, Ordering::SeqCst);
+        answer(asked)
+    })
+    .await;
     let front = before(upstream.address).await;
     let (peer, other) = (front.connect().await, front.connect().await);
     let waiting = bystander(&peer).await;
-    for _ in 0..300 {
+    for before in 1..=300 {
         let open = bystander(&other).await;
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        // One that the upstream has not got is not given up there.
+        eventually(|| got.load(Ordering::SeqCst) > before).await;
         drop(open);
     }
     assert_eq!(peer.send(Ask::empty(UNARY)).await.code(), Some(0));

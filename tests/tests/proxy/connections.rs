@@ -17,21 +17,12 @@ use super::{
     replica::{Replica, call, failures},
     upstream::Asked,
 };
-use crate::support::{Ask, UNARY, envelope, soon};
+use crate::support::{Ask, UNARY, envelope, eventually};
 
 fn to(address: SocketAddr, change: impl FnOnce(&mut ProxyOptions)) -> Proxy {
     let mut options = ProxyOptions::default();
     change(&mut options);
     Proxy::to(&format!("http://{address}")).unwrap().options(options)
-}
-
-async fn eventually(mut holds: impl FnMut() -> bool) {
-    let held = async {
-        while !holds() {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    soon(held).await;
 }
 
 #[tokio::test]

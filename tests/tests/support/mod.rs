@@ -130,6 +130,16 @@ pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
         .expect("not done within 10 s")
 }
 
+/// Waits until it is so.
+pub(crate) async fn eventually(mut holds: impl FnMut() -> bool) {
+    let held = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon(held).await;
+}
+
 /// A length-prefixed message.
 pub(crate) fn envelope(flag: u8, message: &[u8]) -> Bytes {
     let mut out = BytesMut::new();
