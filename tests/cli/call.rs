@@ -209,6 +209,17 @@ fn a_call_that_fails_says_how() {
     let late = call(&server, &["bookshop.v1.Catalog/WatchPrices", "--timeout", "300ms"]);
     assert_eq!(late.code, Some(64 + 4), "{late:?}");
     assert!(late.err.contains("DEADLINE_EXCEEDED"), "{late:?}");
+    // Data may come late as well: nobody writes here.
+    let mut waits = command(["call", server.address(), BOOK, "-d", "@-", "--timeout", "300ms"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let typed = waits.stdin.take();
+    assert_eq!(waits.wait().unwrap().code(), Some(64 + 4));
+    drop(typed);
+    let unknown = call(&server, &["bookshop.v1.Catalog/GetBok", "-q"]);
+    assert_eq!((unknown.code, unknown.err.as_str()), (Some(4), ""));
     let large = call(&server, &["bookshop.v1.Catalog/ListBooks", "--max-message", "64"]);
     assert_eq!(large.code, Some(64 + 8), "{large:?}");
     assert!(
@@ -362,6 +373,13 @@ fn what_is_wrong_in_data_has_its_place_in_all_of_it() {
     let one_line = r#"{"text":"Grüße"} {"text":7}"#;
     let ran = call(&server, &["bookshop.v1.Desk/Chat", "-d", one_line]);
     assert!(ran.err.contains("a number (line 1, column 26)\n"), "{ran:?}");
+    for (data, place) in [
+        (r#"{"text":"Grüße" x}"#, "(line 1, column 17)\n"),
+        ("{\"text\":\"Grüße\"}\n{\"text\":\"ß\"]", "(line 2, column 12)\n"),
+    ] {
+        let ran = call(&server, &["bookshop.v1.Desk/Chat", "-d", data]);
+        assert!(ran.code == Some(6) && ran.err.contains(place), "{ran:?}");
+    }
 }
 
 /// A server that speaks HTTP/2 and answers everything with a page.

@@ -60,6 +60,13 @@ impl From<Failure> for Ended {
 
 /// Calls, prints the replies, and exits with 64 and the code of gRPC if the call fails.
 pub(crate) fn run(args: &Call) -> Result<ExitCode, Failure> {
+    match call(args) {
+        Err(failure) if args.quiet => Ok(ExitCode::from(&failure)),
+        ended => ended,
+    }
+}
+
+fn call(args: &Call) -> Result<ExitCode, Failure> {
     let server = Server::at(&args.address, "", &args.tls)?.within(args.connect_timeout, args.max_message);
     let server = server.speaking(args)?;
     let metadata = headers(&args.headers)?;
@@ -178,7 +185,7 @@ impl Errand<'_> {
         }
         screen.request(&method, &self.metadata);
         let fault = data.fault();
-        let mut messages = data.messages(screen.sizes()).await?;
+        let mut messages = self.in_time(data.messages(screen.sizes())).await??;
         if let Some(encoding) = self.args.compress {
             messages = compress::compressed(messages, encoding).map_err(Ended::Status)?;
         }

@@ -33,6 +33,8 @@ struct Reached {
     begin: Option<Point>,
     /// Where the last byte stands, if a value may begin with it.
     last: Option<Point>,
+    /// Bytes of the line that no character is counted with.
+    inner: usize,
 }
 
 /// Reads byte by byte, as the parser asks for them, and tells where it is.
@@ -54,7 +56,7 @@ pub(super) fn read(reader: impl Read, values: &mpsc::Sender<Result<Value, String
         let Some(value) = parsed.next() else { return };
         let begin = reached.get().begin.unwrap_or(Point::FIRST);
         let value = value.map(|json| Value { json, begin });
-        let value = value.map_err(|error| error.to_string());
+        let value = value.map_err(|error| reached.get().told(&error));
         let last = value.is_err();
         if values.blocking_send(value).is_err() || last {
             return;
@@ -104,6 +106,7 @@ impl Reached {
             point: Point::FIRST,
             begin: None,
             last: None,
+            inner: 0,
         }
     }
 
@@ -128,12 +131,28 @@ impl Reached {
                 column: column + 1,
             },
         };
+        let inner = match byte {
+            b'\n' => 0,
+            0x80..=0xbf => self.inner + 1,
+            _ => self.inner,
+        };
         Self {
             bytes: self.bytes + 1,
             point,
             begin: self.begin.or(last),
             last,
+            inner,
         }
+    }
+
+    /// What is wrong with what was read up to here, with its place as that of all else is told: the parser's is in bytes.
+    fn told(self, error: &serde_json::Error) -> String {
+        let (told, line, column) = (error.to_string(), error.line(), error.column());
+        let Some(what) = told.strip_suffix(&format!(" at line {line} column {column}")) else {
+            return told;
+        };
+        let before = if line == self.point.line { self.inner } else { 0 };
+        format!("{what} (line {line}, column {})", column.saturating_sub(before).max(1))
     }
 }
 
