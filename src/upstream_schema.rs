@@ -6,11 +6,12 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use descant_descriptors::{Builtin, Error as LoadError, Finding, Schema, SchemaBuilder};
 use descant_handlers::{
     AskError, Call, Code, Fetched, Handler, Layer, Proxy, ReflectionClient, Reply, ServingStatus, Status, async_trait,
+    proxy::ServiceConfig,
 };
 use tokio::{
     sync::{Mutex, Notify},
@@ -63,18 +64,25 @@ const MOST_BYTES: usize = 128 << 20;
 pub struct UpstreamSchema(Arc<Inner>);
 
 struct Inner {
-    name: String,
-    proxy: Proxy,
-    interval: Option<Duration>,
-    sources: Box<dyn Fn() -> SchemaBuilder + Send + Sync>,
+    server: ArcSwap<Described>,
     /// Somebody asks for a look.
     bell: Notify,
     /// Why there is no schema yet; `None`: there is one.
     absent: ArcSwapOption<Status>,
-    /// What is served. Held by who looks: one at a time.
-    last: Mutex<Option<Arc<Fetched>>>,
+    /// What is served, and by which server. Held by who looks: one at a time.
+    last: Mutex<Option<(Arc<Described>, Arc<Fetched>)>>,
     /// Why the last look changed nothing, as it was logged.
     told: std::sync::Mutex<String>,
+}
+
+/// A server that describes itself.
+struct Described {
+    name: String,
+    /// By which it is asked.
+    proxy: Proxy,
+    interval: Option<Duration>,
+    /// What its files are added to.
+    sources: Box<dyn Fn() -> SchemaBuilder + Send + Sync>,
 }
 
 /// Why a look changed nothing.
@@ -119,18 +127,28 @@ impl UpstreamSchema {
         interval: Option<Duration>,
         sources: impl Fn() -> SchemaBuilder + Send + Sync + 'static,
     ) -> Self {
-        let name = proxy.to_string();
-        let absent = Status::unavailable(format!("{name} has not described its API yet"));
+        let server = Described::new(proxy, interval, sources);
+        let absent = Status::unavailable(format!("{} has not described its API yet", server.name));
         Self(Arc::new(Inner {
-            name,
-            proxy: proxy.message_bytes(MOST_BYTES),
-            interval,
-            sources: Box::new(sources),
+            server: ArcSwap::from_pointee(server),
             bell: Notify::new(),
             absent: ArcSwapOption::from_pointee(absent),
             last: Mutex::new(None),
             told: std::sync::Mutex::default(),
         }))
+    }
+
+    /// Asks this server from now on, at this interval, and adds what it says to this: see [`new`](Self::new). The schema that there is stays
+    /// until the next look.
+    pub fn change(
+        &self,
+        proxy: Proxy,
+        interval: Option<Duration>,
+        sources: impl Fn() -> SchemaBuilder + Send + Sync + 'static,
+    ) {
+        self.0.server.store(Arc::new(Described::new(proxy, interval, sources)));
+        // Whoever waits does so for as long as it was said before.
+        self.0.bell.notify_one();
     }
 
     /// What a gateway begins with, which knows no method yet.
@@ -159,21 +177,22 @@ impl UpstreamSchema {
     /// Looks now. `None`: nothing has changed, unless `anew` says to load it in any case.
     pub async fn refresh(&self, gateway: &Gateway, anew: bool) -> Result<Option<Renewed>, UpstreamSchemaError> {
         let mut last = self.0.last.lock().await;
-        let renewed = match self.fetch().await {
-            Ok(fetched) if !anew && last.as_deref() == Some(&fetched) => {
+        let server = self.0.server.load_full();
+        let renewed = match server.fetch().await {
+            Ok(fetched) if !anew && server.gave(last.as_ref(), &fetched) => {
                 self.told().clear();
                 return Ok(None);
             }
             Ok(fetched) => {
                 let fetched = Arc::new(fetched);
-                let renewed = self.load(gateway, &fetched).await;
+                let renewed = server.load(gateway, &fetched).await;
                 renewed.map(|renewed| (renewed, fetched))
             }
             Err(error) => Err(error),
         };
         match renewed {
             Ok((renewed, fetched)) => {
-                *last = Some(fetched);
+                *last = Some((server, fetched));
                 self.told().clear();
                 if self.0.absent.swap(None).is_some() {
                     tell_health(gateway, ServingStatus::Serving);
@@ -182,7 +201,7 @@ impl UpstreamSchema {
             }
             Err(error) => {
                 if last.is_none() {
-                    let why = format!("{} has not described its API yet: {error}", self.0.name);
+                    let why = format!("{} has not described its API yet: {error}", server.name);
                     self.0.absent.store(Some(Arc::new(Status::unavailable(why))));
                     tell_health(gateway, ServingStatus::NotServing);
                 }
@@ -203,7 +222,7 @@ impl UpstreamSchema {
             match self.refresh(gateway, false).await {
                 Ok(renewed) => {
                     if failures > 0 && renewed.is_none() {
-                        tracing::info!("{} describes its API again", self.0.name);
+                        tracing::info!("{} describes its API again", self.name());
                     }
                     failures = 0;
                     if let Some(renewed) = renewed {
@@ -221,10 +240,15 @@ impl UpstreamSchema {
     /// Logs what is served now, and what was left out of it.
     pub fn tell(&self, renewed: &Renewed) {
         let (services, methods) = (renewed.schema.services().len(), renewed.schema.method_count());
-        tracing::info!("{} describes {services} services with {methods} methods", self.0.name);
+        tracing::info!("{} describes {services} services with {methods} methods", self.name());
         for finding in &renewed.findings {
             tracing::warn!("{finding}");
         }
+    }
+
+    /// What the server is called.
+    pub fn name(&self) -> String {
+        self.0.server.load().name.clone()
     }
 
     fn told(&self) -> MutexGuard<'_, String> {
@@ -238,7 +262,7 @@ impl UpstreamSchema {
         if *told == why {
             return;
         }
-        let name = &self.0.name;
+        let name = self.name();
         if self.is_absent() {
             tracing::warn!("{name} has not described its API yet, and is asked again: {why}");
         } else {
@@ -250,16 +274,46 @@ impl UpstreamSchema {
     /// When the next look is due: by the interval, sooner as long as there is nothing.
     async fn due(&self, failures: i32) {
         let wait = FIRST.mul_f64(1.6_f64.powi(failures.min(32))).min(LAST);
-        let wait = if self.is_absent() { Some(wait) } else { self.0.interval };
+        let wait = if self.is_absent() {
+            Some(wait)
+        } else {
+            self.0.server.load().interval
+        };
         match wait {
             // All that lost an upstream at once shall not come back at once.
             Some(wait) => sleep(wait.mul_f64(0.8 + 0.4 * fastrand::f64())).await,
             None => std::future::pending().await,
         }
     }
+}
+
+impl Described {
+    fn new(
+        proxy: Proxy,
+        interval: Option<Duration>,
+        sources: impl Fn() -> SchemaBuilder + Send + Sync + 'static,
+    ) -> Self {
+        let name = proxy.to_string();
+        // What calls may take, and how often they are tried, is said of those of the API.
+        let mut options = proxy.chosen().clone();
+        options.message_bytes = MOST_BYTES;
+        options.timeout = None;
+        options.service_config = ServiceConfig::default();
+        Self {
+            name,
+            proxy: proxy.options(options),
+            interval,
+            sources: Box::new(sources),
+        }
+    }
+
+    /// Whether that is what it said the last time, and nothing else was said of it since.
+    fn gave(self: &Arc<Self>, last: Option<&(Arc<Self>, Arc<Fetched>)>, fetched: &Fetched) -> bool {
+        last.is_some_and(|(server, last)| Arc::ptr_eq(self, server) && **last == *fetched)
+    }
 
     async fn fetch(&self) -> Result<Fetched, UpstreamSchemaError> {
-        let mut client = ReflectionClient::new(self.0.proxy.clone());
+        let mut client = ReflectionClient::new(self.proxy.clone());
         let fetched = timeout(PATIENCE, client.everything(is_own)).await;
         let fetched = fetched
             .map_err(|_| UpstreamSchemaError::Late)?
@@ -276,11 +330,11 @@ impl UpstreamSchema {
     }
 
     /// Loads and serves it, aside: that may take a while.
-    async fn load(&self, gateway: &Gateway, fetched: &Arc<Fetched>) -> Result<Renewed, UpstreamSchemaError> {
-        let (this, gateway, fetched) = (self.clone(), gateway.clone(), Arc::clone(fetched));
+    async fn load(self: &Arc<Self>, gateway: &Gateway, fetched: &Arc<Fetched>) -> Result<Renewed, UpstreamSchemaError> {
+        let (this, gateway, fetched) = (Arc::clone(self), gateway.clone(), Arc::clone(fetched));
         let loaded = tokio::task::spawn_blocking(move || {
-            let origin = format!("reflection at {}", this.0.name);
-            let loaded = fetched.load(&origin, &this.0.sources);
+            let origin = format!("reflection at {}", this.name);
+            let loaded = fetched.load(&origin, &this.sources);
             let (schema, findings) = loaded.map_err(UpstreamSchemaError::Load)?;
             gateway.reload(schema.clone()).map_err(UpstreamSchemaError::Serve)?;
             Ok(Renewed { schema, findings })
@@ -332,9 +386,10 @@ impl Handler for Noticed {
 
 impl fmt::Debug for UpstreamSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = self.0.server.load();
         f.debug_struct("UpstreamSchema")
-            .field("proxy", &self.0.proxy)
-            .field("interval", &self.0.interval)
+            .field("proxy", &server.proxy)
+            .field("interval", &server.interval)
             .finish_non_exhaustive()
     }
 }

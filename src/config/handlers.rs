@@ -2,6 +2,8 @@
 
 use std::{path::Path, time::Duration};
 
+use descant_descriptors::SchemaBuilder;
+
 use super::{
     Config,
     fault::{ConfigError, Faults},
@@ -33,7 +35,8 @@ enum Answering {
 }
 
 impl Config {
-    /// The handlers of all routes. A proxy of `before` whose settings have not changed is kept, with its connections.
+    /// The handlers of all routes. A proxy of `before` whose settings have not changed is kept, with its connections: that of the same
+    /// route, or else one that no route has any more.
     ///
     /// # Errors
     /// If certificates are not what they should be: each, with the place where the file names them.
@@ -42,10 +45,11 @@ impl Config {
         let mut routes = Vec::new();
         // As with all that peers may take, a change of it takes effect with the next start.
         let depth = before.depth.unwrap_or_else(|| self.settings.limits.depth.whole());
-        for route in &self.settings.routes {
+        let kept = before.kept(&self.settings.routes);
+        for (route, kept) in self.settings.routes.iter().zip(kept) {
             let answering = match &route.proxy {
                 None => Some(Answering::Echo),
-                Some(proxy) => match before.proxy(proxy).map_or_else(|| connect(proxy, depth), Ok) {
+                Some(proxy) => match kept.map_or_else(|| connect(proxy, depth), Ok) {
                     Ok(proxy) => Some(Answering::Proxy(Box::new(proxy))),
                     Err(error) => {
                         faults.add(place(proxy, error.file()), error.to_string(), "");
@@ -87,9 +91,20 @@ impl Config {
     /// The schema as that server describes it.
     pub fn upstream_schema(&self, handlers: &Handlers) -> Option<UpstreamSchema> {
         let (proxy, interval) = handlers.only().filter(|_| self.is_described_by_upstream())?;
+        Some(UpstreamSchema::new(proxy.clone(), interval, self.added()))
+    }
+
+    /// Has `schema` come from the server of these handlers, as this configuration says.
+    pub fn change_upstream_schema(&self, schema: &UpstreamSchema, handlers: &Handlers) {
+        if let Some((proxy, interval)) = handlers.only() {
+            schema.change(proxy.clone(), interval, self.added());
+        }
+    }
+
+    /// What the files of a server are added to that describes itself.
+    fn added(&self) -> impl Fn() -> SchemaBuilder + Send + Sync + 'static {
         let config = self.clone();
-        let sources = move || config.sources(Schema::builder());
-        Some(UpstreamSchema::new(proxy.clone(), interval, sources))
+        move || config.sources(Schema::builder())
     }
 }
 
@@ -139,12 +154,29 @@ impl Handlers {
         Some((proxy, settings.schema_interval.0))
     }
 
-    fn proxy(&self, settings: &Upstream) -> Option<Proxy> {
-        self.routes.iter().find_map(|(route, answering)| match answering {
-            Answering::Proxy(proxy) if route.proxy.as_ref() == Some(settings) => Some((**proxy).clone()),
-            _ => None,
-        })
+    /// The proxy that each of these routes keeps, if it keeps one.
+    fn kept(&self, routes: &[Route]) -> Vec<Option<Proxy>> {
+        let mut free: Vec<_> = self.routes.iter().collect();
+        let mut kept = vec![None; routes.len()];
+        for of_same_route in [true, false] {
+            for (route, kept) in routes.iter().zip(&mut kept).filter(|(_, kept)| kept.is_none()) {
+                let Some(wanted) = &route.proxy else { continue };
+                let place = free.iter().position(|(known, _)| {
+                    let is_same = known.proxy.as_ref().is_some_and(|known| is_same(known, wanted));
+                    is_same && (!of_same_route || known.pattern == route.pattern)
+                });
+                if let Some((_, Answering::Proxy(proxy))) = place.map(|place| free.swap_remove(place)) {
+                    *kept = Some((**proxy).clone());
+                }
+            }
+        }
+        kept
     }
+}
+
+/// Whether two proxies do the same. How often a server is asked what it serves is not the proxy's concern.
+fn is_same(one: &Upstream, other: &Upstream) -> bool {
+    one.url == other.url && one.tls == other.tls && options(one) == options(other)
 }
 
 fn connect(settings: &Upstream, depth: u32) -> Result<Proxy, ProxyError> {

@@ -126,7 +126,7 @@ section! {
     /// The largest message of a reply.
     message_bytes: Placed<Size<1>>, default("4MiB");
     /// How often it is asked what it serves, by reflection, where no descriptors are named; or `off`.
-    schema_interval: Placed<TimeOrOff>, default("30s"), flags(&[Flag::value("--schema-interval")]), restart();
+    schema_interval: Placed<TimeOrOff>, default("30s"), flags(&[Flag::value("--schema-interval")]);
     /// Which server, or address of its name, a call goes to: `power-of-two`, `round-robin` or `ring-hash:HEADER`.
     balance: Placed<Balance>, default("power-of-two"), flags(&[Flag::value("--to-balance")]);
     /// Connections that each worker may have to an address.

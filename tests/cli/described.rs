@@ -1,10 +1,10 @@
 //! `serve --to URL` without a PATH: the server behind says what is served.
 
-use std::net::TcpListener;
+use std::{fs, net::TcpListener, time::Duration};
 
 use descant::{
     Gateway, Schema, demo,
-    handlers::{Call, Message, Messages, Reply, from_fn},
+    handlers::{Call, Message, Messages, Reply, Status, from_fn},
 };
 use descant_descriptors::Builtin;
 use prost::Message as _;
@@ -141,6 +141,8 @@ fn file(name: &str, import: &str, input: &str) -> FileDescriptorProto {
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Question {
+    #[prost(string, optional, tag = "3")]
+    file: Option<String>,
     #[prost(string, optional, tag = "4")]
     symbol: Option<String>,
     #[prost(string, optional, tag = "7")]
@@ -181,50 +183,53 @@ struct Refusal {
     code: i32,
 }
 
-/// A server that describes one service well, one badly, and one that needs the bad one's file; there is nothing of others.
-fn careless() -> String {
-    let describe = |question: Question| {
-        let files = [
-            ("good.S", file("good", "", ".good.M")),
-            ("bad.S", file("bad", "", ".bad.Missing")),
-            ("after.S", file("after", "bad.proto", ".bad.M")),
-        ];
-        let named = |name: &str| Named { name: name.to_owned() };
-        if question.list.is_some() {
-            let listed = ["good.S", "bad.S", "after.S", "none.S", "junk.S"];
-            let services = listed.map(named).to_vec();
-            return Answer {
-                services: Some(Services { services }),
-                ..Default::default()
-            };
-        }
-        let symbol = question.symbol.unwrap_or_default();
-        let found = files.iter().find(|(name, _)| *name == symbol);
-        let file = match (found, symbol.as_str()) {
-            (Some((_, file)), _) => file.encode_to_vec(),
-            (None, "junk.S") => vec![0xff; 7],
-            (None, _) => {
-                return Answer {
-                    error: Some(Refusal { code: 5 }),
-                    ..Default::default()
+/// What a server says of a name: a file, no such thing, or the end of the conversation.
+type Told = Result<Option<Vec<u8>>, Status>;
+
+/// A server that lists these services, tells of names what it is told to, and answers `good.S`.
+fn telling(
+    services: &'static [&'static str],
+    tell: impl Fn(&str) -> Told + Clone + Send + Sync + 'static,
+    pause: Duration,
+) -> String {
+    let answer = move |question: Question| {
+        let name = match (question.list, question.file, question.symbol) {
+            (Some(_), ..) => {
+                let named = |name: &&str| Named {
+                    name: (*name).to_owned(),
                 };
+                let services = Some(Services {
+                    services: services.iter().map(named).collect(),
+                });
+                return Ok(Answer {
+                    services,
+                    ..Default::default()
+                });
             }
+            (None, Some(name), _) | (None, None, Some(name)) => name,
+            (None, None, None) => String::new(),
         };
-        Answer {
-            files: Some(Files { files: vec![file] }),
-            ..Default::default()
+        let mut answer = Answer::default();
+        match tell(&name)? {
+            Some(file) => answer.files = Some(Files { files: vec![file] }),
+            None => answer.error = Some(Refusal { code: 5 }),
         }
+        Ok::<_, Status>(answer)
     };
-    let reflection = from_fn(move |call: Call| async move {
-        let mut questions = call.messages;
-        let answers = Messages::generate(move |sender| async move {
-            while let Some(question) = questions.next().await {
-                let answer = describe(question?.decode()?);
-                sender.send(Message::from_prost(&answer)).await?;
-            }
-            Ok(())
-        });
-        Ok(Reply::new(answers))
+    let reflection = from_fn(move |call: Call| {
+        let answer = answer.clone();
+        async move {
+            let mut questions = call.messages;
+            let answers = Messages::generate(move |sender| async move {
+                while let Some(question) = questions.next().await {
+                    tokio::time::sleep(pause).await;
+                    let answer = answer(question?.decode()?)?;
+                    sender.send(Message::from_prost(&answer)).await?;
+                }
+                Ok(())
+            });
+            Ok(Reply::new(answers))
+        }
     });
     let set = FileDescriptorSet {
         file: vec![file("good", "", ".good.M")],
@@ -236,6 +241,24 @@ fn careless() -> String {
             .route("grpc.reflection.v1.ServerReflection", reflection)
             .route("good.S", descant::handlers::Echo)
     })
+}
+
+/// A server that describes one service well, one badly, and one that needs the bad one's file; there is nothing of others.
+fn careless() -> String {
+    let tell = |name: &str| {
+        Ok(match name {
+            "good.S" => Some(file("good", "", ".good.M").encode_to_vec()),
+            "bad.S" => Some(file("bad", "", ".bad.Missing").encode_to_vec()),
+            "after.S" => Some(file("after", "bad.proto", ".bad.M").encode_to_vec()),
+            "junk.S" => Some(vec![0xff; 7]),
+            _ => None,
+        })
+    };
+    telling(
+        &["good.S", "bad.S", "after.S", "none.S", "junk.S"],
+        tell,
+        Duration::ZERO,
+    )
 }
 
 #[test]
@@ -257,6 +280,114 @@ fn one_bad_file_breaks_nothing_else() {
     ] {
         assert!(front.err().contains(told), "{told}: {}", front.err());
     }
+}
+
+#[test]
+fn where_all_files_are_bad_it_is_told_what_is_wrong_with_them() {
+    let bad = file("bad", "", ".bad.Missing").encode_to_vec();
+    let behind = telling(&["bad.S"], move |_| Ok(Some(bad.clone())), Duration::ZERO);
+    let mut front = front(&behind, &[]);
+    front.until("it is told", |front| front.err().contains(" WARN "));
+    let err = front.err();
+    assert!(
+        err.contains("has not described its API yet") && err.contains("bad.proto: bad.S.Do"),
+        "{err}"
+    );
+    assert!(!err.contains("is empty"), "{err}");
+}
+
+/// As servers of tonic do.
+#[test]
+fn a_server_may_end_reflection_at_a_name_that_it_does_not_know() {
+    let mut good = file("good", "google/protobuf/empty.proto", ".good.M");
+    good.service[0].method[0].output_type = Some(".google.protobuf.Empty".to_owned());
+    let good = good.encode_to_vec();
+    let tell = move |name: &str| match name {
+        "good.S" | "good.proto" => Ok(Some(good.clone())),
+        other => Err(Status::not_found(format!("there is no {other}"))),
+    };
+    let behind = telling(&["none.S", "good.S"], tell, Duration::ZERO);
+    let front = front(&behind, &[]);
+    assert!(front.services().contains("good.S"), "{}", front.err());
+    assert!(
+        front
+            .err()
+            .contains("none.S: the server lists it, and does not know it"),
+        "{}",
+        front.err()
+    );
+    let described = descant(["describe", "--from", &behind, "good.proto"]);
+    assert_eq!(described.code, Some(0), "{described:?}");
+    let called = descant(["call", &behind, "good.T/Do"]);
+    assert_eq!(called.code, Some(4), "{called:?}");
+    assert!(
+        called.err.contains("knows no symbol `good.T") && called.err.contains("it serves none.S, good.S"),
+        "{called:?}"
+    );
+}
+
+/// Reflection is a conversation of its own, however long calls may take.
+#[test]
+fn what_is_said_of_calls_is_not_said_of_reflection() {
+    let good = file("good", "", ".good.M").encode_to_vec();
+    let tell = move |name: &str| Ok((name == "good.S").then(|| good.clone()));
+    let behind = telling(&["good.S", "none.S"], tell, Duration::from_millis(150));
+    let front = front(&behind, &["--to-timeout", "200ms"]);
+    assert!(front.services().contains("good.S"), "{}", front.err());
+}
+
+#[test]
+fn settings_change_while_the_server_behind_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, admin) = (folder.path().join("descant.yaml"), free());
+    let write = |behind: &str, more: &str| {
+        let text = format!("admin: '{admin}'\nroutes:\n- match: '*'\n  proxy:\n    url: 'http://{behind}'\n{more}");
+        fs::write(&path, text).unwrap();
+    };
+    let (behind, other) = (Server::start(&[]), careless());
+    write(behind.address(), "");
+    let front = Server::start(&["-c", path.to_str().unwrap(), "--admin", &admin]);
+    let report = |body: &str| -> serde_json::Value { serde_json::from_str(body).unwrap() };
+
+    write(
+        behind.address(),
+        "    schema_interval: 5m\n    message_bytes: 64\nlimits: { streams: 7 }\n",
+    );
+    let (status, body) = http(&admin, "POST /reload");
+    assert!(status.contains(" 200 "), "{body}");
+    assert_eq!(report(&body)["needs_restart"], serde_json::json!(["limits.streams"]));
+    let large = descant(["call", front.address(), "bookshop.v1.Catalog/ListBooks"]);
+    assert_eq!(large.code, Some(64 + 8), "{large:?}");
+
+    let address = behind.address().to_owned();
+    drop(behind);
+    write(&address, "log: { calls: api }\n");
+    let (status, body) = http(&admin, "POST /reload");
+    assert!(status.contains(" 422 "), "{body}");
+    let why = report(&body)["error"].as_str().unwrap().to_owned();
+    assert!(
+        why.contains("does not describe its API, the schema of before stays, and all else is in force: "),
+        "{why}"
+    );
+    assert_eq!(descant(["call", front.address(), BOOK]).code, Some(64 + 14));
+    assert!(front.err().contains("grpc.request"), "{}", front.err());
+
+    write(&address, "http_rules: gone.yaml\n");
+    let (status, body) = http(&admin, "POST /reload");
+    assert!(status.contains(" 422 ") && body.contains("gone.yaml"), "{body}");
+
+    write(&other, "");
+    let (status, body) = http(&admin, "POST /reload");
+    assert!(status.contains(" 200 "), "{body}");
+    assert!(front.services().contains("good.S") && !front.services().contains("bookshop"));
+
+    fs::write(
+        &path,
+        format!("admin: '{admin}'\ndescriptors: '{}'\n", demo_set().display()),
+    )
+    .unwrap();
+    let (status, body) = http(&admin, "POST /reload");
+    assert!(status.contains(" 422 ") && body.contains("needs a restart"), "{body}");
 }
 
 /// An HTTP rule is served where it fits; one that does not keeps nothing else out, at the start or on reload.

@@ -137,6 +137,12 @@ fn errors_say_what_where_and_how_to_mend_it() {
         "error: --watch: the demo API is part of the program and does not change\n\
          hint: name a PATH to watch, or leave --watch out\n",
     );
+    fails(
+        &["serve", "--watch", "--to", "http://127.0.0.1:1"],
+        2,
+        "error: --watch: no file is named that could change, and the server behind is asked again in any case\n\
+         hint: leave --watch out; --schema-interval says how often that server is asked\n",
+    );
 }
 
 #[test]

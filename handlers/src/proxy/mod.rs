@@ -146,6 +146,11 @@ impl Proxy {
         self.protocol(protocol)
     }
 
+    /// All that is set.
+    pub fn chosen(&self) -> &ProxyOptions {
+        &self.upstream.options
+    }
+
     /// Finds the addresses of names; the system's own resolver unless it is set.
     #[must_use]
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {

@@ -32,7 +32,8 @@ const MOST_BYTES: usize = 128 << 20;
 /// *( Question Answer )
 /// ```
 ///
-/// One call for all questions, which ends when the client is dropped. What the server sends is bounded to 128 MiB in all; how long
+/// One call for all questions, which ends when the client is dropped; another one where the server ends it at a name that it does not
+/// know. What the server sends is bounded to 128 MiB in all; how long
 /// it may take is for whoever asks to bound.
 ///
 /// Source: gRPC core, `doc/server-reflection.md`.
@@ -165,10 +166,13 @@ impl ReflectionClient {
     }
 
     async fn files(&mut self, query: Query) -> Result<Option<Vec<Bytes>>, AskError> {
-        match self.ask(query).await? {
-            Answer::Files(files) => Ok(Some(files.file_descriptor_proto)),
-            Answer::Error(error) if error.error_code == Code::NotFound.number() => Ok(None),
-            other => Err(odd(other)),
+        match self.ask(query).await {
+            Ok(Answer::Files(files)) => Ok(Some(files.file_descriptor_proto)),
+            Ok(Answer::Error(error)) if error.error_code == Code::NotFound.number() => Ok(None),
+            // Servers of tonic end the call at a name that they do not know. The next question begins another one.
+            Err(AskError::Ended(status)) if status.code() == Code::NotFound => Ok(None),
+            Ok(other) => Err(odd(other)),
+            Err(error) => Err(error),
         }
     }
 

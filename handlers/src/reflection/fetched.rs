@@ -81,13 +81,14 @@ impl Fetched {
     /// `base` makes what the files are added to; it is called once for each attempt. `origin` names the server in findings.
     ///
     /// # Errors
-    /// If nothing loads, or what is wrong is none of the files, such as HTTP rules of `base` that cannot be read.
+    /// If nothing loads, with what was wrong at first; or what is wrong is none of the files, such as HTTP rules of `base` that cannot be read.
     pub fn load(&self, origin: &str, base: impl Fn() -> SchemaBuilder) -> Result<(Schema, Vec<Finding>), Error> {
         let mut left_out = BTreeSet::new();
         let undescribed = self.undescribed.iter();
         let mut findings: Vec<_> = undescribed
             .map(|(name, what)| warning("", name, what.clone()))
             .collect();
+        let mut first = None;
         for attempt in 1..=ATTEMPTS {
             let kept = self.files.iter().filter(|file| !left_out.contains(&file.name));
             let sources = base().bytes(origin, set(kept)).leave_out_unfit_http_rules();
@@ -104,6 +105,10 @@ impl Fetched {
             }
             findings.extend(wrong);
             findings.extend(self.leave_out_importers(&mut left_out));
+            let first = first.get_or_insert(error);
+            if left_out.len() == self.files.len() {
+                return Err(first.clone());
+            }
         }
         // The loop ends by its attempts.
         base().build().map(|schema| (schema, findings))

@@ -55,6 +55,9 @@ pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failu
     let settings = config.settings();
     let payloads = settings.log.payloads.is_some();
     let volume = log::start(log_format(*settings.log.format), level(*settings.log.level), payloads);
+    if *settings.watch {
+        watch::check(&watched(&config, &schema), is_demo)?;
+    }
     if !config.is_described_by_upstream() {
         warn(&schema);
     }
@@ -104,7 +107,7 @@ async fn serve(mut reloader: Reloader, listeners: &[Listener], backend: &Backend
     let reloader = Arc::new(reloader);
     look(&reloader).await;
     if *settings.watch {
-        reloader.watch(watch::start(&watched(&config), &reloader)?);
+        reloader.watch(watch::start(&watched(&config, &gateway.schema()), &reloader)?);
     }
     let admin_address = admin.as_ref().and_then(|listener| listener.local_addr().ok());
     if let Some(listener) = admin {
@@ -168,8 +171,8 @@ fn attach(upstream: Option<&UpstreamSchema>, builder: GatewayBuilder) -> Gateway
     }
 }
 
-/// The files that a reload reads again.
-fn watched(config: &Config) -> Vec<PathBuf> {
+/// The files that a reload reads again. Of those that sources import the schema tells, which was made of them.
+fn watched(config: &Config, schema: &Schema) -> Vec<PathBuf> {
     let settings = config.settings();
     let sources = settings.descriptors.0.iter().chain(&settings.http_rules.0);
     let tls = settings.listen.0.iter().filter_map(|listen| listen.tls.as_ref());
@@ -185,8 +188,27 @@ fn watched(config: &Config) -> Vec<PathBuf> {
         .chain(certificates)
         .chain(theirs)
         .map(|path| path.value.clone())
+        .chain(
+            settings
+                .descriptors
+                .0
+                .iter()
+                .flat_map(|path| imported(&path.value, schema)),
+        )
         .chain(calls.chain(config.file()).map(Path::to_owned))
         .collect()
+}
+
+/// The files of a schema that are found from a folder around this source, as imports are.
+fn imported(source: &Path, schema: &Schema) -> Vec<PathBuf> {
+    let source = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
+    let is_source = source.extension().is_some_and(|extension| extension == "proto");
+    if !is_source && !source.is_dir() {
+        return Vec::new();
+    }
+    let around = |file: &str| -> Vec<_> { source.ancestors().skip(1).map(|folder| folder.join(file)).collect() };
+    let files = schema.files().flat_map(|file| around(file.name()));
+    files.filter(|path| path.is_file()).collect()
 }
 
 /// A banner for people; one line for whoever collects lines of JSON.

@@ -12,7 +12,7 @@ use descant_descriptors::{Finding, Severity};
 
 use tokio::runtime::Handle;
 
-use super::{builder, level, traces::traced, warn, watch::Watching, watched};
+use super::{attach, builder, level, traces::traced, warn, watch::Watching, watched};
 use crate::cli::{
     check,
     log::Volume,
@@ -82,12 +82,15 @@ impl Described {
                 }
                 Ok(())
             }
-            Ok(Err(error)) => Err(Unchanged::because(error.to_string())),
+            Ok(Err(error)) => Err(Unchanged::because(format!(
+                "{} does not describe its API, the schema of before stays, and all else is in force: {error}",
+                self.schema.name()
+            ))),
         }
     }
 }
 
-/// Why a reload changed nothing.
+/// Why a reload changed nothing, or not all that it should have.
 #[derive(Debug)]
 pub(super) struct Unchanged {
     pub(super) why: String,
@@ -184,7 +187,8 @@ impl Reloader {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = self.reload_gateway(&mut current);
         let certificates = self.reload_certificates(&current);
-        outcome.and_then(|reloaded| certificates.map(|()| reloaded))
+        let (reloaded, looked) = outcome?;
+        looked.and(certificates).map(|()| reloaded)
     }
 
     /// Certificates run out: they are renewed though the descriptors may be broken just now.
@@ -201,11 +205,24 @@ impl Reloader {
         renewed("the certificates for the upstream", "used", upstream).and(shown)
     }
 
-    fn reload_gateway(&self, current: &mut Current) -> Result<Reloaded, Unchanged> {
-        let outcome = self.try_reload(current);
+    /// As the configuration says, and then as the server behind describes it, if it does. Of the two the one does not need the other: something may
+    /// have to be changed while that server is down.
+    fn reload_gateway(&self, current: &mut Current) -> Result<(Reloaded, Result<(), Unchanged>), Unchanged> {
+        let outcome = self.try_reload(current).map(|needs_restart| {
+            let looked = self.described.as_ref().map_or(Ok(()), |by| by.reload(&self.gateway));
+            let contents = check::contents(&self.gateway.schema());
+            let reloaded = Reloaded {
+                contents,
+                needs_restart,
+            };
+            (reloaded, looked)
+        });
         match &outcome {
-            Ok(reloaded) => {
+            Ok((reloaded, looked)) => {
                 tracing::info!("reloaded: {}", reloaded.contents);
+                if let Err(unchanged) = looked {
+                    tracing::error!("{}", unchanged.why);
+                }
                 for key in &reloaded.needs_restart {
                     tracing::warn!(
                         "`{key}` has changed, which takes effect with the next start: what was in force stays"
@@ -234,19 +251,13 @@ impl Reloader {
         outcome
     }
 
-    fn try_reload(&self, current: &mut Current) -> Result<Reloaded, Unchanged> {
+    /// Puts the configuration in force; names the keys that have changed to no effect.
+    fn try_reload(&self, current: &mut Current) -> Result<Vec<String>, Unchanged> {
         let built = self.given.build();
         if let Ok(config) = &built {
             // Before it is read: what changes while it is read is read again.
             self.follow(config);
-            if let Some(described) = &self.described {
-                return self.reload_described(described, config.clone(), current);
-            }
-            if config.is_described_by_upstream() {
-                let why = "the configuration names no descriptors any more: to have the server behind describe what is \
-                           served needs a restart";
-                return Err(Unchanged::because(why.to_owned()));
-            }
+            self.check_who_describes(config)?;
         }
         let prepared = prepare(built, Use::Reload(&current.handlers));
         let Prepared {
@@ -255,60 +266,51 @@ impl Reloader {
             handlers,
             ..
         } = prepared.map_err(|unsound| Unchanged::of_unsound(&unsound))?;
-        let contents = check::contents(&schema);
+        let described = self.described.as_ref().map(|described| &described.schema);
         if config.file().is_none() && config.settings().routes == current.config.settings().routes {
             // Options do not change, unless a file does that they name, and handlers keep what they hold.
-            self.gateway
-                .reload(schema)
-                .map_err(|error| Unchanged::of_gateway(&error))?;
+            if described.is_none() {
+                let loaded = self.gateway.reload(schema);
+                loaded.map_err(|error| Unchanged::of_gateway(&error))?;
+            }
         } else {
-            warn(&schema);
+            let schema = match described {
+                Some(_) => self.gateway.schema(),
+                None => {
+                    warn(&schema);
+                    schema
+                }
+            };
             let builder = builder(&config, self.is_demo, schema, &handlers);
             let builder = builder.observe(*self.started.settings().observe);
-            let builder = traced(builder, self.otlp.as_ref());
+            let builder = attach(described, traced(builder, self.otlp.as_ref()));
             self.gateway
                 .replace(builder)
                 .map_err(|error| Unchanged::of_gateway(&error))?;
             current.handlers = handlers;
         }
+        if let Some(schema) = described {
+            // Its HTTP rules are read again with it.
+            config.change_upstream_schema(schema, &current.handlers);
+        }
         self.set_volume(&config);
+        // What is imported is known only now.
+        self.follow(&config);
         let needs_restart = config.needs_restart(&self.started);
         current.config = config;
-        Ok(Reloaded {
-            contents,
-            needs_restart,
-        })
+        Ok(needs_restart)
     }
 
-    /// The same where the server behind describes what is served: what it is called by stays.
-    fn reload_described(
-        &self,
-        described: &Described,
-        config: Config,
-        current: &mut Current,
-    ) -> Result<Reloaded, Unchanged> {
-        let (now, started) = (config.settings(), self.started.settings());
-        if !config.is_described_by_upstream() || now.routes != started.routes || now.http_rules != started.http_rules {
-            let why =
-                "the server behind describes what is served: other routes, descriptors or HTTP rules need a restart";
-            return Err(Unchanged::because(why.to_owned()));
-        }
-        if config.file().is_some() {
-            let builder = builder(&config, false, self.gateway.schema(), &current.handlers);
-            let builder = builder.observe(*self.started.settings().observe);
-            let builder = traced(builder, self.otlp.as_ref());
-            self.gateway
-                .replace(described.schema.attach(builder))
-                .map_err(|error| Unchanged::of_gateway(&error))?;
-        }
-        described.reload(&self.gateway)?;
-        self.set_volume(&config);
-        let needs_restart = config.needs_restart(&self.started);
-        current.config = config;
-        Ok(Reloaded {
-            contents: check::contents(&self.gateway.schema()),
-            needs_restart,
-        })
+    /// Who says what is served cannot change any more.
+    fn check_who_describes(&self, config: &Config) -> Result<(), Unchanged> {
+        let why = match (self.described.is_some(), config.is_described_by_upstream()) {
+            (false, true) => {
+                "the configuration names no descriptors any more: to have the server behind describe what is served needs a restart"
+            }
+            (true, false) => "the server behind describes what is served: to have anything else say it needs a restart",
+            (true, true) | (false, false) => return Ok(()),
+        };
+        Err(Unchanged::because(why.to_owned()))
     }
 
     /// Logs what a configuration says.
@@ -321,7 +323,7 @@ impl Reloader {
     fn follow(&self, config: &Config) {
         if let Some(watching) = self.watching.get() {
             let mut watching = watching.lock().unwrap_or_else(PoisonError::into_inner);
-            watching.follow(&watched(config));
+            watching.follow(&watched(config, &self.gateway.schema()));
         }
     }
 }

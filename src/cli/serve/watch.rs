@@ -56,15 +56,27 @@ impl Watching {
     }
 }
 
-/// Watches until it is dropped.
-pub(super) fn start(paths: &[PathBuf], reloader: &Arc<Reloader>) -> Result<Watching, Failure> {
-    if paths.is_empty() {
-        return Err(Failure::new(
-            Kind::Usage,
+/// Whether there is anything to watch.
+pub(super) fn check(paths: &[PathBuf], is_demo: bool) -> Result<(), Failure> {
+    if !paths.is_empty() {
+        return Ok(());
+    }
+    let (what, mend) = if is_demo {
+        (
             "--watch: the demo API is part of the program and does not change",
             "name a PATH to watch, or leave --watch out",
-        ));
-    }
+        )
+    } else {
+        (
+            "--watch: no file is named that could change, and the server behind is asked again in any case",
+            "leave --watch out; --schema-interval says how often that server is asked",
+        )
+    };
+    Err(Failure::new(Kind::Usage, what, mend))
+}
+
+/// Watches until it is dropped.
+pub(super) fn start(paths: &[PathBuf], reloader: &Arc<Reloader>) -> Result<Watching, Failure> {
     let first = Watched::of(paths);
     let targets = Arc::new(Mutex::new(first.clone()));
     let (bell, rung) = mpsc::channel();
