@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::hint,
-    gateway::Pattern,
+    gateway::{Pattern, answered},
     handlers::{Handler, Proxy},
 };
 
@@ -367,29 +367,35 @@ impl Config {
     /// Names each that does not, with its place.
     pub fn check_routes(&self, schema: &Schema, handlers: &Handlers) -> Result<(), ConfigError> {
         let mut faults = Faults::default();
-        for route in &self.settings.routes {
+        let parsed = self.settings.routes.iter().filter_map(|route| {
+            let pattern: Pattern = route.pattern.value.0.parse().ok()?;
+            Some((pattern, route))
+        });
+        let routes: Vec<_> = parsed.collect();
+        for ((pattern, route), methods) in routes.iter().zip(answered(&routes, schema)) {
             // What a server describes itself is not known yet, and may change.
             let calls = route.proxy.as_ref().and_then(|proxy| proxy.service_config.as_ref());
             if let Some(calls) = calls.filter(|_| !self.is_described_by_upstream()) {
                 calls.check(schema, &mut faults);
             }
-            check_route(route, handlers.of(route), schema, &mut faults);
+            check_route(route, pattern, handlers.of(route), (schema, &methods), &mut faults);
         }
         self.outcome(faults)
     }
 }
 
-fn check_route(route: &Route, handler: Option<&dyn Handler>, schema: &Schema, faults: &mut Faults) {
+/// `methods`: those of the schema that the route answers.
+fn check_route(
+    route: &Route,
+    pattern: &Pattern,
+    handler: Option<&dyn Handler>,
+    (schema, methods): (&Schema, &[Method]),
+    faults: &mut Faults,
+) {
     let written = &route.pattern;
-    let Ok(pattern) = written.value.0.parse::<Pattern>() else {
-        return;
-    };
-    let methods: Vec<Method> = schema
-        .methods()
-        .filter(|method| pattern.fits(method).is_some())
-        .collect();
+    let fits_none = || !schema.methods().any(|method| pattern.fits(&method).is_some());
     // An empty API has nothing to match, and is not what a user of `*` is to be told of.
-    if methods.is_empty() && pattern != Pattern::All {
+    if methods.is_empty() && *pattern != Pattern::All && fits_none() {
         let nearest = hint(&pattern.nearest(schema));
         let mend = match nearest.trim_start_matches("; ") {
             "" => "`descant list` says which services and methods there are",
@@ -406,7 +412,7 @@ fn check_route(route: &Route, handler: Option<&dyn Handler>, schema: &Schema, fa
             "match other methods, or name another handler",
         );
     }
-    if let Some(Err(what)) = handler.map(|handler| handler.check(&methods)) {
+    if let Some(Err(what)) = handler.map(|handler| handler.check(methods)) {
         faults.add(
             written.origin,
             format!("the handler of `{pattern}` {what}"),

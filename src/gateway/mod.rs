@@ -29,8 +29,6 @@ use crate::{
 };
 
 pub use self::builder::GatewayBuilder;
-#[cfg(feature = "config")]
-pub(crate) use self::pattern::Pattern;
 #[cfg(feature = "tower")]
 pub(crate) use self::runtimes::Serving;
 pub(crate) use self::{
@@ -39,6 +37,8 @@ pub(crate) use self::{
     plan::{is_own, is_own_path},
     snapshot::{Known, Snapshot},
 };
+#[cfg(feature = "config")]
+pub(crate) use self::{pattern::Pattern, plan::answered};
 
 /// Answers the calls of one API. Cheap to clone: clones are the same gateway.
 ///

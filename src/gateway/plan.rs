@@ -1,6 +1,6 @@
 //! What the generations of a gateway have in common, and how one is made.
 
-use std::{iter, sync::Arc};
+use std::{iter, ptr, sync::Arc};
 
 use descant_descriptors::{Builtin, Method, Schema};
 use descant_handlers::{
@@ -194,9 +194,7 @@ impl Plan {
 
     /// Whether each handler can answer what it is there for. A reload may take methods away; then their handlers rest.
     pub(super) fn check_handlers(&self, schema: &Schema) -> Result<(), Error> {
-        for (pattern, answering) in &self.routes {
-            let fits = |method: &Method| pattern.fits(method).is_some();
-            let methods: Vec<_> = schema.methods().filter(fits).collect();
+        for ((pattern, answering), methods) in self.routes.iter().zip(answered(&self.routes, schema)) {
             if let Err(what) = answering.handler.check(&methods) {
                 let pattern = pattern.to_string();
                 return Err(ErrorKind::Unfit { pattern, what }.into());
@@ -260,8 +258,21 @@ fn reflection(all: &[(&Plan, Schema)], own: &Schema) -> Result<Option<Reflection
     Ok(Some(only.map_err(ErrorKind::from)?))
 }
 
+/// The methods of a schema that each of these routes answers: those that no other fits better, and the gateway does not answer itself.
+pub(crate) fn answered<T>(routes: &[(Pattern, T)], schema: &Schema) -> Vec<Vec<Method>> {
+    let mut answered = vec![Vec::new(); routes.len()];
+    for method in schema.methods() {
+        let found = best(routes, &method).filter(|best| !is_own(&method) || is_meant(best));
+        let place = found.and_then(|(_, best, _)| routes.iter().position(|(pattern, _)| ptr::eq(pattern, best)));
+        if let Some(methods) = place.and_then(|place| answered.get_mut(place)) {
+            methods.push(method);
+        }
+    }
+    answered
+}
+
 /// Whether a route that fits one of the gateway's own services so is meant for it.
-fn is_meant((fit, ..): &(Fit, &Pattern, &Answering)) -> bool {
+fn is_meant<T>((fit, ..): &(Fit, &Pattern, &T)) -> bool {
     Pattern::names_service(*fit)
 }
 

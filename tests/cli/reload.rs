@@ -161,6 +161,51 @@ fn a_change_of_the_file_is_watched_and_so_is_what_it_comes_to_name() {
 }
 
 #[test]
+fn what_a_source_imports_is_watched() {
+    let folder = folder("descriptors: api/library.proto\nwatch: true\nroutes: [{ match: '*', echo: {} }]\n");
+    let place = folder.path().to_owned();
+    fs::create_dir_all(place.join("api")).unwrap();
+    fs::create_dir_all(place.join("common")).unwrap();
+    let text = LIBRARY.replace("package library;", "package library; import \"common/names.proto\";");
+    let text = text.replace("string name = 1;", "common.Name name = 1;");
+    fs::write(place.join("api/library.proto"), text).unwrap();
+    let names = |field: &str| {
+        let text = format!("syntax = \"proto3\"; package common; message Name {{ string {field} = 1; }}");
+        fs::write(place.join("common/names.proto"), text).unwrap();
+    };
+    names("first");
+    let mut server = start(folder, &[]);
+    let request = "POST /library.Shelf/Get HTTP/1.1\r\ncontent-type: application/json\r\nx-version:";
+    let last = |server: &Server| http_with(server.address(), request, r#"{"name":{"last":"a"}}"#).0;
+    assert!(last(&server).contains(" 400 "));
+    names("last");
+    server.until("the import is read again", |server| last(server).contains(" 200 "));
+}
+
+/// A handler has to answer what it is asked, and no more.
+#[test]
+fn a_route_is_held_to_the_methods_that_it_answers() {
+    let place = tempdir().unwrap();
+    let proto = crate::process::repository("tests/cli/shelf.proto");
+    let check = |more: &str| {
+        let text = format!(
+            "descriptors: {}\nroutes:\n- {{ match: '*', proxy: {{ url: 'http://h:1', protocol: rest }} }}\n{more}",
+            proto.display()
+        );
+        write(place.path(), &text);
+        descant(["check", "-c", place.path().join("descant.yaml").to_str().unwrap()])
+    };
+    let alone = check("");
+    assert_eq!(alone.code, Some(3), "{alone:?}");
+    assert!(
+        alone.err.contains("shelf.v1.Shelves.Plain has no HTTP rule"),
+        "{alone:?}"
+    );
+    let beside = check("- { match: shelf.v1.Shelves/Plain, echo: {} }\n");
+    assert_eq!((beside.code, beside.err.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn what_is_in_force_is_told_with_its_reason() {
     let folder = folder("descriptors: library.proto\nlimits:\n  grace: 5s\n  idle: '${IDLE:-7m}'\n");
     let file = folder.path().join("descant.yaml").display().to_string();
