@@ -57,6 +57,11 @@ impl Failure {
         }
     }
 
+    /// The same with the exit code of this kind.
+    pub(crate) fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
     /// The same, because a server said so.
     pub(crate) fn by_server(self, code: Code) -> Self {
         let status = Some(code);

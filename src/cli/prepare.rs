@@ -131,7 +131,9 @@ impl From<Unsound> for Failure {
         let config = unsound.config.as_ref().map(config::refused);
         let descriptors = unsound.descriptors.as_ref().map(sources::refused);
         match (config, descriptors) {
-            (Some(config), descriptors) => config.and(descriptors),
+            // Not of certificates alone any more.
+            (Some(config), Some(descriptors)) => config.of(Kind::Configuration).and(Some(descriptors)),
+            (Some(config), None) => config,
             (None, Some(descriptors)) => descriptors,
             (None, None) => Self::new(Kind::Configuration, "the configuration cannot be used", ""),
         }

@@ -13,8 +13,8 @@ macro_rules! time_pattern {
     ($before:literal) => {
         concat!(
             $before,
-            "([0-9]+ *(nsec|ns|usec|us|msec|ms|seconds|second|sec|s|minutes|minute|min|m|hours|hour|hr|h|",
-            "days|day|d|weeks|week|wk|w|months|month|M|years|year|yr|y) *)+)$"
+            r"([0-9]+(\.[0-9]+)? *(nanos|nsec|ns|usec|us|µs|millis|msec|ms|seconds|second|secs|sec|s|minutes|minute|mins|min|m|",
+            "hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|M|years|year|yrs|yr|y) *)+)$"
         )
     };
 }

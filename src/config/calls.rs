@@ -188,8 +188,11 @@ pub(super) fn to_json(node: &Node) -> Json {
 
 /// For validators.
 fn schema() -> Json {
-    let time = json!({ "type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,9})?s$" });
-    let attempts = json!({ "type": "integer", "minimum": 2 });
+    // Where a text is not as good a variable may stand.
+    let or_variable = |schema: Json| json!({ "anyOf": [schema, { "$ref": "#/$defs/variable" }] });
+    let time = or_variable(json!({ "type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,9})?s$" }));
+    let attempts = or_variable(json!({ "type": "integer", "minimum": 2 }));
+    let above_0 = or_variable(json!({ "type": "number", "exclusiveMinimum": 0 }));
     let codes = json!({
         "type": "array",
         "items": { "anyOf": [{ "type": "string" }, { "type": "integer", "minimum": 1, "maximum": 16 }] },
@@ -204,7 +207,7 @@ fn schema() -> Json {
             "maxAttempts": attempts,
             "initialBackoff": time,
             "maxBackoff": time,
-            "backoffMultiplier": { "type": "number", "exclusiveMinimum": 0 },
+            "backoffMultiplier": above_0,
             "retryableStatusCodes": codes,
         }),
         &[
@@ -223,7 +226,7 @@ fn schema() -> Json {
         json!({
             "name": { "type": "array", "items": name, "minItems": 1 },
             "timeout": time,
-            "waitForReady": { "type": "boolean" },
+            "waitForReady": or_variable(json!({ "type": "boolean" })),
             "retryPolicy": retry,
             "hedgingPolicy": hedge,
         }),
@@ -231,8 +234,8 @@ fn schema() -> Json {
     );
     let throttling = object(
         json!({
-            "maxTokens": { "type": "integer", "minimum": 1, "maximum": 1000 },
-            "tokenRatio": { "type": "number", "exclusiveMinimum": 0 },
+            "maxTokens": or_variable(json!({ "type": "integer", "minimum": 1, "maximum": 1000 })),
+            "tokenRatio": above_0,
         }),
         &["maxTokens", "tokenRatio"],
     );

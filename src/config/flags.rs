@@ -124,12 +124,21 @@ pub(super) fn check_tls_stays(tree: &Node, given: &Given, faults: &mut Faults) {
     else {
         return;
     };
-    let speaks_tls = listeners.iter().any(|listener| listener.get("tls").is_some());
-    if speaks_tls && given.contains_key("--listen") && !given.contains_key("--tls-cert") {
+    if !given.contains_key("--listen") {
+        return;
+    }
+    let mut tls = listeners.iter().filter_map(|listener| listener.get("tls")).peekable();
+    if tls.peek().is_some() && !given.contains_key("--tls-cert") {
         faults.add(
             Origin::Flag("--listen"),
             "it takes the place of listeners that speak TLS, which would be lost",
             "give --tls-cert and --tls-key as well, or change the address in the file",
+        );
+    } else if tls.any(|tls| tls.get("client_ca").is_some()) && !given.contains_key("--tls-client-ca") {
+        faults.add(
+            Origin::Flag("--listen"),
+            "it takes the place of listeners that ask clients for certificates, which would not be asked for any more",
+            "give --tls-client-ca as well, or change the address in the file",
         );
     }
 }

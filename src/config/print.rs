@@ -145,7 +145,10 @@ fn from(node: &Node, file: &str) -> String {
 /// What the file has in the place of a text that may be a secret.
 fn as_written<'n>(node: &'n Node, shape: &Shape) -> Option<&'n str> {
     match (&node.value, shape) {
-        (Value::Text(text), Shape::Scalar(Scalar { private: true, .. })) => text.written.as_deref(),
+        // A file's name, where it is one text.
+        (Value::Text(text), Shape::Scalar(Scalar { private: true, .. }) | Shape::Json { .. }) => {
+            text.written.as_deref()
+        }
         _ => None,
     }
 }

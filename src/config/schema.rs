@@ -98,14 +98,24 @@ fn of_table(table: &Table) -> Json {
         }
     }
     match table.short.and_then(|short| table.key(short)) {
-        Some(short) => json!({ "anyOf": [schema, of(&(short.shape)())] }),
+        Some(short) => json!({ "anyOf": [schema, of_value(short)] }),
         None => schema,
+    }
+}
+
+/// What has to be there is not an empty list.
+fn of_value(key: &Key) -> Json {
+    match (key.shape)() {
+        Shape::List { of: item, one: true } if key.default.is_none() && (key.needed)() => {
+            json!({ "anyOf": [{ "type": "array", "items": of(&item), "minItems": 1 }, of(&item)] })
+        }
+        shape => of(&shape),
     }
 }
 
 fn of_key(key: &Key) -> Json {
     let shape = (key.shape)();
-    let mut schema = of(&shape);
+    let mut schema = of_value(key);
     if let Json::Object(members) = &mut schema {
         members.insert("description".into(), key.about().into());
         if let Some(default) = key.default {

@@ -1,9 +1,9 @@
 //! What settings mean, and what they say of what is wrong.
 
-use std::{env::VarError, fs};
+use std::{env::VarError, fs, sync::Arc};
 
 use super::{
-    Config, ConfigError, Origin, Setting, TimeOrOff,
+    Config, ConfigError, Handlers, Origin, Setting, TimeOrOff,
     node::Node,
     schema,
     settings::Settings,
@@ -279,6 +279,11 @@ fn tls_of_the_file_is_not_lost_to_an_address_that_is_typed() {
     let config = read_with(text, &both).unwrap();
     let listen = &config.settings().listen.0[0];
     assert_eq!(listen.tls.as_ref().unwrap().key.0[0].value.to_str(), Some("d"));
+    let text = "listen: [{ address: ':1', tls: { certificate: a, key: b, client_ca: c } }]";
+    let error = read_with(text, &both).unwrap_err();
+    assert!(error.to_string().contains("would not be asked for any more"), "{error}");
+    let all = [&both[..], &[("--tls-client-ca", &["e"])]].concat();
+    assert!(read_with(text, &all).is_ok());
     // Without a file as well.
     let typed = Config::builder()
         .flag("--tls-cert", ["c"])
@@ -296,4 +301,103 @@ fn a_certificate_that_cannot_be_read_is_where_the_file_names_it() {
         error.is_tls() && error.to_string().contains("descant.yaml:1:47: "),
         "{error}"
     );
+}
+
+/// Equal or not, each route has a proxy of its own, and keeps it.
+#[test]
+fn a_route_keeps_its_proxy() {
+    let all_of = |routes: &str, before: &Handlers| {
+        let config = read(&format!("descriptors: a\nroutes: [{routes}]")).unwrap();
+        let handlers = config.handlers(before).unwrap();
+        let counts = |route| handlers.of(route).unwrap().upstreams().remove(0);
+        let counts: Vec<_> = config.settings().routes.iter().map(counts).collect();
+        (handlers, counts)
+    };
+    let route = |pattern: &str, more: &str| format!("{{ match: {pattern}, proxy: {{ url: 'http://h:1', {more} }} }}, ");
+    let (first, counts) = all_of(&[route("a.A", ""), route("b.B", "")].concat(), &Handlers::default());
+    assert!(!Arc::ptr_eq(&counts[0], &counts[1]));
+    let turned = [
+        route("b.B", "connect_timeout: 10s"),
+        route("c.C", ""),
+        route("a.A", "schema_interval: 1s"),
+    ];
+    let (second, kept) = all_of(&turned.concat(), &first);
+    assert!(Arc::ptr_eq(&kept[0], &counts[1]) && Arc::ptr_eq(&kept[2], &counts[0]));
+    assert!(counts.iter().all(|count| !Arc::ptr_eq(count, &kept[1])));
+    let (_, renamed) = all_of(&route("d.D", ""), &second);
+    assert!(kept.iter().any(|kept| Arc::ptr_eq(kept, &renamed[0])));
+    let (_, changed) = all_of(&route("a.A", "max_calls: 1"), &second);
+    assert!(kept.iter().all(|kept| !Arc::ptr_eq(kept, &changed[0])));
+}
+
+/// What the reader takes of times fits the schema, and what it refuses does not.
+#[test]
+fn times_are_read_as_the_schema_has_them() {
+    let validator = jsonschema::validator_for(&Config::json_schema()).unwrap();
+    for (time, is_one) in [
+        ("30s", true),
+        ("1.5s", true),
+        ("0.5s", true),
+        ("5mins", true),
+        ("2hrs", true),
+        ("30secs", true),
+        ("100millis", true),
+        ("70µs", true),
+        ("1h 30min", true),
+        ("1h30min", true),
+        ("1.s", false),
+        (".5s", false),
+        ("5", false),
+        ("5 parsecs", false),
+        ("-1s", false),
+        ("0s", false),
+    ] {
+        let text = format!("limits: {{ message: '{time}' }}");
+        let value: serde_json::Value = serde_yaml_ng::from_str(&text).unwrap();
+        assert_eq!(
+            (read(&text).is_ok(), validator.is_valid(&value)),
+            (is_one, is_one),
+            "{time}"
+        );
+    }
+    for (proxy, is_one) in [
+        ("", false),
+        ("[]", false),
+        ("http://h:1", true),
+        ("['http://h:1', 'http://h:2']", true),
+        ("{ url: [] }", false),
+        (
+            "{ url: 'http://h:1', service_config: { methodConfig: [{ name: [{}], timeout: '${T:-2s}' }] } }",
+            true,
+        ),
+        (
+            "{ url: 'http://h:1', service_config: { methodConfig: [{ name: [{}], timeout: 2 }] } }",
+            false,
+        ),
+    ] {
+        let text = format!("descriptors: a\nroutes:\n- match: '*'\n  proxy: {proxy}\n");
+        let value: serde_json::Value = serde_yaml_ng::from_str(&text).unwrap();
+        assert_eq!(
+            (read(&text).is_ok(), validator.is_valid(&value)),
+            (is_one, is_one),
+            "{proxy}"
+        );
+    }
+}
+
+#[test]
+fn what_a_path_holds_is_not_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("${SECRET}-calls.json");
+    fs::write(folder.path().join("hunter2: [*x]-calls.json"), "{}").unwrap();
+    let file = file.display();
+    let text =
+        format!("descriptors: a\nroutes: [{{ match: '*', proxy: {{ url: 'http://h:1', service_config: '{file}' }} }}]");
+    let config = read(&text).unwrap();
+    for printed in [config.to_yaml(), config.to_json().to_string()] {
+        assert!(
+            printed.contains("${SECRET}-calls.json") && !printed.contains("hunter2"),
+            "{printed}"
+        );
+    }
 }
