@@ -39,13 +39,17 @@ const POOLED: usize = 1;
 const HEAD: usize = 9;
 const DATA: u8 = 0;
 const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
 const END_STREAM: u8 = 0x1;
 const ACK: u8 = 0x1;
 const PADDED: u8 = 0x8;
 /// `SETTINGS_MAX_HEADER_LIST_SIZE`. RFC 9113, section 6.5.2.
 const HEADER_LIST: u16 = 6;
-/// Bytes of a frame of settings: of six each there are a dozen kinds.
-const MOST_SETTINGS: usize = 1 << 10;
+/// Bytes of a frame of settings, of six each, of which there are a dozen kinds; and of a GOAWAY with its words.
+const MOST_SAID: usize = 1 << 10;
+/// `ENHANCE_YOUR_CALM`, and what gRPC's servers say with it to a client that asks too often whether they are there: gRFC A8.
+const CALM: u32 = 0xb;
+const PINGS: &[u8] = b"too_many_pings";
 /// So many frames of DATA without data may come beyond one for each other frame. h2 bears a hundred in a connection's whole life.
 const MOST_EMPTY: u32 = 1000;
 
@@ -83,26 +87,30 @@ struct Passing {
     rest: usize,
     /// Frames of DATA without data that were left out, less the frames that say something.
     empty: u32,
-    settings: Arc<PeerSettings>,
+    peer: Arc<PeerState>,
 }
 
-/// What the other side has said of itself. RFC 9113, section 6.5.
+/// What the other side has said of itself, before h2 has read it. RFC 9113, sections 6.5 and 6.8.
 #[derive(Debug)]
-pub struct PeerSettings {
+pub struct PeerState {
     came: AtomicBool,
     header_list: AtomicU32,
+    goes: AtomicBool,
+    calm: AtomicBool,
 }
 
-impl Default for PeerSettings {
+impl Default for PeerState {
     fn default() -> Self {
         Self {
             came: AtomicBool::new(false),
             header_list: AtomicU32::new(u32::MAX),
+            goes: AtomicBool::new(false),
+            calm: AtomicBool::new(false),
         }
     }
 }
 
-impl PeerSettings {
+impl PeerState {
     /// Whether it has said anything.
     pub fn came(&self) -> bool {
         self.came.load(Ordering::Relaxed)
@@ -113,7 +121,26 @@ impl PeerSettings {
         self.header_list.load(Ordering::Relaxed)
     }
 
-    /// Takes the payload of a frame.
+    /// Whether it takes no more requests on this connection: it has sent a GOAWAY.
+    pub fn goes(&self) -> bool {
+        self.goes.load(Ordering::Relaxed)
+    }
+
+    /// Whether it goes because it was asked too often whether it is there.
+    pub fn wants_fewer_pings(&self) -> bool {
+        self.calm.load(Ordering::Relaxed)
+    }
+
+    /// Takes the payload of a GOAWAY: the last stream, a code, words.
+    fn read_goaway(&self, payload: &[u8]) {
+        let code = payload.get(4..8).and_then(|code| code.first_chunk());
+        if code.is_some_and(|code| u32::from_be_bytes(*code) == CALM) && payload.ends_with(PINGS) {
+            self.calm.store(true, Ordering::Relaxed);
+        }
+        self.goes.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes the payload of a frame of settings.
     fn read(&self, payload: &[u8]) {
         for setting in payload.chunks_exact(6) {
             if let [high, low, value @ ..] = setting
@@ -165,8 +192,8 @@ impl<T> Inbox<T> {
     }
 
     /// What the other side says of itself, as it comes.
-    pub fn settings(&self) -> Arc<PeerSettings> {
-        Arc::clone(&self.passing.settings)
+    pub fn peer(&self) -> Arc<PeerState> {
+        Arc::clone(&self.passing.peer)
     }
 
     /// Lets go of an empty portion.
@@ -192,7 +219,7 @@ impl<T: AsyncRead + Unpin> Inbox<T> {
         let mut free = ReadBuf::new(portion.bytes.get_mut(portion.filled..).unwrap_or_default());
         let read = match Pin::new(&mut self.io).poll_read(cx, &mut free) {
             Poll::Ready(read) => read.map(|()| free.filled().len()),
-            Poll::Pending if portion.filled >= HEAD && !portion.is_of_settings() => {
+            Poll::Pending if portion.filled >= HEAD && !portion.is_looked_at() => {
                 // A part of a large frame; h2 keeps it.
                 portion.show_rest(&mut self.passing);
                 return Poll::Ready(Ok(true));
@@ -255,10 +282,10 @@ impl Portion {
         self.bytes.get(self.seen..self.filled).unwrap_or_default()
     }
 
-    /// Whether it begins with settings, which are looked at whole. What is longer than any are has to go on.
-    fn is_of_settings(&self) -> bool {
+    /// Whether it begins with what the peer says of itself, which is looked at whole. What is longer than any is has to go on.
+    fn is_looked_at(&self) -> bool {
         let head = self.unseen().first_chunk::<HEAD>();
-        head.is_some_and(|head| matches!(head, [.., SETTINGS, _, _, _, _, _]) && length(head) <= MOST_SETTINGS)
+        head.is_some_and(|head| matches!(head, [.., SETTINGS | GOAWAY, _, _, _, _, _]) && length(head) <= MOST_SAID)
     }
 
     /// Makes room for more behind what was not looked at.
@@ -275,6 +302,10 @@ impl Portion {
     fn show_rest(&mut self, passing: &mut Passing) {
         if let Some(head) = self.unseen().first_chunk::<HEAD>() {
             passing.rest = (HEAD + length(head)).saturating_sub(self.filled - self.seen);
+            if let [.., GOAWAY, _, _, _, _, _] = head {
+                // With more words than are read.
+                passing.peer.read_goaway(&[]);
+            }
         }
         self.next = self.seen..self.filled;
         self.seen = self.filled;
@@ -319,9 +350,11 @@ impl Portion {
                 if kind != DATA || length > 0 {
                     passing.empty = passing.empty.saturating_sub(1);
                 }
-                if kind == SETTINGS && flags & ACK == 0 {
-                    let payload = self.bytes.get(start..start + length);
-                    passing.settings.read(payload.unwrap_or_default());
+                let payload = || self.bytes.get(start..start + length).unwrap_or_default();
+                match kind {
+                    SETTINGS if flags & ACK == 0 => passing.peer.read(payload()),
+                    GOAWAY => passing.peer.read_goaway(payload()),
+                    _ => {}
                 }
                 self.next = self.seen..start + length;
                 self.seen = start + length;

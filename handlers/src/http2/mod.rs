@@ -14,7 +14,7 @@ mod outbox;
 mod payload;
 
 pub use self::{
-    inbox::{Inbox, LARGEST_FRAME, PeerSettings},
+    inbox::{Inbox, LARGEST_FRAME, PeerState},
     outbox::Outbox,
     payload::{LARGE, Payload},
 };

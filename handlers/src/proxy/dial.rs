@@ -1,9 +1,6 @@
 //! From an address to a connection that speaks HTTP.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -13,7 +10,6 @@ use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerNam
 
 use super::{
     endpoint::{Address, Endpoint},
-    ledger::Tally,
     line::Line,
     misfit::{ConnectError, Unfit},
     options::ProxyOptions,
@@ -58,19 +54,19 @@ pub(super) async fn open(endpoint: &Endpoint, upstream: &Upstream) -> Result<(Li
 }
 
 async fn connect(endpoint: &Endpoint, secure: Option<Secure>, options: &ProxyOptions) -> Result<(Line, Phases), Unfit> {
-    let (clock, tally) = (Clock(Instant::now()), &endpoint.tally);
+    let clock = Clock(Instant::now());
     match &endpoint.address {
         Address::Tcp(address) => {
             let socket = TcpStream::connect(address).await;
             let socket = socket.map_err(|error| Unfit::refused(&error))?;
             socket.set_nodelay(true).map_err(|error| Unfit::of_io(&error))?;
-            speak(socket, secure, options, tally, clock).await
+            speak(socket, secure, options, endpoint, clock).await
         }
         #[cfg(unix)]
         Address::Unix(path) => {
             let socket = tokio::net::UnixStream::connect(path).await;
             let socket = socket.map_err(|error| Unfit::refused(&error))?;
-            speak(socket, secure, options, tally, clock).await
+            speak(socket, secure, options, endpoint, clock).await
         }
     }
 }
@@ -79,7 +75,7 @@ async fn speak<T>(
     socket: T,
     secure: Option<Secure>,
     options: &ProxyOptions,
-    tally: &Arc<Tally>,
+    endpoint: &Endpoint,
     mut clock: Clock,
 ) -> Result<(Line, Phases), Unfit>
 where
@@ -89,13 +85,14 @@ where
         connect: clock.lap(),
         ..Phases::default()
     };
+    let of = (&endpoint.tally, &endpoint.siblings);
     let line = match secure {
-        None => Line::over(socket, options, tally).await?,
+        None => Line::over(socket, options, of).await?,
         // A session of rustls takes a kilobyte and more.
         Some(secure) => {
             let stream = Box::pin(secure.shake_hands(socket)).await?;
             phases.tls = Some(clock.lap());
-            Box::pin(Line::over(stream, options, tally)).await?
+            Box::pin(Line::over(stream, options, of)).await?
         }
     };
     phases.greeting = clock.lap();

@@ -15,7 +15,7 @@ use super::{
     backoff::Backoff,
     codings::Taken,
     ledger::Tally,
-    line::Line,
+    line::{Line, Siblings},
     options::ProxyOptions,
     outlier::Record,
     target::{Place, Target},
@@ -36,6 +36,7 @@ pub(super) struct Endpoint {
     pub(super) target: Arc<Target>,
     pub(super) address: Address,
     lines: Mutex<Vec<Arc<Line>>>,
+    pub(super) siblings: Arc<Siblings>,
     /// How many connections are being made.
     dialling: AtomicUsize,
     backoff: Mutex<Backoff>,
@@ -66,10 +67,12 @@ pub(super) enum Growth {
 
 impl Endpoint {
     pub(super) fn new(target: Arc<Target>, address: Address, options: &ProxyOptions, tally: &Arc<Tally>) -> Self {
+        let name = Name(&target, &address).to_string();
         Self {
             target,
             address,
             lines: Mutex::default(),
+            siblings: Arc::new(Siblings::new(name)),
             dialling: AtomicUsize::new(0),
             backoff: Mutex::default(),
             calls: AtomicUsize::new(0),
@@ -126,10 +129,15 @@ impl Endpoint {
         let mut lines = self.lines();
         lines.retain(|line| !line.is_gone());
         let free = lines.iter().filter(|line| line.has_room());
-        let line = free.min_by_key(|line| line.calls())?;
+        let line = Arc::clone(free.min_by_key(|line| line.calls())?);
+        self.occupy(&line);
+        Some(line)
+    }
+
+    /// Takes a place on this connection. To be [released](Self::release).
+    pub(super) fn occupy(&self, line: &Line) {
         line.take();
         self.calls.fetch_add(1, Ordering::Relaxed);
-        Some(Arc::clone(line))
     }
 
     pub(super) fn release(&self, line: &Line) {
@@ -163,6 +171,12 @@ impl Endpoint {
     /// Somebody who was to connect has done so, or tried.
     pub(super) fn dialled(&self) {
         self.dialling.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether a connection may be given up for the sake of the calls on it: another takes its place, and it stays open for as long as they do. What
+    /// its clients do shall not bring an upstream any number of connections.
+    pub(super) fn may_replace(&self, options: &ProxyOptions) -> bool {
+        self.siblings.open() < options.most_connections().saturating_mul(2)
     }
 
     /// Whether there are as many connections as there may be.
@@ -249,11 +263,20 @@ impl Drop for Endpoint {
     }
 }
 
-/// As it was written, and the address that was found for a name.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.target.fmt(f)?;
-        match (&self.target.place, &self.address) {
+        Name(&self.target, &self.address).fmt(f)
+    }
+}
+
+/// As it was written, and the address that was found for a name.
+struct Name<'e>(&'e Target, &'e Address);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(target, address) = self;
+        target.fmt(f)?;
+        match (&target.place, address) {
             (Place::Tcp(host, _), Address::Tcp(address)) if *host != address.ip().to_string() => {
                 write!(f, " ({address})")
             }

@@ -143,6 +143,13 @@ pub(super) fn ask(
     })
 }
 
+/// The body of a request.
+enum Going {
+    Nothing,
+    One(Frame),
+    Many(Messages),
+}
+
 fn over_http2(
     mut requests: SendRequest<Frame>,
     mut lease: Lease,
@@ -153,8 +160,17 @@ fn over_http2(
 ) -> Result<Awaited, Failed> {
     check_size(&head, &lease).inspect_err(|_| lease.was_kept())?;
     let is_alone = is_alone(&head, &messages);
+    // Before anything goes up: it may not be what it says it is.
+    let body = match messages.try_one() {
+        _ if is_alone => Going::Nothing,
+        Ok((message, _)) => {
+            let frame = Frame::only(message, terms.speech, terms.sent);
+            Going::One(frame.inspect_err(|_| lease.was_kept()).map_err(Failed::ours)?)
+        }
+        Err(messages) => Going::Many(messages),
+    };
     let written = lease.written();
-    let (response, mut body) = match requests.send_request(head, is_alone) {
+    let (response, mut up) = match requests.send_request(head, is_alone) {
         Ok(opened) => opened,
         Err(error) => {
             lease.give_up();
@@ -164,17 +180,16 @@ fn over_http2(
         }
     };
     lease.was_sent();
-    let pump = match messages.try_one() {
-        _ if is_alone => None,
-        Ok((message, _)) => {
-            let frame = Frame::only(message, terms.speech, terms.sent).map_err(Failed::ours)?;
+    let pump = match body {
+        Going::Nothing => None,
+        Going::One(frame) => {
             // An answer may have come already, with a reset behind it; then the response says so.
-            let _ = body.send_data(frame, true);
+            let _ = up.send_data(frame, true);
             None
         }
-        Err(messages) => {
+        Going::Many(messages) => {
             let fault = Arc::clone(fault.get_or_insert_default());
-            Some(request::pump(messages, terms.sent, body, fault))
+            Some(request::pump(messages, terms.sent, up, fault))
         }
     };
     Ok(Awaited::Http2 {
@@ -248,14 +263,7 @@ async fn over_http1(
                 let pump = None;
                 return Ok(Sending { lease, pump, response });
             }
-            Err(Unanswered::Broken(broken, fate)) => {
-                let mut failed = unanswered(&lease, &broken, &fault);
-                if failed.fate == Fate::Lost {
-                    lease.came_to(fate);
-                    failed.fate = fate;
-                }
-                return Err(failed);
-            }
+            Err(Unanswered::Broken(broken, fate)) => return Err(unanswered(&lease, &broken, fate, &fault)),
             Err(Unanswered::Unsent(request)) => *request,
         };
         let again = lease.again().await;
@@ -267,14 +275,23 @@ async fn over_http1(
     Err(Failed::of(status, Fate::Unreachable))
 }
 
-/// Why no reply came. Of a request that broke the upstream knows nothing.
-fn unanswered(lease: &Lease, broken: &Broken, fault: &Fault) -> Failed {
+/// Why no reply came. Of a request that broke the upstream knows nothing. `lost`: how far a request came of which HTTP does not say so.
+fn unanswered(lease: &Lease, broken: &Broken, lost: Fate, fault: &Fault) -> Failed {
     if let Some(fault) = fault.as_ref().and_then(|fault| fault.get()) {
         return Failed::ours(fault.clone());
     }
     let status = lease.broken(broken);
-    lease.went_wrong(&status);
-    Failed::of(status, fate(broken))
+    let fate = match fate(broken) {
+        Fate::Lost => lost,
+        said => said,
+    };
+    if fate == Fate::Unsent || fate == Fate::Closed {
+        lease.came_to(fate);
+    }
+    if !lease.was_declined(broken, fate) {
+        lease.went_wrong(&status);
+    }
+    Failed::of(status, fate)
 }
 
 impl Asked {
@@ -304,12 +321,12 @@ impl Asked {
                 pump,
             }),
             Err(error) => {
-                let mut failed = unanswered(&lease, &Broken::Http2(error), &self.fault);
-                if failed.fate == Fate::Lost && lease.written() == written {
-                    lease.came_to(Fate::Unsent);
-                    failed.fate = Fate::Unsent;
-                }
-                Err(failed)
+                let lost = if lease.written() == written {
+                    Fate::Unsent
+                } else {
+                    Fate::Lost
+                };
+                Err(unanswered(&lease, &Broken::Http2(error), lost, &self.fault))
             }
         })
     }

@@ -22,8 +22,10 @@ pub(super) struct Failed {
 /// How far an attempt came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It is the call's own fault, or that of a limit: another one would end alike.
+    /// It is the call's own fault: another one would end alike.
     Ours,
+    /// It was not made, for there are as many calls as there may be.
+    Full,
     /// There was no connection.
     Unreachable,
     /// There was one, and nothing of the request left on it.
@@ -59,12 +61,18 @@ impl Failed {
             pushback: None,
         }
     }
+
+    /// Whether it counts for the throttling of retries; `is_listed`: a policy names its code. gRFC A6, "Throttling Retry Attempts and Hedged
+    /// RPCs".
+    pub(super) fn takes_a_token(&self, is_listed: bool) -> bool {
+        self.fate != Fate::Ours && (is_listed || self.pushback == Some(Pushback::Never))
+    }
 }
 
 impl From<Refusal> for Failed {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Full(status) => Failed::ours(status),
+            Refusal::Full(status) => Failed::of(status, Fate::Full),
             Refusal::Unreachable(status) => Failed::of(status, Fate::Unreachable),
         }
     }
@@ -83,7 +91,7 @@ pub(super) fn pushback(headers: &HeaderMap) -> Option<Pushback> {
 /// upstream may have seen go on, and end with the connection, as an error of I/O.
 pub(super) fn fate(broken: &Broken) -> Fate {
     match broken {
-        Broken::Http2(error) if error.is_remote() && error.is_go_away() => Fate::Refused,
+        closing if closing.is_go_away() => Fate::Refused,
         Broken::Http2(error) if error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM) => Fate::Refused,
         _ => Fate::Lost,
     }

@@ -12,8 +12,9 @@ use tokio::time::Instant;
 
 use super::{backoff::LONGEST, options::ProxyOptions, pool::Pool};
 
-/// Into so many parts the time is cut after which a connection is idle.
-const PARTS: u32 = 4;
+/// Into so many parts the time is cut after which a connection is idle. It is closed when all but one have passed, or the last one: never
+/// later, for the server's own time may be little longer.
+const PARTS: u32 = 8;
 /// How often is looked after connections that are to be there, or get old.
 const OFTEN: Duration = Duration::from_secs(1);
 /// Not more often.
@@ -27,7 +28,9 @@ pub(super) async fn keep(pool: Weak<Pool>, alive: Arc<AtomicBool>) {
         let upstream = Arc::clone(&held.upstream);
         let options = &upstream.options;
         let tick = tick(options);
-        let looks = options.idle.map_or(u32::MAX, |idle| looks(idle, tick));
+        let looks = options
+            .idle
+            .map_or(u32::MAX, |idle| looks(idle, tick).saturating_sub(1));
         for endpoint in &held.endpoints().list {
             endpoint.sweep(options, looks);
             if endpoint.connections() < options.min_connections && endpoint.is_fit() {

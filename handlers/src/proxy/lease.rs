@@ -113,6 +113,8 @@ pub(super) struct Lease {
     deadline: Option<Instant>,
     /// It is an attempt at a call, and counts as one.
     counts: bool,
+    /// The call was sent before, and not looked at.
+    resent: bool,
     /// How it ended, as an [`Entry`]; [`OPEN`]: it has not.
     outcome: AtomicU8,
 }
@@ -132,6 +134,7 @@ impl Lease {
             whole: false,
             deadline: None,
             counts: false,
+            resent: false,
             outcome: AtomicU8::new(OPEN),
         }
     }
@@ -163,12 +166,14 @@ impl Lease {
         let (_, mut other) = found.inspect_err(|_| self.came_to(Fate::Unreachable))?;
         other.wait_until(self.deadline);
         other.counts = mem::take(&mut self.counts);
+        other.resent = self.resent;
         Ok(other.admitted(self.admitted.take()))
     }
 
     /// An attempt at a call begins.
     pub(super) fn begin(&mut self, attempt: Entry) {
         self.counts = true;
+        self.resent = attempt == Entry::Resent;
         self.pool.tally.count(attempt);
     }
 
@@ -179,7 +184,7 @@ impl Lease {
             Fate::Unsent | Fate::Refused => Entry::Unseen,
             Fate::Closed | Fate::Lost => Entry::Lost,
             Fate::Answered => Entry::Error,
-            Fate::Ours => return,
+            Fate::Ours | Fate::Full => return,
         };
         self.outcome.store(outcome as u8, Ordering::Relaxed);
     }
@@ -225,6 +230,18 @@ impl Lease {
     /// The largest header block that the upstream takes.
     pub(super) fn header_list(&self) -> u32 {
         self.line.header_list()
+    }
+
+    /// Whether the upstream was about to close the connection, and nobody there has looked at the call: that says nothing against the address, unless
+    /// it happens to the call again. RFC 9113, section 6.8.
+    pub(super) fn was_declined(&self, broken: &Broken, fate: Fate) -> bool {
+        let closing = match fate {
+            Fate::Unsent | Fate::Closed => true,
+            // Else it refuses calls, and may have too many.
+            Fate::Refused => broken.is_go_away(),
+            _ => false,
+        };
+        closing && !self.resent
     }
 
     /// The call was answered.
@@ -310,7 +327,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if self.is_reset() {
-            self.line.was_reset();
+            self.line.was_reset(|| self.endpoint.may_replace(self.options()));
         }
         if !self.has_ended() {
             if self.line.is_silent() {

@@ -2,6 +2,7 @@
 
 mod http1;
 mod pings;
+mod siblings;
 
 use std::{
     future::poll_fn,
@@ -11,6 +12,7 @@ use std::{
         atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use h2::client::{Builder, Connection, SendRequest};
@@ -20,8 +22,11 @@ use tokio::{
     time::Instant,
 };
 
-pub(super) use self::http1::{Body, Unanswered, request as over_http1};
 use self::{http1::Slot, pings::Pings};
+pub(super) use self::{
+    http1::{Body, Unanswered, request as over_http1},
+    siblings::Siblings,
+};
 use super::{
     backoff::LONGEST,
     ledger::{Open, Tally},
@@ -32,7 +37,7 @@ use super::{
     stream::Stream,
     wire::Wire,
 };
-use crate::http2::{Inbox, LARGEST_FRAME, PeerSettings};
+use crate::http2::{Inbox, LARGEST_FRAME, PeerState};
 
 /// Calls at once on one connection.
 const MOST_CALLS: usize = 256;
@@ -59,7 +64,7 @@ pub(super) struct Line {
     /// How often something was written.
     writes: Arc<AtomicU64>,
     /// What the upstream said of itself.
-    peer: Arc<PeerSettings>,
+    peer: Arc<PeerState>,
     resets: Mutex<Resets>,
     /// From when on it takes no more calls.
     old: Option<Instant>,
@@ -101,13 +106,17 @@ struct State {
 
 impl Line {
     /// Speaks HTTP over this socket, in the version that is asked for.
-    pub(super) async fn over<T>(socket: T, options: &ProxyOptions, tally: &Arc<Tally>) -> Result<Self, Unfit>
+    pub(super) async fn over<T>(
+        socket: T,
+        options: &ProxyOptions,
+        (tally, siblings): (&Arc<Tally>, &Arc<Siblings>),
+    ) -> Result<Self, Unfit>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         if options.http1 {
-            let state = Arc::default();
-            let slot = Slot::over(socket, &state, tally).await?;
+            let state = Arc::<State>::default();
+            let slot = Slot::over(socket, || Gone::when_dropped(&state, tally, siblings)).await?;
             return Ok(Self::new(
                 Speaks::Http1(slot),
                 state,
@@ -115,16 +124,20 @@ impl Line {
                 options,
             ));
         }
-        Self::over_http2(socket, options, tally).await
+        Self::over_http2(socket, options, (tally, siblings)).await
     }
 
-    async fn over_http2<T>(socket: T, options: &ProxyOptions, tally: &Arc<Tally>) -> Result<Self, Unfit>
+    async fn over_http2<T>(
+        socket: T,
+        options: &ProxyOptions,
+        (tally, siblings): (&Arc<Tally>, &Arc<Siblings>),
+    ) -> Result<Self, Unfit>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let wire = Wire::new(socket);
         let inbox = Inbox::new(wire.clone());
-        let peer = inbox.settings();
+        let peer = inbox.peer();
         let (requests, mut connection) = Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -141,17 +154,20 @@ impl Line {
             .map_err(|error| no_greeting(error, &wire))?;
         poll_fn(|cx| poll_greeted(&mut connection, &wire, &peer, cx)).await?;
         let state = Arc::<State>::default();
-        let pings = options.keepalive.zip(connection.ping_pong());
+        let keepalive = options.keepalive.map(|keepalive| siblings.calmed(keepalive));
+        let pings = keepalive.zip(connection.ping_pong());
         let pings = pings.map(|(keepalive, pong)| Pings::new(keepalive, pong, Arc::clone(&state)));
         let writes = wire.writes();
-        tokio::spawn(drive(connection, wire, pings, Gone::when_dropped(&state, tally)));
+        let mut gone = Gone::when_dropped(&state, tally, siblings);
+        gone.pinged = keepalive.map(|keepalive| (Arc::clone(&peer), keepalive.every));
+        tokio::spawn(drive(connection, wire, pings, gone));
         Ok(Self::new(Speaks::Http2(requests), state, (writes, peer), options))
     }
 
     fn new(
         speaks: Speaks,
         state: Arc<State>,
-        (writes, peer): (Arc<AtomicU64>, Arc<PeerSettings>),
+        (writes, peer): (Arc<AtomicU64>, Arc<PeerState>),
         options: &ProxyOptions,
     ) -> Self {
         Self {
@@ -217,8 +233,8 @@ impl Line {
     }
 
     pub(super) fn take(&self) {
-        self.state.calls.fetch_add(1, Ordering::Relaxed);
-        self.state.silence.begins();
+        let others = self.state.calls.fetch_add(1, Ordering::Relaxed);
+        self.state.silence.begins(others == 0);
         self.used.store(true, Ordering::Relaxed);
     }
 
@@ -244,8 +260,9 @@ impl Line {
         self.writes.load(Ordering::Relaxed)
     }
 
+    /// Whether it takes no more calls, though those that it has may go on.
     pub(super) fn is_gone(&self) -> bool {
-        self.state.gone.load(Ordering::Relaxed)
+        self.state.gone.load(Ordering::Relaxed) || self.peer.goes()
     }
 
     /// The largest header block that the upstream takes.
@@ -253,15 +270,16 @@ impl Line {
         self.peer.header_list()
     }
 
-    /// A call was given up, which the upstream is told by a reset. Of many the next calls go elsewhere, for the sake of those on it.
-    pub(super) fn was_reset(&self) {
+    /// A call was given up, which the upstream is told by a reset. Of many the next calls go elsewhere, for the sake of those on it, if
+    /// there may be another connection.
+    pub(super) fn was_reset(&self, may_be_another: impl FnOnce() -> bool) {
         let Speaks::Http2(_) = self.speaks else { return };
         let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let since = now.duration_since(resets.at).as_secs_f64();
         resets.left = (resets.left + since * RESETS_A_SECOND).min(RESETS) - 1.0;
         resets.at = now;
-        if resets.left < 0.0 {
+        if resets.left < 0.0 && may_be_another() {
             self.give_up();
         }
     }
@@ -286,7 +304,7 @@ impl Line {
         let quiet = self.quiet.load(Ordering::Relaxed).saturating_add(1);
         let quiet = if used { 0 } else { quiet };
         self.quiet.store(quiet, Ordering::Relaxed);
-        quiet > looks
+        quiet >= looks.max(1)
     }
 }
 
@@ -294,7 +312,7 @@ impl Line {
 fn poll_greeted<T>(
     connection: &mut Connection<Inbox<Wire<T>>, Frame>,
     wire: &Wire<T>,
-    peer: &PeerSettings,
+    peer: &PeerState,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Unfit>>
 where
@@ -356,13 +374,19 @@ struct Gone {
     state: Arc<State>,
     #[allow(dead_code, reason = "its drop counts")]
     open: Open,
+    siblings: Arc<Siblings>,
+    /// How often the peer is asked whether it is there, if it is.
+    pinged: Option<(Arc<PeerState>, Duration)>,
 }
 
 impl Gone {
-    fn when_dropped(state: &Arc<State>, tally: &Arc<Tally>) -> Self {
+    fn when_dropped(state: &Arc<State>, tally: &Arc<Tally>, siblings: &Arc<Siblings>) -> Self {
+        siblings.opened();
         Self {
             state: Arc::clone(state),
             open: Open::new(tally),
+            siblings: Arc::clone(siblings),
+            pinged: None,
         }
     }
 }
@@ -370,5 +394,11 @@ impl Gone {
 impl Drop for Gone {
     fn drop(&mut self) {
         self.state.gone.store(true, Ordering::Relaxed);
+        self.siblings.closed();
+        if let Some((peer, every)) = &self.pinged
+            && peer.wants_fewer_pings()
+        {
+            self.siblings.calm_down(*every);
+        }
     }
 }

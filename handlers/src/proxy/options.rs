@@ -63,8 +63,8 @@ pub struct ProxyOptions {
     /// So many connections are kept though no call needs them, from the first call, the warm-up or
     /// [`Proxy::connect`](super::Proxy::connect) on; none.
     pub min_connections: usize,
-    /// A connection without calls is closed after this time, or `None`: never. 3 min: what stands between often forgets
-    /// connections after four.
+    /// A connection without calls is closed after this time, or up to an eighth sooner; `None`: never. 3 min: what stands between
+    /// often forgets connections after four.
     pub idle: Option<Duration>,
     /// A connection takes no new calls after this time, 10 % more or less; `None`: always. None.
     pub age: Option<Duration>,

@@ -40,9 +40,9 @@ impl Default for Silence {
 }
 
 impl Silence {
-    /// A call begins.
-    pub(super) fn begins(&self) {
-        if self.since.load(Ordering::Relaxed) == 0 {
+    /// A call begins; `alone`: there is no other. What nobody waited for was no silence.
+    pub(super) fn begins(&self, alone: bool) {
+        if alone || self.since.load(Ordering::Relaxed) == 0 {
             self.since.store(self.now(), Ordering::Relaxed);
         }
     }
@@ -126,13 +126,17 @@ mod tests {
         let silence = Silence::default();
         tokio::time::advance(LONG * 2).await;
         assert!(!silence.is_long(), "nobody has asked");
-        silence.begins();
+        silence.begins(true);
         tokio::time::advance(LONG / 2).await;
-        silence.begins();
+        silence.begins(false);
         tokio::time::advance(LONG / 2).await;
         assert!(silence.is_long());
         silence.ends();
         assert!(!silence.is_long());
+        silence.begins(true);
+        tokio::time::advance(LONG * 2).await;
+        silence.begins(true);
+        assert!(!silence.is_long(), "the one before is gone");
     }
 
     #[tokio::test(start_paused = true)]

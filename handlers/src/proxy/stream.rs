@@ -26,6 +26,13 @@ pub(super) enum Broken {
     Http1(hyper::Error),
 }
 
+impl Broken {
+    /// Whether the other side has said that it takes no more on this connection.
+    pub(super) fn is_go_away(&self) -> bool {
+        matches!(self, Self::Http2(error) if error.is_remote() && error.is_go_away())
+    }
+}
+
 impl Stream {
     pub(super) fn is_end_stream(&self) -> bool {
         match self {

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use descant_handlers::{
@@ -15,7 +18,7 @@ use tokio::{
 };
 
 use super::{Way, calling, http1::EMPTY, proxy};
-use crate::support::{Ask, FAIL, Peer, UNARY};
+use crate::support::{Ask, FAIL, Peer, UNARY, envelope};
 
 const CONNECT: Way = (UpstreamProtocol::Connect, true);
 const WEB: Way = (UpstreamProtocol::GrpcWeb, true);
@@ -40,6 +43,7 @@ struct Upstream {
     address: SocketAddr,
     /// The first lines of all requests that were read.
     seen: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Upstream {
@@ -48,11 +52,13 @@ impl Upstream {
         let upstream = Self {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),
+            connections: Arc::default(),
         };
-        let seen = Arc::clone(&upstream.seen);
+        let (seen, connections) = (Arc::clone(&upstream.seen), Arc::clone(&upstream.connections));
         tokio::spawn(async move {
             let mut answers = answers.iter().peekable();
             while let Ok((mut socket, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::SeqCst);
                 let most = **answers.peek().unwrap();
                 if answers.len() > 1 {
                     answers.next();
@@ -204,4 +210,17 @@ async fn where_the_address_is_gone_another_is_called() {
         assert_eq!(code(&peer, FAIL).await, Some(0), "{call}");
     }
     assert!(gone.is_finished());
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_sent_costs_no_connection() {
+    let upstream = Upstream::new(EMPTY, &[usize::MAX], End::Now).await;
+    let front = calling(CONNECT, upstream.address).await;
+    let peer = front.connect().await;
+    for _ in 0..5 {
+        assert_eq!(code(&peer, FAIL).await, Some(0));
+        let wrong = Ask::bytes(FAIL, [envelope(1, b"no gzip")]).header("grpc-encoding", "gzip");
+        assert_eq!(peer.send(wrong).await.code(), Some(13));
+    }
+    assert_eq!((upstream.seen(), upstream.connections.load(Ordering::SeqCst)), (5, 1));
 }

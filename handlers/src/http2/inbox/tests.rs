@@ -155,7 +155,7 @@ async fn what_the_other_side_says_of_itself_is_noted() {
     let said = [[0, 3, 0, 0, 0, 100], [0, 6, 0, 0, 7, 208]].concat();
     let bytes = [frame(SETTINGS, ACK, 0, b""), frame(SETTINGS, 0, 0, &said)].concat();
     let mut inbox = Inbox::new(Peer::new(bytes, 20, 1));
-    let settings = inbox.settings();
+    let settings = inbox.peer();
     assert_eq!((settings.came(), settings.header_list()), (false, u32::MAX));
     assert_eq!(frames(&read(&mut inbox, 8192).await).len(), 2);
     assert_eq!((settings.came(), settings.header_list()), (true, 2000));
@@ -238,4 +238,26 @@ async fn others_have_their_turn() {
         read += out.filled().len();
     }
     assert!(read > TURN / 2 && read < 2 * TURN, "{read}");
+}
+
+#[tokio::test]
+async fn a_goaway_is_noticed_as_it_comes() {
+    let said = |code: u8, words: &[u8]| [&[0, 0, 0, 7, 0, 0, 0, code], words].concat();
+    for (payload, fewer_pings) in [
+        (said(0, b""), false),
+        (said(0xb, b"too_many_pings"), true),
+        (said(0xb, b"too many calls"), false),
+        (said(0, b"too_many_pings"), false),
+        (said(0, &[b'a'; 2000]), false),
+        (vec![0; 8], false),
+    ] {
+        let bytes = [frame(DATA, 0, 1, b"hello"), frame(GOAWAY, 0, 0, &payload)].concat();
+        for most in [1, 7, usize::MAX] {
+            let mut inbox = Inbox::new(Peer::new(bytes.clone(), most, 1));
+            let peer = inbox.peer();
+            assert!(!peer.goes());
+            assert_eq!(read(&mut inbox, 8192).await, bytes);
+            assert_eq!((peer.goes(), peer.wants_fewer_pings()), (true, fewer_pings), "{most}");
+        }
+    }
 }

@@ -26,13 +26,12 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Gone, State};
+use super::Gone;
 use crate::{
     Messages, Status,
     proxy::{
         codings::Sent,
         fate::Fate,
-        ledger::Tally,
         misfit::Unfit,
         request::{Frame, Frames},
         stream::{Broken, Stream},
@@ -52,6 +51,8 @@ pub(super) struct Slot {
     driver: AbortHandle,
     /// The request of its call has been handed over to its end.
     sent: Arc<AtomicBool>,
+    /// Its call has begun to send a request.
+    asked: AtomicBool,
     /// It had a call that came to its end.
     kept: AtomicBool,
     /// How often something was written.
@@ -68,7 +69,7 @@ pub(in crate::proxy) enum Unanswered {
 
 impl Slot {
     /// Speaks HTTP/1.1 over this socket. Nothing is said before the first call.
-    pub(super) async fn over<T>(socket: T, state: &Arc<State>, tally: &Arc<Tally>) -> Result<Self, Unfit>
+    pub(super) async fn over<T>(socket: T, gone: impl FnOnce() -> Gone) -> Result<Self, Unfit>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -78,11 +79,12 @@ impl Slot {
         let opened = builder.handshake(TokioIo::new(wire.clone())).await;
         let (sender, connection) = opened.map_err(|error| Unfit::of_http1(&error))?;
         let writes = wire.writes();
-        let driver = tokio::spawn(drive(connection, wire, Gone::when_dropped(state, tally)));
+        let driver = tokio::spawn(drive(connection, wire, gone()));
         Ok(Self {
             sender: Mutex::new(sender),
             driver: driver.abort_handle(),
             sent: Arc::default(),
+            asked: AtomicBool::new(false),
             kept: AtomicBool::new(false),
             writes,
         })
@@ -104,6 +106,7 @@ impl Slot {
         // Of a body of no bytes nobody asks for any.
         self.sent.store(body.size_hint().exact() == Some(0), Ordering::Relaxed);
         body.sent = Some(Arc::clone(&self.sent));
+        self.asked.store(true, Ordering::Relaxed);
         let written = self.writes.load(Ordering::Relaxed);
         let sending = self.sender().try_send_request(request);
         let mut error = match sending.await {
@@ -134,6 +137,10 @@ impl Slot {
 
     /// Its call has ended; `whole`: with its reply. Whether it takes another one; if not it closes.
     pub(super) fn ended(&self, whole: bool) -> bool {
+        if !self.asked.swap(false, Ordering::Relaxed) {
+            // The call failed before it was sent, for which the connection is not to blame.
+            return true;
+        }
         let usable = whole && self.sent.load(Ordering::Relaxed);
         if usable {
             self.kept.store(true, Ordering::Relaxed);

@@ -103,16 +103,25 @@ pub(in super::super) async fn hedge(
                         again = Some(before);
                         continue;
                     }
+                    // It was never made: those that were go on.
+                    Err(failed) if failed.fate == Fate::Full => {
+                        if running.is_empty() {
+                            return Err(failure.unwrap_or(failed.status));
+                        }
+                        continue;
+                    }
                     Err(failed) => failed,
                 }
             }
         };
-        let fatal = failed.fate == Fate::Ours || !policy.non_fatal.has(failed.status.code());
-        if fatal {
-            return Err(failed.status);
-        }
-        if let Some(throttle) = throttle {
+        let is_listed = policy.non_fatal.has(failed.status.code());
+        if let Some(throttle) = throttle
+            && failed.takes_a_token(is_listed)
+        {
             throttle.failed();
+        }
+        if failed.fate == Fate::Ours || !is_listed {
+            return Err(failed.status);
         }
         match failed.pushback {
             Some(Pushback::Never) => {

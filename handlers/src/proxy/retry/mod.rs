@@ -114,7 +114,7 @@ impl Sendings {
             }
             Fate::Closed if idempotency == Idempotency::Unknown => false,
             Fate::Refused | Fate::Closed => !std::mem::replace(&mut self.refused, true),
-            Fate::Ours | Fate::Unreachable | Fate::Lost | Fate::Answered => false,
+            Fate::Ours | Fate::Full | Fate::Unreachable | Fate::Lost | Fate::Answered => false,
         }
     }
 }
@@ -177,7 +177,7 @@ impl<'c> Course<'c> {
     }
 
     fn next(&mut self, failed: &Failed) -> Next {
-        if failed.fate == Fate::Ours || !self.spare.is_whole() {
+        if matches!(failed.fate, Fate::Ours | Fate::Full) || !self.spare.is_whole() {
             return Next::GiveUp;
         }
         if self.sendings.again(failed.fate, self.spare.method().idempotency()) {
@@ -186,13 +186,16 @@ impl<'c> Course<'c> {
         let Some(policy) = self.policy else {
             return Next::GiveUp;
         };
-        let lost = matches!(failed.fate, Fate::Lost | Fate::Closed);
-        if lost && !self.may_run_twice() || !policy.codes.has(failed.status.code()) {
-            return Next::GiveUp;
-        }
         let throttle = self.proxy.throttle();
-        if let Some(throttle) = throttle {
+        let is_listed = policy.codes.has(failed.status.code());
+        if let Some(throttle) = throttle
+            && failed.takes_a_token(is_listed)
+        {
             throttle.failed();
+        }
+        let lost = matches!(failed.fate, Fate::Lost | Fate::Closed);
+        if lost && !self.may_run_twice() || !is_listed {
+            return Next::GiveUp;
         }
         if self.made >= policy.max_attempts {
             return self.withheld(Entry::Exhausted);
