@@ -1,6 +1,6 @@
 //! Which address a call goes to, and which ones after it if that cannot take the call.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, iter, sync::Arc};
 
 use twox_hash::XxHash64;
 
@@ -21,8 +21,8 @@ pub(super) struct Endpoints {
 /// Which addresses are asked for a place, in this order.
 #[derive(Debug)]
 pub(super) enum Order<'e> {
-    /// All, from this one on.
-    From(usize),
+    /// This one, then all others from that one on.
+    From(usize, usize),
     /// As they stand on the ring from this place on.
     Ring(&'e [(u64, usize)], usize),
 }
@@ -71,15 +71,23 @@ impl Endpoints {
             (Balance::RingHash(_), Some(key)) => {
                 Order::Ring(&self.ring, self.ring.partition_point(|(at, _)| *at < key))
             }
-            (Balance::RoundRobin, _) => Order::From(turn() % count.max(1)),
-            _ => Order::From(self.less_busy_of_two()),
+            (Balance::RoundRobin, _) => {
+                let first = turn() % count.max(1);
+                Order::From(first, (first + 1) % count.max(1))
+            }
+            _ => {
+                let (less, more) = self.two();
+                Order::From(less, more)
+            }
         }
     }
 
-    fn less_busy_of_two(&self) -> usize {
+    /// Two by chance, the less busy one first. If that has no place the calls go to the other: what stands behind it in the list would get those of
+    /// both.
+    fn two(&self) -> (usize, usize) {
         let count = self.list.len();
         if count < 2 {
-            return 0;
+            return (0, 0);
         }
         let one = fastrand::usize(..count);
         let other = (one + fastrand::usize(1..count)) % count;
@@ -89,16 +97,24 @@ impl Endpoints {
                 .get(index)
                 .map(|endpoint| (!endpoint.is_fit(), endpoint.calls()))
         };
-        if busy(other) < busy(one) { other } else { one }
+        if busy(other) < busy(one) {
+            (other, one)
+        } else {
+            (one, other)
+        }
     }
 
     /// The addresses in this order, each once.
     pub(super) fn along<'e>(&'e self, order: &Order<'e>) -> impl Iterator<Item = &'e Arc<Endpoint>> + use<'e> {
         let (mut from, mut ring) = (None, None);
         match order {
-            Order::From(first) => {
-                let (before, after) = self.list.split_at((*first).min(self.list.len()));
-                from = Some(after.iter().chain(before));
+            Order::From(first, then) => {
+                let (first, then) = (*first, *then);
+                let others = (then..self.list.len())
+                    .chain(0..then)
+                    .filter(move |index| *index != first);
+                let places = iter::once(first).chain(others);
+                from = Some(places.filter_map(|index| self.list.get(index)));
             }
             Order::Ring(points, first) => {
                 let (before, after) = points.split_at((*first).min(points.len()));

@@ -98,7 +98,7 @@ async fn check(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck
 }
 
 async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, service: &str) -> Result<i32, Status> {
-    let (ready, lease) = pool.ready_at(endpoint).await?;
+    let (ready, lease) = pool.ready_for_check(endpoint).await?;
     let speech = pool.upstream.options.protocol.speech(Shape::Unary);
     let service = service.to_owned();
     let asked = Message::from_wire(Asked { service }.encode_to_vec().into());

@@ -43,12 +43,7 @@ pub(super) struct Gauge {
 }
 
 impl Gauge {
-    /// Whether some call waits for a place.
-    pub(super) fn is_awaited(&self) -> bool {
-        self.pending() > 0
-    }
-
-    /// How many do.
+    /// How many wait for a place.
     pub(super) fn pending(&self) -> usize {
         self.pending.load(Ordering::Relaxed)
     }

@@ -28,6 +28,7 @@ mod options;
 mod outlier;
 mod pool;
 mod pools;
+mod queue;
 mod reply;
 mod request;
 mod resolve;
@@ -325,6 +326,7 @@ impl Proxy {
         Want {
             key: balance::key(&self.upstream.options.balance, &call.metadata),
             tried: trip.tried,
+            dials: 1,
             wait: trip.wait,
             attempt: trip.attempt,
         }

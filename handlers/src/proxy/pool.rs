@@ -26,6 +26,7 @@ use super::{
     ledger::{Entry, Placeless, Tally},
     line::{Line, Ready},
     misfit::{ConnectError, Misfit, Unfit},
+    queue::Queue,
     resolve,
     retry::Tried,
     target::Target,
@@ -49,8 +50,10 @@ pub(super) struct Pool {
     lost: Mutex<Option<Status>>,
     /// Counts the calls that go in turn.
     turn: AtomicUsize,
-    /// A call has ended, a connection was made or could not be, an address came.
-    changed: Notify,
+    /// Calls that wait for a place, on any connection.
+    line: Queue,
+    /// What waits for a place at an address of its own.
+    aside: Queue,
     gauge: Arc<Gauge>,
     /// Addresses are connected to before a call needs it.
     warm: AtomicBool,
@@ -67,6 +70,8 @@ pub(super) struct Want<'w> {
     pub(super) key: Option<u64>,
     /// Rather another address than these.
     pub(super) tried: Option<&'w Tried>,
+    /// At how many addresses a connection may be under way for it.
+    pub(super) dials: usize,
     /// It waits where others are refused.
     pub(super) wait: bool,
     /// As what it counts.
@@ -100,7 +105,8 @@ impl Pool {
             names: named.map(|target| (Arc::clone(target), Arc::default())).collect(),
             lost: Mutex::default(),
             turn: AtomicUsize::new(fastrand::usize(..1 << 16)),
-            changed: Notify::new(),
+            line: Queue::default(),
+            aside: Queue::default(),
             gauge: Arc::clone(gauge),
             warm: AtomicBool::new(false),
             alive: Arc::new(AtomicBool::new(true)),
@@ -122,11 +128,18 @@ impl Pool {
     pub(super) async fn ready(self: &Arc<Self>, want: Want<'_>) -> Result<(Ready, Lease), Refusal> {
         let admitted = self.admit().inspect_err(|_| self.tally.count(Entry::FullInFlight))?;
         let mut placeless = Placeless::new(&self.tally, want.attempt);
-        for _ in 0..ATTEMPTS {
-            let (endpoint, line) = match self.pick(want) {
+        let mut waits = 0;
+        while waits < ATTEMPTS {
+            let pick = if self.is_behind(want) {
+                Pick::Later
+            } else {
+                self.pick(want)
+            };
+            let (endpoint, line) = match pick {
                 Pick::Ready(endpoint, line) => (endpoint, line),
                 Pick::Refused(status) if !want.wait => return Err(Refusal::Unreachable(status)),
                 Pick::Refused(_) | Pick::Later => {
+                    waits += 1;
                     let waited = self.wait(want).await;
                     waited.inspect_err(|refusal| placeless.refused(refusal))?
                 }
@@ -137,7 +150,7 @@ impl Pool {
                     placeless.placed();
                     return Ok((ready, lease.admitted(admitted)));
                 }
-                // It is closing: nothing was sent.
+                // It is closing: nothing was sent. It is not taken again.
                 Err(()) => lease.give_up(),
             }
         }
@@ -153,6 +166,9 @@ impl Pool {
             // A place there that is given back takes its connection with it.
             return None;
         }
+        if self.is_behind(want) {
+            return None;
+        }
         let admitted = self.admit().ok()?;
         let Pick::Ready(endpoint, line) = self.pick(want) else {
             return None;
@@ -163,27 +179,52 @@ impl Pool {
 
     /// A connection to this address that takes a call now.
     pub(super) async fn ready_at(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<(Ready, Lease), Status> {
+        let mut changed = self.aside.wait();
         loop {
-            let changed = self.changed.notified();
-            if let Some(line) = endpoint.take() {
+            if let Some(place) = self.place_at(endpoint).await? {
+                return Ok(place);
+            }
+            let _ = timeout(ANOTHER, &mut changed).await;
+        }
+    }
+
+    /// The same for a health check: on a connection of its own where calls have taken all places that there may be. Nobody learns how a server is
+    /// who waits for it to be less busy.
+    pub(super) async fn ready_for_check(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<(Ready, Lease), Status> {
+        let mut changed = self.aside.wait();
+        loop {
+            if let Some(place) = self.place_at(endpoint).await? {
+                return Ok(place);
+            }
+            if endpoint.is_full(self.upstream.options.most_connections()) {
+                let (line, _) = dial::open(endpoint, &self.upstream).await?;
+                let line = Arc::new(line);
+                endpoint.occupy(&line);
                 let lease = Lease::new(self, Arc::clone(endpoint), line);
-                match lease.ready().await {
-                    Ok(ready) => return Ok((ready, lease)),
-                    Err(()) => lease.give_up(),
-                }
-                continue;
+                let closed = || Status::unavailable(format!("{endpoint} closes each connection at once"));
+                return lease.ready().await.map(|ready| (ready, lease)).map_err(|()| closed());
             }
-            if endpoint.is_retired() {
-                // A connection to it would be kept by nobody.
-                let what = format!("{endpoint} is no address of the upstream any more");
-                return Err(Status::unavailable(what));
+            let _ = timeout(ANOTHER, &mut changed).await;
+        }
+    }
+
+    /// A place at this address, if there is one now; else it is connected to, if nothing speaks against that.
+    async fn place_at(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<Option<(Ready, Lease)>, Status> {
+        while let Some(line) = endpoint.take() {
+            let lease = Lease::new(self, Arc::clone(endpoint), line);
+            match lease.ready().await {
+                Ok(ready) => return Ok(Some((ready, lease))),
+                Err(()) => lease.give_up(),
             }
-            match self.grow(endpoint) {
-                Growth::Resting(status) => return Err(status),
-                Growth::Dial | Growth::Dialling | Growth::Full => {}
-            }
-            // Who is woken here may be none of those who can make use of it.
-            let _ = timeout(ANOTHER, changed).await;
+        }
+        if endpoint.is_retired() {
+            // A connection to it would be kept by nobody.
+            let what = format!("{endpoint} is no address of the upstream any more");
+            return Err(Status::unavailable(what));
+        }
+        match self.grow(endpoint) {
+            Growth::Resting(status) => Err(status),
+            Growth::Dial | Growth::Dialling | Growth::Full => Ok(None),
         }
     }
 
@@ -211,18 +252,29 @@ impl Pool {
             )))
         };
         let _pending = Pending::among(&self.gauge, most).ok_or_else(full)?;
+        let (mut behind, in_line) = (self.is_behind(want), want.key.is_none() && want.tried.is_none());
+        // Before the look at the connections, so that nothing is missed that happens after it.
+        let mut changed = self.line.wait();
+        changed.stand(in_line);
         loop {
-            // Before the look at the connections, so that nothing is missed that happens after it.
-            let changed = self.changed.notified();
-            match self.pick(want) {
-                Pick::Ready(endpoint, line) => return Ok((endpoint, line)),
-                Pick::Refused(status) if !want.wait => return Err(Refusal::Unreachable(status)),
-                Pick::Refused(_) | Pick::Later => {
-                    if timeout(ANOTHER, changed).await.is_err() {
-                        // Rather one that was tried than to wait for long.
-                        want.tried = None;
-                    }
+            let pick = if behind { Pick::Later } else { self.pick(want) };
+            behind = false;
+            match pick {
+                Pick::Ready(endpoint, line) => {
+                    // There may be a place for the next one, too.
+                    drop(changed);
+                    self.line.tell_first();
+                    return Ok((endpoint, line));
                 }
+                Pick::Refused(status) if !want.wait => return Err(Refusal::Unreachable(status)),
+                // Nobody has to stand behind who cannot be helped.
+                Pick::Refused(_) => changed.stand(false),
+                Pick::Later => changed.stand(in_line),
+            }
+            if timeout(ANOTHER, &mut changed).await.is_err() {
+                // Rather one that was tried than to wait for long; and one address more.
+                want.tried = None;
+                want.dials += 1;
             }
         }
     }
@@ -233,10 +285,10 @@ impl Pool {
         let order = endpoints.order(&options.balance, want.key, || self.turn.fetch_add(1, Ordering::Relaxed));
         let panics = LazyCell::new(|| endpoints.panics(options.panic_percent));
         let fit = |endpoint: &Arc<Endpoint>| endpoint.is_fit() || *panics;
-        match self.pick_untried(&endpoints, &order, want.tried, fit) {
+        match self.pick_untried(&endpoints, &order, want, fit) {
             // Those that are fit cannot be reached: what may be unwell is better than a failure that is certain.
             Pick::Refused(status) if !endpoints.all_fit() && !*panics => {
-                match self.pick_untried(&endpoints, &order, want.tried, |_| true) {
+                match self.pick_untried(&endpoints, &order, want, |_| true) {
                     Pick::Refused(_) => Pick::Refused(status),
                     found => found,
                 }
@@ -250,14 +302,15 @@ impl Pool {
         self: &Arc<Self>,
         endpoints: &Endpoints,
         order: &Order<'_>,
-        tried: Option<&Tried>,
+        want: Want<'_>,
         wanted: impl Fn(&Arc<Endpoint>) -> bool,
     ) -> Pick {
-        let Some(tried) = tried else {
-            return self.pick_along(endpoints, order, wanted);
+        let Some(tried) = want.tried else {
+            return self.pick_along(endpoints, order, want.dials, wanted);
         };
-        match self.pick_along(endpoints, order, |endpoint| wanted(endpoint) && !tried.has(endpoint)) {
-            Pick::Refused(_) => self.pick_along(endpoints, order, wanted),
+        let is_new = |endpoint: &Arc<Endpoint>| wanted(endpoint) && !tried.has(endpoint);
+        match self.pick_along(endpoints, order, want.dials, is_new) {
+            Pick::Refused(_) => self.pick_along(endpoints, order, want.dials, wanted),
             found => found,
         }
     }
@@ -266,9 +319,10 @@ impl Pool {
         self: &Arc<Self>,
         endpoints: &Endpoints,
         order: &Order<'_>,
+        dials: usize,
         wanted: impl Fn(&Arc<Endpoint>) -> bool,
     ) -> Pick {
-        let (mut later, mut refusal, mut passed_over) = (false, None, false);
+        let (mut later, mut refusal, mut passed_over) = (0, None, false);
         for (passed, endpoint) in endpoints.along(order).enumerate() {
             if !wanted(endpoint) {
                 passed_over = true;
@@ -279,13 +333,13 @@ impl Pool {
                 self.turn.fetch_add(passed, Ordering::Relaxed);
                 return Pick::Ready(Arc::clone(endpoint), line);
             }
-            if later && matches!(order, Order::From(_)) {
+            if later >= dials && matches!(order, Order::From(..)) {
                 continue;
             }
             match self.grow(endpoint) {
-                Growth::Full => later = true,
+                Growth::Full => later += 1,
                 Growth::Dial | Growth::Dialling => {
-                    later = true;
+                    later += 1;
                     // A call that belongs to an address waits for it.
                     if matches!(order, Order::Ring(..)) && !endpoint.is_doubtful() {
                         break;
@@ -297,7 +351,7 @@ impl Pool {
             }
         }
         match refusal {
-            _ if later => Pick::Later,
+            _ if later > 0 => Pick::Later,
             Some(refusal) => Pick::Refused(refusal),
             None if passed_over => Pick::Refused(Status::unavailable("all addresses were tried")),
             None => self.unknown(),
@@ -329,7 +383,7 @@ impl Pool {
         // What is wrong is told by the address from now on.
         let _ = self.open(&endpoint).await;
         endpoint.dialled();
-        self.changed.notify_waiters();
+        self.tell_all();
     }
 
     async fn open(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<Phases, ConnectError> {
@@ -382,7 +436,7 @@ impl Pool {
         for endpoint in &self.endpoints().list {
             match self.open(endpoint).await {
                 Ok(phases) => {
-                    self.changed.notify_waiters();
+                    self.tell_all();
                     return Ok(Phases { lookup, ..phases });
                 }
                 Err(error) => failed = Some(error),
@@ -417,7 +471,7 @@ impl Pool {
     /// A name has no address. Those of before stay.
     pub(super) fn not_found(&self, status: Status) {
         *self.lost() = Some(status);
-        self.changed.notify_waiters();
+        self.tell_all();
     }
 
     /// Drops some addresses, and adds others.
@@ -446,7 +500,7 @@ impl Pool {
             tracing::info!(target: "descant.proxy", upstream = %endpoint, "no address of the upstream any more");
             endpoint.retire();
         }
-        self.changed.notify_waiters();
+        self.tell_all();
     }
 
     pub(super) fn endpoints(&self) -> Arc<Endpoints> {
@@ -455,9 +509,19 @@ impl Pool {
 
     /// A place is free again.
     pub(super) fn freed(&self) {
-        if self.gauge.is_awaited() {
-            self.changed.notify_one();
-        }
+        self.line.tell_first();
+        self.aside.tell_all();
+    }
+
+    /// A connection was made or could not be, an address came or went.
+    fn tell_all(&self) {
+        self.line.tell_all();
+        self.aside.tell_all();
+    }
+
+    /// Whether a call stands behind others. One that belongs to an address does not, nor one that was tried at some.
+    fn is_behind(&self, want: Want<'_>) -> bool {
+        want.key.is_none() && want.tried.is_none() && self.line.is_awaited()
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -14,6 +14,7 @@ mod health;
 mod hedge;
 mod http1;
 mod kept;
+mod leaving;
 mod outlier;
 #[cfg(unix)]
 mod processes;
