@@ -189,7 +189,7 @@ fn over_http2(
         }
         Going::Many(messages) => {
             let fault = Arc::clone(fault.get_or_insert_default());
-            Some(request::pump(messages, terms.sent, up, fault))
+            Some(request::pump(messages, terms.sent, (up, lease.uplink()), fault))
         }
     };
     Ok(Awaited::Http2 {

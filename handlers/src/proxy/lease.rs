@@ -4,7 +4,7 @@ use std::{
     mem,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
     time::Instant,
 };
@@ -105,6 +105,8 @@ pub(super) struct Lease {
     sent: bool,
     /// The reply came to its end.
     whole: bool,
+    /// Told of it, where the request may go on for longer.
+    answered: Option<Arc<AtomicBool>>,
     deadline: Option<Instant>,
     /// It is an attempt at a call, and counts as one.
     counts: bool,
@@ -127,6 +129,7 @@ impl Lease {
             admitted: None,
             sent: false,
             whole: false,
+            answered: None,
             deadline: None,
             counts: false,
             resent: false,
@@ -192,6 +195,19 @@ impl Lease {
     /// All of the reply came.
     pub(super) fn came_whole(&mut self) {
         self.whole = true;
+        if let Some(answered) = &self.answered {
+            answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// For a request that is a stream.
+    pub(super) fn uplink(&mut self) -> Uplink {
+        Uplink {
+            line: Arc::clone(&self.line),
+            endpoint: Arc::clone(&self.endpoint),
+            pool: Arc::clone(&self.pool),
+            answered: Arc::clone(self.answered.get_or_insert_default()),
+        }
     }
 
     pub(super) fn target(&self) -> &Target {
@@ -315,6 +331,25 @@ impl Lease {
                 self.came_to(fate(broken));
                 status
             }
+        }
+    }
+}
+
+/// The request of a call, as long as it goes on. Its reply may have ended before.
+#[derive(Debug)]
+pub(super) struct Uplink {
+    line: Arc<Line>,
+    endpoint: Arc<Endpoint>,
+    pool: Arc<Pool>,
+    answered: Arc<AtomicBool>,
+}
+
+impl Uplink {
+    /// Nothing more of it goes up, of which the upstream is told by a reset. Of a call without a whole reply the lease tells.
+    pub(super) fn broke_off(&self) {
+        if self.answered.load(Ordering::Relaxed) {
+            let options = &self.pool.upstream.options;
+            self.line.was_reset(|| self.endpoint.may_replace(options));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     mem,
     sync::{Arc, OnceLock},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use super::{
     codings::{self, Sent},
     exchange::Terms,
-    lease::{LATE, now},
+    lease::{LATE, Uplink, now},
     speech::{CONNECT_VERSION, Speech, UpstreamCodec},
     target::Target,
 };
@@ -116,9 +116,19 @@ pub(super) fn with_target(mut request: Request<()>, target: &str) -> Result<Requ
 }
 
 /// Sends the messages of a stream in a task of their own: an upstream that says much shall not stop what it is told.
-pub(super) fn pump(messages: Messages, sent: Sent, body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) -> Pump {
+pub(super) fn pump(
+    messages: Messages,
+    sent: Sent,
+    (body, uplink): (SendStream<Frame>, Uplink),
+    fault: Arc<OnceLock<Status>>,
+) -> Pump {
     let frames = Frames::new(messages, sent);
-    Pump(tokio::spawn(send_all(frames, body, fault)).abort_handle())
+    let up = Up {
+        body,
+        uplink,
+        is_over: false,
+    };
+    Pump(tokio::spawn(send_all(frames, up, fault)).abort_handle())
 }
 
 /// A task that ends with the call.
@@ -131,19 +141,42 @@ impl Drop for Pump {
     }
 }
 
-async fn send_all(mut frames: Frames, mut body: SendStream<Frame>, fault: Arc<OnceLock<Status>>) {
+/// A request on its way up.
+struct Up {
+    body: SendStream<Frame>,
+    uplink: Uplink,
+    /// It has ended, or was broken off and the call has failed with it.
+    is_over: bool,
+}
+
+/// With h2's handle goes a reset, unless the upstream has sent one itself.
+impl Drop for Up {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let reset = self.body.poll_reset(&mut Context::from_waker(Waker::noop()));
+        if reset.is_pending() {
+            self.uplink.broke_off();
+        }
+    }
+}
+
+async fn send_all(mut frames: Frames, mut up: Up, fault: Arc<OnceLock<Status>>) {
     loop {
         let Some(frame) = poll_fn(|cx| frames.poll_next(cx)).await else {
             // The reply says what became of a call that takes no more.
-            let _ = body.send_data(Frame::default(), true);
+            let _ = up.body.send_data(Frame::default(), true);
+            up.is_over = true;
             return;
         };
         let sent = match frame {
-            Ok(frame) => send(&mut body, frame).await,
+            Ok(frame) => send(&mut up.body, frame).await,
             Err(status) => {
                 // Before the reset, which wakes who waits for the reply.
                 let _ = fault.set(status);
-                body.send_reset(Reason::CANCEL);
+                up.body.send_reset(Reason::CANCEL);
+                up.is_over = true;
                 return;
             }
         };

@@ -1,7 +1,7 @@
 //! What one caller does costs the others nothing: their calls are on the same connection.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -88,6 +88,37 @@ async fn calls_that_are_given_up_are_spread() {
     expect_whole(waiting).await;
     let connections = upstream.connections();
     assert!((3..=8).contains(&connections), "{connections}");
+}
+
+/// Of a stream that is answered before its request has ended the rest is reset, unless the upstream does that itself.
+#[tokio::test]
+async fn requests_that_are_broken_off_count_as_given_up() {
+    for resets in [false, true] {
+        let held = Arc::<Mutex<Vec<Asked>>>::default();
+        let upstream = upstream(move |mut asked: Asked| {
+            let held = Arc::clone(&held);
+            async move {
+                if asked.request.headers().contains_key("x-wait") {
+                    return answer(asked).await;
+                }
+                asked.refuse("16", &[]);
+                if !resets {
+                    held.lock().unwrap().push(asked);
+                }
+            }
+        })
+        .await;
+        let front = before(upstream.address).await;
+        let (peer, other) = (front.connect().await, front.connect().await);
+        let waiting = peer.open(Ask::bytes(BIDI, [Bytes::new()]).header("x-wait", "1")).await;
+        for _ in 0..300 {
+            assert_eq!(bystander(&other).await.answer().await.code(), Some(16));
+        }
+        expect_whole(waiting).await;
+        let connections = upstream.connections();
+        let expected = if resets { 1..=1 } else { 3..=8 };
+        assert!(expected.contains(&connections), "{resets}: {connections}");
+    }
 }
 
 /// So many calls, of which each is answered like this, and a bystander.
