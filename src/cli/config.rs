@@ -82,7 +82,7 @@ fn of(command: &Command, matches: &ArgMatches) -> Result<ConfigBuilder, Failure>
             values.push(value.to_str().ok_or_else(refused)?.to_owned());
         }
         if name == "PATH" {
-            values.iter().try_for_each(|path| no_yaml(path))?;
+            values.iter().try_for_each(|path| is_no_source(path))?;
         }
         given = match name.as_str() {
             "--config" => given.file(values.concat()),
@@ -93,9 +93,15 @@ fn of(command: &Command, matches: &ArgMatches) -> Result<ConfigBuilder, Failure>
     Ok(given)
 }
 
-/// YAML is never descriptors: what was typed is a file of settings, or of HTTP rules.
-fn no_yaml(path: &str) -> Result<(), Failure> {
+/// YAML is never descriptors: what was typed is a file of settings, or of HTTP rules. Nor is the address of a server.
+fn is_no_source(path: &str) -> Result<(), Failure> {
     let path = Path::new(path);
+    if sources::is_url(path) {
+        return Err(sources::no_path(
+            path,
+            "--to URL answers calls from it, and asks it what it serves",
+        ));
+    }
     let ending = path.extension().unwrap_or_default();
     if !(ending == "yaml" || ending == "yml") || path.is_dir() {
         return Ok(());

@@ -45,6 +45,9 @@ impl Words {
                 "leave out the path, or --from",
             ));
         }
+        if let Some(server) = words.iter().find(|word| is_url(word)) {
+            return Err(no_path(server, "--from URL asks it what it serves, by reflection"));
+        }
         if !live && paths.is_empty() {
             return Err(nothing_to_load());
         }
@@ -71,6 +74,19 @@ pub(crate) fn load(paths: &[PathBuf], http_rules: &[PathBuf]) -> Result<Schema, 
         paths => paths.iter().fold(Schema::builder(), SchemaBuilder::path),
     };
     http_rules.iter().fold(builder, SchemaBuilder::http_rules_path).build()
+}
+
+/// Whether a word is the address of a server, and no path.
+pub(crate) fn is_url(word: &Path) -> bool {
+    let word = word.to_string_lossy();
+    let scheme = word.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+/// What is told of a server in the place of a path.
+pub(crate) fn no_path(server: &Path, mend: &str) -> Failure {
+    let what = format!("`{}` is a server, and no file or folder of descriptors", shown(server));
+    Failure::new(Kind::Usage, what, mend)
 }
 
 /// A path as it is shown.

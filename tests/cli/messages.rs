@@ -131,6 +131,23 @@ fn errors_say_what_where_and_how_to_mend_it() {
         2,
         "error: --cors-header: `x-a, x-b` is not the name of a header, or `*`\n",
     );
+    let told = "error: `http://127.0.0.1:1` is a server, and no file or folder of descriptors\n";
+    for (args, hint) in [
+        (
+            &["list", "http://127.0.0.1:1"][..],
+            "--from URL asks it what it serves, by reflection",
+        ),
+        (
+            &["describe", "http://127.0.0.1:1", "a.B"],
+            "--from URL asks it what it serves, by reflection",
+        ),
+        (
+            &["serve", "http://127.0.0.1:1"],
+            "--to URL answers calls from it, and asks it what it serves",
+        ),
+    ] {
+        fails(args, 2, &format!("{told}hint: {hint}\n"));
+    }
     fails(
         &["serve", "--watch"],
         2,
