@@ -36,7 +36,7 @@ impl Taken {
         for list in headers.get_all(&accept) {
             let names = list.to_str().unwrap_or_default().split(',').map(str::trim_ascii);
             names
-                .filter_map(Encoding::named)
+                .filter_map(|name| speech.coding(name))
                 .for_each(|coding| taken.insert(coding));
         }
         if self.said.load(Ordering::Relaxed) != taken.bits() {
@@ -105,16 +105,21 @@ pub(super) fn accepted(codings: Encodings, speech: Speech, sent: Sent) -> Result
 
 /// How a reply says that its messages are compressed. What was not offered is INTERNAL.
 pub(super) fn of_reply(headers: &HeaderMap, speech: Speech, offered: Encodings) -> Result<Option<Encoding>, Status> {
-    let Some(name) = headers.get(speech.encoding()).filter(|name| *name != "identity") else {
+    let Some(name) = headers.get(speech.encoding()).filter(|name| !is_none(name)) else {
         return Ok(None);
     };
-    let coding = name.to_str().ok().and_then(Encoding::named);
+    let coding = name.to_str().ok().and_then(|name| speech.coding(name));
     match coding.filter(|coding| offered.has(*coding)) {
         Some(coding) => Ok(Some(coding)),
         None => Err(Status::internal(format!(
             "the upstream compresses its reply as {name:?}, which it was not told to"
         ))),
     }
+}
+
+/// Whether this names no coding.
+pub(super) fn is_none(name: &HeaderValue) -> bool {
+    name.as_bytes().eq_ignore_ascii_case(b"identity")
 }
 
 /// What it says of an upstream that some of its reply does not inflate.
@@ -175,5 +180,24 @@ mod tests {
             let found = of_reply(&grpc(Speech::Grpc.encoding(), name), Speech::Grpc, offered);
             assert_eq!(found.map_err(|status| status.code()), expected);
         }
+    }
+
+    #[test]
+    fn the_header_of_http_has_codings_in_any_case() {
+        let gzip = Encoding::named("gzip").unwrap();
+        let offered: Encodings = [gzip].into_iter().collect();
+        for (speech, name, expected) in [
+            (Speech::ConnectUnary, "GZip", Ok(Some(gzip))),
+            (Speech::ConnectUnary, "x-gzip", Ok(Some(gzip))),
+            (Speech::ConnectUnary, "Identity", Ok(None)),
+            (Speech::ConnectStream, "GZip", Err(Code::Internal)),
+        ] {
+            let found = of_reply(&grpc(speech.encoding(), name), speech, offered);
+            assert_eq!(found.map_err(|status| status.code()), expected, "{speech:?} {name}");
+        }
+        let taken = Taken::always(Encodings::default());
+        let unary = Speech::ConnectUnary;
+        taken.note(&grpc(unary.accept(), "br, GZIP"), unary);
+        assert!(taken.has(gzip));
     }
 }

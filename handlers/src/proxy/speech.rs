@@ -13,7 +13,7 @@ use std::{fmt, time::Duration};
 use descant_descriptors::Shape;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::{Metadata, Status};
+use crate::{Encoding, Metadata, Status};
 
 /// A protocol that an upstream speaks. All have the same calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,6 +96,14 @@ impl Speech {
         }
     }
 
+    /// The coding of that name. Where HTTP's own header has it, its case means nothing.
+    pub(super) fn coding(self, name: &str) -> Option<Encoding> {
+        match self {
+            Self::Grpc | Self::GrpcWeb | Self::ConnectStream => Encoding::named(name),
+            Self::ConnectUnary | Self::Rest => Encoding::of_http(name),
+        }
+    }
+
     fn content_type(self, codec: UpstreamCodec) -> &'static str {
         match (self, codec) {
             (Self::Grpc, UpstreamCodec::Proto) => "application/grpc",
@@ -156,12 +164,11 @@ impl Speech {
             UpstreamCodec::Proto => b"proto".as_slice(),
             UpstreamCodec::Json => b"json",
         };
-        match rest {
-            Some([] | [b';', ..]) => self.is_bare_type() || codec == UpstreamCodec::Proto,
-            Some([b'+', written @ ..]) if !self.is_bare_type() => {
-                let written = written.split(|byte| *byte == b';').next().unwrap_or_default();
-                written.eq_ignore_ascii_case(format)
-            }
+        // Without parameters, before which there may be blanks. RFC 9110, section 8.3.1.
+        let rest = rest.and_then(|rest| rest.split(|byte| *byte == b';').next());
+        match rest.map(<[u8]>::trim_ascii_end) {
+            Some([]) => self.is_bare_type() || codec == UpstreamCodec::Proto,
+            Some([b'+', written @ ..]) if !self.is_bare_type() => written.eq_ignore_ascii_case(format),
             _ => false,
         }
     }
@@ -276,6 +283,9 @@ mod tests {
         for (speech, codec, kind, fits) in [
             (Speech::Grpc, Proto, "application/grpc", true),
             (Speech::Grpc, Proto, "application/grpc+proto; charset=utf-8", true),
+            (Speech::Grpc, Proto, "application/grpc ; charset=utf-8", true),
+            (Speech::Grpc, Proto, "application/grpc+proto ;charset=utf-8", true),
+            (Speech::Grpc, Proto, "application/grpc +proto", false),
             (Speech::Grpc, Proto, "application/grpc-web", false),
             (Speech::Grpc, Proto, "application/grpc+json", false),
             (Speech::Grpc, Json, "application/grpc+json", true),
@@ -287,6 +297,8 @@ mod tests {
             (Speech::ConnectUnary, Proto, "application/proto;x=y", true),
             (Speech::ConnectUnary, Proto, "application/json", false),
             (Speech::ConnectUnary, Json, "application/json; charset=utf-8", true),
+            (Speech::ConnectUnary, Json, "Application/JSON ; charset=utf-8", true),
+            (Speech::ConnectStream, Json, "application/connect+json\t;x=y", true),
         ] {
             let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
             assert_eq!(speech.fits(codec, &headers.into_iter().collect()), fits, "{kind}");

@@ -177,7 +177,7 @@ fn framing(parts: &Parts, reading: &Reading, terms: &Terms) -> Result<Framing, S
     let Parts { headers, .. } = parts;
     if let Some(coding) = headers
         .get(header::CONTENT_ENCODING)
-        .filter(|coding| *coding != "identity")
+        .filter(|coding| !codings::is_none(coding))
     {
         return Err(Status::internal(format!(
             "the upstream compresses its stream as {coding:?}, which it was not told to"
@@ -245,7 +245,7 @@ pub(super) fn piece(kind: Option<HeaderValue>, data: Bytes, reading: &Reading) -
 fn inflate(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Status> {
     let coding = headers
         .get(header::CONTENT_ENCODING)
-        .filter(|coding| *coding != "identity");
+        .filter(|coding| !codings::is_none(coding));
     let Some(coding) = coding.filter(|_| !body.is_empty()) else {
         return Ok(body);
     };
