@@ -118,18 +118,26 @@ impl Speech {
     }
 
     /// What the head of a request has to say beside its metadata.
+    ///
+    /// Which types a caller takes says nothing of those that are taken here: its own protocol, or gRPC-Web in base64, which is not read.
+    /// RFC 9110, section 12.5.1. To gRPC that is metadata like any other, and of REST it is said where the rule is known.
     pub(super) fn dress(self, codec: UpstreamCodec, headers: &mut HeaderMap) {
-        let kind = self.content_type(codec);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        let kind = HeaderValue::from_static(self.content_type(codec));
         match self {
             Self::Grpc => {
                 headers.insert(header::TE, HeaderValue::from_static("trailers"));
             }
-            Self::GrpcWeb | Self::Rest => {}
+            Self::GrpcWeb => {
+                headers.insert(header::ACCEPT, kind.clone());
+            }
+            Self::Rest => {}
             Self::ConnectStream | Self::ConnectUnary => {
+                // The type of a request decides that of its reply.
+                headers.remove(header::ACCEPT);
                 headers.insert(CONNECT_VERSION, HeaderValue::from_static("1"));
             }
         }
+        headers.insert(header::CONTENT_TYPE, kind);
     }
 
     /// What is left of the time.

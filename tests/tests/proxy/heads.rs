@@ -2,13 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
+use descant_handlers::UpstreamProtocol;
+use descant_tests::messages::Answer;
 use http::{HeaderMap, HeaderValue, Response, Uri};
 
 use super::{
-    before,
+    WAYS, before, calling,
+    http1::{EMPTY, heads},
+    kept::EMPTY_WEB,
     upstream::{Asked, Upstream, trailers, upstream},
 };
-use crate::support::{Ask, UNARY, WAIT, serve, soon};
+use crate::support::{Ask, SERVER, UNARY, WAIT, serve, soon, text};
 
 /// What an upstream gets of a call.
 #[derive(Clone, Debug, Default)]
@@ -193,4 +197,36 @@ async fn what_belongs_to_connect_alone_passes_between_two_that_speak_grpc() {
     assert_eq!(answer.status, 200, "{answer:?}");
     assert!(!answer.headers.contains_key("connect-token"), "{answer:?}");
     assert_eq!(answer.headers.get_all("trailer-note").iter().count(), 0, "{answer:?}");
+}
+
+/// A page in text mode asks for base64, which is for Descant to write.
+#[tokio::test]
+async fn what_a_caller_takes_is_not_what_is_taken_here() {
+    const TEXT: &str = "application/grpc-web-text";
+    let upstream = serve(|_| {}).await;
+    for way in WAYS {
+        let front = calling(way, upstream.address).await;
+        let ask = Ask::one(UNARY, &text("hi")).header("accept", TEXT);
+        let answer = front.connect().await.send(ask).await;
+        assert_eq!(answer.code(), Some(0), "{way:?} {answer:?}");
+        assert_eq!(answer.message::<Answer>().text, "hi", "{way:?}");
+    }
+    let web = "accept: application/grpc-web+proto\r\n";
+    for (protocol, path, reply, accept) in [
+        (UpstreamProtocol::GrpcWeb, UNARY, EMPTY_WEB, Some(web)),
+        (UpstreamProtocol::Connect, UNARY, EMPTY, None),
+        (UpstreamProtocol::Connect, SERVER, EMPTY, None),
+    ] {
+        let (address, heads) = heads(reply).await;
+        let front = calling((protocol, true), address).await;
+        front
+            .connect()
+            .await
+            .send(Ask::empty(path).header("accept", TEXT))
+            .await;
+        let heads = heads.lock().unwrap();
+        let lines = heads[0].split_inclusive('\n');
+        let said: Vec<_> = lines.filter(|line| line.starts_with("accept:")).collect();
+        assert_eq!(said, accept.into_iter().collect::<Vec<_>>(), "{protocol:?} {path}");
+    }
 }

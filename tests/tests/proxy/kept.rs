@@ -23,7 +23,7 @@ use crate::support::{Ask, FAIL, Peer, UNARY, envelope};
 const CONNECT: Way = (UpstreamProtocol::Connect, true);
 const WEB: Way = (UpstreamProtocol::GrpcWeb, true);
 /// An empty message as gRPC-Web answers.
-const EMPTY_WEB: &[u8] =
+pub(super) const EMPTY_WEB: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc-web+proto\r\ncontent-length: 26\r\n\r\n\0\0\0\0\0\x80\0\0\0\
     \x10grpc-status: 0\r\n";
 
