@@ -409,10 +409,11 @@ impl Sending {
                 First::Data(_) => self.is_error(),
             };
             let pushback = is_all.then(|| pushback(self.response.headers())).flatten();
+            let http = self.response.status();
             match reply::head(self.response, first, &terms) {
                 Ok(head) => Beginning::Head(head),
                 Err(status) => {
-                    self.lease.went_wrong(&status);
+                    reply::went_wrong(&self.lease, http, &status);
                     let mut failed = Failed::of(status, Fate::Answered);
                     failed.pushback = pushback;
                     return Err(failed);

@@ -92,6 +92,19 @@ pub(super) async fn unary(response: Response<Stream>, lease: Lease, terms: &Term
         lease,
         fault: None,
     };
+    if parts.status != StatusCode::OK {
+        let http = parts.status;
+        return Err(match source.refusal(parts, terms).await {
+            Ok(told) => {
+                went_wrong(&source.lease, http, &told);
+                told
+            }
+            Err(broken) => {
+                source.lease.went_wrong(&broken);
+                broken
+            }
+        });
+    }
     let read = source.unary(parts, terms).await;
     match &read {
         Ok(_) => source.lease.went_well(),
@@ -99,6 +112,15 @@ pub(super) async fn unary(response: Response<Stream>, lease: Lease, terms: &Term
     }
     let (metadata, trailers, message) = read?;
     whole(metadata, Ok((message, trailers)))
+}
+
+/// Tells the address of a call that was answered with this status of HTTP, as `told`. That nothing has changed, that a condition does not hold, or
+/// only a part, the caller has asked for: it says nothing of the server.
+pub(super) fn went_wrong(lease: &Lease, http: StatusCode, told: &Status) {
+    match http {
+        StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::PRECONDITION_FAILED => lease.was_refused(),
+        _ => lease.went_wrong(told),
+    }
 }
 
 /// A reply of one message, once all of it is there. That of a call that failed has one set of metadata, in which what came
@@ -188,18 +210,10 @@ impl Source {
         let Parts { status, headers, .. } = parts;
         let limit = terms.message_bytes;
         let speech = terms.speech;
-        if status == StatusCode::OK && !speech.fits(terms.codec, &headers) {
+        if !speech.fits(terms.codec, &headers) {
             return Err(status::of_http(status, &headers, speech));
         }
         let encoding = codings::of_reply(&headers, speech, terms.offered)?;
-        if status != StatusCode::OK {
-            let whole = all(connect::MOST, |cx| self.poll_data(cx)).await?.unwrap_or_default();
-            let json = match encoding {
-                Some(encoding) => encoding.inflate(&whole, connect::MOST).unwrap_or_default(),
-                None => whole,
-            };
-            return Err(connect::error(status, headers, &json));
-        }
         let whole = all(limit, |cx| self.poll_data(cx)).await?;
         let whole = whole.ok_or_else(|| too_large(limit))?;
         let message = match encoding.filter(|_| !whole.is_empty()) {
@@ -213,6 +227,18 @@ impl Source {
         };
         let (metadata, trailers) = connect::metadata(headers);
         Ok((metadata, trailers, message))
+    }
+
+    /// What a unary reply of Connect says that is an error; else why it cannot be read.
+    async fn refusal(&mut self, parts: Parts, terms: &Terms) -> Result<Status, Status> {
+        let Parts { status, headers, .. } = parts;
+        let encoding = codings::of_reply(&headers, terms.speech, terms.offered)?;
+        let whole = all(connect::MOST, |cx| self.poll_data(cx)).await?.unwrap_or_default();
+        let json = match encoding {
+            Some(encoding) => encoding.inflate(&whole, connect::MOST).unwrap_or_default(),
+            None => whole,
+        };
+        Ok(connect::error(status, headers, &json))
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {

@@ -30,6 +30,21 @@ use crate::{
 const LONGEST_TARGET: usize = 8 << 10;
 /// gRFC A6, "Exposed Retry Metadata".
 pub(super) const PREVIOUS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
+/// What these ask for is no message, but a part of one, or that it has not changed.
+pub(super) const NO_MESSAGE: [HeaderName; 4] = [
+    header::RANGE,
+    header::IF_RANGE,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+];
+/// These stand for the body that a GET has not, and for conditions on what it changes, which is nothing.
+const NOT_BY_GET: [HeaderName; 5] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    CONNECT_VERSION,
+    header::IF_MATCH,
+    header::IF_UNMODIFIED_SINCE,
+];
 const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 
 /// The head of the request. Of the call's metadata goes on what is neither HTTP's nor a protocol's.
@@ -100,7 +115,7 @@ pub(super) fn get(head: &Request<()>, message: &Message, terms: &Terms) -> Resul
     }
     let mut request = with_target(head.clone(), &target)?;
     *request.method_mut() = Method::GET;
-    for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, CONNECT_VERSION] {
+    for name in NOT_BY_GET.into_iter().chain(NO_MESSAGE) {
         request.headers_mut().remove(name);
     }
     Ok(Some(request))

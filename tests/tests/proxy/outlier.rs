@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use descant_handlers::proxy::ProxyOptions;
+use descant_handlers::{UpstreamProtocol, proxy::ProxyOptions};
+use http::Response;
 
 use super::{
     proxy,
@@ -16,7 +17,7 @@ use super::{
     script::retrying,
     upstream::Asked,
 };
-use crate::support::{Ask, BIDI, UNARY, envelope};
+use crate::support::{Ask, BIDI, SERVER, UNARY, envelope};
 
 fn options(change: impl FnOnce(&mut descant_handlers::proxy::Outlier)) -> ProxyOptions {
     let mut options = quick();
@@ -46,6 +47,44 @@ async fn what_a_call_is_to_blame_for_ejects_nobody() {
         let peer = front.connect().await;
         failures(&peer, 100).await;
         assert!(other.calls() > 20, "{code}: {}", other.calls());
+    }
+}
+
+/// A caller that asks for no more than what has changed can be told that nothing has.
+#[tokio::test]
+async fn what_a_caller_asks_for_ejects_nobody() {
+    for (protocol, path) in [
+        (UpstreamProtocol::Grpc, UNARY),
+        (UpstreamProtocol::GrpcWeb, UNARY),
+        (UpstreamProtocol::Connect, UNARY),
+        (UpstreamProtocol::Connect, SERVER),
+    ] {
+        for (status, ejects) in [(206, false), (304, false), (412, false), (500, true)] {
+            let answering = move |status: u16| {
+                Replica::answering(move |mut asked: Asked| async move {
+                    let head = Response::builder()
+                        .status(status)
+                        .header("content-type", "application/octet-stream");
+                    asked.respond.send_response(head.body(()).unwrap(), true).unwrap();
+                })
+            };
+            // Both of them, so that as many calls get to the one as to the other.
+            let (one, other) = (answering(412).await, answering(status).await);
+            let mut options = quick();
+            options.protocol = protocol;
+            let names = Names::of([one.address(), other.address()]);
+            let front = proxy(names.proxy(options)).await;
+            let peer = front.connect().await;
+            for _ in 0..40 {
+                assert_ne!(peer.send(Ask::empty(path)).await.code(), Some(0));
+            }
+            assert_eq!(
+                other.calls() == 5,
+                ejects,
+                "{protocol:?} {path} {status}: {}",
+                other.calls()
+            );
+        }
     }
 }
 

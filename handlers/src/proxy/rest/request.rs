@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use descant_descriptors::{Composed, ComposedBody, Composer, HttpBody, Method};
-use http::{HeaderName, HeaderValue, Request, header};
+use http::{HeaderValue, Request, header};
 
 use super::{Reading, json, reply::can_read};
 use crate::{
@@ -32,14 +32,6 @@ const OVERRIDES: [&str; 5] = [
     "x-method-override",
     "x-original-url",
     "x-rewrite-url",
-];
-
-/// What these ask for is no message, but a part of one, or that it has not changed.
-const NO_MESSAGE: [HeaderName; 4] = [
-    header::RANGE,
-    header::IF_RANGE,
-    header::IF_NONE_MATCH,
-    header::IF_MODIFIED_SINCE,
 ];
 
 /// A request of one message.
@@ -145,7 +137,7 @@ fn head(
     for name in OVERRIDES {
         headers.remove(name);
     }
-    for name in NO_MESSAGE {
+    for name in request::NO_MESSAGE {
         headers.remove(name);
     }
     if let Some(body) = &composed.body
