@@ -6,7 +6,7 @@
 //! | any | `application/grpc-web`, `application/grpc-web-text`, with `+proto` or `+json` too; `application/grpc-web-text-base64` | gRPC-Web |
 //! | any | `application/connect+proto`, `+json` | Connect, streaming |
 //! | POST | `application/proto`, `application/json` | Connect, unary: if the path names a method, or the request says `connect-protocol-version` |
-//! | GET, HEAD | `?connect=v1`, or both `encoding` and `message` | Connect, unary by GET: if the path names a method, or the query says `connect` |
+//! | GET, HEAD | any other or none; `?connect=v1`, or both `encoding` and `message` | Connect, unary by GET: if the path names a method, or the query says `connect` |
 //! | | anything else | REST |
 //!
 //! Content types are compared without their parameters and whatever their case (RFC 9110, section 8.3.1).
@@ -77,11 +77,14 @@ static KNOWN: [Protocol; 14] = [
 pub(crate) fn detect(parts: &Parts, names: impl FnOnce(&str) -> bool) -> Protocol {
     let known = content_type(&parts.headers).and_then(by_content_type);
     let connects = match known {
+        // Some clients say of each request that it is JSON, though it has no body.
+        None | Some(Protocol::Connect(Connect::Unary(_))) if matches!(parts.method, Method::GET | Method::HEAD) => {
+            return by_query(&parts.uri, names);
+        }
         Some(Protocol::Connect(Connect::Unary(_))) => {
             parts.method == Method::POST && (parts.headers.contains_key(VERSION) || names(parts.uri.path()))
         }
         Some(_) => true,
-        None if matches!(parts.method, Method::GET | Method::HEAD) => return by_query(&parts.uri, names),
         None => false,
     };
     known.filter(|_| connects).unwrap_or(Protocol::Rest)

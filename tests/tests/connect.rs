@@ -294,6 +294,40 @@ async fn what_changes_nothing_may_be_got() {
     assert_eq!(answer.headers["allow"], "POST");
 }
 
+/// As clients have it that say of each request what it would be.
+#[tokio::test]
+async fn a_type_without_a_body_means_nothing() {
+    let target = "/descant.suite.v1.Shapes/Peek?connect=v1&encoding=json&message=%7B%22text%22:%22a%22%7D";
+    for content_type in [
+        JSON,
+        "application/json; charset=utf-8",
+        "application/proto",
+        "text/plain",
+    ] {
+        for (method, body) in [(Method::GET, r#"{"text":"a"}"#), (Method::HEAD, "")] {
+            let asked = get(target).method(method).header("content-type", content_type);
+            let answer = ask(asked).await;
+            assert_eq!(
+                (answer.status, &*answer.body),
+                (StatusCode::OK, body.as_bytes()),
+                "{content_type}"
+            );
+        }
+    }
+    // What has no meaning but its own still has it.
+    for (content_type, allow) in [
+        ("application/grpc", "POST"),
+        ("application/grpc-web", "POST"),
+        (STREAM, "POST"),
+    ] {
+        let answer = ask(get(target).header("content-type", content_type)).await;
+        assert_eq!(
+            (answer.status.as_u16(), &answer.headers["allow"]),
+            (405, &allow.parse().unwrap())
+        );
+    }
+}
+
 /// A message that is worth compressing.
 fn long() -> String {
     json!({"text": "words ".repeat(200)}).to_string()
