@@ -230,3 +230,22 @@ async fn what_a_caller_takes_is_not_what_is_taken_here() {
         assert_eq!(said, accept.into_iter().collect::<Vec<_>>(), "{protocol:?} {path}");
     }
 }
+
+/// RFC 9113, section 8.2.3: HTTP/2 may cut it, and nobody else knows of that.
+#[tokio::test]
+async fn a_cookie_goes_on_in_one_piece() {
+    let ask = || {
+        let ask = Ask::empty(UNARY).header("cookie", "a=1").header("note", "x");
+        ask.header("cookie", "b=2").header("note", "y").header("cookie", "c=3")
+    };
+    let (_upstream, seen) = seen(ask()).await;
+    let of = |name| seen.headers.get_all(name).iter().collect::<Vec<_>>();
+    assert_eq!(of("cookie"), ["a=1; b=2; c=3"]);
+    assert_eq!(of("note"), ["x", "y"]);
+    let (address, heads) = heads(EMPTY).await;
+    let front = calling((UpstreamProtocol::Connect, true), address).await;
+    front.connect().await.send(ask()).await;
+    let heads = heads.lock().unwrap();
+    let cookies: Vec<_> = heads[0].lines().filter(|line| line.starts_with("cookie:")).collect();
+    assert_eq!(cookies, ["cookie: a=1; b=2; c=3"]);
+}
