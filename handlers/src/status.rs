@@ -3,10 +3,11 @@
 use std::{error::Error, fmt};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use prost::Message as _;
 use prost_types::Any;
 
-use crate::{Code, Metadata, MetadataError};
+use crate::{Code, Metadata, MetadataError, metadata::bin};
 
 /// Why a call failed: a code, a message for people, details for programs, and metadata that goes
 /// out with the trailers.
@@ -29,6 +30,13 @@ struct Inner {
     message: String,
     details: Vec<Any>,
     metadata: Metadata,
+    came: Option<Box<Came>>,
+}
+
+/// What a server has said in fields that gRPC alone has, as it stood there: callers by gRPC get the same.
+#[derive(Clone, Default, PartialEq)]
+struct Came {
+    details: Option<HeaderValue>,
 }
 
 /// `google.rpc.Status`, as it travels in `grpc-status-details-bin`.
@@ -54,6 +62,7 @@ impl Status {
             message: message.into(),
             details: Vec::new(),
             metadata: Metadata::new(),
+            came: None,
         }))
     }
 
@@ -96,6 +105,9 @@ impl Status {
     #[must_use]
     pub fn with_any(mut self, detail: Any) -> Self {
         self.0.details.push(detail);
+        if let Some(came) = &mut self.0.came {
+            came.details = None;
+        }
         self
     }
 
@@ -104,6 +116,24 @@ impl Status {
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
         self.0.metadata = metadata;
         self
+    }
+
+    /// Takes `grpc-status-details-bin` as a server sent it with this code. Its details are those of the status; and to callers by gRPC it goes on as it
+    /// is, whatever it holds, as long as no detail is added.
+    #[must_use]
+    pub fn with_grpc_details(mut self, details: HeaderValue) -> Self {
+        let wire = bin::decode(details.as_bytes()).ok();
+        let read = wire.and_then(|wire| RpcStatus::decode(wire).ok());
+        self.0.details = read.map_or_else(Vec::new, |read| read.details);
+        self.0.came.get_or_insert_default().details = Some(details);
+        self
+    }
+
+    /// What `grpc-status-details-bin` says: what [`with_grpc_details`](Self::with_grpc_details) was given, or else
+    /// [`to_details_bin`](Self::to_details_bin).
+    pub fn grpc_details(&self) -> Option<HeaderValue> {
+        let came = self.0.came.as_ref().and_then(|came| came.details.clone());
+        came.or_else(|| bin::encode(&self.to_details_bin()?).ok())
     }
 
     /// The status as a `google.rpc.Status`, for `grpc-status-details-bin`; `None` when there are
@@ -217,6 +247,8 @@ impl Error for Status {}
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
 
     /// `google.rpc.ErrorInfo`, with its first field.
@@ -254,6 +286,25 @@ mod tests {
     #[test]
     fn without_details_nothing_is_encoded() {
         assert_eq!(Status::aborted("lost").to_details_bin(), None);
+        assert_eq!(Status::aborted("lost").grpc_details(), None);
+    }
+
+    #[test]
+    fn details_go_on_as_they_came() {
+        let rich = Status::not_found("gone.").with_detail(&ErrorInfo { reason: "SOLD".into() });
+        let padded = HeaderValue::try_from(STANDARD.encode(rich.to_details_bin().unwrap())).unwrap();
+        assert!(padded.to_str().unwrap().ends_with('='));
+        let told = Status::not_found("other").with_grpc_details(padded.clone());
+        assert_eq!((told.details(), told.message()), (rich.details(), "other"));
+        assert_eq!(told.grpc_details(), Some(padded));
+        let more = told.with_detail(&ErrorInfo { reason: "LENT".into() });
+        let wire = bin::decode(more.grpc_details().unwrap().as_bytes()).unwrap();
+        assert_eq!(Status::from_details_bin(&wire).unwrap().details().len(), 2);
+        for odd in ["", "CAUSBGdvbmU", "/////w==", "no base64!"] {
+            let told = Status::aborted("lost").with_grpc_details(HeaderValue::from_static(odd));
+            assert_eq!((told.details(), told.message()), (&[][..], "lost"), "{odd}");
+            assert_eq!(told.grpc_details().unwrap(), odd);
+        }
     }
 
     #[test]

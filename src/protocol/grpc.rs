@@ -3,7 +3,6 @@
 
 use std::mem;
 
-use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as BASE64};
 use descant_handlers::{Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -37,9 +36,7 @@ pub(super) fn trailers(outcome: Result<Metadata, Status>) -> HeaderMap {
 }
 
 fn failed(mut status: Status) -> HeaderMap {
-    let details = status
-        .to_details_bin()
-        .and_then(|details| HeaderValue::try_from(BASE64.encode(details)).ok());
+    let details = status.grpc_details();
     let code = HeaderValue::from(status.code().number());
     let message = escaped(status.message());
     let mut trailers = mem::take(status.metadata_mut()).into_grpc_headers();

@@ -21,11 +21,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-pub(super) fn encode(value: &[u8]) -> Result<HeaderValue, MetadataError> {
+pub(crate) fn encode(value: &[u8]) -> Result<HeaderValue, MetadataError> {
     HeaderValue::try_from(BASE64.encode(value)).map_err(|_| MetadataError::too_many())
 }
 
-pub(super) fn decode(value: &[u8]) -> Result<Bytes, MetadataError> {
+pub(crate) fn decode(value: &[u8]) -> Result<Bytes, MetadataError> {
     BASE64
         .decode(value.trim_ascii())
         .map(Bytes::from)

@@ -1,6 +1,6 @@
 //! What travels beside the messages.
 
-mod bin;
+pub(crate) mod bin;
 mod check;
 
 use std::fmt;

@@ -54,22 +54,18 @@ pub(super) fn said(mut headers: HeaderMap) -> Result<Metadata, Status> {
         None => Status::unknown(format!("the upstream's grpc-status {code:?} is no number")),
     };
     if let Some(details) = headers.get(DETAILS) {
-        status = with_details(status, details.as_bytes());
+        let is_its_code = number == Some(status.code().number());
+        status = with_details(status, details, is_its_code);
     }
     Err(status.with_metadata(own(headers, Speech::Grpc)))
 }
 
-fn with_details(status: Status, encoded: &[u8]) -> Status {
-    let decoded = BASE64
-        .decode(encoded)
-        .map_err(|error| error.to_string())
-        .and_then(|wire| Status::from_details_bin(&wire).map_err(|error| error.message().to_owned()));
-    match decoded {
-        Ok(rich) => rich.details().iter().cloned().fold(status, Status::with_any),
-        Err(error) => {
-            let message = format!("{} (its details cannot be read: {error})", status.message());
-            Status::new(status.code(), message)
-        }
+/// `is_its_code`: callers are told the code that came. The details have it too, and some clients refuse those that have another one.
+fn with_details(status: Status, came: &HeaderValue, is_its_code: bool) -> Status {
+    let read = || Status::from_details_bin(&BASE64.decode(came).ok()?).ok();
+    match (!is_its_code).then(read).flatten() {
+        Some(rich) => rich.details().iter().cloned().fold(status, Status::with_any),
+        None => status.with_grpc_details(came.clone()),
     }
 }
 
@@ -203,6 +199,36 @@ mod tests {
     }
 
     #[test]
+    fn details_have_the_code_that_is_told() {
+        let detail = prost_types::Any::default();
+        let wire = Status::aborted("").with_any(detail.clone()).to_details_bin().unwrap();
+        let bare = [("grpc-status", "77"), ("grpc-status-details-bin", "CE0")];
+        assert_eq!(said(headers(bare)).unwrap_err().grpc_details(), None);
+        for (code, is_kept) in [("10", true), ("77", false), ("ten", false)] {
+            let mut trailers = headers([("grpc-status", code)]);
+            let came: HeaderValue = BASE64.encode(&wire).parse().unwrap();
+            trailers.insert(DETAILS, came.clone());
+            let status = said(trailers).unwrap_err();
+            assert_eq!(status.details(), [detail.clone()]);
+            let told = status.grpc_details().unwrap();
+            assert_eq!(told == came, is_kept, "{code}");
+            let told = Status::from_details_bin(&BASE64.decode(told).unwrap()).unwrap();
+            assert_eq!(told.code(), status.code(), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_status_is_none_of_ours() {
+        for odd in ["?", "/////w", ""] {
+            let mut trailers = headers([("grpc-status", "5"), ("grpc-message", "gone")]);
+            trailers.insert(DETAILS, odd.parse().unwrap());
+            let status = said(trailers).unwrap_err();
+            assert_eq!((status.code(), status.message()), (Code::NotFound, "gone"));
+            assert_eq!(status.grpc_details().unwrap(), odd);
+        }
+    }
+
+    #[test]
     fn trailers_in_a_body_are_lines() {
         let trailers = lines(b"grpc-status: 0\r\nNote:a\nnote:  b \r\n\r\n").unwrap();
         let trailers = said(trailers).unwrap();
@@ -218,10 +244,6 @@ mod tests {
             (headers([("note", "a")]), Code::Unknown),
             (headers([("grpc-status", "ok")]), Code::Unknown),
             (headers([("grpc-status", "77")]), Code::Unknown),
-            (
-                headers([("grpc-status", "5"), ("grpc-status-details-bin", "?")]),
-                Code::NotFound,
-            ),
         ] {
             assert_eq!(said(fields).unwrap_err().code(), code);
         }
