@@ -37,6 +37,7 @@ struct Inner {
 #[derive(Clone, Default, PartialEq)]
 struct Came {
     details: Option<HeaderValue>,
+    pushback: Option<HeaderValue>,
 }
 
 /// `google.rpc.Status`, as it travels in `grpc-status-details-bin`.
@@ -134,6 +135,18 @@ impl Status {
     pub fn grpc_details(&self) -> Option<HeaderValue> {
         let came = self.0.came.as_ref().and_then(|came| came.details.clone());
         came.or_else(|| bin::encode(&self.to_details_bin()?).ok())
+    }
+
+    /// Takes `grpc-retry-pushback-ms` as a server sent it: when, if ever, it wants the call to be tried again. gRFC A6, "Pushback".
+    #[must_use]
+    pub fn with_grpc_pushback(mut self, pushback: HeaderValue) -> Self {
+        self.0.came.get_or_insert_default().pushback = Some(pushback);
+        self
+    }
+
+    /// What `grpc-retry-pushback-ms` says, to callers by gRPC.
+    pub fn grpc_pushback(&self) -> Option<&HeaderValue> {
+        self.0.came.as_ref()?.pushback.as_ref()
     }
 
     /// The status as a `google.rpc.Status`, for `grpc-status-details-bin`; `None` when there are

@@ -27,6 +27,7 @@ pub(super) const RESPONSE: &[&str] = &[
     "grpc-status",
     "grpc-message",
     "grpc-status-details-bin",
+    "grpc-retry-pushback-ms",
     "grpc-encoding",
     "grpc-accept-encoding",
     "allow",

@@ -116,7 +116,13 @@ fn answers_are_granted_to_the_page() {
     assert_eq!(text(&headers, "access-control-allow-origin"), Some(PAGE));
     assert_eq!(text(&headers, "vary"), Some("origin"));
     let exposed = text(&headers, "access-control-expose-headers").unwrap();
-    for name in ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-own"] {
+    for name in [
+        "grpc-status",
+        "grpc-message",
+        "grpc-status-details-bin",
+        "grpc-retry-pushback-ms",
+        "x-own",
+    ] {
         assert!(exposed.split(", ").any(|exposed| exposed == name), "{name}");
     }
     for origin in [Some("https://other.example"), None] {

@@ -10,6 +10,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+/// gRFC A6, "Pushback".
+const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 /// What `grpc-message` escapes beside what is not ASCII. gRPC-over-HTTP/2, "Responses".
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 
@@ -37,6 +39,7 @@ pub(super) fn trailers(outcome: Result<Metadata, Status>) -> HeaderMap {
 
 fn failed(mut status: Status) -> HeaderMap {
     let details = status.grpc_details();
+    let pushback = status.grpc_pushback().cloned();
     let code = HeaderValue::from(status.code().number());
     let message = escaped(status.message());
     let mut trailers = mem::take(status.metadata_mut()).into_grpc_headers();
@@ -46,6 +49,9 @@ fn failed(mut status: Status) -> HeaderMap {
     }
     if let Some(details) = details {
         trailers.insert(DETAILS, details);
+    }
+    if let Some(pushback) = pushback {
+        trailers.insert(PUSHBACK, pushback);
     }
     trailers
 }

@@ -25,6 +25,7 @@ pub(super) fn error(http: StatusCode, headers: HeaderMap, body: &[u8]) -> Status
         Some(error) => read(error, said),
         None => said,
     };
+    let status = status::with_pushback(status, &headers);
     let (mut metadata, trailers) = metadata(headers);
     // What cannot be added is too much of it, and what came first counts.
     let _ = metadata.extend(trailers);

@@ -9,7 +9,7 @@ use super::{pool::Refusal, stream::Broken};
 use crate::Status;
 
 /// How long the upstream wants the next attempt to wait. gRFC A6, "Pushback".
-const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+pub(super) const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
 /// What became of an attempt that brought no reply.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use h2::Reason;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::percent_decode;
 
-use super::{speech::Speech, stream::Broken};
+use super::{fate::PUSHBACK, speech::Speech, stream::Broken};
 use crate::{Code, Metadata, Status};
 
 const STATUS: &str = "grpc-status";
@@ -57,7 +57,16 @@ pub(super) fn said(mut headers: HeaderMap) -> Result<Metadata, Status> {
         let is_its_code = number == Some(status.code().number());
         status = with_details(status, details, is_its_code);
     }
+    status = with_pushback(status, &headers);
     Err(status.with_metadata(own(headers, Speech::Grpc)))
+}
+
+/// A failure, with what its headers say of another attempt: callers may make one, if none is made here.
+pub(super) fn with_pushback(status: Status, headers: &HeaderMap) -> Status {
+    match headers.get(&PUSHBACK) {
+        Some(pushback) => status.with_grpc_pushback(pushback.clone()),
+        None => status,
+    }
 }
 
 /// `is_its_code`: callers are told the code that came. The details have it too, and some clients refuse those that have another one.
@@ -86,10 +95,8 @@ pub(super) fn of_http(status: StatusCode, headers: &HeaderMap, speech: Speech) -
         None => "no content type".to_owned(),
     };
     let status = in_words(status, headers);
-    Status::new(
-        code,
-        format!("the upstream answers with {status} and {kind}, not as {speech} does"),
-    )
+    let told = format!("the upstream answers with {status} and {kind}, not as {speech} does");
+    with_pushback(Status::new(code, told), headers)
 }
 
 /// A status of HTTP, and where it leads: redirects are not followed.

@@ -4,12 +4,13 @@ use descant_handlers::UpstreamProtocol;
 
 use super::{
     before, calling,
-    script::Scripted,
+    script::{Scripted, retrying},
     upstream::{Asked, trailers},
 };
 use crate::support::{Answer, Ask, FAIL, Running, SERVER, UNARY, envelope};
 
 const DETAILS: &str = "grpc-status-details-bin";
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
 /// `google.rpc.Status` with code 5 and the message "gone", and without details.
 const BARE: &str = "CAUSBGdvbmU";
 /// With a detail of no type, a field that nobody knows, and padding, which Descant would not write.
@@ -94,4 +95,64 @@ async fn details_that_nobody_can_read_change_nothing_else() {
         .await;
     let error: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!(error, serde_json::json!({"code": "not_found", "message": "not now"}));
+}
+
+#[tokio::test]
+async fn callers_are_told_when_to_try_again() {
+    for pushback in ["1500", "-1", "later"] {
+        goes_through(PUSHBACK, pushback).await;
+    }
+    // It is gRPC's, and no metadata.
+    let upstream = saying(PUSHBACK, "1500").await;
+    let front = before(upstream.upstream.address).await;
+    for path in [FAIL, UNARY] {
+        let ask = of_type(path, "application/json", "{}");
+        let answer = front.connect().await.send(ask).await;
+        let names = answer.headers.keys().map(http::HeaderName::as_str);
+        assert_eq!(answer.status.as_u16(), 404);
+        assert!(!names.into_iter().any(|name| name.contains("pushback")), "{answer:?}");
+    }
+}
+
+/// That of another attempt has been heeded.
+#[tokio::test]
+async fn callers_are_told_what_came_with_their_own_failure() {
+    let upstream = Scripted::start(|call, mut asked: Asked| async move {
+        match call {
+            0 => asked.refuse("14", &[(PUSHBACK, "1")]),
+            1 => asked.refuse("14", &[(PUSHBACK, "2")]),
+            _ => asked.refuse("14", &[]),
+        }
+    })
+    .await;
+    let front = upstream.before(retrying(2)).await;
+    let peer = front.connect().await;
+    for pushback in [Some("2"), None] {
+        let answer = peer.send(Ask::empty(FAIL)).await;
+        assert_eq!(
+            (answer.code(), answer.last(PUSHBACK)),
+            (Some(14), pushback),
+            "{answer:?}"
+        );
+    }
+}
+
+/// Whoever speaks HTTP alone may say it too, and is heeded.
+#[tokio::test]
+async fn what_is_heeded_is_told() {
+    for protocol in [
+        UpstreamProtocol::Grpc,
+        UpstreamProtocol::Connect,
+        UpstreamProtocol::Rest,
+    ] {
+        let upstream = Scripted::start(|_, mut asked: Asked| async move {
+            let head = http::Response::builder().status(503).header(PUSHBACK, "1500");
+            asked.respond.send_response(head.body(()).unwrap(), true).unwrap();
+        })
+        .await;
+        let front = calling((protocol, false), upstream.upstream.address).await;
+        let answer = front.connect().await.send(Ask::empty(UNARY)).await;
+        let told = (answer.code(), answer.last(PUSHBACK));
+        assert_eq!(told, (Some(14), Some("1500")), "{protocol:?} {answer:?}");
+    }
 }

@@ -34,6 +34,7 @@ pub(super) fn status(parts: Parts, body: &[u8], reading: &Reading, depth: u32) -
         .and_then(|said| self::said(said, Some(parts.status), reading, depth))
         .or_else(|| of_headers(&parts))
         .unwrap_or_else(|| untold(&parts, body, said.as_ref(), reading));
+    let status = status::with_pushback(status, &parts.headers);
     status.with_metadata(Reading::metadata(parts.headers))
 }
 
