@@ -131,6 +131,10 @@ fn errors_say_what_where_and_how_to_mend_it() {
         2,
         "error: --cors-header: `x-a, x-b` is not the name of a header, or `*`\n",
     );
+}
+
+#[test]
+fn what_is_no_source_is_told_what_it_is() {
     let told = "error: `http://127.0.0.1:1` is a server, and no file or folder of descriptors\n";
     for (args, hint) in [
         (

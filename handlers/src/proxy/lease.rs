@@ -1,7 +1,6 @@
 //! A call's place on a connection, and how many calls there are.
 
 use std::{
-    mem,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
@@ -108,10 +107,8 @@ pub(super) struct Lease {
     /// Told of it, where the request may go on for longer.
     answered: Option<Arc<AtomicBool>>,
     deadline: Option<Instant>,
-    /// It is an attempt at a call, and counts as one.
-    counts: bool,
-    /// The call was sent before, and not looked at.
-    resent: bool,
+    /// As what it counts, if it is an attempt at a call.
+    attempt: Option<Entry>,
     /// How it ended, as an [`Entry`]; [`OPEN`]: it has not.
     outcome: AtomicU8,
 }
@@ -131,8 +128,7 @@ impl Lease {
             whole: false,
             answered: None,
             deadline: None,
-            counts: false,
-            resent: false,
+            attempt: None,
             outcome: AtomicU8::new(OPEN),
         }
     }
@@ -163,15 +159,13 @@ impl Lease {
         let found = self.pool.ready_at(&self.endpoint).await;
         let (_, mut other) = found.inspect_err(|_| self.came_to(Fate::Unreachable))?;
         other.wait_until(self.deadline);
-        other.counts = mem::take(&mut self.counts);
-        other.resent = self.resent;
+        other.attempt = self.attempt.take();
         Ok(other.admitted(self.admitted.take()))
     }
 
     /// An attempt at a call begins.
     pub(super) fn begin(&mut self, attempt: Entry) {
-        self.counts = true;
-        self.resent = attempt == Entry::Resent;
+        self.attempt = Some(attempt);
         self.pool.tally.count(attempt);
     }
 
@@ -252,7 +246,7 @@ impl Lease {
             Fate::Refused => broken.is_go_away(),
             _ => false,
         };
-        closing && !self.resent
+        closing && self.attempt != Some(Entry::Resent)
     }
 
     /// The call was answered.
@@ -263,7 +257,7 @@ impl Lease {
 
     /// What a health check finds is told otherwise, and shall not hide how the calls go.
     fn speaks_well(&self) {
-        if self.counts {
+        if self.attempt.is_some() {
             self.endpoint.record.went_well();
         }
     }
@@ -272,7 +266,7 @@ impl Lease {
     pub(super) fn went_wrong(&self, status: &Status) {
         if is_failure(status.code()) {
             self.ended(Entry::Error);
-            if self.counts {
+            if self.attempt.is_some() {
                 self.pool.went_wrong(&self.endpoint);
             }
         } else {
@@ -365,7 +359,7 @@ impl Drop for Lease {
             }
             self.ended(if self.is_late() { Entry::Late } else { Entry::Cancelled });
         }
-        if self.counts {
+        if self.attempt.is_some() {
             self.pool.tally.count_of(self.outcome.load(Ordering::Relaxed));
         }
         self.line.ended(self.whole);

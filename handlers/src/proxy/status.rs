@@ -216,7 +216,7 @@ mod tests {
             let came: HeaderValue = BASE64.encode(&wire).parse().unwrap();
             trailers.insert(DETAILS, came.clone());
             let status = said(trailers).unwrap_err();
-            assert_eq!(status.details(), [detail.clone()]);
+            assert_eq!(status.details(), std::slice::from_ref(&detail));
             let told = status.grpc_details().unwrap();
             assert_eq!(told == came, is_kept, "{code}");
             let told = Status::from_details_bin(&BASE64.decode(told).unwrap()).unwrap();

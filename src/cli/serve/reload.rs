@@ -274,12 +274,11 @@ impl Reloader {
                 loaded.map_err(|error| Unchanged::of_gateway(&error))?;
             }
         } else {
-            let schema = match described {
-                Some(_) => self.gateway.schema(),
-                None => {
-                    warn(&schema);
-                    schema
-                }
+            let schema = if described.is_some() {
+                self.gateway.schema()
+            } else {
+                warn(&schema);
+                schema
             };
             let builder = builder(&config, self.is_demo, schema, &handlers);
             let builder = builder.observe(*self.started.settings().observe);

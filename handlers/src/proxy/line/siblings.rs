@@ -78,8 +78,10 @@ mod tests {
     #[test]
     fn who_asked_too_often_asks_half_as_often() {
         let siblings = Siblings::new("a:1".to_owned());
-        let mut keepalive = Keepalive::default();
-        keepalive.every = Duration::from_secs(30);
+        let keepalive = Keepalive {
+            every: Duration::from_secs(30),
+            ..Keepalive::default()
+        };
         assert_eq!(siblings.calmed(keepalive).every, Duration::from_secs(30));
         for _ in 0..3 {
             siblings.calm_down(Duration::from_secs(30));

@@ -92,8 +92,8 @@ pub(in super::super) async fn hedge(
                         }
                         return reply;
                     }
-                    // Another attempt has taken the messages that are no longer kept.
-                    Err(failed) if failed.fate == Fate::Ours && !spare.is_whole() => {
+                    // It was never made, or another attempt has taken the messages that are no longer kept: those that were made go on.
+                    Err(failed) if failed.fate == Fate::Full || failed.fate == Fate::Ours && !spare.is_whole() => {
                         if running.is_empty() {
                             return Err(failure.unwrap_or(failed.status));
                         }
@@ -101,13 +101,6 @@ pub(in super::super) async fn hedge(
                     }
                     Err(failed) if spare.is_whole() && sendings.again(failed.fate, spare.method().idempotency()) => {
                         again = Some(before);
-                        continue;
-                    }
-                    // It was never made: those that were go on.
-                    Err(failed) if failed.fate == Fate::Full => {
-                        if running.is_empty() {
-                            return Err(failure.unwrap_or(failed.status));
-                        }
                         continue;
                     }
                     Err(failed) => failed,
