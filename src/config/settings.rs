@@ -53,7 +53,7 @@ section! {
     workers: Option<Placed<Number<1, MOST_WORKERS>>>, otherwise("one a core"), flags(&[Flag::value("--workers")]), restart();
     /// Share the ports with other processes, a successor for instance.
     reuse_port: Placed<bool>, default("false"), flags(&[Flag::means("--reuse-port", "true")]), restart();
-    /// Reload when this file, a descriptor or a certificate changes. SIGHUP and `POST /reload` always do.
+    /// Reload when this file, a descriptor, what a source imported or a certificate changes. SIGHUP and `POST /reload` always do.
     watch: Placed<bool>, default("false"), flags(&[Flag::means("--watch", "true")]), restart();
     /// A file that is written once every listener accepts, one address a line, and removed once it stops.
     ready_file: Option<Placed<PathBuf>>, otherwise("none"), flags(&[Flag::value("--ready-file")]), restart();

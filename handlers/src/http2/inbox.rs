@@ -67,13 +67,13 @@ thread_local! {
 ///
 /// Nothing else changes: no frame passes one of another type, nor one of its own stream, and flow control counts payloads only.
 /// Frames of DATA that say nothing at all are left out, as long as they are no flood. Those with padding, and what is larger than a frame may be,
-/// stay as they are, for h2 to judge. Nothing waits here for more to come but part of a head, and settings.
+/// stay as they are, for h2 to judge. Nothing waits here for more to come but part of a head, settings, and a GOAWAY.
 #[derive(Debug)]
 pub struct Inbox<T> {
     io: T,
     /// What came; none while nothing waits.
     portion: Option<Portion>,
-    /// A part of a head, or of settings, kept while there is no portion.
+    /// A part of a head, of settings or of a GOAWAY, kept while there is no portion.
     stub: Vec<u8>,
     passing: Passing,
     /// Bytes since others had their turn.

@@ -124,6 +124,11 @@ impl Endpoint {
         self.calls.load(Ordering::Relaxed)
     }
 
+    /// Whether a connection has a place.
+    pub(super) fn has_room(&self) -> bool {
+        self.lines().iter().any(|line| !line.is_gone() && line.has_room())
+    }
+
     /// A place on the connection with the fewest calls, if any has one. To be [released](Self::release).
     pub(super) fn take(&self) -> Option<Arc<Line>> {
         let mut lines = self.lines();
@@ -229,9 +234,10 @@ impl Endpoint {
         self.retired.load(Ordering::Relaxed)
     }
 
-    /// Lets go of connections that have been idle for long, or are old. Called every `tick`.
-    pub(super) fn sweep(&self, options: &ProxyOptions, ticks: u32) {
+    /// Lets go of connections that have been idle for long, or are old; says whether there were any. Called every `tick`.
+    pub(super) fn sweep(&self, options: &ProxyOptions, ticks: u32) -> bool {
         let mut lines = self.lines();
+        let before = lines.len();
         lines.retain(|line| !line.is_gone() && !line.is_old());
         let mut left = lines.len();
         lines.retain(|line| {
@@ -239,6 +245,7 @@ impl Endpoint {
             left -= usize::from(spare);
             !spare
         });
+        lines.len() < before
     }
 
     /// Connections that are open.

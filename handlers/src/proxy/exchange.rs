@@ -44,6 +44,8 @@ pub(super) struct Terms {
     pub(super) message_bytes: usize,
     /// How deep messages may nest that are JSON.
     pub(super) depth: u32,
+    /// The method bears to be called twice.
+    pub(super) repeats: bool,
 }
 
 /// Why a request ended, if it is the request that ended the call. Only one that is a stream can.
@@ -263,7 +265,7 @@ async fn over_http1(
                 let pump = None;
                 return Ok(Sending { lease, pump, response });
             }
-            Err(Unanswered::Broken(broken, fate)) => return Err(unanswered(&lease, &broken, fate, &fault)),
+            Err(Unanswered::Broken(broken, fate)) => return Err(unanswered(&lease, &broken, fate, (&fault, &terms))),
             Err(Unanswered::Unsent(request)) => *request,
         };
         let again = lease.again().await;
@@ -276,7 +278,7 @@ async fn over_http1(
 }
 
 /// Why no reply came. Of a request that broke the upstream knows nothing. `lost`: how far a request came of which HTTP does not say so.
-fn unanswered(lease: &Lease, broken: &Broken, lost: Fate, fault: &Fault) -> Failed {
+fn unanswered(lease: &Lease, broken: &Broken, lost: Fate, (fault, terms): (&Fault, &Terms)) -> Failed {
     if let Some(fault) = fault.as_ref().and_then(|fault| fault.get()) {
         return Failed::ours(fault.clone());
     }
@@ -288,7 +290,7 @@ fn unanswered(lease: &Lease, broken: &Broken, lost: Fate, fault: &Fault) -> Fail
     if fate == Fate::Unsent || fate == Fate::Closed {
         lease.came_to(fate);
     }
-    if !lease.was_declined(broken, fate) {
+    if !lease.was_declined(broken, fate, terms.repeats) {
         lease.went_wrong(&status);
     }
     Failed::of(status, fate)
@@ -326,7 +328,12 @@ impl Asked {
                 } else {
                     Fate::Lost
                 };
-                Err(unanswered(&lease, &Broken::Http2(error), lost, &self.fault))
+                Err(unanswered(
+                    &lease,
+                    &Broken::Http2(error),
+                    lost,
+                    (&self.fault, &self.terms),
+                ))
             }
         })
     }

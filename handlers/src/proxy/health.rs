@@ -110,6 +110,7 @@ async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, service: &str) -> Resul
         one_reply: true,
         message_bytes: pool.upstream.options.message_bytes,
         depth: pool.upstream.options.depth,
+        repeats: true,
     };
     let head = request::bare(lease.target(), &terms, CHECK, HeaderMap::new())?;
     let reply = exchange(ready, lease, head, Messages::one(asked), terms).await?;

@@ -32,7 +32,9 @@ pub(super) async fn keep(pool: Weak<Pool>, alive: Arc<AtomicBool>) {
             .idle
             .map_or(u32::MAX, |idle| looks(idle, tick).saturating_sub(1));
         for endpoint in &held.endpoints().list {
-            endpoint.sweep(options, looks);
+            if endpoint.sweep(options, looks) {
+                held.tell_all();
+            }
             if endpoint.connections() < options.min_connections && endpoint.is_fit() {
                 held.grow(endpoint);
             }

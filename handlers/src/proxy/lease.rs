@@ -239,9 +239,11 @@ impl Lease {
 
     /// Whether the upstream was about to close the connection, and nobody there has looked at the call: that says nothing against the address, unless
     /// it happens to the call again. RFC 9113, section 6.8.
-    pub(super) fn was_declined(&self, broken: &Broken, fate: Fate) -> bool {
+    pub(super) fn was_declined(&self, broken: &Broken, fate: Fate, repeats: bool) -> bool {
         let closing = match fate {
-            Fate::Unsent | Fate::Closed => true,
+            Fate::Unsent => true,
+            // What is not sent again has failed.
+            Fate::Closed => repeats,
             // Else it refuses calls, and may have too many.
             Fate::Refused => broken.is_go_away(),
             _ => false,

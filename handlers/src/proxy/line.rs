@@ -184,7 +184,7 @@ impl Line {
                 let share = 0.9 + 0.2 * fastrand::f64();
                 Instant::now() + age.min(LONGEST).mul_f64(share)
             }),
-            used: AtomicBool::new(false),
+            used: AtomicBool::new(true),
             quiet: AtomicU32::new(0),
         }
     }
@@ -244,7 +244,10 @@ impl Line {
     }
 
     pub(super) fn release(&self) {
-        self.state.calls.fetch_sub(1, Ordering::Relaxed);
+        self.used.store(true, Ordering::Relaxed);
+        if self.state.calls.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.state.silence.rests();
+        }
     }
 
     pub(super) fn has_room(&self) -> bool {

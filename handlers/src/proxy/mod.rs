@@ -325,8 +325,9 @@ impl Proxy {
     fn want<'t>(&self, call: &Call, trip: Trip<'t>) -> Want<'t> {
         Want {
             key: balance::key(&self.upstream.options.balance, &call.metadata),
-            tried: trip.tried,
+            tried: trip.tried.filter(|tried| !tried.is_empty()),
             dials: 1,
+            behind: false,
             wait: trip.wait,
             attempt: trip.attempt,
         }
@@ -350,6 +351,7 @@ impl Proxy {
             one_reply: matches!(shape, Shape::Unary | Shape::ClientStreaming),
             message_bytes: options.message_bytes,
             depth: options.depth,
+            repeats: call.method.idempotency() != Idempotency::Unknown,
         };
         let messages = mem::replace(&mut call.messages, Messages::empty());
         let request = match messages.try_one() {

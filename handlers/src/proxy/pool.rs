@@ -72,6 +72,8 @@ pub(super) struct Want<'w> {
     pub(super) tried: Option<&'w Tried>,
     /// At how many addresses a connection may be under way for it.
     pub(super) dials: usize,
+    /// Others have waited for longer: it connects, and takes no place.
+    pub(super) behind: bool,
     /// It waits where others are refused.
     pub(super) wait: bool,
     /// As what it counts.
@@ -130,12 +132,8 @@ impl Pool {
         let mut placeless = Placeless::new(&self.tally, want.attempt);
         let mut waits = 0;
         while waits < ATTEMPTS {
-            let pick = if self.is_behind(want) {
-                Pick::Later
-            } else {
-                self.pick(want)
-            };
-            let (endpoint, line) = match pick {
+            let behind = self.is_behind(want);
+            let (endpoint, line) = match self.pick(Want { behind, ..want }) {
                 Pick::Ready(endpoint, line) => (endpoint, line),
                 Pick::Refused(status) if !want.wait => return Err(Refusal::Unreachable(status)),
                 Pick::Refused(_) | Pick::Later => {
@@ -163,7 +161,7 @@ impl Pool {
     /// The same if there is one, over HTTP/2, without a wait.
     pub(super) fn ready_now(self: &Arc<Self>, want: Want<'_>) -> Option<(Ready, Lease)> {
         if self.upstream.options.http1 {
-            // A place there that is given back takes its connection with it.
+            // Whether a connection takes a call has to be waited for there.
             return None;
         }
         if self.is_behind(want) {
@@ -251,15 +249,22 @@ impl Pool {
                 self.upstream
             )))
         };
-        let _pending = Pending::among(&self.gauge, most).ok_or_else(full)?;
-        let (mut behind, in_line) = (self.is_behind(want), want.key.is_none() && want.tried.is_none());
         // Before the look at the connections, so that nothing is missed that happens after it.
         let mut changed = self.line.wait();
+        want.behind = self.is_behind(want);
+        let Some(_pending) = Pending::among(&self.gauge, most) else {
+            want.behind = false;
+            return match self.pick(want) {
+                Pick::Ready(endpoint, line) => Ok((endpoint, line)),
+                Pick::Refused(_) | Pick::Later => Err(full()),
+            };
+        };
+        // One that belongs to an address, or was tried at some, stands aside: it may have to wait where others need not.
+        let in_line = want.key.is_none() && want.tried.is_none();
         changed.stand(in_line);
+        let mut told = false;
         loop {
-            let pick = if behind { Pick::Later } else { self.pick(want) };
-            behind = false;
-            match pick {
+            match self.pick(want) {
                 Pick::Ready(endpoint, line) => {
                     // There may be a place for the next one, too.
                     drop(changed);
@@ -271,7 +276,13 @@ impl Pool {
                 Pick::Refused(_) => changed.stand(false),
                 Pick::Later => changed.stand(in_line),
             }
-            if timeout(ANOTHER, &mut changed).await.is_err() {
+            if told && !in_line {
+                // The place is none for this one.
+                changed.pass_on();
+            }
+            want.behind = false;
+            told = timeout(ANOTHER, &mut changed).await.is_ok();
+            if !told {
                 // Rather one that was tried than to wait for long; and one address more.
                 want.tried = None;
                 want.dials += 1;
@@ -306,11 +317,11 @@ impl Pool {
         wanted: impl Fn(&Arc<Endpoint>) -> bool,
     ) -> Pick {
         let Some(tried) = want.tried else {
-            return self.pick_along(endpoints, order, want.dials, wanted);
+            return self.pick_along(endpoints, order, want, wanted);
         };
         let is_new = |endpoint: &Arc<Endpoint>| wanted(endpoint) && !tried.has(endpoint);
-        match self.pick_along(endpoints, order, want.dials, is_new) {
-            Pick::Refused(_) => self.pick_along(endpoints, order, want.dials, wanted),
+        match self.pick_along(endpoints, order, want, is_new) {
+            Pick::Refused(_) => self.pick_along(endpoints, order, want, wanted),
             found => found,
         }
     }
@@ -319,27 +330,32 @@ impl Pool {
         self: &Arc<Self>,
         endpoints: &Endpoints,
         order: &Order<'_>,
-        dials: usize,
+        want: Want<'_>,
         wanted: impl Fn(&Arc<Endpoint>) -> bool,
     ) -> Pick {
-        let (mut later, mut refusal, mut passed_over) = (0, None, false);
+        let (mut later, mut dials, mut refusal, mut passed_over) = (false, 0, None, false);
         for (passed, endpoint) in endpoints.along(order).enumerate() {
             if !wanted(endpoint) {
                 passed_over = true;
                 continue;
             }
-            if let Some(line) = endpoint.take() {
+            if want.behind {
+                if endpoint.has_room() {
+                    return Pick::Later;
+                }
+            } else if let Some(line) = endpoint.take() {
                 // The next in turn is the one behind this.
                 self.turn.fetch_add(passed, Ordering::Relaxed);
                 return Pick::Ready(Arc::clone(endpoint), line);
             }
-            if later >= dials && matches!(order, Order::From(..)) {
+            if dials >= want.dials && matches!(order, Order::From(..)) {
                 continue;
             }
             match self.grow(endpoint) {
-                Growth::Full => later += 1,
+                Growth::Full => later = true,
                 Growth::Dial | Growth::Dialling => {
-                    later += 1;
+                    later = true;
+                    dials += 1;
                     // A call that belongs to an address waits for it.
                     if matches!(order, Order::Ring(..)) && !endpoint.is_doubtful() {
                         break;
@@ -351,7 +367,7 @@ impl Pool {
             }
         }
         match refusal {
-            _ if later > 0 => Pick::Later,
+            _ if later => Pick::Later,
             Some(refusal) => Pick::Refused(refusal),
             None if passed_over => Pick::Refused(Status::unavailable("all addresses were tried")),
             None => self.unknown(),
@@ -513,8 +529,8 @@ impl Pool {
         self.aside.tell_all();
     }
 
-    /// A connection was made or could not be, an address came or went.
-    fn tell_all(&self) {
+    /// A connection was made or could not be, or there may be another; an address came or went.
+    pub(super) fn tell_all(&self) {
         self.line.tell_all();
         self.aside.tell_all();
     }

@@ -73,6 +73,18 @@ impl Queue {
         }
     }
 
+    /// Tells the first behind this one who has not been told.
+    fn tell_behind(&self, id: u64) {
+        let waker = {
+            let mut places = self.places();
+            let next = places.iter_mut().find(|place| place.id > id && !place.told);
+            next.and_then(Place::tell)
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     /// Tells all.
     pub(super) fn tell_all(&self) {
         if self.waiting.load(Ordering::Relaxed) == 0 {
@@ -103,6 +115,11 @@ impl Waiting<'_> {
             _ => return,
         };
         self.in_line = in_line;
+    }
+
+    /// Has no use for what it was told: that is for the next one behind it.
+    pub(super) fn pass_on(&self) {
+        self.queue.tell_behind(self.id);
     }
 }
 
@@ -166,6 +183,12 @@ mod tests {
         assert!(is_told(&mut other) && is_told(&mut one));
         queue.tell_all();
         assert!(is_told(&mut other) && is_told(&mut one));
+        queue.tell_first();
+        assert!(is_told(&mut one));
+        one.pass_on();
+        assert!(is_told(&mut other) && !is_told(&mut one));
+        other.pass_on();
+        assert!(!is_told(&mut one));
     }
 
     #[test]

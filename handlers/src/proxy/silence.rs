@@ -28,6 +28,8 @@ pub(super) struct Silence {
     made: Instant,
     /// In milliseconds, and one more; 0: something came since the last call.
     since: AtomicU64,
+    /// How long calls had waited when there was none any more. In milliseconds.
+    waited: AtomicU64,
 }
 
 impl Default for Silence {
@@ -35,21 +37,35 @@ impl Default for Silence {
         Self {
             made: Instant::now(),
             since: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
         }
     }
 }
 
 impl Silence {
-    /// A call begins; `alone`: there is no other. What nobody waited for was no silence.
+    /// A call begins; `alone`: there is no other. It goes on where the last one was given up, for what nobody waits for is no silence.
     pub(super) fn begins(&self, alone: bool) {
-        if alone || self.since.load(Ordering::Relaxed) == 0 {
+        if alone {
+            let waited = self.waited.load(Ordering::Relaxed);
+            self.since
+                .store(self.now().saturating_sub(waited).max(1), Ordering::Relaxed);
+        } else if self.since.load(Ordering::Relaxed) == 0 {
             self.since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// There is no call any more.
+    pub(super) fn rests(&self) {
+        let since = self.since.swap(0, Ordering::Relaxed);
+        if since > 0 {
+            self.waited.store(self.now().saturating_sub(since), Ordering::Relaxed);
         }
     }
 
     /// Something came.
     pub(super) fn ends(&self) {
         self.since.store(0, Ordering::Relaxed);
+        self.waited.store(0, Ordering::Relaxed);
     }
 
     pub(super) fn is_long(&self) -> bool {
@@ -134,9 +150,14 @@ mod tests {
         silence.ends();
         assert!(!silence.is_long());
         silence.begins(true);
+        tokio::time::advance(LONG / 2).await;
+        silence.rests();
         tokio::time::advance(LONG * 2).await;
+        assert!(!silence.is_long(), "nobody waits");
         silence.begins(true);
-        assert!(!silence.is_long(), "the one before is gone");
+        assert!(!silence.is_long());
+        tokio::time::advance(LONG / 2).await;
+        assert!(silence.is_long(), "with the one before it was long enough");
     }
 
     #[tokio::test(start_paused = true)]

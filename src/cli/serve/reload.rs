@@ -82,10 +82,17 @@ impl Described {
                 }
                 Ok(())
             }
-            Ok(Err(error)) => Err(Unchanged::because(format!(
-                "{} does not describe its API, the schema of before stays, and all else is in force: {error}",
-                self.schema.name()
-            ))),
+            Ok(Err(error)) => {
+                let what = if self.schema.is_absent() {
+                    "has not described its API yet"
+                } else {
+                    "does not describe its API, the schema of before stays"
+                };
+                let name = self.schema.name();
+                Err(Unchanged::because(format!(
+                    "{name} {what}, and all else is in force: {error}"
+                )))
+            }
         }
     }
 }

@@ -212,6 +212,28 @@ async fn where_the_address_is_gone_another_is_called() {
     assert!(gone.is_finished());
 }
 
+/// What is sent again has not failed; what is not has.
+#[tokio::test]
+async fn a_server_that_hangs_up_on_calls_is_ejected_for_those_that_fail() {
+    for (path, is_ejected) in [(FAIL, true), (UNARY, false)] {
+        let ill = Upstream::new(EMPTY, &[1], End::Read).await;
+        let well = Upstream::new(EMPTY, &[usize::MAX], End::Now).await;
+        let mut options = ProxyOptions::default();
+        options.protocol = UpstreamProtocol::Connect;
+        options.http1 = true;
+        options.balance = Balance::RoundRobin;
+        options.outlier.as_mut().unwrap().consecutive = 1;
+        let to = [ill.address, well.address].map(|address| format!("http://{address}"));
+        let to = Proxy::to_each(to).unwrap().options(options);
+        let front = proxy(to.clone()).await;
+        let peer = front.connect().await;
+        for _ in 0..8 {
+            code(&peer, path).await;
+        }
+        assert_eq!(to.statistics().ejections > 0, is_ejected, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_call_that_cannot_be_sent_costs_no_connection() {
     let upstream = Upstream::new(EMPTY, &[usize::MAX], End::Now).await;

@@ -142,6 +142,12 @@ async fn a_server_without_a_free_place_is_asked_all_the_same() {
 
 #[tokio::test]
 async fn calls_that_wait_have_their_turn() {
+    expect_turns(|_| {}).await;
+    // Of these something is said.
+    expect_turns(|options| options.timeout = Some(Duration::from_secs(60))).await;
+}
+
+async fn expect_turns(change: impl FnOnce(&mut ProxyOptions)) {
     let mut settings = Builder::new();
     settings.max_concurrent_streams(1);
     let order = std::sync::Arc::<std::sync::Mutex<Vec<usize>>>::default();
@@ -159,6 +165,7 @@ async fn calls_that_wait_have_their_turn() {
     .await;
     let mut options = ProxyOptions::default();
     options.connections = Some(1);
+    change(&mut options);
     let front = before_with(upstream.address, options).await;
     let peer = front.connect().await;
     assert_eq!(call(&peer).await.code(), Some(0));

@@ -66,6 +66,10 @@ impl Tried {
             .push(Arc::clone(endpoint));
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub(super) fn has(&self, endpoint: &Arc<Endpoint>) -> bool {
         let tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tried.iter().any(|tried| Arc::ptr_eq(tried, endpoint))

@@ -28,7 +28,7 @@ impl Throttle {
         self.change(|tokens| tokens.saturating_add(self.ratio).min(self.most));
     }
 
-    /// An attempt failed as one does that is made again.
+    /// An attempt failed in a way that counts: [`Failed::takes_a_token`](super::super::fate::Failed::takes_a_token).
     pub(super) fn failed(&self) {
         self.change(|tokens| tokens.saturating_sub(1000));
     }
