@@ -62,10 +62,8 @@ fn a_server_that_comes_late_is_waited_for() {
     assert_eq!(called.code, Some(1), "{called:?}");
     assert!(called.err.contains(&why), "{called:?}");
 
-    let out = front.out();
-    let (_, admin) = out.split_once("Admin: http://").unwrap();
-    let admin = admin.split_whitespace().next().unwrap();
-    assert!(http(admin, "GET /readyz").0.contains(" 503 "));
+    let admin = front.admin();
+    assert!(http(&admin, "GET /readyz").0.contains(" 503 "));
 
     let _behind = Server::start(&["--listen", &behind]);
     front.until("it is described", |front| {
@@ -74,7 +72,7 @@ fn a_server_that_comes_late_is_waited_for() {
     let (status, body) = http(front.address(), "GET /v1/books/emma");
     assert!(status.contains(" 200 ") && body.contains("Emma"), "{status} {body}");
     assert_eq!(health(&front), "{\"status\":\"SERVING\"}\n");
-    assert!(http(admin, "GET /readyz").0.contains(" 200 "));
+    assert!(http(&admin, "GET /readyz").0.contains(" 200 "));
 }
 
 #[test]

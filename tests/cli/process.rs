@@ -116,6 +116,13 @@ impl Server {
         std::fs::read_to_string(self.folder.path().join("out")).unwrap()
     }
 
+    /// Where its admin pages are.
+    pub(crate) fn admin(&self) -> String {
+        let out = self.out();
+        let (_, admin) = out.split_once("Admin: http://").unwrap();
+        admin.split_whitespace().next().unwrap().to_owned()
+    }
+
     pub(crate) fn err(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("err")).unwrap()
     }

@@ -68,7 +68,7 @@ fn check(told: [Told; 4], code: i32, reason: &str) {
 #[test]
 fn calls_of_a_killed_server_end_unavailable_and_it_is_found_again() {
     let mut behind = demo();
-    let front = before(&[url(behind.address())], &[]);
+    let front = before(&[url(behind.address())], &["--admin", "127.0.0.1:0"]);
     // An endless stream, by gRPC and by REST.
     let set = demo_set();
     let method = "bookshop.v1.Catalog/WatchPrices";
@@ -79,9 +79,9 @@ fn calls_of_a_killed_server_end_unavailable_and_it_is_found_again() {
         .unwrap();
     let ended = thread::scope(|scope| {
         let reading = scope.spawn(|| exchange(&front, "GET /v1/prices:watch", "", b""));
-        // Both have come to the server: it counts them.
+        // Both have been sent there.
         let start = Instant::now();
-        while !behind_has(&front, 2) {
+        while in_flight(&front) < 2 {
             assert!(start.elapsed() < PATIENCE);
             pause();
         }
@@ -104,17 +104,14 @@ fn calls_of_a_killed_server_end_unavailable_and_it_is_found_again() {
     until_well(&front);
 }
 
-/// Whether so many calls of the front have begun to be answered. They have a connection each; this one is another.
-fn behind_has(front: &Server, calls: usize) -> bool {
-    let port = front.address().rsplit_once(':').unwrap().1.parse::<u16>().unwrap();
-    let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
-    let open = sockets.lines().filter(|line| {
-        let mut words = line.split_whitespace().skip(1);
-        let local = words.next().unwrap_or_default();
-        // ESTABLISHED.
-        local.ends_with(&format!(":{port:04X}")) && words.nth(1) == Some("01")
-    });
-    open.count() >= calls
+/// How many calls the front has sent on that have not ended.
+fn in_flight(front: &Server) -> usize {
+    let (_, metrics) = http(&front.admin(), "GET /metrics");
+    let of_upstream = |line: &&str| line.starts_with("descant_upstream_attempts_in_flight{");
+    let counts = metrics.lines().filter(of_upstream);
+    counts
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok())
+        .sum()
 }
 
 #[test]
