@@ -80,7 +80,9 @@ pub(crate) fn load(paths: &[PathBuf], http_rules: &[PathBuf]) -> Result<Schema, 
 pub(crate) fn is_url(word: &Path) -> bool {
     let word = word.to_string_lossy();
     let scheme = word.split_once("://").map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric()))
+    let letters = |scheme: &str| scheme.chars().all(|letter| letter.is_ascii_alphanumeric());
+    // One letter is a disk of Windows.
+    scheme.is_some_and(|scheme| scheme.len() > 1 && letters(scheme) && scheme != "file")
 }
 
 /// What is told of a server in the place of a path.

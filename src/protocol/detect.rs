@@ -6,7 +6,7 @@
 //! | any | `application/grpc-web`, `application/grpc-web-text`, with `+proto` or `+json` too; `application/grpc-web-text-base64` | gRPC-Web |
 //! | any | `application/connect+proto`, `+json` | Connect, streaming |
 //! | POST | `application/proto`, `application/json` | Connect, unary: if the path names a method, or the request says `connect-protocol-version` |
-//! | GET, HEAD | any other or none; `?connect=v1`, or both `encoding` and `message` | Connect, unary by GET: if the path names a method, or the query says `connect` |
+//! | GET, HEAD | any other or none; `?connect=v1`, or both `encoding` and `message` | Connect, unary by GET: if the path names a method, or the query says `connect=v1` |
 //! | | anything else | REST |
 //!
 //! Content types are compared without their parameters and whatever their case (RFC 9110, section 8.3.1).
@@ -114,8 +114,11 @@ fn content_type(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 fn by_query(uri: &Uri, names: impl FnOnce(&str) -> bool) -> Protocol {
-    let has = |name| query::pairs(uri.query().unwrap_or_default()).any(|(found, _)| found == name);
-    let connects = has("connect") || (has("encoding") && has("message") && names(uri.path()));
+    let pairs = || query::pairs(uri.query().unwrap_or_default());
+    let has = |name| pairs().any(|(found, _)| found == name);
+    // A field of a message may have any of these names.
+    let is_said = pairs().any(|(name, value)| name == "connect" && value == "v1");
+    let connects = is_said || ((has("connect") || has("encoding") && has("message")) && names(uri.path()));
     if connects {
         Protocol::Connect(Connect::Get)
     } else {
@@ -180,4 +183,26 @@ impl Media {
 
 const fn web(media: Media, text: bool) -> Protocol {
     Protocol::GrpcWeb { media, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_a_message_may_be_called_as_connect_calls_its_own() {
+        let method = |path: &str| path == "/a.B/C";
+        for (target, is_connect) in [
+            ("/a.B/C?connect=v1&encoding=json&message=%7B%7D", true),
+            ("/a.B/C?connect=v2", true),
+            ("/a.B/C?encoding=json&message=%7B%7D", true),
+            ("/a.B/None?connect=v1&encoding=json&message=%7B%7D", true),
+            ("/v1/devices?connect=true", false),
+            ("/v1/devices?encoding=a&message=b", false),
+            ("/a.B/C?message=b", false),
+        ] {
+            let found = by_query(&target.parse().unwrap(), method);
+            assert_eq!(matches!(found, Protocol::Connect(_)), is_connect, "{target}");
+        }
+    }
 }

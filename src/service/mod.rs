@@ -15,7 +15,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use descant_handlers::Peer;
 use futures_core::Stream;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Body;
 use tokio::runtime::Handle;
 use tower_service::Service;
@@ -24,7 +24,7 @@ pub use self::body::{CutOff, ServiceBody};
 use crate::{
     Gateway, Limits,
     gateway::Serving,
-    transport::{Connection, Inbound, InboundError, Memory},
+    transport::{Connection, Inbound, InboundError, Memory, cookies},
 };
 
 /// Answers the requests that an application's own HTTP server hands to it: axum's, or any other that takes a
@@ -92,7 +92,10 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Answering {
+    fn call(&mut self, mut request: Request<B>) -> Answering {
+        if request.version() == Version::HTTP_2 {
+            cookies::join(request.headers_mut());
+        }
         let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
         let connection = Connection::sharing(peer, self.limits.clone(), self.memory.clone());
         let request = request.map(|body| {

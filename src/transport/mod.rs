@@ -16,6 +16,7 @@ mod clock;
 mod connection;
 mod container;
 mod converse;
+pub(crate) mod cookies;
 mod crew;
 mod drain;
 mod ended;

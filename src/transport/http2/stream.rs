@@ -9,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use h2::{RecvStream, SendStream, server::SendResponse};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONTENT_LENGTH, COOKIE, EXPECT},
+    header::{CONTENT_LENGTH, EXPECT},
 };
 use pin_project_lite::pin_project;
 use tokio::{
@@ -26,6 +26,7 @@ use super::{
         Connection, Inbound, Outbound, Payload, Serve, Share,
         clock::SLOWEST,
         connection::{Hold, Unsent},
+        cookies,
         pump::{Batch, End, Pump},
         refusal,
     },
@@ -92,7 +93,7 @@ pub(super) fn answer<S: Serve>(
     let abandoned = connection.abandoned();
     let waits = waits_for_leave(&request);
     let mut request = request.map(|body| Inbound::http2(body, connection.clone()));
-    join_cookies(request.headers_mut());
+    cookies::join(request.headers_mut());
     let stage = match refusal::check_size(&request, connection.limits()) {
         Ok(()) => {
             let _guard = ResetOnPanic(&mut respond);
@@ -217,21 +218,6 @@ fn send_now(
         out.send_trailers(trailers)?;
     }
     Ok(None)
-}
-
-/// HTTP/2 may cut a cookie into fields of its own, which nobody else takes for one. RFC 9113, section 8.2.3.
-fn join_cookies(headers: &mut HeaderMap) {
-    let crumbs = headers.get_all(COOKIE);
-    if crumbs.iter().nth(1).is_none() {
-        return;
-    }
-    let is_sensitive = crumbs.iter().any(HeaderValue::is_sensitive);
-    let crumbs: Vec<_> = crumbs.iter().map(HeaderValue::as_bytes).collect();
-    let whole = crumbs.join(&b"; "[..]);
-    if let Ok(mut whole) = HeaderValue::from_maybe_shared(Bytes::from(whole)) {
-        whole.set_sensitive(is_sensitive);
-        headers.insert(COOKIE, whole);
-    }
 }
 
 /// Whether the peer sends the body once it is told that it is wanted. RFC 9110, section 10.1.1.
