@@ -14,7 +14,7 @@ use std::{
 use tokio::{
     sync::Notify,
     task::AbortHandle,
-    time::{Instant, timeout},
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{
@@ -52,6 +52,8 @@ pub(super) struct Pool {
     turn: AtomicUsize,
     /// Calls that wait for a place, on any connection.
     line: Queue,
+    /// Those that belong to an address, or were tried at some: they may have to wait where others need not.
+    apart: Queue,
     /// What waits for a place at an address of its own.
     aside: Queue,
     gauge: Arc<Gauge>,
@@ -108,6 +110,7 @@ impl Pool {
             lost: Mutex::default(),
             turn: AtomicUsize::new(fastrand::usize(..1 << 16)),
             line: Queue::default(),
+            apart: Queue::default(),
             aside: Queue::default(),
             gauge: Arc::clone(gauge),
             warm: AtomicBool::new(false),
@@ -250,19 +253,18 @@ impl Pool {
             )))
         };
         // Before the look at the connections, so that nothing is missed that happens after it.
-        let mut changed = self.line.wait();
+        let mut in_line = want.key.is_none() && want.tried.is_none();
+        let mut changed = if in_line { &self.line } else { &self.apart }.wait();
         want.behind = self.is_behind(want);
         let Some(_pending) = Pending::among(&self.gauge, most) else {
-            want.behind = false;
+            // Those that wait may be another runtime's.
             return match self.pick(want) {
                 Pick::Ready(endpoint, line) => Ok((endpoint, line)),
                 Pick::Refused(_) | Pick::Later => Err(full()),
             };
         };
-        // One that belongs to an address, or was tried at some, stands aside: it may have to wait where others need not.
-        let in_line = want.key.is_none() && want.tried.is_none();
         changed.stand(in_line);
-        let mut told = false;
+        let (mut told, mut due) = (false, Instant::now() + ANOTHER);
         loop {
             match self.pick(want) {
                 Pick::Ready(endpoint, line) => {
@@ -277,15 +279,18 @@ impl Pool {
                 Pick::Later => changed.stand(in_line),
             }
             if told && !in_line {
-                // The place is none for this one.
-                changed.pass_on();
+                changed.step_back();
             }
             want.behind = false;
-            told = timeout(ANOTHER, &mut changed).await.is_ok();
-            if !told {
-                // Rather one that was tried than to wait for long; and one address more.
-                want.tried = None;
+            told = timeout_at(due, &mut changed).await.is_ok();
+            if due <= Instant::now() {
+                due = Instant::now() + ANOTHER;
+                // One address more; and rather one that was tried than to wait for long.
                 want.dials += 1;
+                if want.tried.take().is_some() && want.key.is_none() {
+                    in_line = true;
+                    changed = self.line.wait();
+                }
             }
         }
     }
@@ -526,12 +531,14 @@ impl Pool {
     /// A place is free again.
     pub(super) fn freed(&self) {
         self.line.tell_first();
+        self.apart.tell_first();
         self.aside.tell_all();
     }
 
     /// A connection was made or could not be, or there may be another; an address came or went.
     pub(super) fn tell_all(&self) {
         self.line.tell_all();
+        self.apart.tell_all();
         self.aside.tell_all();
     }
 

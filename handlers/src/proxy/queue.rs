@@ -73,18 +73,6 @@ impl Queue {
         }
     }
 
-    /// Tells the first behind this one who has not been told.
-    fn tell_behind(&self, id: u64) {
-        let waker = {
-            let mut places = self.places();
-            let next = places.iter_mut().find(|place| place.id > id && !place.told);
-            next.and_then(Place::tell)
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
     /// Tells all.
     pub(super) fn tell_all(&self) {
         if self.waiting.load(Ordering::Relaxed) == 0 {
@@ -117,9 +105,16 @@ impl Waiting<'_> {
         self.in_line = in_line;
     }
 
-    /// Has no use for what it was told: that is for the next one behind it.
-    pub(super) fn pass_on(&self) {
-        self.queue.tell_behind(self.id);
+    /// Has no use for what it was told, and goes to the end: next time it is for another one.
+    pub(super) fn step_back(&mut self) {
+        let mut places = self.queue.places();
+        let at = places.binary_search_by_key(&self.id, |place| place.id);
+        let Some(mut place) = at.ok().and_then(|at| places.remove(at)) else {
+            return;
+        };
+        place.id = places.back().map_or(0, |last| last.id + 1);
+        self.id = place.id;
+        places.push_back(place);
     }
 }
 
@@ -183,12 +178,25 @@ mod tests {
         assert!(is_told(&mut other) && is_told(&mut one));
         queue.tell_all();
         assert!(is_told(&mut other) && is_told(&mut one));
+    }
+
+    #[test]
+    fn who_steps_back_is_told_last() {
+        let queue = Queue::default();
+        let mut alone = queue.wait();
+        alone.step_back();
         queue.tell_first();
-        assert!(is_told(&mut one));
-        one.pass_on();
-        assert!(is_told(&mut other) && !is_told(&mut one));
-        other.pass_on();
-        assert!(!is_told(&mut one));
+        assert!(is_told(&mut alone));
+        let (mut one, mut other) = (queue.wait(), queue.wait());
+        alone.step_back();
+        one.step_back();
+        for turn in [&mut other, &mut alone, &mut one] {
+            queue.tell_first();
+            assert!(is_told(turn) && !is_told(turn));
+            turn.step_back();
+        }
+        queue.tell_first();
+        assert!(is_told(&mut other));
     }
 
     #[test]

@@ -222,3 +222,38 @@ async fn a_message_that_does_not_inflate_is_not_sent() {
     assert_eq!(peer.send(Ask::empty(FAIL)).await.code(), Some(0));
     assert_eq!((scripted.calls(), scripted.upstream.connections()), (1, 1));
 }
+
+/// Another attempt goes elsewhere if it can soon, and else where there is room: however much goes on there.
+#[tokio::test]
+async fn another_attempt_does_not_wait_for_an_address_that_says_nothing() {
+    let fails = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let told = fails.clone();
+    let one = Replica::answering(move |mut asked: Asked| {
+        let fails =
+            asked.request.headers().contains_key("x-fails") && !told.swap(true, std::sync::atomic::Ordering::SeqCst);
+        async move {
+            if fails {
+                asked.refuse("14", &[]);
+            } else {
+                asked.answer(envelope(0, b""), "0");
+            }
+        }
+    })
+    .await;
+    let mut options = super::script::retrying(2);
+    options.resolve_every = Duration::from_secs(3600);
+    let front = proxy(Names::of([one.address(), silence().await]).proxy(options)).await;
+    let (peer, busy) = (front.connect().await, front.connect().await);
+    let traffic = tokio::spawn(async move {
+        loop {
+            call(&busy).await;
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    sleep(Duration::from_millis(100)).await;
+    let ask = Ask::empty(UNARY).header("x-fails", "1");
+    let answer = timeout(Duration::from_secs(3), peer.send(ask)).await;
+    assert_eq!(answer.expect("it waits").code(), Some(0));
+    assert!(fails.load(std::sync::atomic::Ordering::SeqCst));
+    traffic.abort();
+}
