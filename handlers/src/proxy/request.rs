@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     mem,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context, Poll, Waker, ready},
 };
 
@@ -137,22 +137,28 @@ pub(super) fn pump(
     (body, uplink): (SendStream<Frame>, Uplink),
     fault: Arc<OnceLock<Status>>,
 ) -> Pump {
-    let frames = Frames::new(messages, sent);
+    let frames = Arc::new(Mutex::new(Some(Frames::new(messages, sent))));
     let up = Up {
         body,
         uplink,
         is_over: false,
     };
-    Pump(tokio::spawn(send_all(frames, up, fault)).abort_handle())
+    let task = tokio::spawn(send_all(Arc::clone(&frames), up, fault)).abort_handle();
+    Pump { task, frames }
 }
 
 /// A task that ends with the call.
 #[derive(Debug)]
-pub(super) struct Pump(AbortHandle);
+pub(super) struct Pump {
+    task: AbortHandle,
+    frames: Arc<Mutex<Option<Frames>>>,
+}
 
 impl Drop for Pump {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
+        // At once, and not when the task has its turn: whoever answers the caller asks whether its request has ended.
+        drop(self.frames.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
@@ -177,9 +183,14 @@ impl Drop for Up {
     }
 }
 
-async fn send_all(mut frames: Frames, mut up: Up, fault: Arc<OnceLock<Status>>) {
+async fn send_all(frames: Arc<Mutex<Option<Frames>>>, mut up: Up, fault: Arc<OnceLock<Status>>) {
+    let mut next = |cx: &mut Context<'_>| match &mut *frames.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(frames) => frames.poll_next(cx),
+        // The call is over.
+        None => Poll::Pending,
+    };
     loop {
-        let Some(frame) = poll_fn(|cx| frames.poll_next(cx)).await else {
+        let Some(frame) = poll_fn(&mut next).await else {
             // The reply says what became of a call that takes no more.
             let _ = up.body.send_data(Frame::default(), true);
             up.is_over = true;
@@ -227,6 +238,7 @@ async fn send(body: &mut SendStream<Frame>, mut frame: Frame) -> Option<()> {
 
 /// The messages of a stream as they go up: as many to a frame as are there. Of frames of a few bytes an upstream takes only so many,
 /// and ends the connection then, with all its calls.
+#[derive(Debug)]
 pub(super) struct Frames {
     messages: Messages,
     way: Sent,

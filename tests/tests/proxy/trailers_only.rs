@@ -1,5 +1,8 @@
 //! Replies whose one head has both the trailers of the call and what is said of the response. gRPC over HTTP/2, "Trailers-Only".
 
+use std::time::{Duration, Instant};
+
+use descant_tests::wire::{DATA, END_HEADERS, HEADERS, RST_STREAM, block, head};
 use http::Response;
 use serde_json::json;
 
@@ -7,7 +10,7 @@ use super::{
     before,
     upstream::{Asked, Upstream, upstream},
 };
-use crate::support::{Answer, Ask, SERVER, UNARY, envelope};
+use crate::support::{Answer, Ask, BIDI, SERVER, UNARY, envelope, raw::Raw};
 
 const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -82,5 +85,25 @@ async fn connect_has_the_calls_own_where_its_trailers_are() {
         let (_, end) = envelopes.last().unwrap();
         let end: serde_json::Value = serde_json::from_slice(end).unwrap();
         assert_eq!(end["metadata"], json!({"note": ["a"]}), "{end}");
+    }
+}
+
+/// Some clients forget an answer with which a reset of its stream comes.
+#[tokio::test]
+async fn a_request_that_goes_on_is_reset_a_moment_after_the_answer() {
+    let upstream = talkative("16").await;
+    let front = before(upstream.address).await;
+    for _ in 0..3 {
+        let mut raw = Raw::connect(front.address).await;
+        raw.send(HEADERS, END_HEADERS, 1, &block(&head(BIDI))).await;
+        raw.send(DATA, 0, 1, &[0; 5]).await;
+        assert_eq!(raw.next_of(&[HEADERS, RST_STREAM]).await.unwrap().kind, HEADERS);
+        let answered = Instant::now();
+        assert_eq!(raw.next_of(&[HEADERS, RST_STREAM]).await.unwrap().kind, RST_STREAM);
+        assert!(
+            answered.elapsed() > Duration::from_millis(20),
+            "{:?}",
+            answered.elapsed()
+        );
     }
 }
