@@ -6,7 +6,9 @@ use std::{
 };
 
 use descant::{Gateway, LogCalls, Mount, Schema, otel::OtelTracer};
-use descant_handlers::{Call, Code, Health, Message, Messages, Metadata, Proxy, Reply, TraceContext, from_fn};
+use descant_handlers::{
+    Call, Code, Health, Message, Messages, Metadata, Proxy, Reply, TraceContext, UpstreamProtocol, from_fn,
+};
 use descant_tests::messages::Failure;
 use http::Method;
 use opentelemetry::{
@@ -343,8 +345,13 @@ async fn long_paths_are_cut() {
 
 /// A gateway before an upstream, each of which traces on its own.
 async fn in_a_row(front: OtelTracer, back: OtelTracer) -> (Mount, Mount) {
+    in_a_row_by(|upstream| upstream, front, back).await
+}
+
+async fn in_a_row_by(speaks: impl FnOnce(Proxy) -> Proxy, front: OtelTracer, back: OtelTracer) -> (Mount, Mount) {
     let back = serve(back).await;
     let upstream = Proxy::to(&format!("http://{}", back.addresses()[0])).unwrap();
+    let upstream = speaks(upstream);
     let protos = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/protos");
     let front = Mount::builder(Schema::load(protos).unwrap())
         .route("*", upstream)
@@ -352,6 +359,19 @@ async fn in_a_row(front: OtelTracer, back: OtelTracer) -> (Mount, Mount) {
         .host("127.0.0.1")
         .port(0);
     (front.start().await.unwrap(), back)
+}
+
+#[tokio::test]
+async fn a_call_over_http_1_says_so() {
+    let (near, far) = (Ended::default(), Ended::default());
+    let speaks = |upstream: Proxy| upstream.protocol(UpstreamProtocol::Connect).http1();
+    let (front, _back) = in_a_row_by(speaks, near.tracer(), far.tracer()).await;
+    assert_eq!(send(&front, Ask::one(UNARY, &text("hi"))).await.code(), Some(0));
+    let spans = near.spans::<2>().await;
+    let client = spans.iter().find(|span| span.span_kind == SpanKind::Client).unwrap();
+    for span in [client, &far.one().await] {
+        facts(span, [("network.protocol.version", "1.1")]);
+    }
 }
 
 #[tokio::test]

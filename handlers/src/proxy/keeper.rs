@@ -21,8 +21,7 @@ const OFTEN: Duration = Duration::from_secs(1);
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Until the pool is gone.
-pub(super) async fn keep(pool: Weak<Pool>, alive: Arc<AtomicBool>) {
-    let _alive = Alive(alive);
+pub(super) async fn keep(pool: Weak<Pool>, _alive: Alive) {
     let mut compared = Instant::now();
     while let Some(held) = pool.upgrade() {
         let upstream = Arc::clone(&held.upstream);
@@ -68,8 +67,19 @@ fn looks(time: Duration, tick: Duration) -> u32 {
     u32::try_from(looks).unwrap_or(u32::MAX)
 }
 
-/// Says so when it is dropped: with the runtime, if not before.
-struct Alive(Arc<AtomicBool>);
+/// Says so when it is dropped: with the runtime, if not before, though that had no time for the task that has it.
+pub(super) struct Alive(Arc<AtomicBool>);
+
+impl Alive {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// Where it will be said.
+    pub(super) fn told(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
 
 impl Drop for Alive {
     fn drop(&mut self) {

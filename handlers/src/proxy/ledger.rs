@@ -83,7 +83,9 @@ impl Tally {
             Misfit::Connection => Entry::ConnectRefused,
             Misfit::Time => Entry::ConnectLate,
             Misfit::HungUp => Entry::ConnectHungUp,
-            Misfit::Tls | Misfit::PlainText | Misfit::Certificate | Misfit::ClientCertificate => Entry::ConnectTls,
+            Misfit::Tls | Misfit::PlainText | Misfit::Certificate | Misfit::ClientCertificate | Misfit::Handshake => {
+                Entry::ConnectTls
+            }
             Misfit::Http1 | Misfit::Http2 => Entry::ConnectHttp,
             Misfit::Host | Misfit::Other => Entry::ConnectOther,
         });

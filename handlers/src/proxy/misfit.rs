@@ -28,6 +28,8 @@ pub enum Misfit {
     Certificate,
     /// It asks for a certificate that it trusts.
     ClientCertificate,
+    /// TLS does not come about for another reason.
+    Handshake,
     /// It speaks HTTP/1, or does not choose HTTP/2.
     Http1,
     /// It does not choose HTTP/1.1.
@@ -192,12 +194,23 @@ impl Unfit {
                     AlertDescription::BadCertificate
                     | AlertDescription::UnknownCA
                     | AlertDescription::CertificateUnknown
-                    | AlertDescription::CertificateExpired => Misfit::ClientCertificate,
-                    _ => Misfit::Other,
+                    | AlertDescription::CertificateExpired
+                    | AlertDescription::CertificateRevoked
+                    | AlertDescription::UnsupportedCertificate
+                    | AlertDescription::AccessDenied => Misfit::ClientCertificate,
+                    _ => Misfit::Handshake,
                 };
-                Self::new(misfit, format!("it refuses TLS with the alert {alert:?}"))
+                let what = format!("it refuses TLS with the alert {alert:?}");
+                Self::new(
+                    misfit,
+                    match alert {
+                        // Before TLS 1.3 there is no alert for a certificate that is missing.
+                        AlertDescription::HandshakeFailure => format!("{what}: it may ask for a client certificate"),
+                        _ => what,
+                    },
+                )
             }
-            other => Self::new(Misfit::Other, format!("no TLS with it: {other}")),
+            other => Self::new(Misfit::Handshake, format!("no TLS with it: {other}")),
         })
     }
 
@@ -222,7 +235,7 @@ impl Unfit {
 
 impl From<TlsError> for Unfit {
     fn from(error: TlsError) -> Self {
-        Self::new(Misfit::Other, error.to_string())
+        Self::new(Misfit::Handshake, error.to_string())
     }
 }
 

@@ -437,7 +437,8 @@ impl Handler for Proxy {
         'this: 'answer,
     {
         let (address, port) = self.upstream.named();
-        match ClientSpan::begin(&mut call, &address, port) {
+        let version = if self.upstream.options.http1 { "1.1" } else { "2" };
+        match ClientSpan::begin(&mut call, &address, port, version) {
             Ok(None) => self.answer(call),
             Ok(Some(span)) => Box::pin(async move { span.follow(self.answer(call).await) }),
             Err(status) => Box::pin(ready(Err(status))),
@@ -457,10 +458,12 @@ impl Handler for Proxy {
         checked.map_err(|error| format!("cannot reach its {error}"))
     }
 
-    /// Connects, if that is wanted. Servers of HTTP/1.1 close what is idle within seconds, and each connection there is for one call.
+    /// Looks names up, asks after health and keeps connections, as is set; and connects, if that is wanted. Servers of HTTP/1.1 close what is
+    /// idle within seconds, and each connection there is for one call.
     fn begin(&self) {
+        let pool = self.pools.here(&self.upstream);
         if self.upstream.options.warm_up && !self.upstream.options.http1 {
-            self.pools.here(&self.upstream).warm_up();
+            pool.warm_up();
         }
     }
 

@@ -21,7 +21,8 @@ use super::{
     balance::{Endpoints, Order},
     dial::{self, Phases},
     endpoint::{Address, Endpoint, Growth},
-    health, keeper,
+    health,
+    keeper::{self, Alive},
     lease::{Admitted, Gauge, Lease, Pending},
     ledger::{Entry, Placeless, Tally},
     line::{Line, Ready},
@@ -46,14 +47,16 @@ pub(super) struct Pool {
     endpoints: Mutex<Arc<Endpoints>>,
     /// Those of the targets that are looked up, each with a bell that asks for a new look.
     names: Vec<(Arc<Target>, Arc<Notify>)>,
-    /// Why nothing was found.
-    lost: Mutex<Option<Status>>,
+    /// Why nothing was found, of each name.
+    lost: Mutex<Vec<Option<Status>>>,
     /// Counts the calls that go in turn.
     turn: AtomicUsize,
     /// Calls that wait for a place, on any connection.
     line: Queue,
     /// Those that belong to an address, or were tried at some: they may have to wait where others need not.
     apart: Queue,
+    /// Whose turn it is to be told first.
+    apart_first: AtomicBool,
     /// What waits for a place at an address of its own.
     aside: Queue,
     gauge: Arc<Gauge>,
@@ -103,18 +106,21 @@ impl Pool {
     pub(super) fn start(upstream: &Arc<Upstream>, gauge: &Arc<Gauge>, tally: Arc<Tally>) -> Arc<Self> {
         let targets = upstream.targets.iter();
         let named = targets.filter(|target| resolve::literal(target).is_none());
+        let names: Vec<_> = named.map(|target| (Arc::clone(target), Arc::default())).collect();
+        let alive = Alive::new();
         let pool = Arc::new(Self {
             upstream: Arc::clone(upstream),
             endpoints: Mutex::default(),
-            names: named.map(|target| (Arc::clone(target), Arc::default())).collect(),
-            lost: Mutex::default(),
+            lost: Mutex::new(vec![None; names.len()]),
+            names,
             turn: AtomicUsize::new(fastrand::usize(..1 << 16)),
             line: Queue::default(),
             apart: Queue::default(),
+            apart_first: AtomicBool::new(false),
             aside: Queue::default(),
             gauge: Arc::clone(gauge),
             warm: AtomicBool::new(false),
-            alive: Arc::new(AtomicBool::new(true)),
+            alive: alive.told(),
             tasks: Mutex::default(),
             tally,
         });
@@ -125,7 +131,7 @@ impl Pool {
             let looking = resolve::keep(Arc::downgrade(&pool), Arc::clone(target), Arc::clone(stale));
             pool.spawn(looking);
         }
-        pool.spawn(keeper::keep(Arc::downgrade(&pool), Arc::clone(&pool.alive)));
+        pool.spawn(keeper::keep(Arc::downgrade(&pool), alive));
         pool
     }
 
@@ -379,14 +385,15 @@ impl Pool {
         }
     }
 
-    /// There is no address.
+    /// There is no address. As long as one name may still be found that is waited for.
     fn unknown(&self) -> Pick {
-        match &*self.lost() {
-            None => Pick::Later,
-            Some(status) => {
+        let lost = self.lost();
+        match lost.first() {
+            Some(Some(status)) if lost.iter().all(Option::is_some) => {
                 self.names.iter().for_each(|(_, stale)| stale.notify_one());
                 Pick::Refused(status.clone())
             }
+            _ => Pick::Later,
         }
     }
 
@@ -446,7 +453,7 @@ impl Pool {
             let began = Instant::now();
             let upstream = &self.upstream;
             match resolve::look_up(&*upstream.resolver, target, upstream.options.connect_timeout).await {
-                Ok(addresses) => self.found(target, &addresses),
+                Ok((addresses, _)) => self.found(target, &addresses),
                 Err(unfit) => {
                     self.tally.count(Entry::NotFound);
                     failed = Some(ConnectError::new(target, unfit));
@@ -469,7 +476,7 @@ impl Pool {
 
     /// A name has these addresses.
     pub(super) fn found(self: &Arc<Self>, target: &Arc<Target>, addresses: &BTreeSet<SocketAddr>) {
-        *self.lost() = None;
+        self.tell_lost(target, None);
         let own = |endpoint: &Endpoint| Arc::ptr_eq(&endpoint.target, target);
         let stays = |endpoint: &Endpoint| match &endpoint.address {
             Address::Tcp(address) => addresses.contains(address),
@@ -490,9 +497,17 @@ impl Pool {
     }
 
     /// A name has no address. Those of before stay.
-    pub(super) fn not_found(&self, status: Status) {
-        *self.lost() = Some(status);
+    pub(super) fn not_found(&self, target: &Arc<Target>, status: Status) {
+        self.tell_lost(target, Some(status));
         self.tell_all();
+    }
+
+    fn tell_lost(&self, target: &Arc<Target>, why: Option<Status>) {
+        let mut lost = self.lost();
+        let mut names = self.names.iter().zip(&mut *lost);
+        if let Some((_, lost)) = names.find(|((named, _), _)| Arc::ptr_eq(named, target)) {
+            *lost = why;
+        }
     }
 
     /// Drops some addresses, and adds others.
@@ -530,8 +545,15 @@ impl Pool {
 
     /// A place is free again.
     pub(super) fn freed(&self) {
-        self.line.tell_first();
-        self.apart.tell_first();
+        if self.apart.is_empty() {
+            self.line.tell_first();
+        } else if self.apart_first.fetch_xor(true, Ordering::Relaxed) {
+            self.apart.tell_first();
+            self.line.tell_first();
+        } else {
+            self.line.tell_first();
+            self.apart.tell_first();
+        }
         self.aside.tell_all();
     }
 
@@ -552,7 +574,7 @@ impl Pool {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
-    fn lost(&self) -> MutexGuard<'_, Option<Status>> {
+    fn lost(&self) -> MutexGuard<'_, Vec<Option<Status>>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -53,6 +53,11 @@ impl Queue {
         }
     }
 
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0
+    }
+
     /// Whether somebody stands in line.
     pub(super) fn is_awaited(&self) -> bool {
         self.in_line.load(Ordering::Relaxed) > 0
@@ -60,7 +65,7 @@ impl Queue {
 
     /// Tells the first who has not been told.
     pub(super) fn tell_first(&self) {
-        if self.waiting.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return;
         }
         let waker = {
@@ -75,7 +80,7 @@ impl Queue {
 
     /// Tells all.
     pub(super) fn tell_all(&self) {
-        if self.waiting.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return;
         }
         let wakers: Vec<_> = self.places().iter_mut().filter_map(Place::tell).collect();

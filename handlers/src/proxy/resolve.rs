@@ -82,12 +82,16 @@ pub(super) fn literal(target: &Target) -> Option<Address> {
 
 /// Looks up a name, until the pool is gone.
 pub(super) async fn keep(pool: Weak<Pool>, target: Arc<Target>, stale: Arc<Notify>) {
-    let mut backoff = Backoff::default();
+    let (mut backoff, mut many) = (Backoff::default(), 0);
     while let Some(held) = pool.upgrade() {
         let asked = Instant::now();
         let upstream = Arc::clone(&held.upstream);
         let pause = match look_up(&*upstream.resolver, &target, upstream.options.connect_timeout).await {
-            Ok(addresses) => {
+            Ok((addresses, count)) => {
+                if count > MOST_ADDRESSES && count != many {
+                    tracing::warn!(target: "descant.proxy", upstream = %target, "{count} addresses: {MOST_ADDRESSES} of them are used");
+                }
+                many = count;
                 if backoff.failures() > 0 {
                     tracing::info!(target: "descant.proxy", upstream = %target, "its name is found again");
                 }
@@ -102,7 +106,7 @@ pub(super) async fn keep(pool: Weak<Pool>, target: Arc<Target>, stale: Arc<Notif
                     tracing::warn!(target: "descant.proxy", upstream = %target, "{}", status.message());
                 }
                 let pause = backoff.failed(status.clone());
-                held.not_found(status);
+                held.not_found(&target, status);
                 Some(pause)
             }
         };
@@ -121,24 +125,20 @@ pub(super) async fn keep(pool: Weak<Pool>, target: Arc<Target>, stale: Arc<Notif
     }
 }
 
-/// The addresses of a name, one at least.
+/// The addresses of a name, one at least, as far as they are used; and how many there are.
 pub(super) async fn look_up(
     resolver: &dyn Resolve,
     target: &Target,
     time: Duration,
-) -> Result<BTreeSet<SocketAddr>, Unfit> {
+) -> Result<(BTreeSet<SocketAddr>, usize), Unfit> {
     let Place::Tcp(host, port) = &target.place else {
-        return Ok(BTreeSet::new());
+        return Ok((BTreeSet::new(), 0));
     };
     let found = timeout(time, resolver.resolve(host, *port)).await;
     let found = found.map_err(|_| Unfit::late(time))?;
     let found: BTreeSet<_> = found.map_err(|error| Unfit::host(&error))?.into_iter().collect();
     match found.len() {
         0 => Err(Unfit::new(Misfit::Host, "it has none")),
-        count if count > MOST_ADDRESSES => {
-            tracing::warn!(target: "descant.proxy", upstream = %target, "{count} addresses: {MOST_ADDRESSES} of them are used");
-            Ok(found.into_iter().take(MOST_ADDRESSES).collect())
-        }
-        _ => Ok(found),
+        count => Ok((found.into_iter().take(MOST_ADDRESSES).collect(), count)),
     }
 }

@@ -17,8 +17,8 @@ pub struct ClientSpan {
 
 impl ClientSpan {
     /// Begins it, and tells the upstream of it in the call's metadata; `None` if nobody traces the call. `address` and `port` are the
-    /// server's, as it is known to those who call it.
-    pub fn begin(call: &mut Call, address: &str, port: Option<u16>) -> Result<Option<Self>, Status> {
+    /// server's, as it is known to those who call it; `version` that of HTTP, by which it is called.
+    pub fn begin(call: &mut Call, address: &str, port: Option<u16>, version: &str) -> Result<Option<Self>, Status> {
         let Some(trace) = &call.trace else {
             return Ok(None);
         };
@@ -35,7 +35,7 @@ impl ClientSpan {
             let transport = if port.is_some() { "tcp" } else { "unix" };
             span.set(attributes::NETWORK_TRANSPORT, Value::Text(transport));
             span.set(attributes::NETWORK_PROTOCOL_NAME, Value::Text("http"));
-            span.set(attributes::NETWORK_PROTOCOL_VERSION, Value::Text("2"));
+            span.set(attributes::NETWORK_PROTOCOL_VERSION, Value::Text(version));
         }
         if let Some(context) = span.context() {
             context.write(&mut call.metadata)?;

@@ -1,9 +1,12 @@
 //! Names with several addresses, that come and go; lists of servers.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use descant_handlers::{Proxy, proxy::HealthCheck};
+use descant_handlers::{
+    Proxy, UpstreamProtocol, async_trait,
+    proxy::{HealthCheck, ProxyOptions, Resolve},
+};
 use tokio::{net::TcpListener, time::Instant};
 
 use super::{
@@ -192,4 +195,43 @@ async fn an_address_that_is_gone_is_not_connected_to() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(old.upstream.connections(), before);
     drop(open);
+}
+
+/// Finds one name after a while, and the other never.
+#[derive(Debug)]
+struct Slowly(SocketAddr);
+
+#[async_trait]
+impl Resolve for Slowly {
+    async fn resolve(&self, host: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+        if host == "gone.test" {
+            return Err(io::Error::other("no such host"));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Ok(vec![self.0])
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_found_does_not_speak_for_another_one() {
+    let one = Replica::start().await;
+    let mut options = ProxyOptions::default();
+    options.warm_up = false;
+    let to = Proxy::to_each(["http://gone.test:1", "http://here.test:1"]).unwrap();
+    let front = proxy(to.resolver(Slowly(one.address())).options(options)).await;
+    let peer = front.connect().await;
+    assert_eq!(failures(&peer, 5).await, 0);
+}
+
+/// What is to be done without calls begins with the gateway, however its servers are spoken to.
+#[tokio::test]
+async fn connections_are_kept_over_http_1_before_the_first_call() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut options = ProxyOptions::default();
+    options.protocol = UpstreamProtocol::Connect;
+    options.http1 = true;
+    options.min_connections = 1;
+    let to = Proxy::to(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let _front = proxy(to.options(options)).await;
+    crate::support::soon(listener.accept()).await.unwrap();
 }
