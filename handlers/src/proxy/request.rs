@@ -53,6 +53,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32) -> Result<Request<()>, Status> {
     let speech = terms.speech;
     let mut headers = speech.headers(mem::take(&mut call.metadata));
+    if speech.is_bare() {
+        forget_body(&mut headers);
+    }
     if before > 0 {
         headers.insert(PREVIOUS, before.into());
     }
@@ -77,6 +80,19 @@ pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32)
         speech.set_timeout(&mut headers, left)?;
     }
     bare(target, terms, call.method.path(), headers)
+}
+
+/// Takes out what a caller said of a body, where that is not the one that goes up: a server could take it for a part of something (RFC 9110,
+/// section 14.5), or find that it has another digest.
+fn forget_body(headers: &mut HeaderMap) {
+    let is_of_body = |name: &&HeaderName| {
+        let name = name.as_str();
+        name.starts_with("content-") || name == "digest" || name == "repr-digest"
+    };
+    let names: Vec<_> = headers.keys().filter(is_of_body).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
 }
 
 /// The head of a request for this path, whatever else it says.

@@ -54,6 +54,8 @@ impl Screen {
         let format = args.format.unwrap_or(usual);
         let mut options: JsonOptions = json::options(&args.json);
         options.pretty = format == ReplyFormat::Pretty;
+        // --max-message bounds what is taken in.
+        options.limit = usize::MAX;
         Self {
             format,
             codec: Codec::new(options),

@@ -241,6 +241,32 @@ fn is_streamed(answer: &str, out: &str, code: i32, err: &str) {
     assert!(ran.err.starts_with(err), "{answer}: {ran:?}");
 }
 
+/// What grpc-gateway calls its wrapper may be a field, and of a server that is newer than the schema.
+#[test]
+fn a_field_called_result_is_the_messages_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let proto = folder.path().join("watch.proto");
+    let text = r#"syntax = "proto3"; package w; import "google/api/annotations.proto";
+        message Ask {} message Event { string id = 1; } message Reply { Event result = 1; }
+        service S { rpc Watch(Ask) returns (stream Reply) { option (google.api.http) = { get: "/v1/watch" }; } }"#;
+    std::fs::write(&proto, text).unwrap();
+    for element in [
+        r#"{"result":{"id":"a"}}"#,
+        r#"{"result":{"id":"a","new":1}}"#,
+        r#"{"result":{"result":{"id":"a"}}}"#,
+        r#"{"result":{"result":{"id":"a","new":1}}}"#,
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n{element}\n");
+        let (address, _request) = once(answer.leak());
+        let ran = call(&address, &["w.S/Watch", proto.to_str().unwrap(), "--http1"]);
+        assert_eq!(
+            (ran.code, ran.out.as_str()),
+            (Some(0), "{\"result\":{\"id\":\"a\"}}\n"),
+            "{element}: {ran:?}"
+        );
+    }
+}
+
 /// Not first, not alone, or without a message: such a call ended well, with an empty message.
 #[test]
 fn an_error_ends_a_stream_wherever_it_stands() {

@@ -117,6 +117,8 @@ async fn requests_have_what_their_rule_says_and_nothing_of_other_protocols() {
                     .iter()
                     .fold(Ask::one(path, &ask), |ask, name| ask.header(name, "DELETE"))
                     .header("grpc-timeout", "20S")
+                    .header("content-range", "bytes 0-3/9")
+                    .header("content-digest", "sha-256=:AA==:")
                     .header("note", "a"),
             )
             .await;
@@ -128,6 +130,8 @@ async fn requests_have_what_their_rule_says_and_nothing_of_other_protocols() {
         "connect-timeout-ms",
         "grpc-accept-encoding",
         "connect-protocol-version",
+        "content-range",
+        "content-digest",
     ]
     .into_iter()
     .chain(OVERRIDES)

@@ -7,7 +7,7 @@
 //! message of the method as it stands is none of these. What is not would be an empty message, all of whose members are unknown: an error
 //! is looked for first.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use bytes::Bytes;
 use descant_descriptors::{Codec, CodecError, JsonOptions};
@@ -72,9 +72,21 @@ pub(super) fn streamed(json: &[u8], reading: &Reading, codec: &mut Codec) -> Res
         return Ok(message);
     }
     match other {
-        Other::Wrapped(inner) => message(inner.get().as_bytes(), reading, codec),
+        Other::Wrapped(inner) if is_meant(inner, reading, codec) => message(inner.get().as_bytes(), reading, codec),
+        Other::Wrapped(_) => message(json, reading, codec),
         Other::Failure(failed) => Err(failure(failed, reading, codec.options().depth)),
     }
+}
+
+/// Whether what stands in a member `result` is a message in grpc-gateway's wrapper. Where the message has a field of that name it may as well be
+/// that field's value, of a server that is newer than the schema.
+fn is_meant(inner: &RawValue, reading: &Reading, codec: &Codec) -> bool {
+    let inner = inner.get().as_bytes();
+    if !reading.has("result") || read(inner, reading, &mut strict(codec)).is_ok() {
+        return true;
+    }
+    let members: BTreeMap<String, IgnoredAny> = serde_json::from_slice(inner).unwrap_or_default();
+    members.keys().any(|name| reading.has(name))
 }
 
 /// The Status that stands in a stream.

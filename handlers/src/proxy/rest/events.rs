@@ -15,6 +15,8 @@ pub(super) struct Events {
     data: Option<Vec<u8>>,
     is_error: bool,
     found: VecDeque<Event>,
+    /// Behind what was found stands one that is too large.
+    broken: Option<TooLarge>,
     limit: usize,
 }
 
@@ -39,12 +41,19 @@ impl Events {
             data: None,
             is_error: false,
             found: VecDeque::new(),
+            broken: None,
             limit,
         }
     }
 
     /// Adds what came.
-    pub(super) fn push(&mut self, mut came: &[u8]) -> Result<(), TooLarge> {
+    pub(super) fn push(&mut self, came: &[u8]) {
+        if self.broken.is_none() {
+            self.broken = self.split(came).err();
+        }
+    }
+
+    fn split(&mut self, mut came: &[u8]) -> Result<(), TooLarge> {
         while let Some(end) = came.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             let (line, rest) = came.split_at(end);
             let feed = rest.first() == Some(&b'\n');
@@ -61,8 +70,11 @@ impl Events {
     }
 
     /// The next event that is whole.
-    pub(super) fn next(&mut self) -> Option<Event> {
-        self.found.pop_front()
+    pub(super) fn next(&mut self) -> Result<Option<Event>, TooLarge> {
+        match (self.found.pop_front(), self.broken) {
+            (None, Some(broken)) => Err(broken),
+            (event, _) => Ok(event),
+        }
     }
 
     /// Whether an event has begun that is not whole.
@@ -131,9 +143,9 @@ mod tests {
     fn all(body: &str, piece: usize) -> (Vec<(String, bool)>, bool) {
         let mut events = Events::new(100);
         for data in body.as_bytes().chunks(piece) {
-            events.push(data).unwrap();
+            events.push(data);
         }
-        let found = std::iter::from_fn(|| events.next());
+        let found = std::iter::from_fn(|| events.next().unwrap());
         let found = found.map(|event| (String::from_utf8(event.data.to_vec()).unwrap(), event.is_error));
         (found.collect(), events.is_within())
     }
@@ -174,9 +186,17 @@ mod tests {
 
     #[test]
     fn an_event_is_bounded() {
-        let mut events = Events::new(10);
-        assert_eq!(events.push(b"data: 12345678901\n"), Err(TooLarge(10)));
-        let mut events = Events::new(10);
-        assert_eq!(events.push(&[b'x'; 100]), Err(TooLarge(10)));
+        let long = [b'x'; 100];
+        for body in [&b"data: 12345678901\n"[..], &long] {
+            let whole = [b"data: 1\n\ndata: 2\n\n", body].concat();
+            for piece in 1..=whole.len() {
+                let mut events = Events::new(10);
+                whole.chunks(piece).for_each(|data| events.push(data));
+                for expected in ["1", "2"] {
+                    assert_eq!(events.next().unwrap().unwrap().data, expected);
+                }
+                assert_eq!(events.next(), Err(TooLarge(10)));
+            }
+        }
     }
 }

@@ -76,9 +76,7 @@ impl Replies {
             }
             match ready!(self.arriving.poll(cx)) {
                 Some(Ok(data)) => {
-                    if let Err(status) = self.took(data) {
-                        return Poll::Ready(Some(Err(status)));
-                    }
+                    self.took(data);
                 }
                 Some(Err(status)) => return Poll::Ready(Some(Err(status))),
                 None => {
@@ -96,7 +94,7 @@ impl Replies {
                 let next = elements.next().map_err(|error| broken(&error))?;
                 self.element(next.as_deref())
             }
-            Framing::Events(events) => match events.next() {
+            Framing::Events(events) => match events.next().map_err(|TooLarge(limit)| too_large(limit))? {
                 Some(event) if event.is_error => {
                     Err(element::failure(&event.data, &self.reading, self.codec.options().depth))
                 }
@@ -113,13 +111,12 @@ impl Replies {
     }
 
     /// Takes what came.
-    fn took(&mut self, data: Bytes) -> Result<(), Status> {
+    fn took(&mut self, data: Bytes) {
         match &mut self.framing {
             Framing::Elements(elements) => elements.push(&data),
-            Framing::Events(events) => events.push(&data).map_err(|TooLarge(limit)| too_large(limit))?,
+            Framing::Events(events) => events.push(&data),
             Framing::Pieces { left, .. } => *left = data,
         }
-        Ok(())
     }
 
     /// Reads what stands behind all messages.

@@ -218,6 +218,16 @@ pub(super) fn can_read(accept: &HeaderValue) -> bool {
     accept.as_bytes().split(|byte| *byte == b',').all(known)
 }
 
+/// Whether an `Accept` names a type in which callers speak to Descant, and not the server to anybody.
+pub(super) fn is_of_calls(accept: &HeaderValue) -> bool {
+    let types: [&[u8]; 3] = [b"application/grpc", b"application/connect+", b"application/proto"];
+    let is_one = |range: &[u8]| {
+        let essence = essence(range).to_ascii_lowercase();
+        types.iter().any(|kind| essence.starts_with(kind))
+    };
+    accept.as_bytes().split(|byte| *byte == b',').any(is_one)
+}
+
 /// A type without its parameters.
 fn essence(kind: &[u8]) -> &[u8] {
     kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
@@ -265,5 +275,24 @@ impl Reading {
         // What cannot be added is too much of it, and what came first counts.
         let _ = metadata.extend(trailers);
         metadata
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_of_calls_are_not_asked_for() {
+        for (accept, is_one) in [
+            ("application/grpc-web-text", true),
+            ("image/png, Application/GRPC-Web+proto;q=0.5", true),
+            ("application/connect+json", true),
+            ("application/proto", true),
+            ("image/png, */*;q=0.1", false),
+            ("application/json", false),
+        ] {
+            assert_eq!(is_of_calls(&HeaderValue::from_static(accept)), is_one, "{accept}");
+        }
     }
 }

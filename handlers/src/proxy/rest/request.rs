@@ -9,7 +9,10 @@ use bytes::Bytes;
 use descant_descriptors::{Composed, ComposedBody, Composer, HttpBody, Method};
 use http::{HeaderValue, Request, header};
 
-use super::{Reading, json, reply::can_read};
+use super::{
+    Reading, json,
+    reply::{can_read, is_of_calls},
+};
 use crate::{
     Call, Encodings, Message, MessageStream, Messages, Status,
     envelope::{Batch, Run},
@@ -152,9 +155,13 @@ fn head(
         (false, true) => MANY,
         (false, false) => ONE,
     };
-    // A caller may ask for what can be read too, and of bytes for anything.
-    let is_kept = |asked: &HeaderValue| reading.is_bytes() || method.server_streaming() && can_read(asked);
-    if !headers.get(header::ACCEPT).is_some_and(is_kept) {
+    // A caller may ask for what can be read too, and of bytes for anything that it reads itself.
+    let is_kept = |asked: &HeaderValue| match reading.is_bytes() {
+        true => !is_of_calls(asked),
+        false => method.server_streaming() && can_read(asked),
+    };
+    let mut asked = headers.get_all(header::ACCEPT).iter().peekable();
+    if asked.peek().is_none() || !asked.all(is_kept) {
         headers.insert(header::ACCEPT, accept);
     }
     if method.server_streaming() {
