@@ -469,3 +469,15 @@ fn bytes_that_are_no_message_are_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn a_name_with_a_point_is_no_path() {
+    for (json, target) in [
+        (r#"{"page.size":5}"#, "GET /pointed?top=5"),
+        (r#"{"page":{"size":5}}"#, "GET /pointed?page.size=5"),
+        (r#"{"a\"b":5}"#, "GET /pointed?quoted=5"),
+    ] {
+        assert_eq!(line("Pointing", json), target);
+        assert!(returns("/compose.Composing/Pointing", json), "{json}");
+    }
+}

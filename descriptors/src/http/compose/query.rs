@@ -55,11 +55,24 @@ impl Composer {
     }
 }
 
-/// The path of a field by JSON names, which no other field of its message has for its own.
+/// The path of a field by JSON names, which no other field of its message has for its own. One that reads as a path itself, or that JSON
+/// writes otherwise, gives way to the name in the file.
 fn name(tables: &Tables, path: &[Step]) -> String {
+    let is_plain = |name: &str| {
+        let is_other = |letter: char| matches!(letter, '.' | '[' | '"' | '\\') || letter.is_control();
+        !name.contains(is_other)
+    };
     let names: Vec<_> = path
         .iter()
-        .map(|step| tables.table(step.message).json_name(&step.field))
+        .map(|step| {
+            let table = tables.table(step.message);
+            let json = table.json_name(&step.field);
+            if is_plain(json) {
+                json
+            } else {
+                table.proto_name(&step.field)
+            }
+        })
         .collect();
     names.join(".")
 }
