@@ -59,7 +59,7 @@ pub(super) enum Growth {
     Dial,
     /// Somebody connects.
     Dialling,
-    /// There are as many connections as there may be, or can be.
+    /// There are as many connections as there may be.
     Full,
     /// It could not be reached a moment ago.
     Resting(Status),
@@ -157,12 +157,7 @@ impl Endpoint {
             return Growth::Full;
         }
         if let Some(refusal) = self.backoff().refusal() {
-            // A further one cannot be made just now: those that there are have places again.
-            return if self.connections() > 0 {
-                Growth::Full
-            } else {
-                Growth::Resting(refusal)
-            };
+            return Growth::Resting(refusal);
         }
         // After a failure one shows whether it can be reached.
         let at_once = if self.is_doubtful() {

@@ -99,14 +99,18 @@ enum Pick {
     Ready(Arc<Endpoint>, Arc<Line>),
     /// Nothing yet.
     Later,
-    Refused(Status),
+    /// There is no connection; `is_crowded`: no further one, and those that there are may have a place in a moment.
+    Refused {
+        status: Status,
+        is_crowded: bool,
+    },
 }
 
 impl Pool {
     pub(super) fn start(upstream: &Arc<Upstream>, gauge: &Arc<Gauge>, tally: Arc<Tally>) -> Arc<Self> {
         let targets = upstream.targets.iter();
-        let named = targets.filter(|target| resolve::literal(target).is_none());
-        let names: Vec<_> = named.map(|target| (Arc::clone(target), Arc::default())).collect();
+        let looked_up = targets.filter(|target| resolve::literal(target).is_none());
+        let names: Vec<_> = looked_up.map(|target| (Arc::clone(target), Arc::default())).collect();
         let alive = Alive::new();
         let pool = Arc::new(Self {
             upstream: Arc::clone(upstream),
@@ -144,8 +148,11 @@ impl Pool {
             let behind = self.is_behind(want);
             let (endpoint, line) = match self.pick(Want { behind, ..want }) {
                 Pick::Ready(endpoint, line) => (endpoint, line),
-                Pick::Refused(status) if !want.wait => return Err(Refusal::Unreachable(status)),
-                Pick::Refused(_) | Pick::Later => {
+                Pick::Refused {
+                    status,
+                    is_crowded: false,
+                } if !want.wait => return Err(Refusal::Unreachable(status)),
+                Pick::Refused { .. } | Pick::Later => {
                     waits += 1;
                     let waited = self.wait(want).await;
                     waited.inspect_err(|refusal| placeless.refused(refusal))?
@@ -266,22 +273,25 @@ impl Pool {
             // Those that wait may be another runtime's.
             return match self.pick(want) {
                 Pick::Ready(endpoint, line) => Ok((endpoint, line)),
-                Pick::Refused(_) | Pick::Later => Err(full()),
+                Pick::Refused { .. } | Pick::Later => Err(full()),
             };
         };
         changed.stand(in_line);
-        let (mut told, mut due) = (false, Instant::now() + ANOTHER);
+        let (mut told, mut is_patient, mut due) = (false, true, Instant::now() + ANOTHER);
         loop {
             match self.pick(want) {
                 Pick::Ready(endpoint, line) => {
                     // There may be a place for the next one, too.
                     drop(changed);
                     self.line.tell_first();
+                    self.apart.tell_first();
                     return Ok((endpoint, line));
                 }
-                Pick::Refused(status) if !want.wait => return Err(Refusal::Unreachable(status)),
+                Pick::Refused { status, is_crowded } if !(want.wait || is_crowded && is_patient) => {
+                    return Err(Refusal::Unreachable(status));
+                }
                 // Nobody has to stand behind who cannot be helped.
-                Pick::Refused(_) => changed.stand(false),
+                Pick::Refused { .. } => changed.stand(false),
                 Pick::Later => changed.stand(in_line),
             }
             if told && !in_line {
@@ -291,6 +301,7 @@ impl Pool {
             told = timeout_at(due, &mut changed).await.is_ok();
             if due <= Instant::now() {
                 due = Instant::now() + ANOTHER;
+                is_patient = false;
                 // One address more; and rather one that was tried than to wait for long.
                 want.dials += 1;
                 if want.tried.take().is_some() && want.key.is_none() {
@@ -309,9 +320,9 @@ impl Pool {
         let fit = |endpoint: &Arc<Endpoint>| endpoint.is_fit() || *panics;
         match self.pick_untried(&endpoints, &order, want, fit) {
             // Those that are fit cannot be reached: what may be unwell is better than a failure that is certain.
-            Pick::Refused(status) if !endpoints.all_fit() && !*panics => {
+            refused @ Pick::Refused { .. } if !endpoints.all_fit() && !*panics => {
                 match self.pick_untried(&endpoints, &order, want, |_| true) {
-                    Pick::Refused(_) => Pick::Refused(status),
+                    Pick::Refused { .. } => refused,
                     found => found,
                 }
             }
@@ -332,7 +343,7 @@ impl Pool {
         };
         let is_new = |endpoint: &Arc<Endpoint>| wanted(endpoint) && !tried.has(endpoint);
         match self.pick_along(endpoints, order, want, is_new) {
-            Pick::Refused(_) => self.pick_along(endpoints, order, want, wanted),
+            Pick::Refused { .. } => self.pick_along(endpoints, order, want, wanted),
             found => found,
         }
     }
@@ -344,7 +355,8 @@ impl Pool {
         want: Want<'_>,
         wanted: impl Fn(&Arc<Endpoint>) -> bool,
     ) -> Pick {
-        let (mut later, mut dials, mut refusal, mut passed_over) = (false, 0, None, false);
+        let (mut later, mut dials, mut refusal) = (false, 0, None);
+        let (mut passed_over, mut is_crowded) = (false, false);
         for (passed, endpoint) in endpoints.along(order).enumerate() {
             if !wanted(endpoint) {
                 passed_over = true;
@@ -373,14 +385,15 @@ impl Pool {
                     }
                 }
                 Growth::Resting(status) => {
+                    is_crowded |= endpoint.connections() > 0;
                     refusal.get_or_insert(status);
                 }
             }
         }
-        match refusal {
+        let tried = || Status::unavailable("all addresses were tried");
+        match refusal.or_else(|| passed_over.then(tried)) {
             _ if later => Pick::Later,
-            Some(refusal) => Pick::Refused(refusal),
-            None if passed_over => Pick::Refused(Status::unavailable("all addresses were tried")),
+            Some(status) => Pick::Refused { status, is_crowded },
             None => self.unknown(),
         }
     }
@@ -391,7 +404,10 @@ impl Pool {
         match lost.first() {
             Some(Some(status)) if lost.iter().all(Option::is_some) => {
                 self.names.iter().for_each(|(_, stale)| stale.notify_one());
-                Pick::Refused(status.clone())
+                Pick::Refused {
+                    status: status.clone(),
+                    is_crowded: false,
+                }
             }
             _ => Pick::Later,
         }
@@ -548,13 +564,18 @@ impl Pool {
         if self.apart.is_empty() {
             self.line.tell_first();
         } else if self.apart_first.fetch_xor(true, Ordering::Relaxed) {
-            self.apart.tell_first();
+            self.tell_apart();
             self.line.tell_first();
         } else {
             self.line.tell_first();
-            self.apart.tell_first();
+            self.tell_apart();
         }
         self.aside.tell_all();
+    }
+
+    /// Some of those that wait apart may have no use for what is free.
+    fn tell_apart(&self) {
+        (0..3).for_each(|_| self.apart.tell_first());
     }
 
     /// A connection was made or could not be, or there may be another; an address came or went.

@@ -54,8 +54,8 @@ impl Screen {
         let format = args.format.unwrap_or(usual);
         let mut options: JsonOptions = json::options(&args.json);
         options.pretty = format == ReplyFormat::Pretty;
-        // --max-message bounds what is taken in.
-        options.limit = usize::MAX;
+        // --max-message bounds what is taken in, of which there is more as JSON.
+        options.limit = options.limit.max(args.max_message.saturating_mul(8));
         Self {
             format,
             codec: Codec::new(options),

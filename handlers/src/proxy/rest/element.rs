@@ -85,7 +85,7 @@ fn is_meant(inner: &RawValue, reading: &Reading, codec: &Codec) -> bool {
     if !reading.has("result") || read(inner, reading, &mut strict(codec)).is_ok() {
         return true;
     }
-    let members: BTreeMap<String, IgnoredAny> = serde_json::from_slice(inner).unwrap_or_default();
+    let members: BTreeMap<String, &RawValue> = serde_json::from_slice(inner).unwrap_or_default();
     members.keys().any(|name| reading.has(name))
 }
 

@@ -220,10 +220,12 @@ pub(super) fn can_read(accept: &HeaderValue) -> bool {
 
 /// Whether an `Accept` names a type in which callers speak to Descant, and not the server to anybody.
 pub(super) fn is_of_calls(accept: &HeaderValue) -> bool {
-    let types: [&[u8]; 3] = [b"application/grpc", b"application/connect+", b"application/proto"];
     let is_one = |range: &[u8]| {
         let essence = essence(range).to_ascii_lowercase();
-        types.iter().any(|kind| essence.starts_with(kind))
+        let of_grpc = essence.strip_prefix(b"application/grpc");
+        of_grpc.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+") || rest.starts_with(b"-web"))
+            || essence.starts_with(b"application/connect+")
+            || essence == b"application/proto"
     };
     accept.as_bytes().split(|byte| *byte == b',').any(is_one)
 }
@@ -291,6 +293,7 @@ mod tests {
             ("application/proto", true),
             ("image/png, */*;q=0.1", false),
             ("application/json", false),
+            ("application/protobuf", false),
         ] {
             assert_eq!(is_of_calls(&HeaderValue::from_static(accept)), is_one, "{accept}");
         }

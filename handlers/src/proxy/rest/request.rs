@@ -156,9 +156,12 @@ fn head(
         (false, false) => ONE,
     };
     // A caller may ask for what can be read too, and of bytes for anything that it reads itself.
-    let is_kept = |asked: &HeaderValue| match reading.is_bytes() {
-        true => !is_of_calls(asked),
-        false => method.server_streaming() && can_read(asked),
+    let is_kept = |asked: &HeaderValue| {
+        if reading.is_bytes() {
+            !is_of_calls(asked)
+        } else {
+            method.server_streaming() && can_read(asked)
+        }
     };
     let mut asked = headers.get_all(header::ACCEPT).iter().peekable();
     if asked.peek().is_none() || !asked.all(is_kept) {
