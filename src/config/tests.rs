@@ -334,6 +334,14 @@ fn a_route_keeps_its_proxy() {
 #[test]
 fn times_are_read_as_the_schema_has_them() {
     let validator = jsonschema::validator_for(&Config::json_schema()).unwrap();
+    let expect = |text: &str, is_one: bool| {
+        let value: serde_json::Value = serde_yaml_ng::from_str(text).unwrap();
+        assert_eq!(
+            (read(text).is_ok(), validator.is_valid(&value)),
+            (is_one, is_one),
+            "{text}"
+        );
+    };
     for (time, is_one) in [
         ("30s", true),
         ("1.5s", true),
@@ -352,13 +360,7 @@ fn times_are_read_as_the_schema_has_them() {
         ("-1s", false),
         ("0s", false),
     ] {
-        let text = format!("limits: {{ message: '{time}' }}");
-        let value: serde_json::Value = serde_yaml_ng::from_str(&text).unwrap();
-        assert_eq!(
-            (read(&text).is_ok(), validator.is_valid(&value)),
-            (is_one, is_one),
-            "{time}"
-        );
+        expect(&format!("limits: {{ message: '{time}' }}"), is_one);
     }
     for (proxy, is_one) in [
         ("", false),
@@ -375,12 +377,9 @@ fn times_are_read_as_the_schema_has_them() {
             false,
         ),
     ] {
-        let text = format!("descriptors: a\nroutes:\n- match: '*'\n  proxy: {proxy}\n");
-        let value: serde_json::Value = serde_yaml_ng::from_str(&text).unwrap();
-        assert_eq!(
-            (read(&text).is_ok(), validator.is_valid(&value)),
-            (is_one, is_one),
-            "{proxy}"
+        expect(
+            &format!("descriptors: a\nroutes:\n- match: '*'\n  proxy: {proxy}\n"),
+            is_one,
         );
     }
 }

@@ -178,10 +178,10 @@ impl Endpoint {
         self.dialling.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whether a connection may be given up for the sake of the calls on it: another takes its place, and it stays open for as long as they do. What
-    /// its clients do shall not bring an upstream any number of connections.
-    pub(super) fn may_replace(&self, options: &ProxyOptions) -> bool {
-        self.siblings.open() < options.most_connections().saturating_mul(2)
+    /// A call on this connection was reset. After many it is given up for the sake of the others on it: another takes its place, and it stays open for
+    /// as long as they do. What clients do shall not bring an upstream any number of connections.
+    pub(super) fn was_reset(&self, line: &Line, options: &ProxyOptions) {
+        line.was_reset(|| self.siblings.open() < options.most_connections().saturating_mul(2));
     }
 
     /// Whether there are as many connections as there may be.

@@ -32,7 +32,7 @@ pub(super) async fn keep(pool: Weak<Pool>, _alive: Alive) {
             .map_or(u32::MAX, |idle| looks(idle, tick).saturating_sub(1));
         for endpoint in &held.endpoints().list {
             if endpoint.sweep(options, looks) {
-                held.tell_all();
+                held.waiting.tell_all();
             }
             if endpoint.connections() < options.min_connections && endpoint.is_fit() {
                 held.grow(endpoint);

@@ -344,8 +344,7 @@ impl Uplink {
     /// Nothing more of it goes up, of which the upstream is told by a reset. Of a call without a whole reply the lease tells.
     pub(super) fn broke_off(&self) {
         if self.answered.load(Ordering::Relaxed) {
-            let options = &self.pool.upstream.options;
-            self.line.was_reset(|| self.endpoint.may_replace(options));
+            self.endpoint.was_reset(&self.line, &self.pool.upstream.options);
         }
     }
 }
@@ -353,7 +352,7 @@ impl Uplink {
 impl Drop for Lease {
     fn drop(&mut self) {
         if self.is_reset() {
-            self.line.was_reset(|| self.endpoint.may_replace(self.options()));
+            self.endpoint.was_reset(&self.line, self.options());
         }
         if !self.has_ended() {
             if self.line.is_silent() {
@@ -366,6 +365,6 @@ impl Drop for Lease {
         }
         self.line.ended(self.whole);
         self.endpoint.release(&self.line);
-        self.pool.freed();
+        self.pool.waiting.freed();
     }
 }

@@ -2,8 +2,6 @@
 
 use std::{
     cell::LazyCell,
-    collections::BTreeSet,
-    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -27,7 +25,7 @@ use super::{
     ledger::{Entry, Placeless, Tally},
     line::{Line, Ready},
     misfit::{ConnectError, Misfit, Unfit},
-    queue::Queue,
+    queue::Queues,
     resolve,
     retry::Tried,
     target::Target,
@@ -46,19 +44,12 @@ pub(super) struct Pool {
     pub(super) upstream: Arc<Upstream>,
     endpoints: Mutex<Arc<Endpoints>>,
     /// Those of the targets that are looked up, each with a bell that asks for a new look.
-    names: Vec<(Arc<Target>, Arc<Notify>)>,
+    pub(super) names: Vec<(Arc<Target>, Arc<Notify>)>,
     /// Why nothing was found, of each name.
     lost: Mutex<Vec<Option<Status>>>,
     /// Counts the calls that go in turn.
     turn: AtomicUsize,
-    /// Calls that wait for a place, on any connection.
-    line: Queue,
-    /// Those that belong to an address, or were tried at some: they may have to wait where others need not.
-    apart: Queue,
-    /// Whose turn it is to be told first.
-    apart_first: AtomicBool,
-    /// What waits for a place at an address of its own.
-    aside: Queue,
+    pub(super) waiting: Queues,
     gauge: Arc<Gauge>,
     /// Addresses are connected to before a call needs it.
     warm: AtomicBool,
@@ -118,10 +109,7 @@ impl Pool {
             lost: Mutex::new(vec![None; names.len()]),
             names,
             turn: AtomicUsize::new(fastrand::usize(..1 << 16)),
-            line: Queue::default(),
-            apart: Queue::default(),
-            apart_first: AtomicBool::new(false),
-            aside: Queue::default(),
+            waiting: Queues::default(),
             gauge: Arc::clone(gauge),
             warm: AtomicBool::new(false),
             alive: alive.told(),
@@ -193,7 +181,7 @@ impl Pool {
 
     /// A connection to this address that takes a call now.
     pub(super) async fn ready_at(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<(Ready, Lease), Status> {
-        let mut changed = self.aside.wait();
+        let mut changed = self.waiting.aside.wait();
         loop {
             if let Some(place) = self.place_at(endpoint).await? {
                 return Ok(place);
@@ -205,7 +193,7 @@ impl Pool {
     /// The same for a health check: on a connection of its own where calls have taken all places that there may be. Nobody learns how a server is
     /// who waits for it to be less busy.
     pub(super) async fn ready_for_check(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<(Ready, Lease), Status> {
-        let mut changed = self.aside.wait();
+        let mut changed = self.waiting.aside.wait();
         loop {
             if let Some(place) = self.place_at(endpoint).await? {
                 return Ok(place);
@@ -267,7 +255,12 @@ impl Pool {
         };
         // Before the look at the connections, so that nothing is missed that happens after it.
         let mut in_line = want.key.is_none() && want.tried.is_none();
-        let mut changed = if in_line { &self.line } else { &self.apart }.wait();
+        let mut changed = if in_line {
+            &self.waiting.line
+        } else {
+            &self.waiting.apart
+        }
+        .wait();
         want.behind = self.is_behind(want);
         let Some(_pending) = Pending::among(&self.gauge, most) else {
             // Those that wait may be another runtime's.
@@ -283,8 +276,8 @@ impl Pool {
                 Pick::Ready(endpoint, line) => {
                     // There may be a place for the next one, too.
                     drop(changed);
-                    self.line.tell_first();
-                    self.apart.tell_first();
+                    self.waiting.line.tell_first();
+                    self.waiting.apart.tell_first();
                     return Ok((endpoint, line));
                 }
                 Pick::Refused { status, is_crowded } if !(want.wait || is_crowded && is_patient) => {
@@ -306,7 +299,7 @@ impl Pool {
                 want.dials += 1;
                 if want.tried.take().is_some() && want.key.is_none() {
                     in_line = true;
-                    changed = self.line.wait();
+                    changed = self.waiting.line.wait();
                 }
             }
         }
@@ -427,7 +420,7 @@ impl Pool {
         // What is wrong is told by the address from now on.
         let _ = self.open(&endpoint).await;
         endpoint.dialled();
-        self.tell_all();
+        self.waiting.tell_all();
     }
 
     async fn open(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<Phases, ConnectError> {
@@ -480,7 +473,7 @@ impl Pool {
         for endpoint in &self.endpoints().list {
             match self.open(endpoint).await {
                 Ok(phases) => {
-                    self.tell_all();
+                    self.waiting.tell_all();
                     return Ok(Phases { lookup, ..phases });
                 }
                 Err(error) => failed = Some(error),
@@ -490,44 +483,8 @@ impl Pool {
         Err(failed.unwrap_or_else(nothing))
     }
 
-    /// A name has these addresses.
-    pub(super) fn found(self: &Arc<Self>, target: &Arc<Target>, addresses: &BTreeSet<SocketAddr>) {
-        self.tell_lost(target, None);
-        let own = |endpoint: &Endpoint| Arc::ptr_eq(&endpoint.target, target);
-        let stays = |endpoint: &Endpoint| match &endpoint.address {
-            Address::Tcp(address) => addresses.contains(address),
-            #[cfg(unix)]
-            Address::Unix(_) => true,
-        };
-        let known: BTreeSet<_> = self
-            .endpoints()
-            .list
-            .iter()
-            .filter(|endpoint| own(endpoint))
-            .filter_map(|endpoint| endpoint.socket())
-            .collect();
-        let new = addresses
-            .difference(&known)
-            .map(|address| (Arc::clone(target), Address::Tcp(*address)));
-        self.update(|endpoint| own(endpoint) && !stays(endpoint), new.collect());
-    }
-
-    /// A name has no address. Those of before stay.
-    pub(super) fn not_found(&self, target: &Arc<Target>, status: Status) {
-        self.tell_lost(target, Some(status));
-        self.tell_all();
-    }
-
-    fn tell_lost(&self, target: &Arc<Target>, why: Option<Status>) {
-        let mut lost = self.lost();
-        let mut names = self.names.iter().zip(&mut *lost);
-        if let Some((_, lost)) = names.find(|((named, _), _)| Arc::ptr_eq(named, target)) {
-            *lost = why;
-        }
-    }
-
     /// Drops some addresses, and adds others.
-    fn update(self: &Arc<Self>, gone: impl Fn(&Endpoint) -> bool, new: Vec<(Arc<Target>, Address)>) {
+    pub(super) fn update(self: &Arc<Self>, gone: impl Fn(&Endpoint) -> bool, new: Vec<(Arc<Target>, Address)>) {
         let mut slot = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let (old, mut list): (Vec<_>, Vec<_>) = slot.list.iter().cloned().partition(|endpoint| gone(endpoint));
         if old.is_empty() && new.is_empty() {
@@ -552,42 +509,16 @@ impl Pool {
             tracing::info!(target: "descant.proxy", upstream = %endpoint, "no address of the upstream any more");
             endpoint.retire();
         }
-        self.tell_all();
+        self.waiting.tell_all();
     }
 
     pub(super) fn endpoints(&self) -> Arc<Endpoints> {
         Arc::clone(&self.endpoints.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A place is free again.
-    pub(super) fn freed(&self) {
-        if self.apart.is_empty() {
-            self.line.tell_first();
-        } else if self.apart_first.fetch_xor(true, Ordering::Relaxed) {
-            self.tell_apart();
-            self.line.tell_first();
-        } else {
-            self.line.tell_first();
-            self.tell_apart();
-        }
-        self.aside.tell_all();
-    }
-
-    /// Some of those that wait apart may have no use for what is free.
-    fn tell_apart(&self) {
-        (0..3).for_each(|_| self.apart.tell_first());
-    }
-
-    /// A connection was made or could not be, or there may be another; an address came or went.
-    pub(super) fn tell_all(&self) {
-        self.line.tell_all();
-        self.apart.tell_all();
-        self.aside.tell_all();
-    }
-
     /// Whether a call stands behind others. One that belongs to an address does not, nor one that was tried at some.
     fn is_behind(&self, want: Want<'_>) -> bool {
-        want.key.is_none() && want.tried.is_none() && self.line.is_awaited()
+        want.key.is_none() && want.tried.is_none() && self.waiting.line.is_awaited()
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -595,7 +526,7 @@ impl Pool {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
-    fn lost(&self) -> MutexGuard<'_, Vec<Option<Status>>> {
+    pub(super) fn lost(&self) -> MutexGuard<'_, Vec<Option<Status>>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,10 +5,51 @@ use std::{
     pin::Pin,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
+
+/// All that wait for something of a pool.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    /// Calls that wait for a place, on any connection.
+    pub(super) line: Queue,
+    /// Those that belong to an address, or were tried at some: they may have to wait where others need not.
+    pub(super) apart: Queue,
+    /// Whose turn it is to be told first.
+    apart_first: AtomicBool,
+    /// What waits for a place at an address of its own.
+    pub(super) aside: Queue,
+}
+
+impl Queues {
+    /// A place is free again.
+    pub(super) fn freed(&self) {
+        if self.apart.is_empty() {
+            self.line.tell_first();
+        } else if self.apart_first.fetch_xor(true, Ordering::Relaxed) {
+            self.tell_apart();
+            self.line.tell_first();
+        } else {
+            self.line.tell_first();
+            self.tell_apart();
+        }
+        self.aside.tell_all();
+    }
+
+    /// Some of those that wait apart may have no use for what is free.
+    fn tell_apart(&self) {
+        (0..3).for_each(|_| self.apart.tell_first());
+    }
+
+    /// A connection was made or could not be, or there may be another; an address came or went.
+    pub(super) fn tell_all(&self) {
+        self.line.tell_all();
+        self.apart.tell_all();
+        self.aside.tell_all();
+    }
+}
 
 /// Those that wait. Who is told and finds nothing keeps its turn, for which tokio's `Notify` has no way.
 #[derive(Debug, Default)]

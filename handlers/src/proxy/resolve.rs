@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     backoff::{Backoff, jittered},
-    endpoint::Address,
+    endpoint::{Address, Endpoint},
     ledger::Entry,
     misfit::{Misfit, Unfit},
     pool::Pool,
@@ -121,6 +121,44 @@ pub(super) async fn keep(pool: Weak<Pool>, target: Arc<Target>, stale: Arc<Notif
             .is_ok()
         {
             tokio::time::sleep_until(asked + LEAST_PAUSE).await;
+        }
+    }
+}
+
+impl Pool {
+    /// A name has these addresses.
+    pub(super) fn found(self: &Arc<Self>, target: &Arc<Target>, addresses: &BTreeSet<SocketAddr>) {
+        self.tell_lost(target, None);
+        let own = |endpoint: &Endpoint| Arc::ptr_eq(&endpoint.target, target);
+        let stays = |endpoint: &Endpoint| match &endpoint.address {
+            Address::Tcp(address) => addresses.contains(address),
+            #[cfg(unix)]
+            Address::Unix(_) => true,
+        };
+        let known: BTreeSet<_> = self
+            .endpoints()
+            .list
+            .iter()
+            .filter(|endpoint| own(endpoint))
+            .filter_map(|endpoint| endpoint.socket())
+            .collect();
+        let new = addresses
+            .difference(&known)
+            .map(|address| (Arc::clone(target), Address::Tcp(*address)));
+        self.update(|endpoint| own(endpoint) && !stays(endpoint), new.collect());
+    }
+
+    /// A name has no address. Those of before stay.
+    pub(super) fn not_found(&self, target: &Arc<Target>, status: Status) {
+        self.tell_lost(target, Some(status));
+        self.waiting.tell_all();
+    }
+
+    fn tell_lost(&self, target: &Arc<Target>, why: Option<Status>) {
+        let mut lost = self.lost();
+        let mut names = self.names.iter().zip(&mut *lost);
+        if let Some((_, lost)) = names.find(|((named, _), _)| Arc::ptr_eq(named, target)) {
+            *lost = why;
         }
     }
 }

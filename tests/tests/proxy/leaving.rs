@@ -2,6 +2,10 @@
 
 use std::{
     future::pending,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,7 +18,7 @@ use super::{
     hedge::hedging,
     proxy,
     replica::{Names, Replica, call, failures, quick},
-    script::{End, Scripted, before_with, ending},
+    script::{End, Scripted, before_with, ending, retrying},
     upstream::{Asked, Upstream, upstream_with},
 };
 use crate::support::{Ask, BIDI, FAIL, UNARY, envelope, eventually};
@@ -150,7 +154,7 @@ async fn calls_that_wait_have_their_turn() {
 async fn expect_turns(change: impl FnOnce(&mut ProxyOptions)) {
     let mut settings = Builder::new();
     settings.max_concurrent_streams(1);
-    let order = std::sync::Arc::<std::sync::Mutex<Vec<usize>>>::default();
+    let order = Arc::<Mutex<Vec<usize>>>::default();
     let seen = order.clone();
     let upstream = upstream_with(settings, usize::MAX, move |mut asked: Asked| {
         let number = asked.request.headers().get("x-number");
@@ -226,21 +230,13 @@ async fn a_message_that_does_not_inflate_is_not_sent() {
 /// Another attempt goes elsewhere if it can soon, and else where there is room: however much goes on there.
 #[tokio::test]
 async fn another_attempt_does_not_wait_for_an_address_that_says_nothing() {
-    let fails = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let fails = Arc::new(AtomicBool::new(false));
     let told = fails.clone();
-    let one = Replica::answering(move |mut asked: Asked| {
-        let fails =
-            asked.request.headers().contains_key("x-fails") && !told.swap(true, std::sync::atomic::Ordering::SeqCst);
-        async move {
-            if fails {
-                asked.refuse("14", &[]);
-            } else {
-                asked.answer(envelope(0, b""), "0");
-            }
-        }
+    let one = Replica::refusing(move |asked| {
+        asked.request.headers().contains_key("x-fails") && !told.swap(true, Ordering::SeqCst)
     })
     .await;
-    let mut options = super::script::retrying(2);
+    let mut options = retrying(2);
     options.resolve_every = Duration::from_secs(3600);
     let front = proxy(Names::of([one.address(), silence().await]).proxy(options)).await;
     let (peer, busy) = (front.connect().await, front.connect().await);
@@ -254,6 +250,6 @@ async fn another_attempt_does_not_wait_for_an_address_that_says_nothing() {
     let ask = Ask::empty(UNARY).header("x-fails", "1");
     let answer = timeout(Duration::from_secs(3), peer.send(ask)).await;
     assert_eq!(answer.expect("it waits").code(), Some(0));
-    assert!(fails.load(std::sync::atomic::Ordering::SeqCst));
+    assert!(fails.load(Ordering::SeqCst));
     traffic.abort();
 }

@@ -150,18 +150,8 @@ async fn one_that_is_ejected_gets_calls_if_nobody_else_can_be_connected_to() {
 async fn another_attempt_does_not_go_to_one_that_is_ejected() {
     let failing = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&failing);
-    let one = Replica::answering(move |mut asked: Asked| {
-        let fails = told.swap(false, Ordering::SeqCst);
-        async move {
-            if fails {
-                asked.refuse("14", &[]);
-            } else {
-                asked.answer(envelope(0, b""), "0");
-            }
-        }
-    })
-    .await;
-    let bad = Replica::answering(|mut asked: Asked| async move { asked.refuse("14", &[]) }).await;
+    let one = Replica::refusing(move |_| told.swap(false, Ordering::SeqCst)).await;
+    let bad = Replica::refusing(|_| true).await;
     let names = Names::of([one.address(), bad.address()]);
     let mut options = retrying(3);
     options.outlier = quick().outlier;

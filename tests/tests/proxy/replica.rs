@@ -50,6 +50,21 @@ impl Replica {
         (replica.await, ill)
     }
 
+    /// Says UNAVAILABLE, and nothing else, to the calls of which this holds.
+    pub(super) async fn refusing(refuses: impl Fn(&Asked) -> bool + Clone + Send + 'static) -> Self {
+        Self::answering(move |mut asked: Asked| {
+            let refuses = refuses(&asked);
+            async move {
+                if refuses {
+                    asked.refuse("14", &[]);
+                } else {
+                    asked.answer(envelope(0, b""), "0");
+                }
+            }
+        })
+        .await
+    }
+
     pub(super) async fn answering<F, Fut>(answer: F) -> Self
     where
         F: Fn(Asked) -> Fut + Clone + Send + 'static,
