@@ -102,63 +102,70 @@ pub(crate) struct Serve {
     #[command(flatten, next_help_heading = "REST")]
     pub(crate) rest: Rest,
 
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Pages of browsers (CORS)")]
     pub(crate) cors: Cors,
 
     /// Where /metrics /healthz /readyz /schema /explain and POST /reload are, or `off` [default: 127.0.0.1:9901]
-    #[arg(long, value_name = "ADDR|off")]
+    #[arg(help_heading = "Server", long, value_name = "ADDR|off")]
     pub(crate) admin: Option<String>,
 
     /// How long calls in flight may take once a stop is asked for
-    #[arg(long, value_name = "TIME", default_value = "30s")]
+    #[arg(help_heading = "Server", long, value_name = "TIME", default_value = "30s")]
     pub(crate) grace: String,
 
     /// Share the port with other processes, a successor for instance
-    #[arg(long)]
+    #[arg(help_heading = "Server", long)]
     pub(crate) reuse_port: bool,
 
     /// Threads that serve connections [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = "Server", long, value_name = "N")]
     pub(crate) workers: Option<String>,
 
     /// Reload when a descriptor, a certificate or the configuration changes; SIGHUP and POST /reload always do
-    #[arg(long)]
+    #[arg(help_heading = "Server", long)]
     pub(crate) watch: bool,
 
     /// How log lines look
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    #[arg(help_heading = "Log records, metrics and traces", long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
 
     /// The least severe log lines to write
-    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    #[arg(help_heading = "Log records, metrics and traces", long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     pub(crate) log_level: LogLevel,
 
     /// Log calls, each when it comes and when it is over: none, those of the API, or those of health and reflection too
-    #[arg(long, value_name = "WHICH", value_enum, default_value_t = LogCalls::Off)]
+    #[arg(help_heading = "Log records, metrics and traces", long, value_name = "WHICH", value_enum, default_value_t = LogCalls::Off)]
     pub(crate) log_calls: LogCalls,
 
-    /// What those records say, out of `method,service,protocol,request_id,trace_id,peer,tls_fingerprint,user_agent,http_method,
-    /// http_path,http_route,timeout_ms,code,status_message,http_status,duration_ms,time_left_ms,request_messages,request_bytes,
-    /// response_messages,response_bytes,metadata.NAME,response_metadata.NAME,trailer.NAME`, in this order [default:
-    /// `method,protocol,request_id,peer,code,duration_ms` and the four sizes]
-    #[arg(long, value_name = "FIELD,...", value_delimiter = ',', requires = "logging")]
+    /// What those records say, in this order, out of `method`, `service`, `protocol`, `request_id`, `trace_id`, `peer`, `tls_fingerprint`,
+    /// `user_agent`, `http_method`, `http_path`, `http_route`, `timeout_ms`, `code`, `status_message`, `http_status`, `duration_ms`,
+    /// `time_left_ms`, `request_messages`, `request_bytes`, `response_messages`, `response_bytes`, `metadata.NAME`,
+    /// `response_metadata.NAME`, `trailer.NAME`, with commas between them [default: `method,protocol,request_id,peer,code,duration_ms` and the
+    /// four sizes]
+    #[arg(
+        help_heading = "Log records, metrics and traces",
+        long,
+        value_name = "FIELD,...",
+        value_delimiter = ',',
+        requires = "logging"
+    )]
     pub(crate) log_fields: Vec<LogField>,
 
     /// Log messages as JSON, of each no more than so many bytes; fields with the option `debug_redact` are masked
-    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4096")]
+    #[arg(help_heading = "Log records, metrics and traces", long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4096")]
     pub(crate) log_payloads: Option<String>,
 
     /// Send spans of calls to this receiver of OTLP over HTTP, such as `http://localhost:4318` [default: what
     /// `OTEL_EXPORTER_OTLP_ENDPOINT` names; OpenTelemetry's other variables count too]
-    #[arg(long, value_name = "URL")]
+    #[arg(help_heading = "Log records, metrics and traces", long, value_name = "URL")]
     pub(crate) otlp: Option<String>,
 
     /// Neither count calls nor log nor trace them: there are no /metrics
-    #[arg(long, conflicts_with_all = ["log_calls", "log_payloads", "otlp"])]
+    #[arg(help_heading = "Log records, metrics and traces", long, conflicts_with_all = ["log_calls", "log_payloads", "otlp"])]
     pub(crate) no_observe: bool,
 
     /// Written once every listener accepts: one `address` a line
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = "Server", long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
 }
 
@@ -365,9 +372,6 @@ pub(crate) struct Explain {
     #[arg(value_name = "PATH|REQUEST", required = true)]
     pub(crate) words: Vec<PathBuf>,
 
-    #[command(flatten, next_help_heading = "REST")]
-    pub(crate) rest: Rest,
-
     /// The body of the request; `@FILE` takes it from a file, `@-` from standard input
     #[arg(short, long, value_name = "BODY")]
     pub(crate) data: Option<String>,
@@ -379,6 +383,9 @@ pub(crate) struct Explain {
     /// How the explanation looks
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) format: ReportFormat,
+
+    #[command(flatten, next_help_heading = "REST")]
+    pub(crate) rest: Rest,
 }
 
 /// How log lines look.

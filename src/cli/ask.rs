@@ -9,7 +9,7 @@ use descant_descriptors::{Schema, SchemaBuilder};
 use super::{
     args::LiveArgs,
     failure::{Failure, Kind},
-    screen,
+    metadata, screen,
     server::Server,
     sources,
 };
@@ -21,7 +21,10 @@ const MOST_BYTES: usize = 128 << 20;
 
 /// A server that is asked.
 #[derive(Debug)]
-pub(crate) struct Live(Server);
+pub(crate) struct Live {
+    server: Server,
+    metadata: Metadata,
+}
 
 impl Live {
     /// The server that `--from` names.
@@ -36,7 +39,9 @@ impl Live {
             }
             return Ok(None);
         };
-        Server::at(address, "--from ", &args.tls).map(|server| Some(Self(server)))
+        let metadata = metadata::of(&args.headers)?;
+        let server = Server::at(address, "--from ", &args.tls)?;
+        Ok(Some(Self { server, metadata }))
     }
 
     /// The names of its services.
@@ -62,9 +67,9 @@ impl Live {
     fn converse<T>(&self, talk: impl AsyncFnOnce(&mut Asker) -> Result<T, Failure>) -> Result<T, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
-        runtime.block_on(within(&self.0, PATIENCE, async {
-            self.0.connect().await?;
-            talk(&mut Asker::new(&self.0, Metadata::new())).await
+        runtime.block_on(within(&self.server, PATIENCE, async {
+            self.server.connect().await?;
+            talk(&mut Asker::new(&self.server, self.metadata.clone())).await
         }))
     }
 }

@@ -13,6 +13,7 @@ mod failure;
 mod json;
 mod list;
 mod log;
+mod metadata;
 mod pages;
 mod prepare;
 mod screen;

@@ -11,6 +11,10 @@ pub(crate) struct LiveArgs {
     #[arg(long, value_name = "ADDR")]
     pub(crate) from: Option<String>,
 
+    /// Metadata that the server gets with each question, `name: value`, base64 for names that end in -bin; may be given more than once
+    #[arg(short = 'H', long = "header", value_name = "HEADER", requires = "from")]
+    pub(crate) headers: Vec<String>,
+
     #[command(flatten)]
     pub(crate) tls: ServerTls,
 }

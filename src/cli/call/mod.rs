@@ -16,10 +16,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base64::{
-    Engine as _,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use descant::handlers::{self, Code, Coding, Handler as _, Metadata, Status};
 use descant_descriptors::{Method, Schema, Service};
 
@@ -31,7 +27,7 @@ use super::{
     args::{Call, Protocol},
     ask::{self, Asker},
     failure::{Failure, Kind},
-    screen,
+    metadata, screen,
     server::Server,
     sources,
 };
@@ -69,7 +65,7 @@ pub(crate) fn run(args: &Call) -> Result<ExitCode, Failure> {
 fn call(args: &Call) -> Result<ExitCode, Failure> {
     let server = Server::at(&args.address, "", &args.tls)?.within(args.connect_timeout, args.max_message);
     let server = server.speaking(args)?;
-    let metadata = headers(&args.headers)?;
+    let metadata = metadata::of(&args.headers)?;
     let path = path(&args.method)?;
     args.paths.iter().try_for_each(|path| no_data(path))?;
     let schema = match args.paths.as_slice() {
@@ -283,46 +279,6 @@ fn no_method(service: &Service) -> Failure {
     )
 }
 
-/// `name: value`, base64 for names that end in `-bin`.
-fn headers(lines: &[String]) -> Result<Metadata, Failure> {
-    /// Read with or without padding: gRPC over HTTP/2, "Binary-Header".
-    const BASE64: GeneralPurpose = GeneralPurpose::new(
-        &base64::alphabet::STANDARD,
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-    );
-    let mut metadata = Metadata::new();
-    for line in lines {
-        let refused = |what: &str, mend: &str| {
-            let what = format!("-H '{}': {what}", screen::escape(line));
-            Failure::new(Kind::Usage, what, mend)
-        };
-        let colon = line.split_once(':');
-        let (name, value) = colon.ok_or_else(|| refused("there is no colon", "write -H 'name: value'"))?;
-        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim());
-        let added = if name.ends_with("-bin") {
-            let bytes = BASE64.decode(value).map_err(|error| {
-                let what = format!("names that end in -bin hold bytes, and this is no base64: {error}");
-                refused(&what, "write the bytes in base64: `aGk=` is hi")
-            })?;
-            metadata.append_bin(&name, bytes)
-        } else {
-            metadata.append(&name, value)
-        };
-        added.map_err(|error| refused(&error.to_string(), instead(&name)))?;
-    }
-    Ok(metadata)
-}
-
-/// The option that says what a header of the protocols would.
-fn instead(name: &str) -> &'static str {
-    match name {
-        "grpc-timeout" | "connect-timeout-ms" => "say --timeout TIME",
-        "grpc-encoding" | "grpc-accept-encoding" | "content-encoding" | "accept-encoding" => "say --compress CODING",
-        "content-type" | "connect-protocol-version" => "say --protocol grpc, grpc-web, connect or rest",
-        _ => "",
-    }
-}
-
 impl Timing {
     fn told(duration: Duration) -> String {
         format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
@@ -340,17 +296,6 @@ mod tests {
         }
         for word in ["C", "", "/C", "a.B/"] {
             assert!(path(word).is_err(), "{word}");
-        }
-    }
-
-    #[test]
-    fn headers_are_text_or_base64() {
-        let lines = ["X-User: me", "key-bin: 3q0", "x-user:you"].map(str::to_owned);
-        let metadata = headers(&lines).ok().unwrap();
-        assert_eq!(metadata.get_all("x-user").collect::<Vec<_>>(), ["me", "you"]);
-        assert_eq!(metadata.get_bin("key-bin").unwrap().unwrap(), &[0xde, 0xad][..]);
-        for line in ["x-user", "key-bin: ?", "grpc-timeout: 1S", "a b: c"] {
-            assert!(headers(&[line.to_owned()]).is_err(), "{line}");
         }
     }
 }
