@@ -178,6 +178,10 @@ impl UpstreamSchema {
     pub async fn refresh(&self, gateway: &Gateway, anew: bool) -> Result<Option<Renewed>, UpstreamSchemaError> {
         let mut last = self.0.last.lock().await;
         let server = self.0.server.load_full();
+        if last.is_none() {
+            // Before it is asked: one that hangs is not heard of for long, and there may be nobody who waits for that.
+            tell_health(gateway, ServingStatus::NotServing);
+        }
         let renewed = match server.fetch().await {
             Ok(fetched) if !anew && server.gave(last.as_ref(), &fetched) => {
                 self.told().clear();
@@ -203,7 +207,6 @@ impl UpstreamSchema {
                 if last.is_none() {
                     let why = format!("{} has not described its API yet: {error}", server.name);
                     self.0.absent.store(Some(Arc::new(Status::unavailable(why))));
-                    tell_health(gateway, ServingStatus::NotServing);
                 }
                 Err(error)
             }
