@@ -66,7 +66,13 @@ impl FromScalar for bool {
     }
 
     fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
-        text.parse().map_err(|_| match text.to_ascii_lowercase().as_str() {
+        // YAML 1.2.2, section 10.3.2: these words in three ways.
+        match text {
+            "true" | "True" | "TRUE" => return Ok(true),
+            "false" | "False" | "FALSE" => return Ok(false),
+            _ => {}
+        }
+        Err(match text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "y" | "on" | "1" => Unfit::Mended("write `true`".to_owned()),
             "false" | "no" | "n" | "off" | "0" => Unfit::Mended("write `false`".to_owned()),
             _ => Unfit::Other,
