@@ -190,7 +190,7 @@ pub(super) fn to_json(node: &Node) -> Json {
 fn schema() -> Json {
     // Where a text is not as good a variable may stand.
     let or_variable = |schema: Json| json!({ "anyOf": [schema, { "$ref": "#/$defs/variable" }] });
-    let time = or_variable(json!({ "type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,9})?s$" }));
+    let time = or_variable(json!({ "type": "string", "pattern": r"^([0-9]+(\.[0-9]{0,9})?|\.[0-9]{1,9})s$" }));
     let attempts = or_variable(json!({ "type": "integer", "minimum": 2 }));
     let above_0 = or_variable(json!({ "type": "number", "exclusiveMinimum": 0 }));
     let codes = json!({

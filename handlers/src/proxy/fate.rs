@@ -81,7 +81,9 @@ impl From<Refusal> for Failed {
 /// What a header says of another attempt; what cannot be read forbids it, as in gRPC's own clients.
 pub(super) fn pushback(headers: &HeaderMap) -> Option<Pushback> {
     let said = headers.get(&PUSHBACK)?;
-    let time = said.to_str().ok().and_then(|said| said.parse::<u32>().ok());
+    // "A signed 32-bit integer": gRFC A6, "Pushback".
+    let time = said.to_str().ok().and_then(|said| said.parse::<i32>().ok());
+    let time = time.and_then(|time| u32::try_from(time).ok());
     Some(time.map_or(Pushback::Never, |ms| Pushback::After(Duration::from_millis(ms.into()))))
 }
 
@@ -109,6 +111,8 @@ mod tests {
             ("1500", Pushback::After(Duration::from_millis(1500))),
             ("-1", Pushback::Never),
             ("soon", Pushback::Never),
+            // More than 32 bits with a sign have.
+            ("3000000000", Pushback::Never),
             ("99999999999", Pushback::Never),
         ] {
             let headers = [(PUSHBACK, said.parse().unwrap())];

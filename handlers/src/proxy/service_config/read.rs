@@ -347,14 +347,16 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// As the JSON of `google.protobuf.Duration`: `1.5s`; at most nine digits behind the point.
+/// As the JSON of `google.protobuf.Duration`: `1.5s`; at most nine digits behind the point. Either side of the point may be empty: gRFC A6
+/// itself writes `.1s`.
 fn duration(text: &str) -> Option<Duration> {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.strip_suffix('s')?;
-    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
-    if !digits(whole) || !digits(part) || part.len() > 9 {
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    if !digits(whole) || !digits(part) || whole.len() + part.len() == 0 || part.len() > 9 {
         return None;
     }
+    let whole = if whole.is_empty() { "0" } else { whole };
     let seconds = whole.parse().ok().filter(|seconds| *seconds <= LONGEST)?;
     let nanos = format!("{part:0<9}").parse().ok()?;
     Some(Duration::new(seconds, nanos))
