@@ -253,7 +253,10 @@ async fn over_http1(
     let is_alone = is_alone(&head, &messages);
     let body = match messages.try_one() {
         _ if is_alone => Body::nothing(),
-        Ok((message, _)) => Body::whole(Frame::only(message, terms.speech, terms.sent).map_err(Failed::ours)?),
+        Ok((message, _)) => {
+            let frame = Frame::only(message, terms.speech, terms.sent);
+            Body::whole(frame.inspect_err(|_| lease.was_kept()).map_err(Failed::ours)?)
+        }
         Err(messages) if messages.is_done() => Body::nothing(),
         Err(messages) => Body::stream(messages, terms.sent, Arc::clone(&fault)),
     };

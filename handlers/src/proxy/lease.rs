@@ -111,6 +111,8 @@ pub(super) struct Lease {
     attempt: Option<Entry>,
     /// How it ended, as an [`Entry`]; [`OPEN`]: it has not.
     outcome: AtomicU8,
+    /// HTTP says that the call, or its connection, has ended: there is nothing left to reset.
+    broke: AtomicBool,
 }
 
 /// No outcome: that one is where attempts begin.
@@ -130,6 +132,7 @@ impl Lease {
             deadline: None,
             attempt: None,
             outcome: AtomicU8::new(OPEN),
+            broke: AtomicBool::new(false),
         }
     }
 
@@ -287,16 +290,17 @@ impl Lease {
         self.sent = true;
     }
 
-    /// The request stays here.
+    /// The request stays here: it is at fault, or nobody waits for its reply any more.
     pub(super) fn was_kept(&self) {
-        self.ended(Entry::Error);
+        self.ended(if self.is_late() { Entry::Late } else { Entry::Cancelled });
     }
 
     /// Whether the upstream is told by a reset that nobody waits for the rest.
     fn is_reset(&self) -> bool {
         let broken = [Entry::Unreachable, Entry::Unseen, Entry::Lost];
         let outcome = self.outcome.load(Ordering::Relaxed);
-        self.sent && !self.whole && !broken.iter().any(|entry| *entry as u8 == outcome)
+        let has_ended = self.broke.load(Ordering::Relaxed) || broken.iter().any(|entry| *entry as u8 == outcome);
+        self.sent && !self.whole && !has_ended
     }
 
     /// What was noticed first counts.
@@ -316,6 +320,7 @@ impl Lease {
 
     /// What HTTP says of the call or of its connection.
     pub(super) fn broken(&self, broken: &Broken) -> Status {
+        self.broke.store(true, Ordering::Relaxed);
         let status = status::of(broken, self.line.fault(), &self.endpoint);
         // A server gives a call up that is late, and may say so before it is noticed here. As in grpc-go.
         match status.code() {
