@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    future::poll_fn,
     io, mem,
     pin::Pin,
     sync::{
@@ -80,14 +81,18 @@ impl Slot {
         let (sender, connection) = opened.map_err(|error| Unfit::of_http1(&error))?;
         let writes = wire.writes();
         let driver = tokio::spawn(drive(connection, wire, gone()));
-        Ok(Self {
+        let slot = Self {
             sender: Mutex::new(sender),
             driver: driver.abort_handle(),
             sent: Arc::default(),
             asked: AtomicBool::new(false),
             kept: AtomicBool::new(false),
             writes,
-        })
+        };
+        // Not before its driver has run once, perhaps on another thread: whoever is told of it sooner finds that it takes nothing.
+        let ready = poll_fn(|cx| slot.poll_ready(cx)).await;
+        ready.map_err(|error| Unfit::of_http1(&error))?;
+        Ok(slot)
     }
 
     /// Whether it could take a call, if it has none.
