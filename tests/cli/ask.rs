@@ -6,7 +6,10 @@ use std::{
     thread,
 };
 
-use descant::{Gateway, demo};
+use descant::{
+    Gateway, demo,
+    handlers::{Call, Code, Handler as _, Status, layer::Next},
+};
 
 use crate::process::{descant, serve_beside};
 
@@ -44,6 +47,29 @@ fn other_protocols_are_recognised() {
         );
         assert_eq!(ran.code, Some(1));
     }
+}
+
+#[test]
+fn a_server_may_want_metadata() {
+    let address = serve_beside(|| {
+        let guarded = async |call: Call, next: Next| match call.metadata.get("authorization") {
+            Some("Bearer t") => next.call(call).await,
+            _ => Err(Status::new(Code::Unauthenticated, "who asks?")),
+        };
+        Gateway::builder(demo::schema().unwrap()).intercept(guarded)
+    });
+    let ran = descant(["list", "--from", &address]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("who asks?"), "{ran:?}");
+    let header = "authorization: Bearer t";
+    for command in ["list", "describe"] {
+        let ran = descant([command, "--from", &address, "-H", header]);
+        assert!(
+            ran.code == Some(0) && ran.out.contains("bookshop.v1.Catalog"),
+            "{ran:?}"
+        );
+    }
+    assert_eq!(descant(["list", "-H", header]).code, Some(2));
 }
 
 #[test]

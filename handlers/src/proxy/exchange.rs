@@ -23,7 +23,7 @@ use super::{
     rest,
     speech::{Speech, UpstreamCodec},
     status,
-    stream::{Broken, Stream},
+    stream::{Broken, Stream, is_too_large},
 };
 use crate::{Answer, Coding, Encodings, Messages, Reply, Status, envelope::Envelopes};
 
@@ -320,6 +320,10 @@ impl Asked {
             return Poll::Pending;
         };
         Poll::Ready(match response {
+            Ok(response) if is_too_large(response.headers()) => {
+                let status = lease.broken(&Broken::TooLarge);
+                Err(Failed::of(status, Fate::Lost))
+            }
             Ok(response) => Ok(Sending {
                 response: response.map(Stream::Http2),
                 lease,

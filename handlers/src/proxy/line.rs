@@ -49,8 +49,9 @@ const CONNECTION_WINDOW: u32 = MOST_CALLS as u32 * STREAM_WINDOW;
 /// What small DATA frames that nobody has taken yet may cost, as h2 counts it: some 250 for each, so that thirty callers who
 /// do not read messages of a few bytes are borne. Past it h2 gives the connection up.
 const SMALL_FRAMES: usize = 64 << 20;
-/// What the headers of a reply may take, as for requests.
-const HEADER_BYTES: u32 = 16 << 10;
+/// What h2 takes of the headers of a reply, or of its trailers. Much more than what goes on: past it h2 shortens trailers, and past four times
+/// as much it gives the connection up, with the calls of others.
+const HEADER_BYTES: u32 = 1 << 20;
 /// So many calls may be given up on a connection at once, and so many more each second, before others take the calls that come: servers close
 /// one on which much is reset (Envoy after 250 of 500 calls, Netty after 200 in 30 s), with all calls on it.
 const RESETS: f64 = 64.0;

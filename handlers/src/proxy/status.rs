@@ -156,6 +156,7 @@ pub(super) fn of(broken: &Broken, fault: Option<&str>, upstream: &dyn fmt::Displ
             // h2 found the reply to be against HTTP/2, and reset the call.
             _ => against(),
         },
+        (Broken::TooLarge, _) => against(),
         (_, Some(fault)) => lost(&fault),
         (Broken::Http1(error), None) if error.is_parse() => against(),
         (_, None) => lost(broken),

@@ -8,7 +8,7 @@ use std::sync::{
 use bytes::Bytes;
 use descant_handlers::{Proxy, proxy::ProxyOptions};
 use h2::server::Builder;
-use http::Response;
+use http::{HeaderValue, Response};
 use tokio::sync::Notify;
 
 use super::{
@@ -61,6 +61,55 @@ async fn a_head_that_the_upstream_does_not_take_is_not_sent() {
         "{refused:?}"
     );
     assert_eq!(with_padding(&peer, 1200).await.code(), Some(0));
+    expect_whole(waiting).await;
+    assert_eq!(upstream.connections(), 1);
+}
+
+/// As it is asked: a note of so many bytes in the head, or in the trailers.
+async fn notes(mut asked: Asked) {
+    let note = |name: &str| {
+        let length = asked.request.headers().get(name)?.to_str().ok()?.parse().ok()?;
+        Some(HeaderValue::try_from("x".repeat(length)).unwrap())
+    };
+    let (head, tail) = (note("in-head"), note("in-trailers"));
+    if asked.request.uri().path() == BIDI {
+        return answer(asked).await;
+    }
+    let mut response = Response::builder().header("content-type", "application/grpc");
+    if let Some(note) = head {
+        response = response.header("note", note);
+    }
+    let mut stream = asked.respond.send_response(response.body(()).unwrap(), false).unwrap();
+    stream.send_data(envelope(0, b""), false).unwrap();
+    let mut end = trailers("0");
+    if let Some(note) = tail {
+        // Before the status: whoever shortens them loses that.
+        end = [("note".parse().unwrap(), note)]
+            .into_iter()
+            .chain(
+                trailers("0")
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name?, value))),
+            )
+            .collect();
+    }
+    let _ = stream.send_trailers(end);
+}
+
+#[tokio::test]
+async fn a_head_or_trailers_that_are_too_large_fail_their_own_call() {
+    let upstream = upstream(notes).await;
+    let front = before(upstream.address).await;
+    let peer = front.connect().await;
+    let waiting = bystander(&peer).await;
+    for place in ["in-head", "in-trailers"] {
+        for (length, code) in [("1000", 0), ("20000", 13), ("200000", 13)] {
+            let told = soon(peer.send(Ask::empty(UNARY).header(place, length))).await;
+            assert_eq!(told.code(), Some(code), "{place} {length}: {told:?}");
+            let reason = "is broken: its head or its trailers are larger than 16 KiB";
+            assert!(code == 0 || told.reason().ends_with(reason), "{told:?}");
+        }
+    }
     expect_whole(waiting).await;
     assert_eq!(upstream.connections(), 1);
 }

@@ -43,6 +43,18 @@ async fn counted(upstream: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
     (address, count)
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_several_threads_a_call_makes_one_connection_too() {
+    let server = serve(|_| {}).await;
+    for _ in 0..20 {
+        let (upstream, connections) = counted(server.address).await;
+        let front = calling(CONNECT, upstream).await;
+        let answer = soon(front.connect().await.send(Ask::one(UNARY, &text("hi")))).await;
+        assert_eq!(answer.code(), Some(0), "{answer:?}");
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
+}
+
 /// An upstream that answers the first request of each connection with these bytes, and hangs up.
 pub(super) async fn once(answer: &'static [u8]) -> SocketAddr {
     heads(answer).await.0

@@ -152,3 +152,19 @@ fn what_is_no_json_is_told() {
     assert!(told("{").starts_with("this is no JSON: EOF while parsing"));
     assert!(told("[]").starts_with("[] does not fit here; it is an object"));
 }
+
+#[test]
+fn times_are_written_as_the_json_of_durations() {
+    for (text, millis) in [
+        ("1s", 1000),
+        ("0.1s", 100),
+        (".1s", 100),
+        ("1.s", 1000),
+        ("01.500s", 1500),
+    ] {
+        assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
+    }
+    for text in ["s", ".s", "1", "-1s", "1.0000000001s", "1,5s", "1ms", "1.5.5s"] {
+        assert_eq!(duration(text), None, "{text}");
+    }
+}
