@@ -39,7 +39,8 @@
 //! request. Features: `tower` (default) puts a mount behind an application's own HTTP server, `cli` (default) is the
 //! `descant` command, `demo` the API that it serves when it is given none; an application that embeds Descant needs
 //! neither. `config` is `Config`, the file that the command takes. `otel` traces calls with OpenTelemetry, and `otlp` sends their spans to a
-//! collector. `compression` (default) is `gzip`, `zstd`, `br`, `deflate` and `snappy`.
+//! collector. `compression` (default) is `gzip`, `zstd`, `br`, `deflate` and `snappy`. `proxy` is `handlers::Proxy`: calls
+//! answered by another server.
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)

@@ -71,7 +71,7 @@
 //! | `echo` | yes | [`Echo`]: answers with the question |
 //! | `reflection` | yes | [`Reflection`]: `grpc.reflection.v1` and `v1alpha` |
 //! | `health` | yes | [`Health`]: `grpc.health.v1` |
-//! | `proxy` | no | [`Proxy`]: answers from a server of gRPC, gRPC-Web or Connect |
+//! | `proxy` | no | [`Proxy`]: answers from a server of gRPC, gRPC-Web, Connect or REST |
 //! | `tls` | no | none: [`tls`], certificates and whom to trust |
 //! | `http2` | no | none: [`http2`], what stands between h2 and a socket |
 //!

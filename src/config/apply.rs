@@ -86,7 +86,7 @@ impl Config {
         }
     }
 
-    /// A server for a gateway, with all listeners.
+    /// A server for a gateway, with all listeners. Workers are 1 unless the file says how many.
     ///
     /// # Errors
     /// As [`listeners`](Self::listeners).

@@ -1,11 +1,11 @@
 //! Answers calls from a server of gRPC, gRPC-Web, Connect or REST.
 //!
 //! ```text
-//! Call -> request::head -> Pool::lease -> Line (one HTTP/2 connection) -> upstream
+//! Call -> request::head -> Pool::ready -> Line (one connection) -> upstream
 //! Reply <- reply::Replies <- DATA, trailers <---------------------------------+
 //! ```
 //! What the protocols differ in is `speech.rs`, `connect.rs` for the JSON of Connect, and `rest/`.
-//! Messages go through as wire bytes: none is decoded. Each runtime has connections of its own, so that a call is not
+//! Messages go through as wire bytes: none is decoded, unless the upstream is to get JSON. Each runtime has connections of its own, so that a call is not
 //! handed from thread to thread. Source: gRPC over HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
 
 mod answering;
@@ -90,7 +90,7 @@ use crate::{
 /// what the caller said of its goes on as it is. Trailers of requests are not passed on, nor is what belongs to
 /// HTTP or to a protocol.
 ///
-/// Nobody looks into messages. Those of a stream go on in the envelopes that they came in, as many at a time as are there.
+/// Nobody looks into messages, unless the upstream is to get JSON. Those of a stream go on in the envelopes that they came in, as many at a time as are there.
 /// A compressed message goes on as it is where both sides take its coding: the upstream is offered what the caller takes, and is
 /// sent what its replies say that it takes (`grpc-accept-encoding`), or what is said of it ([`ProxyOptions::encodings`]). Otherwise it
 /// is inflated.

@@ -60,8 +60,8 @@ pub struct ProxyOptions {
     /// for it; it does, over HTTP/2. Of an address that cannot be reached the log tells, and calls try again. Where a proxy answers calls of no
     /// gateway, [`Proxy::connect`](super::Proxy::connect) does the same for one address.
     pub warm_up: bool,
-    /// So many connections are kept though no call needs them, from the first call, the warm-up or
-    /// [`Proxy::connect`](super::Proxy::connect) on; none.
+    /// So many connections are kept though no call needs them, from when a gateway begins to serve, else from
+    /// the first call or [`Proxy::connect`](super::Proxy::connect) on; none.
     pub min_connections: usize,
     /// A connection without calls is closed after this time, or up to an eighth sooner; `None`: never. 3 min: what stands between
     /// often forgets connections after four.

@@ -23,7 +23,7 @@ pub enum UpstreamProtocol {
     Grpc,
     /// gRPC-Web, in its binary form.
     GrpcWeb,
-    /// Connect, with messages as protobuf; unary calls by POST.
+    /// Connect; see [`ProxyOptions::codec`](super::ProxyOptions::codec) and [`connect_get`](super::ProxyOptions::connect_get).
     Connect,
     /// HTTP and JSON, along the HTTP rules of methods (`google.api.http`): a server of REST as Descant, grpc-gateway, Envoy's transcoder and
     /// Google's APIs are. Methods without a rule cannot be called. Messages are JSON in any case.

@@ -18,7 +18,7 @@ use super::OtelTracer;
 /// told in the log, once, and once more when it can.
 ///
 /// Environment: `OTEL_EXPORTER_OTLP_ENDPOINT`, `..._HEADERS`, `..._TIMEOUT`, `..._CERTIFICATE`, `..._CLIENT_CERTIFICATE`, `..._CLIENT_KEY` (each also
-/// as `OTEL_EXPORTER_OTLP_TRACES_...`, which wins), `OTEL_SERVICE_NAME` (`descant` without it), `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` and
+/// as `OTEL_EXPORTER_OTLP_TRACES_...`, which wins, and of which the endpoint is the whole URL), `OTEL_SERVICE_NAME` (`descant` without it), `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` and
 /// `OTEL_TRACES_SAMPLER_ARG` (`parentbased_always_on` without them), `OTEL_BSP_...` and `OTEL_SPAN_...`; with `OTEL_SDK_DISABLED=true` or
 /// `OTEL_TRACES_EXPORTER=none` nothing is traced. `OTEL_EXPORTER_OTLP_PROTOCOL` can only be `http/protobuf`.
 /// <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>
