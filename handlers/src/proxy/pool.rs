@@ -118,7 +118,7 @@ impl Pool {
         });
         let written = upstream.targets.iter();
         let written = written.filter_map(|target| Some((Arc::clone(target), resolve::literal(target)?)));
-        pool.update(|_| false, written.collect());
+        pool.update(|_| false, |_| written.collect());
         for (target, stale) in &pool.names {
             let looking = resolve::keep(Arc::downgrade(&pool), Arc::clone(target), Arc::clone(stale));
             pool.spawn(looking);
@@ -483,9 +483,14 @@ impl Pool {
         Err(failed.unwrap_or_else(nothing))
     }
 
-    /// Drops some addresses, and adds others.
-    pub(super) fn update(self: &Arc<Self>, gone: impl Fn(&Endpoint) -> bool, new: Vec<(Arc<Target>, Address)>) {
+    /// Drops some addresses, and adds others, which are asked for once no other look-up can add any.
+    pub(super) fn update(
+        self: &Arc<Self>,
+        gone: impl Fn(&Endpoint) -> bool,
+        new: impl FnOnce(&[Arc<Endpoint>]) -> Vec<(Arc<Target>, Address)>,
+    ) {
         let mut slot = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = new(&slot.list);
         let (old, mut list): (Vec<_>, Vec<_>) = slot.list.iter().cloned().partition(|endpoint| gone(endpoint));
         if old.is_empty() && new.is_empty() {
             return;

@@ -135,17 +135,14 @@ impl Pool {
             #[cfg(unix)]
             Address::Unix(_) => true,
         };
-        let known: BTreeSet<_> = self
-            .endpoints()
-            .list
-            .iter()
-            .filter(|endpoint| own(endpoint))
-            .filter_map(|endpoint| endpoint.socket())
-            .collect();
-        let new = addresses
-            .difference(&known)
-            .map(|address| (Arc::clone(target), Address::Tcp(*address)));
-        self.update(|endpoint| own(endpoint) && !stays(endpoint), new.collect());
+        let new = |list: &[Arc<Endpoint>]| {
+            let known = list.iter().filter(|endpoint| own(endpoint));
+            let known: BTreeSet<_> = known.filter_map(|endpoint| endpoint.socket()).collect();
+            let new = addresses.difference(&known);
+            new.map(|address| (Arc::clone(target), Address::Tcp(*address)))
+                .collect()
+        };
+        self.update(|endpoint| own(endpoint) && !stays(endpoint), new);
     }
 
     /// A name has no address. Those of before stay.
