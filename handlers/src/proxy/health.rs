@@ -88,7 +88,7 @@ fn tell(endpoint: &Endpoint, options: &HealthCheck, row: u32, answer: Result<(),
 }
 
 async fn check(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck) -> Result<(), String> {
-    match ask(pool, endpoint, &options.service).await {
+    match ask(pool, endpoint, options).await {
         Ok(SERVING) => Ok(()),
         Ok(status) => Err(format!("its health is {}", name(status))),
         // It does not tell.
@@ -97,10 +97,10 @@ async fn check(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck
     }
 }
 
-async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, service: &str) -> Result<i32, Status> {
+async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck) -> Result<i32, Status> {
     let (ready, lease) = pool.ready_for_check(endpoint).await?;
     let speech = pool.upstream.options.protocol.speech(Shape::Unary);
-    let service = service.to_owned();
+    let service = options.service.clone();
     let asked = Message::from_wire(Asked { service }.encode_to_vec().into());
     let terms = Terms {
         speech,
@@ -112,7 +112,10 @@ async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, service: &str) -> Resul
         depth: pool.upstream.options.depth,
         repeats: true,
     };
-    let head = request::bare(lease.target(), &terms, CHECK, HeaderMap::new())?;
+    // "A deadline should be set on the rpc": gRPC health checking.
+    let mut headers = HeaderMap::new();
+    speech.set_timeout(&mut headers, options.timeout)?;
+    let head = request::bare(lease.target(), &terms, CHECK, headers)?;
     let reply = exchange(ready, lease, head, Messages::one(asked), terms).await?;
     let answered = reply.messages.only().await?.into_wire()?;
     let answered = Answered::decode(answered).map_err(|error| Status::internal(error.to_string()))?;

@@ -39,6 +39,8 @@ async fn saying(well: &Arc<AtomicBool>) -> Replica {
         let well = well.load(Ordering::SeqCst);
         async move {
             let health = asked.request.uri().path() == "/grpc.health.v1.Health/Check";
+            // It is asked with a deadline, or else it is not well.
+            let well = well && asked.request.headers().contains_key("grpc-timeout");
             let message = match (health, well) {
                 (true, true) => Bytes::from_static(&[8, 1]),
                 (true, false) => Bytes::from_static(&[8, 2]),
