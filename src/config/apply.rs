@@ -86,7 +86,8 @@ impl Config {
         }
     }
 
-    /// A server for a gateway, with all listeners. Workers are 1 unless the file says how many.
+    /// A server for a gateway, with all listeners. Workers are 1 unless the file says how many; `admin`, `watch`, `ready_file`,
+    /// `otlp`, `log.format` and `log.level` are what the command does, and a program does itself.
     ///
     /// # Errors
     /// As [`listeners`](Self::listeners).

@@ -55,7 +55,8 @@ impl Otlp {
     /// environment names. `None`: the environment names none, or turns tracing off.
     ///
     /// # Errors
-    /// If a setting makes no sense, or the thread cannot be started.
+    /// If the endpoint, the exporter, the protocol, the compression, the timeout, the sampler or its argument makes no sense, if a
+    /// certificate or key cannot be read or lacks the other, or if the thread cannot be started.
     pub fn start(endpoint: Option<&str>) -> Result<Option<Self>, OtlpError> {
         let Some(settings) = Settings::read(endpoint, &|name| std::env::var(name).ok())? else {
             return Ok(None);
