@@ -1,6 +1,6 @@
 //! Why a call failed.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, mem};
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -10,7 +10,7 @@ use prost_types::Any;
 use crate::{Code, Metadata, MetadataError, metadata::bin};
 
 /// Why a call failed: a code, a message for people, details for programs, and metadata that goes
-/// out with the trailers.
+/// out with the trailers, or before them.
 ///
 /// One word wide, so a `Result` that carries it costs nothing on the way to success.
 ///
@@ -29,6 +29,7 @@ struct Inner {
     code: Code,
     message: String,
     details: Vec<Any>,
+    head: Metadata,
     metadata: Metadata,
     came: Option<Box<Came>>,
 }
@@ -62,6 +63,7 @@ impl Status {
             code,
             message: message.into(),
             details: Vec::new(),
+            head: Metadata::new(),
             metadata: Metadata::new(),
             came: None,
         }))
@@ -90,6 +92,32 @@ impl Status {
     /// What goes out with the trailers, to be changed.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.0.metadata
+    }
+
+    /// What goes out before the trailers, in the head of the answer, if that has not gone out yet: what a reply of one message had there which
+    /// failed behind it. By protocols that have one place for both it goes out with the rest.
+    pub fn head(&self) -> &Metadata {
+        &self.0.head
+    }
+
+    /// What goes out before the trailers, to be changed.
+    pub fn head_mut(&mut self) -> &mut Metadata {
+        &mut self.0.head
+    }
+
+    /// Puts this metadata before the trailers: see [`head`](Self::head).
+    #[must_use]
+    pub fn with_head(mut self, head: Metadata) -> Self {
+        self.0.head = head;
+        self
+    }
+
+    /// Takes all metadata, of the head and of the trailers, for where there is one place for both. Of more than a map of headers can hold, 32,768
+    /// values, the rest is left out.
+    pub fn take_metadata(&mut self) -> Metadata {
+        let mut all = mem::take(&mut self.0.head);
+        all.extend(mem::take(&mut self.0.metadata)).unwrap_or_default();
+        all
     }
 
     /// Adds a detail. Its type URL is `type.googleapis.com/` and the message's full name.
@@ -248,6 +276,9 @@ impl fmt::Debug for Status {
         out.field("code", &self.code()).field("message", &self.message());
         if !self.details().is_empty() {
             out.field("details", &self.details());
+        }
+        if !self.head().is_empty() {
+            out.field("head", self.head());
         }
         if !self.metadata().is_empty() {
             out.field("metadata", self.metadata());

@@ -165,7 +165,10 @@ impl Server {
             return Some("redirects are not followed: call the address that it leads to".to_owned());
         }
         // An answer of REST has the headers of whoever made it; of the other protocols one that is a gateway's own has its mark.
-        let is_relayed = !self.is_rest() && status.metadata().get("x-request-id").is_some();
+        let is_relayed = !self.is_rest() && {
+            let mut places = [status.head(), status.metadata()].into_iter();
+            places.any(|place| place.get("x-request-id").is_some())
+        };
         if !told.starts_with("the upstream answers with HTTP ") || !told.contains(", not as ") || is_relayed {
             return None;
         }

@@ -143,6 +143,9 @@ impl Log {
             let hides = hides || hidden();
             Some(if hides { REDACTED.to_owned() } else { clean(said) })
         });
+        if !status.head().is_empty() {
+            self.replied(status.head());
+        }
         self.trailed(status.metadata());
     }
 

@@ -229,8 +229,18 @@ pub(crate) enum Collected {
 }
 
 impl Unfinished {
-    /// Waits for what has to be there.
+    /// Waits for what has to be there. A failure has the metadata that came before it.
     pub(crate) async fn collect(&mut self) -> Result<Collected, Status> {
+        self.enough().await.map_err(|mut status| {
+            let mut head = mem::take(&mut self.metadata);
+            match head.extend(mem::take(status.head_mut())) {
+                Ok(()) => status.with_head(head),
+                Err(error) => error.into(),
+            }
+        })
+    }
+
+    async fn enough(&mut self) -> Result<Collected, Status> {
         match self.waits_for {
             WaitsFor::All => self.whole().await,
             WaitsFor::First(None) => {

@@ -1,8 +1,6 @@
 //! gRPC's own: how a call went, as trailers, and what it needs of HTTP.
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 
-use std::mem;
-
 use descant_handlers::{Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -42,7 +40,7 @@ fn failed(mut status: Status) -> HeaderMap {
     let pushback = status.grpc_pushback().cloned();
     let code = HeaderValue::from(status.code().number());
     let message = escaped(status.message());
-    let mut trailers = mem::take(status.metadata_mut()).into_grpc_headers();
+    let mut trailers = status.take_metadata().into_grpc_headers();
     trailers.insert(STATUS, code);
     if let Some(message) = message {
         trailers.insert(MESSAGE, message);

@@ -123,9 +123,8 @@ pub(super) fn went_wrong(lease: &Lease, http: StatusCode, told: &Status) {
     }
 }
 
-/// A reply of one message, once all of it is there. That of a call that failed has one set of metadata, in which what came
-/// before the failure is kept.
-pub(super) fn whole(mut metadata: Metadata, only: Result<(Message, Metadata), Status>) -> Result<Reply, Status> {
+/// A reply of one message, once all of it is there.
+pub(super) fn whole(metadata: Metadata, only: Result<(Message, Metadata), Status>) -> Result<Reply, Status> {
     match only {
         Ok((message, trailers)) => {
             let coding = Coding::AsCame(message.encoding());
@@ -134,10 +133,7 @@ pub(super) fn whole(mut metadata: Metadata, only: Result<(Message, Metadata), St
             reply.coding = coding;
             Ok(reply)
         }
-        Err(mut status) => {
-            metadata.extend(mem::take(status.metadata_mut()))?;
-            Err(status.with_metadata(metadata))
-        }
+        Err(status) => Err(status.with_head(metadata)),
     }
 }
 

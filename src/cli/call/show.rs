@@ -117,6 +117,7 @@ impl Screen {
     /// A call that ends with a status.
     pub(super) fn failed(&self, status: Status) -> Ended {
         if self.verbose > 0 {
+            fields("< ", status.head());
             line(format_args!("< {}", status.code()));
             fields("< trailer ", status.metadata());
         }

@@ -74,7 +74,7 @@ pub(super) fn end_of_stream(outcome: Result<Metadata, Status>, details: &Details
         Err(mut status) => {
             json.text("\"error\":");
             json.error(&status, details);
-            std::mem::take(status.metadata_mut())
+            status.take_metadata()
         }
     };
     let metadata = trailers::own(metadata.into_headers());

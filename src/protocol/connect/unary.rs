@@ -256,7 +256,7 @@ fn refuse(fault: Fault, body: Inbound, context: &Context<'_>) -> Refusal {
 fn failed(http: StatusCode, mut status: Status, details: &Details) -> Response<Outbound> {
     let mut json = Json::default();
     json.error(&status, details);
-    let mut headers = HeaderMap::new();
+    let mut headers = mem::take(status.head_mut()).into_headers();
     trailers::add_prefixed(&mut headers, mem::take(status.metadata_mut()).into_headers());
     headers.insert(header::CONTENT_TYPE, JSON);
     whole(http, headers, Bytes::from(json).into())

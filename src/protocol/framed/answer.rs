@@ -87,10 +87,7 @@ impl Answer {
     }
 
     fn head(&self, metadata: Metadata, framing: Framing, body: Outbound) -> Response<Outbound> {
-        let mut headers = match self.dialect {
-            Dialect::Connect(_) => metadata.into_headers(),
-            Dialect::Grpc | Dialect::GrpcWeb { .. } => metadata.into_grpc_headers(),
-        };
+        let mut headers = self.dialect.head(metadata);
         headers.insert(header::CONTENT_TYPE, media_type(self.content_type));
         if let Some(coding) = framing.encoding {
             let name = self.dialect.names().encoding.clone();

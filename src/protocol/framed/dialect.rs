@@ -1,5 +1,7 @@
 //! Where the protocols differ whose messages stand in envelopes.
 
+use std::mem;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use descant_descriptors::Shape;
 use descant_handlers::{Code, Metadata, Status, envelope};
@@ -103,15 +105,27 @@ impl Dialect {
         }
     }
 
+    /// Metadata as headers of a response.
+    pub(super) fn head(&self, metadata: Metadata) -> HeaderMap {
+        match self {
+            Self::Connect(_) => metadata.into_headers(),
+            Self::Grpc | Self::GrpcWeb { .. } => metadata.into_grpc_headers(),
+        }
+    }
+
     /// An answer that says nothing but how the call went.
-    pub(super) fn refuse(&self, content_type: &'static str, status: Status) -> Response<Outbound> {
-        let mut headers = HeaderMap::new();
+    pub(super) fn refuse(&self, content_type: &'static str, mut status: Status) -> Response<Outbound> {
+        let mut headers = self.head(mem::take(status.head_mut()));
         let body = match self.end(Err(status)) {
             // Trailers-only: the one header block of the response.
-            End::Trailers(trailers) => {
+            End::Trailers(trailers) if headers.is_empty() => {
                 headers = trailers;
                 Outbound::Empty
             }
+            End::Trailers(trailers) => Outbound::Whole {
+                payload: Payload::default(),
+                trailers,
+            },
             End::Data(payload) => Outbound::Whole {
                 payload,
                 trailers: HeaderMap::new(),

@@ -185,7 +185,7 @@ impl Answer {
 /// An error. `http`: what HTTP calls it, where the code says less.
 fn failed(http: Option<StatusCode>, mut status: Status, asked: &Asked, head_only: bool) -> Response<Outbound> {
     let json = error::json(&status, asked.method.schema(), asked.json());
-    let mut headers = HeaderMap::new();
+    let mut headers = own_removed(std::mem::take(status.head_mut()));
     if let Some(seconds) = error::retry_after(&status) {
         headers.insert(header::RETRY_AFTER, seconds);
     }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use descant_handlers::Proxy;
 use h2::{Reason, server::Builder};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use tokio::net::TcpListener;
 
 use super::{
@@ -142,16 +142,29 @@ async fn a_status_in_the_head_is_enough() {
 }
 
 #[tokio::test]
-async fn metadata_before_a_failure_is_not_lost() {
-    let answer = told(UNARY, |mut asked| async move {
-        let head = Response::builder()
-            .header("content-type", "application/grpc")
-            .header("note", "early");
-        let mut stream = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
-        stream.send_trailers(trailers("5")).unwrap();
-    })
-    .await;
-    assert_eq!((answer.code(), answer.last("note")), (Some(5), Some("early")));
+async fn metadata_before_a_failure_stays_before_it() {
+    for path in [UNARY, SERVER, BIDI] {
+        let answer = told(path, |mut asked| async move {
+            let head = Response::builder()
+                .header("content-type", "application/grpc")
+                .header("note", "early");
+            let mut stream = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
+            let mut end = trailers("5");
+            end.insert("note", "late".parse().unwrap());
+            stream.send_trailers(end).unwrap();
+        })
+        .await;
+        let notes = |headers: &HeaderMap| {
+            let notes = headers.get_all("note").iter();
+            notes.map(|note| note.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(answer.code(), Some(5), "{path}: {answer:?}");
+        assert_eq!(
+            (notes(&answer.headers), notes(answer.trailers.as_ref().unwrap())),
+            (vec!["early".to_owned()], vec!["late".to_owned()]),
+            "{path}"
+        );
+    }
 }
 
 #[tokio::test]
