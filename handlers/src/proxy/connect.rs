@@ -5,11 +5,8 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use prost_types::Any;
 use serde_json::{Map, Value};
 
-use super::{
-    speech::Speech,
-    status::{self, BASE64},
-};
-use crate::{Code, Metadata, Status};
+use super::{speech::Speech, status};
+use crate::{Code, Metadata, Status, metadata::bin::BASE64};
 
 const TRAILER: &str = "trailer-";
 /// Bytes of JSON that are read: as a tree it takes ten times as many.

@@ -14,6 +14,7 @@ use http::{Request, Response, StatusCode};
 use super::{
     codings::Sent,
     fate::{Failed, Fate, fate, pushback},
+    header_list,
     json::{self, Reader},
     lease::Lease,
     line::{self, Body, Ready, Unanswered},
@@ -23,7 +24,7 @@ use super::{
     rest,
     speech::{Speech, UpstreamCodec},
     status,
-    stream::{Broken, Stream, is_too_large},
+    stream::{Broken, Stream},
 };
 use crate::{Answer, Coding, Encodings, Messages, Reply, Status, envelope::Envelopes};
 
@@ -160,7 +161,8 @@ fn over_http2(
     terms: &Terms,
     fault: &mut Fault,
 ) -> Result<Awaited, Failed> {
-    check_size(&head, &lease).inspect_err(|_| lease.was_kept())?;
+    let taken = header_list::check(&head, lease.header_list(), lease.endpoint());
+    taken.inspect_err(|_| lease.was_kept()).map_err(Failed::ours)?;
     let is_alone = is_alone(&head, &messages);
     // Before anything goes up: it may not be what it says it is.
     let body = match messages.try_one() {
@@ -199,37 +201,6 @@ fn over_http2(
         lease,
         pump,
         written,
-    })
-}
-
-/// Whether the upstream takes a head of this size: of a larger one it may close the connection, with the calls of others on it.
-fn check_size(head: &Request<()>, lease: &Lease) -> Result<(), Failed> {
-    let most = lease.header_list();
-    if most == u32::MAX {
-        return Ok(());
-    }
-    let size = header_list(head);
-    if size <= most as usize {
-        return Ok(());
-    }
-    Err(Failed::ours(Status::resource_exhausted(format!(
-        "{} takes a head of {most} bytes at most, and that of the call has {size}, with its metadata",
-        lease.endpoint()
-    ))))
-}
-
-/// The size of a head as `SETTINGS_MAX_HEADER_LIST_SIZE` counts it: RFC 9113, section 6.5.2.
-fn header_list(head: &Request<()>) -> usize {
-    const FIELD: usize = 32;
-    let uri = head.uri();
-    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
-    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
-    let scheme = uri.scheme_str().unwrap_or_default().len();
-    let pseudo =
-        ":method:scheme:authority:path".len() + head.method().as_str().len() + scheme + authority + path + 4 * FIELD;
-    let fields = head.headers().iter();
-    fields.fold(pseudo, |size, (name, value)| {
-        size + name.as_str().len() + value.len() + FIELD
     })
 }
 
@@ -320,7 +291,7 @@ impl Asked {
             return Poll::Pending;
         };
         Poll::Ready(match response {
-            Ok(response) if is_too_large(response.headers()) => {
+            Ok(response) if header_list::is_too_large(response.headers()) => {
                 let status = lease.broken(&Broken::TooLarge);
                 Err(Failed::of(status, Fate::Lost))
             }

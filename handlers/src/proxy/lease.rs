@@ -111,7 +111,7 @@ pub(super) struct Lease {
     attempt: Option<Entry>,
     /// How it ended, as an [`Entry`]; [`OPEN`]: it has not.
     outcome: AtomicU8,
-    /// HTTP says that the call, or its connection, has ended: there is nothing left to reset.
+    /// The reply broke: it has ended, or its upstream is to blame for the reset that ends it.
     broke: AtomicBool,
 }
 

@@ -1,7 +1,6 @@
 //! Where a call goes: the addresses of an upstream, and the connections to them.
 
 use std::{
-    cell::LazyCell,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -16,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    balance::{Endpoints, Order},
+    balance::Endpoints,
     dial::{self, Phases},
     endpoint::{Address, Endpoint, Growth},
     health,
@@ -25,6 +24,7 @@ use super::{
     ledger::{Entry, Placeless, Tally},
     line::{Line, Ready},
     misfit::{ConnectError, Misfit, Unfit},
+    pick::Pick,
     queue::Queues,
     resolve,
     retry::Tried,
@@ -48,7 +48,7 @@ pub(super) struct Pool {
     /// Why nothing was found, of each name.
     lost: Mutex<Vec<Option<Status>>>,
     /// Counts the calls that go in turn.
-    turn: AtomicUsize,
+    pub(super) turn: AtomicUsize,
     pub(super) waiting: Queues,
     gauge: Arc<Gauge>,
     /// Addresses are connected to before a call needs it.
@@ -83,18 +83,6 @@ pub(super) enum Refusal {
     Full(Status),
     /// There is no connection.
     Unreachable(Status),
-}
-
-/// What there is for a call.
-enum Pick {
-    Ready(Arc<Endpoint>, Arc<Line>),
-    /// Nothing yet.
-    Later,
-    /// There is no connection; `is_crowded`: no further one, and those that there are may have a place in a moment.
-    Refused {
-        status: Status,
-        is_crowded: bool,
-    },
 }
 
 impl Pool {
@@ -302,107 +290,6 @@ impl Pool {
                     changed = self.waiting.line.wait();
                 }
             }
-        }
-    }
-
-    /// A place on a connection to one of the addresses that are fit, if there is one; else one is connected to.
-    fn pick(self: &Arc<Self>, want: Want<'_>) -> Pick {
-        let (endpoints, options) = (self.endpoints(), &self.upstream.options);
-        let order = endpoints.order(&options.balance, want.key, || self.turn.fetch_add(1, Ordering::Relaxed));
-        let panics = LazyCell::new(|| endpoints.panics(options.panic_percent));
-        let fit = |endpoint: &Arc<Endpoint>| endpoint.is_fit() || *panics;
-        match self.pick_untried(&endpoints, &order, want, fit) {
-            // Those that are fit cannot be reached: what may be unwell is better than a failure that is certain.
-            refused @ Pick::Refused { .. } if !endpoints.all_fit() && !*panics => {
-                match self.pick_untried(&endpoints, &order, want, |_| true) {
-                    Pick::Refused { .. } => refused,
-                    found => found,
-                }
-            }
-            found => found,
-        }
-    }
-
-    /// The same among those that are wanted. Those that were tried come last.
-    fn pick_untried(
-        self: &Arc<Self>,
-        endpoints: &Endpoints,
-        order: &Order<'_>,
-        want: Want<'_>,
-        wanted: impl Fn(&Arc<Endpoint>) -> bool,
-    ) -> Pick {
-        let Some(tried) = want.tried else {
-            return self.pick_along(endpoints, order, want, wanted);
-        };
-        let is_new = |endpoint: &Arc<Endpoint>| wanted(endpoint) && !tried.has(endpoint);
-        match self.pick_along(endpoints, order, want, is_new) {
-            Pick::Refused { .. } => self.pick_along(endpoints, order, want, wanted),
-            found => found,
-        }
-    }
-
-    fn pick_along(
-        self: &Arc<Self>,
-        endpoints: &Endpoints,
-        order: &Order<'_>,
-        want: Want<'_>,
-        wanted: impl Fn(&Arc<Endpoint>) -> bool,
-    ) -> Pick {
-        let (mut later, mut dials, mut refusal) = (false, 0, None);
-        let (mut passed_over, mut is_crowded) = (false, false);
-        for (passed, endpoint) in endpoints.along(order).enumerate() {
-            if !wanted(endpoint) {
-                passed_over = true;
-                continue;
-            }
-            if want.behind {
-                if endpoint.has_room() {
-                    return Pick::Later;
-                }
-            } else if let Some(line) = endpoint.take() {
-                // The next in turn is the one behind this.
-                self.turn.fetch_add(passed, Ordering::Relaxed);
-                return Pick::Ready(Arc::clone(endpoint), line);
-            }
-            if dials >= want.dials && matches!(order, Order::From(..)) {
-                continue;
-            }
-            match self.grow(endpoint) {
-                Growth::Full => later = true,
-                Growth::Dial | Growth::Dialling => {
-                    later = true;
-                    dials += 1;
-                    // A call that belongs to an address waits for it.
-                    if matches!(order, Order::Ring(..)) && !endpoint.is_doubtful() {
-                        break;
-                    }
-                }
-                Growth::Resting(status) => {
-                    is_crowded |= endpoint.connections() > 0;
-                    refusal.get_or_insert(status);
-                }
-            }
-        }
-        let tried = || Status::unavailable("all addresses were tried");
-        match refusal.or_else(|| passed_over.then(tried)) {
-            _ if later => Pick::Later,
-            Some(status) => Pick::Refused { status, is_crowded },
-            None => self.unknown(),
-        }
-    }
-
-    /// There is no address. As long as one name may still be found that is waited for.
-    fn unknown(&self) -> Pick {
-        let lost = self.lost();
-        match lost.first() {
-            Some(Some(status)) if lost.iter().all(Option::is_some) => {
-                self.names.iter().for_each(|(_, stale)| stale.notify_one());
-                Pick::Refused {
-                    status: status.clone(),
-                    is_crowded: false,
-                }
-            }
-            _ => Pick::Later,
         }
     }
 

@@ -2,31 +2,19 @@
 
 use std::fmt;
 
-use base64::{
-    Engine as _,
-    alphabet::STANDARD,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
+use base64::Engine as _;
 use h2::Reason;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::percent_decode;
 
 use super::{fate::PUSHBACK, speech::Speech, stream::Broken};
-use crate::{Code, Metadata, Status};
+use crate::{Code, Metadata, Status, metadata::bin::BASE64};
 
 const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
 const DETAILS: &str = "grpc-status-details-bin";
 /// Characters that are repeated of what an upstream says beside a status of gRPC.
 pub(super) const SHOWN: usize = 200;
-/// Read with or without padding: gRPC over HTTP/2, "Binary-Header".
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
-
 /// Whether these headers say how the call went.
 pub(super) fn is_said(headers: &HeaderMap) -> bool {
     headers.contains_key(STATUS)

@@ -12,6 +12,8 @@ use h2::RecvStream;
 use http::HeaderMap;
 use hyper::body::{Body as _, Incoming};
 
+use super::header_list::{self, LARGEST};
+
 /// Bytes as they come, then perhaps trailers.
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -24,21 +26,8 @@ pub(super) enum Stream {
 pub(super) enum Broken {
     Http2(h2::Error),
     Http1(hyper::Error),
-    /// Its head, or its trailers, are larger than [`HEADER_BYTES`].
+    /// Its head, or its trailers, are larger than [`LARGEST`].
     TooLarge,
-}
-
-/// What the headers of a reply may take, as for requests; its trailers as well.
-const HEADER_BYTES: usize = 16 << 10;
-
-/// Whether the headers of a reply, or its trailers, are larger than they may be, as HTTP/2 counts them: RFC 9113, section 6.5.2.
-///
-/// Not left to h2: of trailers it would hand on what it has room for, without a word.
-pub(super) fn is_too_large(headers: &HeaderMap) -> bool {
-    const FIELD: usize = 32;
-    let fields = headers.iter();
-    let sizes = fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD);
-    sizes.sum::<usize>() > HEADER_BYTES
 }
 
 impl Broken {
@@ -117,7 +106,7 @@ impl Stream {
     pub(super) fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Broken>> {
         match self {
             Self::Http2(stream) => Poll::Ready(match ready!(stream.poll_trailers(cx)).map_err(Broken::Http2)? {
-                Some(trailers) if is_too_large(&trailers) => Err(Broken::TooLarge),
+                Some(trailers) if header_list::is_too_large(&trailers) => Err(Broken::TooLarge),
                 trailers => Ok(trailers),
             }),
             Self::Http1(_) => Poll::Ready(Ok(None)),
@@ -129,7 +118,7 @@ impl Stream {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge => write!(f, "its head or its trailers are larger than {} KiB", HEADER_BYTES >> 10),
+            Self::TooLarge => write!(f, "its head or its trailers are larger than {} KiB", LARGEST >> 10),
             Self::Http2(error) => error.fmt(f),
             Self::Http1(error) => match error.source() {
                 Some(reason) => write!(f, "{error}: {reason}"),

@@ -19,7 +19,8 @@ use serde_json::{Map, Value};
 use super::{Reading, json, reply::kind};
 use crate::{
     Code, Status,
-    proxy::status::{self, BASE64, SHOWN, in_words, is_said},
+    metadata::bin::BASE64,
+    proxy::status::{self, SHOWN, in_words, is_said},
 };
 
 /// What errors are detailed with nearly always. A schema need not have it.
