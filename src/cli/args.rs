@@ -69,7 +69,6 @@ pub(crate) enum Command {
 
 /// Options of `serve`. Each is a setting as well: what a file says and what is typed come together in
 /// [`descant::Config`], which takes options by their names.
-#[allow(clippy::struct_excessive_bools)] // Each is a flag of its own.
 #[allow(dead_code, reason = "they are taken by their names")]
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("sources").args(["paths", "config"]).multiple(true))]
@@ -105,36 +104,56 @@ pub(crate) struct Serve {
     #[command(flatten, next_help_heading = "Pages of browsers (CORS)")]
     pub(crate) cors: Cors,
 
+    #[command(flatten, next_help_heading = "Server")]
+    pub(crate) running: Running,
+
+    #[command(flatten, next_help_heading = "Log records, metrics and traces")]
+    pub(crate) observing: Observing,
+}
+
+/// How a server runs.
+#[allow(dead_code, reason = "they are taken by their names")]
+#[derive(Args, Debug)]
+pub(crate) struct Running {
     /// Where /metrics /healthz /readyz /schema /explain and POST /reload are, or `off` [default: 127.0.0.1:9901]
-    #[arg(help_heading = "Server", long, value_name = "ADDR|off")]
+    #[arg(long, value_name = "ADDR|off")]
     pub(crate) admin: Option<String>,
 
     /// How long calls in flight may take once a stop is asked for
-    #[arg(help_heading = "Server", long, value_name = "TIME", default_value = "30s")]
+    #[arg(long, value_name = "TIME", default_value = "30s")]
     pub(crate) grace: String,
 
     /// Share the port with other processes, a successor for instance
-    #[arg(help_heading = "Server", long)]
+    #[arg(long)]
     pub(crate) reuse_port: bool,
 
     /// Threads that serve connections [default: one a core]
-    #[arg(help_heading = "Server", long, value_name = "N")]
+    #[arg(long, value_name = "N")]
     pub(crate) workers: Option<String>,
 
     /// Reload when a descriptor, a certificate or the configuration changes; SIGHUP and POST /reload always do
-    #[arg(help_heading = "Server", long)]
+    #[arg(long)]
     pub(crate) watch: bool,
 
+    /// Written once every listener accepts: one `address` a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+/// What a server tells of its calls.
+#[allow(dead_code, reason = "they are taken by their names")]
+#[derive(Args, Debug)]
+pub(crate) struct Observing {
     /// How log lines look
-    #[arg(help_heading = "Log records, metrics and traces", long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
 
     /// The least severe log lines to write
-    #[arg(help_heading = "Log records, metrics and traces", long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     pub(crate) log_level: LogLevel,
 
     /// Log calls, each when it comes and when it is over: none, those of the API, or those of health and reflection too
-    #[arg(help_heading = "Log records, metrics and traces", long, value_name = "WHICH", value_enum, default_value_t = LogCalls::Off)]
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = LogCalls::Off)]
     pub(crate) log_calls: LogCalls,
 
     /// What those records say, in this order, out of `method`, `service`, `protocol`, `request_id`, `trace_id`, `peer`, `tls_fingerprint`,
@@ -142,31 +161,21 @@ pub(crate) struct Serve {
     /// `time_left_ms`, `request_messages`, `request_bytes`, `response_messages`, `response_bytes`, `metadata.NAME`,
     /// `response_metadata.NAME`, `trailer.NAME`, with commas between them [default: `method,protocol,request_id,peer,code,duration_ms` and the
     /// four sizes]
-    #[arg(
-        help_heading = "Log records, metrics and traces",
-        long,
-        value_name = "FIELD,...",
-        value_delimiter = ',',
-        requires = "logging"
-    )]
+    #[arg(long, value_name = "FIELD,...", value_delimiter = ',', requires = "logging")]
     pub(crate) log_fields: Vec<LogField>,
 
     /// Log messages as JSON, of each no more than so many bytes; fields with the option `debug_redact` are masked
-    #[arg(help_heading = "Log records, metrics and traces", long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4096")]
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4096")]
     pub(crate) log_payloads: Option<String>,
 
     /// Send spans of calls to this receiver of OTLP over HTTP, such as `http://localhost:4318` [default: what
     /// `OTEL_EXPORTER_OTLP_ENDPOINT` names; OpenTelemetry's other variables count too]
-    #[arg(help_heading = "Log records, metrics and traces", long, value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub(crate) otlp: Option<String>,
 
     /// Neither count calls nor log nor trace them: there are no /metrics
-    #[arg(help_heading = "Log records, metrics and traces", long, conflicts_with_all = ["log_calls", "log_payloads", "otlp"])]
+    #[arg(long, conflicts_with_all = ["log_calls", "log_payloads", "otlp"])]
     pub(crate) no_observe: bool,
-
-    /// Written once every listener accepts: one `address` a line
-    #[arg(help_heading = "Server", long, value_name = "FILE")]
-    pub(crate) ready_file: Option<PathBuf>,
 }
 
 /// Which browser pages may call the API.
