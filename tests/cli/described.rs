@@ -521,3 +521,13 @@ fn the_pages_are_true() {
     page::check("docs/rest-front.md", &front);
     page::check("docs/from-envoy.md", &front);
 }
+
+#[test]
+fn one_that_hangs_is_told_of_and_nothing_is_well_meanwhile() {
+    // Connections are made by the system; nobody takes them.
+    let behind = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut front = front(&behind.local_addr().unwrap().to_string(), &[]);
+    assert_eq!(health(&front), "{\"status\":\"NOT_SERVING\"}\n");
+    let told = "WARN the server behind has not described its API within 3 s; until it has, there is nothing to call";
+    front.until("it is told", |front| front.err().contains(told));
+}

@@ -158,7 +158,11 @@ async fn look(reloader: &Reloader) {
     match tokio::time::timeout(FIRST_LOOK, schema.refresh(&gateway, false)).await {
         Ok(Ok(Some(renewed))) => schema.tell(&renewed),
         Ok(Err(error)) => schema.tell_why(&error),
-        Ok(Ok(None)) | Err(_) => {}
+        Ok(Ok(None)) => {}
+        Err(_) => tracing::warn!(
+            "the server behind has not described its API within {} s; until it has, there is nothing to call",
+            FIRST_LOOK.as_secs()
+        ),
     }
     tokio::spawn(async move { schema.keep(&gateway).await });
 }
