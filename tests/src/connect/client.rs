@@ -187,6 +187,7 @@ impl Client {
             }
         };
         if let Err(status) = failed {
+            outcome.response_headers.extend(headers(status.head()));
             outcome.response_trailers.extend(headers(status.metadata()));
             outcome.error = Some(Failed {
                 code: status.code().number(),
