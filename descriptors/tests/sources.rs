@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use descant_descriptors::{Error, Finding, LoadLimits, Schema, Severity};
+use descant_descriptors::{Codec, Error, Finding, LoadLimits, Schema, Severity};
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet, SourceCodeInfo};
 use tempfile::TempDir;
@@ -332,6 +332,59 @@ fn a_users_copy_of_a_shipped_file_wins() {
         ["google/protobuf/timestamp.proto", "shop/v1/book.proto"]
     );
     assert!(schema.symbol("google.protobuf.Timestamp.nanos").is_none());
+}
+
+const NOTE: &str = r#"
+    syntax = "proto3";
+    package shop.v1;
+    import "google/protobuf/any.proto";
+    message Note { google.protobuf.Any about = 1; }
+"#;
+
+/// The wire bytes of a `shop.v1.Note`, which become the same JSON again.
+fn note(schema: &Schema, json: &str) -> Vec<u8> {
+    let message = schema.message("shop.v1.Note").unwrap();
+    let (mut codec, mut wire, mut again) = (Codec::default(), Vec::new(), Vec::new());
+    codec.json_to_wire(&message, json.as_bytes(), &mut wire).unwrap();
+    codec.wire_to_json(&message, &wire, &mut again).unwrap();
+    assert_eq!(String::from_utf8(again).unwrap(), json);
+    wire
+}
+
+#[test]
+fn an_any_may_hold_a_well_known_type_that_nobody_imports() {
+    let folder = folder(&[("shop/v1/note.proto", NOTE.as_bytes())]);
+    let schema = Schema::load(folder.path()).unwrap();
+    for (name, value) in [
+        ("Duration", "\"1.500s\""),
+        ("Timestamp", "\"2020-01-02T03:04:05Z\""),
+        ("FieldMask", "\"a.b,c\""),
+        ("Struct", "{\"a\":[1,null]}"),
+        ("Value", "true"),
+        ("ListValue", "[1]"),
+        ("StringValue", "\"AQID\""),
+        ("BytesValue", "\"AQID\""),
+        ("Int64Value", "\"12\""),
+    ] {
+        let json =
+            format!("{{\"about\":{{\"@type\":\"type.googleapis.com/google.protobuf.{name}\",\"value\":{value}}}}}");
+        note(&schema, &json);
+    }
+    let string = r#"{"about":{"@type":"type.googleapis.com/google.protobuf.StringValue","value":"AQID"}}"#;
+    assert!(note(&schema, string).ends_with(b"AQID"));
+}
+
+#[test]
+fn a_users_own_well_known_type_stands_in_an_any() {
+    let own = "syntax = \"proto3\"; package google.protobuf; message Duration { int64 hours = 1; }";
+    let folder = folder(&[
+        ("shop/v1/note.proto", NOTE.as_bytes()),
+        ("own/times.proto", own.as_bytes()),
+    ]);
+    let schema = Schema::load(folder.path()).unwrap();
+    assert!(schema.symbol("google.protobuf.Duration.hours").is_some());
+    assert!(!names(&schema).contains(&"google/protobuf/duration.proto".to_owned()));
+    assert!(names(&schema).contains(&"google/protobuf/wrappers.proto".to_owned()));
 }
 
 #[test]

@@ -42,9 +42,23 @@ impl Sources {
                 fill.add(name);
             }
         }
+        fill.add_what_any_holds(files);
         fill.added
     }
 }
+
+const ANY: &str = "google/protobuf/any.proto";
+
+/// Files of messages that have a JSON form of their own. In a `google.protobuf.Any` one may stand whether or not
+/// anybody imports it, and what does not know it writes something else (ProtoJSON, "Any").
+const IN_ANY: [&str; 6] = [
+    "google/protobuf/duration.proto",
+    "google/protobuf/empty.proto",
+    "google/protobuf/field_mask.proto",
+    "google/protobuf/struct.proto",
+    "google/protobuf/timestamp.proto",
+    "google/protobuf/wrappers.proto",
+];
 
 /// The services of a builtin, and the shipped files that define them.
 fn services(builtin: Builtin) -> &'static [(&'static str, &'static str)] {
@@ -95,11 +109,42 @@ impl Fill<'_> {
         self.added.push(file);
         true
     }
+
+    /// Where there is `google.protobuf.Any`: the messages that may stand in it, unless `files` define them.
+    fn add_what_any_holds(&mut self, files: &[raw::File<'_>]) {
+        let own: HashSet<_> = files
+            .iter()
+            .filter(|file| file.package == Some("google.protobuf"))
+            .flat_map(|file| defined_by(file.bytes))
+            .collect();
+        if !self.known.contains(ANY) && !own.contains("Any") {
+            return;
+        }
+        for name in IN_ANY {
+            let shipped = shipped::file(name);
+            if shipped.is_some_and(|file| defined_by(&file).all(|name| !own.contains(name))) {
+                self.add(name);
+            }
+        }
+    }
+}
+
+/// The names of the messages and enums of a file, but those within others.
+fn defined_by(file: &[u8]) -> impl Iterator<Item = &str> {
+    Fields::new(file).filter_map(|field| match field {
+        Ok((4 | 5, Value::Bytes(definition))) => names(definition, 1).next(),
+        _ => None,
+    })
 }
 
 fn imports(file: &[u8]) -> impl Iterator<Item = &str> {
-    Fields::new(file).filter_map(|field| match field {
-        Ok((3, Value::Bytes(name))) => std::str::from_utf8(name).ok(),
+    names(file, 3)
+}
+
+/// The strings of a field.
+fn names(message: &[u8], number: u32) -> impl Iterator<Item = &str> {
+    Fields::new(message).filter_map(move |field| match field {
+        Ok((found, Value::Bytes(name))) if found == number => std::str::from_utf8(name).ok(),
         _ => None,
     })
 }
