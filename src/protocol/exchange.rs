@@ -7,11 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use descant_descriptors::Shape;
 use descant_handlers::{Code, Coding, Message, Messages, Metadata, Reply, Status};
 use http::{HeaderMap, Response, StatusCode};
 use tokio::time::timeout;
 
-use super::{caught, connect, framed, outgoing::Outgoing, rest};
+use super::{
+    caught, connect, framed,
+    only::{self, Only},
+    outgoing::Outgoing,
+    rest,
+};
 use crate::{gateway::Deadline, observe::Watch, transport::Outbound};
 
 /// What of a request is needed to answer it.
@@ -19,7 +25,7 @@ use crate::{gateway::Deadline, observe::Watch, transport::Outbound};
 pub(crate) struct Exchange {
     /// When the call must be over.
     pub(crate) deadline: Option<Instant>,
-    pub(super) server_streaming: bool,
+    pub(super) shape: Shape,
     /// Empty, with room for the headers of the response: that of the request's own.
     pub(super) room: HeaderMap,
     pub(super) speech: Speech,
@@ -57,6 +63,11 @@ impl Exchange {
             Ok((message, trailers)) => Ok(self.whole(metadata, (message, coding), trailers, watch)),
             Err(messages) => {
                 let waits_for = self.waits_for();
+                let messages = if self.replies_with_one() {
+                    Messages::stream(Only::of(messages))
+                } else {
+                    messages
+                };
                 let unfinished = Unfinished {
                     metadata,
                     messages,
@@ -139,9 +150,15 @@ impl Exchange {
         self.speech.stream(rest.metadata, first, outgoing, rest.coding)
     }
 
+    fn replies_with_one(&self) -> bool {
+        matches!(self.shape, Shape::Unary | Shape::ClientStreaming)
+    }
+
+    /// The head of a reply to a stream goes out at once where it can: the caller may wait for it before it sends on.
     fn waits_for(&self) -> WaitsFor {
         match &self.speech {
-            _ if !self.server_streaming => WaitsFor::All,
+            Speech::Framed(_) if self.shape != Shape::Unary => WaitsFor::Nothing,
+            _ if self.replies_with_one() => WaitsFor::All,
             Speech::Rest(answer) => WaitsFor::First(answer.patience()),
             Speech::Framed(_) | Speech::Unary(_) => WaitsFor::Nothing,
         }
@@ -210,7 +227,7 @@ enum WaitsFor {
     Nothing,
     /// The first message: if that is an error, it is the answer. No longer than this, if a time is given.
     First(Option<Duration>),
-    /// The one message, and that it is the only one.
+    /// The one message, and the end.
     All,
 }
 
@@ -267,18 +284,14 @@ impl Unfinished {
 
     /// Waits for the one message, and for its trailers.
     async fn whole(&mut self) -> Result<Collected, Status> {
-        let cardinality = |count| Status::internal(format!("the handler of a method with one reply gave {count}"));
-        let message = self.next().await.unwrap_or_else(|| Err(cardinality("none")))?;
-        match self.next().await {
-            None => Ok(Collected::Whole {
-                metadata: mem::take(&mut self.metadata),
-                message,
-                coding: self.coding,
-                trailers: self.messages.take_trailers(),
-            }),
-            Some(Ok(_)) => Err(cardinality("more")),
-            Some(Err(status)) => Err(status),
-        }
+        let message = self.next().await.unwrap_or_else(|| Err(only::none()))?;
+        self.next().await.transpose()?;
+        Ok(Collected::Whole {
+            metadata: mem::take(&mut self.metadata),
+            message,
+            coding: self.coding,
+            trailers: self.messages.take_trailers(),
+        })
     }
 
     async fn next(&mut self) -> Option<Result<Message, Status>> {

@@ -29,6 +29,7 @@ mod framed;
 mod grpc;
 mod grpc_web;
 mod head;
+mod only;
 mod outgoing;
 mod panics;
 mod query;

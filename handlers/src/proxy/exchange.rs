@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use descant_descriptors::Shape;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{Request, Response, StatusCode};
 
@@ -19,7 +20,8 @@ use super::{
     lease::Lease,
     line::{self, Body, Ready, Unanswered},
     pool,
-    reply::{self, First, Head, Replies, Source},
+    replies::{OnlyReply, Replies},
+    reply::{self, First, Head, Source},
     request::{self, Frame, Pump},
     rest,
     speech::{Speech, UpstreamCodec},
@@ -40,7 +42,7 @@ pub(super) struct Terms {
     pub(super) sent: Sent,
     /// The codings that messages of the reply may have.
     pub(super) offered: Encodings,
-    pub(super) one_reply: bool,
+    pub(super) shape: Shape,
     /// Of a message of the reply, as it came and inflated.
     pub(super) message_bytes: usize,
     /// How deep messages may nest that are JSON.
@@ -486,16 +488,21 @@ impl Begun {
             _pump: pump,
             first: None,
         };
-        if terms.one_reply {
-            return match replies.poll_only(cx) {
-                Poll::Ready(only) => Finish::Now(reply::whole(metadata, only)),
-                Poll::Pending => Finish::Later(Box::pin(async move {
-                    let only = poll_fn(|cx| replies.poll_only(cx)).await;
-                    reply::whole(metadata, only)
-                })),
-            };
-        }
-        let mut reply = Reply::new(Messages::stream(replies)).with_metadata(metadata);
+        let messages = match terms.shape {
+            Shape::ServerStreaming | Shape::Bidi => Messages::stream(replies),
+            shape => match replies.poll_only(cx) {
+                Poll::Ready(only) => return Finish::Now(reply::whole(metadata, only)),
+                Poll::Pending if shape == Shape::Unary => {
+                    return Finish::Later(Box::pin(async move {
+                        let only = poll_fn(|cx| replies.poll_only(cx)).await;
+                        reply::whole(metadata, only)
+                    }));
+                }
+                // The caller may wait for the head before it sends on.
+                Poll::Pending => Messages::stream(OnlyReply::of(replies)),
+            },
+        };
+        let mut reply = Reply::new(messages).with_metadata(metadata);
         reply.coding = Coding::AsCame(encoding);
         Finish::Now(Ok(reply))
     }

@@ -107,7 +107,7 @@ async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck) 
         codec: UpstreamCodec::Proto,
         sent: Sent::PLAIN,
         offered: Encodings::default(),
-        one_reply: true,
+        shape: Shape::Unary,
         message_bytes: pool.upstream.options.message_bytes,
         depth: pool.upstream.options.depth,
         repeats: true,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Call -> request::head -> Pool::ready -> Line (one connection) -> upstream
-//! Reply <- reply::Replies <- DATA, trailers <---------------------------------+
+//! Reply <- replies::Replies <- DATA, trailers <---------------------------------+
 //! ```
 //! What the protocols differ in is `speech.rs`, `connect.rs` for the JSON of Connect, and `rest/`.
 //! Messages go through as wire bytes: none is decoded, unless the upstream is to get JSON. Each runtime has connections of its own, so that a call is not
@@ -31,6 +31,7 @@ mod pick;
 mod pool;
 mod pools;
 mod queue;
+mod replies;
 mod reply;
 mod request;
 mod resolve;
@@ -48,7 +49,7 @@ mod wire;
 
 use std::{fmt, future::ready, mem, sync::Arc, time::Duration};
 
-use descant_descriptors::{Idempotency, Method, Shape};
+use descant_descriptors::{Idempotency, Method};
 use http::Request;
 use tokio::runtime::Handle;
 
@@ -350,7 +351,7 @@ impl Proxy {
             codec: options.codec,
             sent: lease.taken().for_call(call),
             offered: call.accepted,
-            one_reply: matches!(shape, Shape::Unary | Shape::ClientStreaming),
+            shape,
             message_bytes: options.message_bytes,
             depth: options.depth,
             repeats: call.method.idempotency() != Idempotency::Unknown,

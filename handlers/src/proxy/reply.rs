@@ -3,7 +3,6 @@
 use std::{
     future::poll_fn,
     mem,
-    pin::Pin,
     task::{Context, Poll, ready},
 };
 
@@ -14,15 +13,11 @@ use super::{
     Terms, codings, connect,
     exchange::Fault,
     lease::Lease,
-    request::Pump,
     speech::Speech,
     status,
     stream::{Broken, Stream},
 };
-use crate::{
-    Code, Coding, Compressed, Encoding, Message, MessageStream, Messages, Metadata, Reply, Status,
-    envelope::{Batch, COMPRESSED, Envelope, EnvelopeError, Envelopes, PLAIN},
-};
+use crate::{Code, Coding, Compressed, Encoding, Message, Messages, Metadata, Reply, Status, envelope::EnvelopeError};
 
 /// The head of a reply, and what comes behind it.
 #[derive(Debug)]
@@ -176,9 +171,6 @@ pub(super) enum Incoming {
     Ended(Metadata),
 }
 
-/// Bytes of what ends a body.
-const MOST_AT_END: usize = connect::MOST;
-
 /// Where a reply comes from.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -260,12 +252,12 @@ impl Source {
     }
 
     /// The same for those who split it.
-    fn poll_envelopes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Unread>>> {
+    pub(super) fn poll_envelopes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Unread>>> {
         self.poll_data(cx).map_err(Unread::Status)
     }
 
     /// How the call went, once there is no more data.
-    fn poll_end(&mut self, speech: Speech, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
+    pub(super) fn poll_end(&mut self, speech: Speech, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
         let body = match &mut self.body {
             Incoming::Body(_) | Incoming::Begun(..) if speech.end_flag().is_some() => {
                 let what = "the upstream's reply does not say how the call went";
@@ -282,218 +274,12 @@ impl Source {
     }
 
     /// It was the request that ended the call.
-    fn is_at_fault(&self) -> bool {
+    pub(super) fn is_at_fault(&self) -> bool {
         self.fault.as_ref().is_some_and(|fault| fault.get().is_some())
     }
 
     fn broken(&self, broken: &Broken) -> Status {
         let fault = self.fault.as_ref().and_then(|fault| fault.get());
         fault.cloned().unwrap_or_else(|| self.lease.broken(broken))
-    }
-}
-
-/// The messages of a reply, then its trailers. Pulled: the upstream may send more as the caller takes what there is.
-#[derive(Debug)]
-pub(super) struct Replies {
-    pub(super) source: Source,
-    pub(super) envelopes: Envelopes<Unread>,
-    /// How compressed messages are compressed.
-    pub(super) encoding: Option<Encoding>,
-    pub(super) speech: Speech,
-    /// Bytes of a message, as it came and inflated.
-    pub(super) limit: usize,
-    /// What the envelope says that ends the body, where there is one.
-    pub(super) said: Option<Box<Result<Metadata, Status>>>,
-    pub(super) trailers: Option<Metadata>,
-    /// What is wrong with the body's end. What the upstream says of the call comes before it.
-    pub(super) cut: Option<Status>,
-    /// What only has to live as long as the call.
-    pub(super) _pump: Option<Pump>,
-    /// The first message of a reply that has one only.
-    pub(super) first: Option<Message>,
-}
-
-impl Replies {
-    /// The one message, with the trailers behind it. Another number of them is UNIMPLEMENTED: gRPC core, `doc/statuscodes.md`.
-    pub(super) fn poll_only(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Message, Metadata), Status>> {
-        let only = ready!(self.poll_whole(cx));
-        self.judge(only.as_ref().err().map(Err));
-        Poll::Ready(only)
-    }
-
-    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Message, Metadata), Status>> {
-        let cardinality = |count| Status::unimplemented(format!("the upstream sent {count}, where one message is due"));
-        loop {
-            match (ready!(self.poll_one(cx)), self.first.take()) {
-                (Some(Err(status)), _) => return Poll::Ready(Err(status)),
-                (Some(Ok(message)), None) => self.first = Some(message),
-                (Some(Ok(_)), Some(_)) => return Poll::Ready(Err(cardinality("several"))),
-                (None, None) => return Poll::Ready(Err(cardinality("none"))),
-                (None, Some(message)) => {
-                    let trailers = self.trailers.take().unwrap_or_default();
-                    return Poll::Ready(Ok((message, trailers)));
-                }
-            }
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
-        let polled = ready!(self.poll_one(cx));
-        self.judge(polled.as_ref().map(|found| found.as_ref().map(drop)));
-        Poll::Ready(polled)
-    }
-
-    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
-        let polled = ready!(self.poll_several(cx));
-        self.judge(polled.as_ref().map(|found| found.as_ref().map(drop)));
-        Poll::Ready(polled)
-    }
-
-    /// Tells the address what came of the call, once that is known.
-    fn judge(&self, polled: Option<Result<(), &Status>>) {
-        match polled {
-            Some(Ok(())) => {}
-            None => self.source.lease.went_well(),
-            // Of a request that broke the upstream knows nothing.
-            Some(Err(_)) if self.source.is_at_fault() => {}
-            Some(Err(status)) => self.source.lease.went_wrong(status),
-        }
-    }
-
-    fn poll_one(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
-        loop {
-            let source = &mut self.source;
-            let next = match self.cut {
-                Some(_) => None,
-                None => ready!(self.envelopes.poll_next(cx, |cx| source.poll_envelopes(cx))),
-            };
-            match next {
-                Some(Ok(envelope)) if self.is_end(envelope.flag) => self.end(envelope)?,
-                next => return self.opened(next, cx, Self::message),
-            }
-        }
-    }
-
-    fn poll_several(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
-        loop {
-            let (source, compressed) = (&mut self.source, self.encoding.is_some());
-            let next = match self.cut {
-                Some(_) => None,
-                None => ready!(self.envelopes.poll_run(cx, compressed, |cx| source.poll_envelopes(cx))),
-            };
-            match next {
-                Some(Ok(Err(envelope))) if self.is_end(envelope.flag) => self.end(envelope)?,
-                next => {
-                    return self.opened(next, cx, |replies, next| match next {
-                        Ok(run) => Ok(Batch::Run(run)),
-                        Err(envelope) => replies.message(envelope).map(Batch::One),
-                    });
-                }
-            }
-        }
-    }
-
-    /// Whether an envelope is the one that ends the body.
-    fn is_end(&self, flag: u8) -> bool {
-        self.speech.end_flag().is_some_and(|end| flag & !COMPRESSED == end)
-    }
-
-    /// Notes what the last envelope says.
-    fn end(&mut self, Envelope { flag, mut message }: Envelope) -> Result<(), Status> {
-        if self.said.is_some() {
-            return Err(Status::internal("the upstream's reply ends twice"));
-        }
-        if flag & COMPRESSED != 0 {
-            let encoding = self.encoding.ok_or_else(unannounced)?;
-            message = encoding
-                .inflate(&message.into_bytes(), MOST_AT_END)
-                .map_err(|error| codings::broken(&error))?
-                .into();
-        }
-        if message.len() > MOST_AT_END {
-            return Err(Status::resource_exhausted(format!(
-                "what ends the upstream's reply has {} bytes, more than {MOST_AT_END}",
-                message.len()
-            )));
-        }
-        let message = message.into_bytes();
-        self.said = Some(Box::new(match self.speech {
-            Speech::ConnectStream => connect::end(&message),
-            _ => status::lines(&message).and_then(status::said),
-        }));
-        Ok(())
-    }
-
-    /// What was found next; at the end how the call went.
-    fn opened<N, T>(
-        &mut self,
-        next: Option<Result<N, Unread>>,
-        cx: &mut Context<'_>,
-        open: impl FnOnce(&Self, N) -> Result<T, Status>,
-    ) -> Poll<Option<Result<T, Status>>> {
-        match next {
-            Some(Ok(_)) if self.said.is_some() => {
-                let what = "the upstream sent messages behind the end of its reply";
-                return Poll::Ready(Some(Err(Status::internal(what))));
-            }
-            Some(Ok(next)) => return Poll::Ready(Some(open(self, next))),
-            Some(Err(Unread::Status(status))) => return Poll::Ready(Some(Err(status))),
-            Some(Err(Unread::Envelope(EnvelopeError::TooLarge { length, limit }))) => {
-                let what =
-                    format!("the upstream sent a message of {length} bytes, larger than the limit of {limit} bytes");
-                return Poll::Ready(Some(Err(Status::resource_exhausted(what))));
-            }
-            Some(Err(Unread::Envelope(error))) => {
-                self.cut = Some(Status::internal(format!("the upstream's reply is cut off: {error}")));
-            }
-            None => {}
-        }
-        let ended = match self.said.take() {
-            Some(said) => *said,
-            None => ready!(self.source.poll_end(self.speech, cx)),
-        };
-        match ended.and_then(|trailers| self.cut.take().map_or(Ok(trailers), Err)) {
-            Ok(trailers) => {
-                self.trailers = Some(trailers);
-                Poll::Ready(None)
-            }
-            Err(status) => Poll::Ready(Some(Err(status))),
-        }
-    }
-
-    fn message(&self, Envelope { flag, message }: Envelope) -> Result<Message, Status> {
-        match (flag, self.encoding) {
-            (PLAIN, _) => Ok(Message::from_pieces(message)),
-            (COMPRESSED, Some(encoding)) => Ok(Message::from_compressed(Compressed {
-                bytes: message.into_bytes(),
-                encoding,
-                limit: self.limit,
-                broken: Code::Internal,
-            })),
-            (COMPRESSED, None) => Err(unannounced()),
-            (flag, _) => Err(Status::internal(format!(
-                "the upstream sent a message with the flag {flag}, which {} does not know",
-                self.speech
-            ))),
-        }
-    }
-}
-
-/// gRPC core, `doc/compression.md`: a coding that was not offered is INTERNAL.
-fn unannounced() -> Status {
-    Status::internal("the upstream sent a compressed message, and no header of the reply says how it is compressed")
-}
-
-impl MessageStream for Replies {
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
-        self.get_mut().poll(cx)
-    }
-
-    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
-        self.get_mut().poll_run(cx)
-    }
-
-    fn take_trailers(self: Pin<&mut Self>) -> Metadata {
-        self.get_mut().trailers.take().unwrap_or_default()
     }
 }

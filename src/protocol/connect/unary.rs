@@ -165,7 +165,7 @@ impl Opened<'_> {
         };
         let exchange = Exchange {
             deadline: self.deadline,
-            server_streaming: false,
+            shape: Shape::Unary,
             room: self.room,
             speech: Speech::Unary(Box::new(Unary {
                 content_type: media.name,

@@ -113,7 +113,7 @@ impl Opening {
         let accepted = if form.is_wire() { accepted } else { Encodings::default() };
         let exchange = Exchange {
             deadline: head.deadline(),
-            server_streaming: method.server_streaming(),
+            shape: method.shape(),
             room,
             speech: Speech::Framed(Answer {
                 form,

@@ -154,7 +154,7 @@ impl Ready<'_> {
         let time = context.connection.limits().message;
         let exchange = Exchange {
             deadline: self.deadline,
-            server_streaming: method.server_streaming(),
+            shape: method.shape(),
             room: self.room,
             speech: Speech::Rest(answer.clone()),
         };

@@ -10,6 +10,7 @@ mod counted;
 mod failures;
 mod faults;
 mod flow;
+mod head_first;
 mod heads;
 mod health;
 mod hedge;

@@ -8,7 +8,7 @@ use prost::Message;
 use super::{WAYS, Way, calling, proxy};
 use crate::support::{Answer, Ask, BIDI, FAIL, SERVER, UNARY, framed, serve, text};
 
-const CLIENT: &str = "/descant.suite.v1.Shapes/Client";
+pub(super) const CLIENT: &str = "/descant.suite.v1.Shapes/Client";
 const FAIL_LATE: &str = "/descant.suite.v1.Shapes/FailLate";
 
 async fn through(way: Way, ask: Ask) -> Answer {

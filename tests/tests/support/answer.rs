@@ -16,7 +16,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(super) async fn read(response: Response<RecvStream>) -> Self {
+    pub(crate) async fn read(response: Response<RecvStream>) -> Self {
         let (head, mut stream) = response.into_parts();
         let mut answer = Self {
             status: head.status,

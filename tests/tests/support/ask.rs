@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use h2::{RecvStream, SendStream, client::ResponseFuture};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 
 use super::{Answer, Peer, framed, soon};
 
@@ -120,7 +120,13 @@ impl Open {
 
     /// Takes the head of the answer; the body can still be sent.
     pub(crate) async fn head(self) -> (SendStream<Bytes>, RecvStream) {
+        let (body, response) = self.begun().await;
+        (body, response.into_body())
+    }
+
+    /// The same, with what it says.
+    pub(crate) async fn begun(self) -> (SendStream<Bytes>, Response<RecvStream>) {
         let response = soon(self.response).await.unwrap();
-        (self.body, response.into_body())
+        (self.body, response)
     }
 }

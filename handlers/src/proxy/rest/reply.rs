@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use descant_descriptors::{Codec, Elements, HttpBody, RequestBody};
+use descant_descriptors::{Codec, Elements, HttpBody, RequestBody, Shape};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, response::Parts};
 
 use super::{
@@ -117,7 +117,7 @@ pub(in crate::proxy) async fn reply(
     reading: Reading,
 ) -> Result<Reply, Status> {
     let (parts, mut arriving) = arriving(response, lease, fault);
-    if !terms.one_reply {
+    if matches!(terms.shape, Shape::ServerStreaming | Shape::Bidi) {
         let framing = framing(&parts, &reading, &terms);
         let framing = framing.inspect_err(|status| arriving.went_wrong(status))?;
         let metadata = status::own(parts.headers, Speech::Rest);

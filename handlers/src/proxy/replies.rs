@@ -1,0 +1,273 @@
+//! The messages of an upstream's reply.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use super::{
+    codings, connect,
+    reply::{Source, Unread},
+    request::Pump,
+    speech::Speech,
+    status,
+};
+use crate::{
+    Code, Compressed, Encoding, Message, MessageStream, Metadata, Status,
+    envelope::{Batch, COMPRESSED, Envelope, EnvelopeError, Envelopes, PLAIN},
+};
+
+/// Bytes of what ends a body.
+const MOST_AT_END: usize = connect::MOST;
+
+/// The messages of a reply, then its trailers. Pulled: the upstream may send more as the caller takes what there is.
+#[derive(Debug)]
+pub(super) struct Replies {
+    pub(super) source: Source,
+    pub(super) envelopes: Envelopes<Unread>,
+    /// How compressed messages are compressed.
+    pub(super) encoding: Option<Encoding>,
+    pub(super) speech: Speech,
+    /// Bytes of a message, as it came and inflated.
+    pub(super) limit: usize,
+    /// What the envelope says that ends the body, where there is one.
+    pub(super) said: Option<Box<Result<Metadata, Status>>>,
+    pub(super) trailers: Option<Metadata>,
+    /// What is wrong with the body's end. What the upstream says of the call comes before it.
+    pub(super) cut: Option<Status>,
+    /// What only has to live as long as the call.
+    pub(super) _pump: Option<Pump>,
+    /// The first message of a reply that has one only.
+    pub(super) first: Option<Message>,
+}
+
+impl Replies {
+    /// The one message, with the trailers behind it.
+    pub(super) fn poll_only(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Message, Metadata), Status>> {
+        let only = ready!(self.poll_whole(cx));
+        self.judge(only.as_ref().err().map(Err));
+        Poll::Ready(only)
+    }
+
+    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Message, Metadata), Status>> {
+        loop {
+            match (ready!(self.poll_one(cx)), self.first.take()) {
+                (Some(Err(status)), _) => return Poll::Ready(Err(status)),
+                (Some(Ok(message)), None) => self.first = Some(message),
+                (Some(Ok(_)), Some(_)) => return Poll::Ready(Err(cardinality("several"))),
+                (None, None) => return Poll::Ready(Err(cardinality("none"))),
+                (None, Some(message)) => {
+                    let trailers = self.trailers.take().unwrap_or_default();
+                    return Poll::Ready(Ok((message, trailers)));
+                }
+            }
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let polled = ready!(self.poll_one(cx));
+        self.judge(polled.as_ref().map(|found| found.as_ref().map(drop)));
+        Poll::Ready(polled)
+    }
+
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        let polled = ready!(self.poll_several(cx));
+        self.judge(polled.as_ref().map(|found| found.as_ref().map(drop)));
+        Poll::Ready(polled)
+    }
+
+    /// Tells the address what came of the call, once that is known.
+    fn judge(&self, polled: Option<Result<(), &Status>>) {
+        match polled {
+            Some(Ok(())) => {}
+            None => self.source.lease.went_well(),
+            // Of a request that broke the upstream knows nothing.
+            Some(Err(_)) if self.source.is_at_fault() => {}
+            Some(Err(status)) => self.source.lease.went_wrong(status),
+        }
+    }
+
+    fn poll_one(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        loop {
+            let source = &mut self.source;
+            let next = match self.cut {
+                Some(_) => None,
+                None => ready!(self.envelopes.poll_next(cx, |cx| source.poll_envelopes(cx))),
+            };
+            match next {
+                Some(Ok(envelope)) if self.is_end(envelope.flag) => self.end(envelope)?,
+                next => return self.opened(next, cx, Self::message),
+            }
+        }
+    }
+
+    fn poll_several(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        loop {
+            let (source, compressed) = (&mut self.source, self.encoding.is_some());
+            let next = match self.cut {
+                Some(_) => None,
+                None => ready!(self.envelopes.poll_run(cx, compressed, |cx| source.poll_envelopes(cx))),
+            };
+            match next {
+                Some(Ok(Err(envelope))) if self.is_end(envelope.flag) => self.end(envelope)?,
+                next => {
+                    return self.opened(next, cx, |replies, next| match next {
+                        Ok(run) => Ok(Batch::Run(run)),
+                        Err(envelope) => replies.message(envelope).map(Batch::One),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether an envelope is the one that ends the body.
+    fn is_end(&self, flag: u8) -> bool {
+        self.speech.end_flag().is_some_and(|end| flag & !COMPRESSED == end)
+    }
+
+    /// Notes what the last envelope says.
+    fn end(&mut self, Envelope { flag, mut message }: Envelope) -> Result<(), Status> {
+        if self.said.is_some() {
+            return Err(Status::internal("the upstream's reply ends twice"));
+        }
+        if flag & COMPRESSED != 0 {
+            let encoding = self.encoding.ok_or_else(unannounced)?;
+            message = encoding
+                .inflate(&message.into_bytes(), MOST_AT_END)
+                .map_err(|error| codings::broken(&error))?
+                .into();
+        }
+        if message.len() > MOST_AT_END {
+            return Err(Status::resource_exhausted(format!(
+                "what ends the upstream's reply has {} bytes, more than {MOST_AT_END}",
+                message.len()
+            )));
+        }
+        let message = message.into_bytes();
+        self.said = Some(Box::new(match self.speech {
+            Speech::ConnectStream => connect::end(&message),
+            _ => status::lines(&message).and_then(status::said),
+        }));
+        Ok(())
+    }
+
+    /// What was found next; at the end how the call went.
+    fn opened<N, T>(
+        &mut self,
+        next: Option<Result<N, Unread>>,
+        cx: &mut Context<'_>,
+        open: impl FnOnce(&Self, N) -> Result<T, Status>,
+    ) -> Poll<Option<Result<T, Status>>> {
+        match next {
+            Some(Ok(_)) if self.said.is_some() => {
+                let what = "the upstream sent messages behind the end of its reply";
+                return Poll::Ready(Some(Err(Status::internal(what))));
+            }
+            Some(Ok(next)) => return Poll::Ready(Some(open(self, next))),
+            Some(Err(Unread::Status(status))) => return Poll::Ready(Some(Err(status))),
+            Some(Err(Unread::Envelope(EnvelopeError::TooLarge { length, limit }))) => {
+                let what =
+                    format!("the upstream sent a message of {length} bytes, larger than the limit of {limit} bytes");
+                return Poll::Ready(Some(Err(Status::resource_exhausted(what))));
+            }
+            Some(Err(Unread::Envelope(error))) => {
+                self.cut = Some(Status::internal(format!("the upstream's reply is cut off: {error}")));
+            }
+            None => {}
+        }
+        let ended = match self.said.take() {
+            Some(said) => *said,
+            None => ready!(self.source.poll_end(self.speech, cx)),
+        };
+        match ended.and_then(|trailers| self.cut.take().map_or(Ok(trailers), Err)) {
+            Ok(trailers) => {
+                self.trailers = Some(trailers);
+                Poll::Ready(None)
+            }
+            Err(status) => Poll::Ready(Some(Err(status))),
+        }
+    }
+
+    fn message(&self, Envelope { flag, message }: Envelope) -> Result<Message, Status> {
+        match (flag, self.encoding) {
+            (PLAIN, _) => Ok(Message::from_pieces(message)),
+            (COMPRESSED, Some(encoding)) => Ok(Message::from_compressed(Compressed {
+                bytes: message.into_bytes(),
+                encoding,
+                limit: self.limit,
+                broken: Code::Internal,
+            })),
+            (COMPRESSED, None) => Err(unannounced()),
+            (flag, _) => Err(Status::internal(format!(
+                "the upstream sent a message with the flag {flag}, which {} does not know",
+                self.speech
+            ))),
+        }
+    }
+}
+
+/// gRPC core, `doc/statuscodes.md`.
+fn cardinality(count: &str) -> Status {
+    Status::unimplemented(format!("the upstream sent {count}, where one message is due"))
+}
+
+/// gRPC core, `doc/compression.md`: a coding that was not offered is INTERNAL.
+fn unannounced() -> Status {
+    Status::internal("the upstream sent a compressed message, and no header of the reply says how it is compressed")
+}
+
+impl MessageStream for Replies {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        self.get_mut().poll(cx)
+    }
+
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        self.get_mut().poll_run(cx)
+    }
+
+    fn take_trailers(self: Pin<&mut Self>) -> Metadata {
+        self.get_mut().trailers.take().unwrap_or_default()
+    }
+}
+
+/// A reply of one message whose head goes on before that is there.
+#[derive(Debug)]
+pub(super) struct OnlyReply {
+    replies: Replies,
+    given: bool,
+}
+
+impl OnlyReply {
+    pub(super) fn of(replies: Replies) -> Self {
+        Self { replies, given: false }
+    }
+
+    fn poll_one(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let next = match self.replies.first.take() {
+            Some(first) => Some(Ok(first)),
+            None => ready!(self.replies.poll_one(cx)),
+        };
+        Poll::Ready(match next {
+            Some(Ok(_)) if self.given => Some(Err(cardinality("several"))),
+            Some(Ok(only)) => {
+                self.given = true;
+                Some(Ok(only))
+            }
+            None if !self.given => Some(Err(cardinality("none"))),
+            end => end,
+        })
+    }
+}
+
+impl MessageStream for OnlyReply {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let polled = ready!(self.poll_one(cx));
+        self.replies
+            .judge(polled.as_ref().map(|found| found.as_ref().map(drop)));
+        Poll::Ready(polled)
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> Metadata {
+        self.replies.trailers.take().unwrap_or_default()
+    }
+}
