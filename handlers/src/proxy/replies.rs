@@ -42,7 +42,7 @@ pub(super) struct Replies {
 }
 
 impl Replies {
-    /// The one message, with the trailers behind it.
+    /// The one message, with the trailers behind it. Another number of them is UNIMPLEMENTED: gRPC core, `doc/statuscodes.md`.
     pub(super) fn poll_only(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Message, Metadata), Status>> {
         let only = ready!(self.poll_whole(cx));
         self.judge(only.as_ref().err().map(Err));
@@ -50,6 +50,7 @@ impl Replies {
     }
 
     fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Message, Metadata), Status>> {
+        let cardinality = |count| Status::unimplemented(format!("the upstream sent {count}, where one message is due"));
         loop {
             match (ready!(self.poll_one(cx)), self.first.take()) {
                 (Some(Err(status)), _) => return Poll::Ready(Err(status)),
@@ -206,11 +207,6 @@ impl Replies {
     }
 }
 
-/// gRPC core, `doc/statuscodes.md`.
-fn cardinality(count: &str) -> Status {
-    Status::unimplemented(format!("the upstream sent {count}, where one message is due"))
-}
-
 /// gRPC core, `doc/compression.md`: a coding that was not offered is INTERNAL.
 fn unannounced() -> Status {
     Status::internal("the upstream sent a compressed message, and no header of the reply says how it is compressed")
@@ -241,30 +237,18 @@ impl OnlyReply {
     pub(super) fn of(replies: Replies) -> Self {
         Self { replies, given: false }
     }
-
-    fn poll_one(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
-        let next = match self.replies.first.take() {
-            Some(first) => Some(Ok(first)),
-            None => ready!(self.replies.poll_one(cx)),
-        };
-        Poll::Ready(match next {
-            Some(Ok(_)) if self.given => Some(Err(cardinality("several"))),
-            Some(Ok(only)) => {
-                self.given = true;
-                Some(Ok(only))
-            }
-            None if !self.given => Some(Err(cardinality("none"))),
-            end => end,
-        })
-    }
 }
 
 impl MessageStream for OnlyReply {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
-        let polled = ready!(self.poll_one(cx));
-        self.replies
-            .judge(polled.as_ref().map(|found| found.as_ref().map(drop)));
-        Poll::Ready(polled)
+        if self.given {
+            return Poll::Ready(None);
+        }
+        // Of a call that fails there is no message.
+        let (message, trailers) = ready!(self.replies.poll_only(cx))?;
+        self.replies.trailers = Some(trailers);
+        self.given = true;
+        Poll::Ready(Some(Ok(message)))
     }
 
     fn take_trailers(mut self: Pin<&mut Self>) -> Metadata {

@@ -112,7 +112,7 @@ async fn so_is_an_upstream() {
         let (mut body, response) = open.begun().await;
         body.send_data(framed(&text("two")), true).unwrap();
         let answer = soon(Answer::read(response)).await;
-        assert_eq!(answer.code(), Some(12), "{answer:?}");
+        assert_eq!((answer.code(), answer.body.len()), (Some(12), 0), "{answer:?}");
         assert_eq!(
             answer.reason(),
             format!("the upstream sent {count}, where one message is due")
