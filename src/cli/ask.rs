@@ -40,7 +40,7 @@ impl Live {
             return Ok(None);
         };
         let metadata = metadata::of(&args.headers)?;
-        let server = Server::at(address, "--from ", &args.tls)?;
+        let server = Server::at(address, "--from ", args.authority.as_ref(), &args.tls)?;
         Ok(Some(Self { server, metadata }))
     }
 

@@ -2,7 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
-use descant::handlers::{ConnectError, Misfit, Phases, Proxy, Status, UpstreamProtocol, tls::ClientTls};
+use descant::handlers::{
+    ConnectError, Misfit, Phases, Proxy, Status, UpstreamProtocol, proxy::Authority, tls::ClientTls,
+};
 
 use super::{
     args::{Call, Protocol, ServerTls},
@@ -31,10 +33,19 @@ pub(crate) struct Server {
 impl Server {
     /// The server at `host:port`, `http://host:port`, `https://host:port` or `unix:path`; the last over TLS where something is
     /// said of it.
-    pub(crate) fn at(address: &str, flag: &'static str, tls: &ServerTls) -> Result<Self, Failure> {
+    pub(crate) fn at(
+        address: &str,
+        flag: &'static str,
+        authority: Option<&Authority>,
+        tls: &ServerTls,
+    ) -> Result<Self, Failure> {
         let url = url(address, flag)?;
         let unix = url.starts_with(UNIX);
-        let proxy = Proxy::to(&url).map_err(|error| Failure::new(Kind::Usage, error, ""))?;
+        let proxy = Proxy::to(&url).and_then(|proxy| match authority {
+            Some(name) => proxy.authority(name),
+            None => Ok(proxy),
+        });
+        let proxy = proxy.map_err(|error| Failure::new(Kind::Usage, error, ""))?;
         let secure = proxy.speaks_tls() || (unix && tls.is_said());
         if !secure && tls.is_said() {
             return Err(Failure::new(

@@ -176,13 +176,16 @@ impl Handlers {
 
 /// Whether two proxies do the same. How often a server is asked what it serves is not the proxy's concern.
 fn is_same(one: &Upstream, other: &Upstream) -> bool {
-    one.url == other.url && one.tls == other.tls && options(one) == options(other)
+    one.url == other.url && one.authority == other.authority && one.tls == other.tls && options(one) == options(other)
 }
 
 fn connect(settings: &Upstream, depth: u32) -> Result<Proxy, ProxyError> {
     let mut options = options(settings);
     options.depth = depth;
-    let proxy = Proxy::to_each(settings.url.0.iter().map(|url| &url.value.0))?.options(options);
+    let mut proxy = Proxy::to_each(settings.url.0.iter().map(|url| &url.value.0))?.options(options);
+    if let Some(authority) = &settings.authority {
+        proxy = proxy.authority(authority)?;
+    }
     match &settings.tls {
         Some(settings) => proxy.tls(tls(settings)),
         None => Ok(proxy),

@@ -15,7 +15,10 @@ use super::{
     setting::{From, FromScalar, OneOrMore, Unfit, section},
     shape::{Flag, Form, Scalar},
 };
-use crate::{LogField, handlers::proxy::Balance};
+use crate::{
+    LogField,
+    handlers::proxy::{Authority, Balance},
+};
 
 /// Many more threads are a slip of the hand: each has file descriptors of its own, of which a process may have 1024 or so.
 pub(super) const MOST_WORKERS: u64 = 256;
@@ -109,6 +112,8 @@ section! {
 
     /// Where it is: `http://HOST:PORT` (without TLS), `https://HOST:PORT` or `unix:/PATH`; or several servers that do the same.
     url: OneOrMore<Placed<UpstreamUrl>>;
+    /// What its requests say in `:authority`, and over TLS the name to ask for: `HOST` or `HOST:PORT`.
+    authority: Option<Placed<Authority>>, otherwise("the host and port of the URL"), flags(&[Flag::value("--to-authority")]);
     /// What it speaks.
     protocol: Placed<Spoken>, default("grpc"), flags(&[Flag::value("--to-protocol")]);
     /// Call it over HTTP/1.1, not HTTP/2. Not with `protocol: grpc`.
@@ -466,6 +471,20 @@ impl FromScalar for Balance {
             form: Form::Text(Some(
                 "^(power-of-two|round-robin|ring-hash:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$",
             )),
+            private: false,
+        }
+    }
+
+    fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
+        text.parse().map_err(Unfit::Because)
+    }
+}
+
+impl FromScalar for Authority {
+    fn scalar() -> Scalar {
+        Scalar {
+            due: "a host, or a host and a port, such as orders.example:443".to_owned(),
+            form: Form::Text(Some("^[^/@ ]+$")),
             private: false,
         }
     }

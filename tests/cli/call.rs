@@ -400,6 +400,52 @@ fn pages() -> String {
     })
 }
 
+/// A server that refuses each call with the `:authority` that it says.
+fn named() -> String {
+    beside(|tell| async move {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        tell.send(listener.local_addr().unwrap().to_string()).unwrap();
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                while let Some(Ok((request, mut respond))) = connection.accept().await {
+                    let authority = request.uri().authority().unwrap().as_str();
+                    let head = http::Response::builder()
+                        .header("content-type", "application/grpc")
+                        .header("grpc-status", "9")
+                        .header("grpc-message", format!("this is {authority}"));
+                    respond.send_response(head.body(()).unwrap(), true).unwrap();
+                }
+            });
+        }
+    })
+}
+
+#[test]
+fn another_authority_is_said() {
+    let (address, set) = (named(), demo_set());
+    let set = set.to_str().unwrap();
+    let url = format!("http://{address}");
+    let front = Server::start(&[set, "--to", &url, "--to-authority", "orders.example"]);
+    let said = ["--authority", "orders.example"];
+    for (args, told) in [
+        (vec!["call", &address, BOOK, set], address.as_str()),
+        (vec!["call", &address, BOOK, set, said[0], said[1]], "orders.example"),
+        (vec!["call", &address, BOOK, said[0], said[1]], "orders.example"),
+        (vec!["list", "--from", &address, said[0], said[1]], "orders.example"),
+        (vec!["call", front.address(), BOOK], "orders.example"),
+    ] {
+        let ran = descant(args.iter().copied());
+        assert!(ran.err.contains(&format!("this is {told}")), "{args:?} {ran:?}");
+    }
+    let wrong = descant(["call", &address, BOOK, "--authority", "me@orders"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(
+        wrong.err.contains("\"me@orders\" is not a host, or a host and a port"),
+        "{wrong:?}"
+    );
+}
+
 /// A server that takes connections and says nothing.
 fn silence() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

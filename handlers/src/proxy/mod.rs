@@ -76,7 +76,7 @@ pub use self::{
     resolve::Resolve,
     service_config::{ServiceConfig, ServiceConfigError, ServiceConfigFault, Step},
     speech::{UpstreamCodec, UpstreamProtocol},
-    target::ProxyError,
+    target::{Authority, ProxyError},
 };
 use crate::{
     Answer, Call, Encoding, Handler, Message, Messages, Reply, Status,
@@ -167,6 +167,13 @@ impl Proxy {
     /// servers are trusted that the platform trusts.
     pub fn tls(mut self, tls: ClientTls) -> Result<Self, ProxyError> {
         self.change().set_tls(tls)?;
+        Ok(self)
+    }
+
+    /// What requests say in `:authority`, in the place of the host and port of the URL; over TLS the server is asked for that host, which its
+    /// certificate must have, unless [`ClientTls::server_name`] names another.
+    pub fn authority(mut self, name: &Authority) -> Result<Self, ProxyError> {
+        self.change().set_authority(name)?;
         Ok(self)
     }
 

@@ -1,20 +1,44 @@
 //! Where an upstream is.
 
-use std::{borrow::Cow, fmt, path::Path};
+use std::{borrow::Cow, fmt, path::Path, str::FromStr};
 
-use http::uri::{Authority, Scheme, Uri};
+use http::uri::{self, Scheme, Uri};
 
 use crate::tls::TlsError;
 
 /// An upstream's address, as it was written and as it is used.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Target {
     written: String,
     pub(super) place: Place,
     /// Whether TLS is spoken.
     pub(super) secure: bool,
     /// What requests say in `:authority`.
-    pub(super) authority: Authority,
+    authority: uri::Authority,
+    /// The name that the server is asked for over TLS, unless another is said.
+    pub(super) asked_for: String,
+}
+
+/// What requests say in `:authority` (RFC 9113, section 8.3.1), over HTTP/1.1 in `host`: a host, with or without a port, such as
+/// `orders.example:443`. It is read from text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority(uri::Authority);
+
+impl FromStr for Authority {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<uri::Authority>() {
+            Ok(authority) if !authority.host().is_empty() && !text.contains('@') => Ok(Self(authority)),
+            _ => Err(format!("{text:?} is not a host, or a host and a port")),
+        }
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
 }
 
 /// What to connect to.
@@ -72,11 +96,17 @@ impl Target {
             written: written.to_owned(),
             what,
         })?;
+        let asked_for = match &place {
+            Place::Tcp(host, _) => host.clone(),
+            #[cfg(unix)]
+            Place::Unix(_) => authority.host().to_owned(),
+        };
         Ok(Self {
             written: written.to_owned(),
             place,
             secure,
             authority,
+            asked_for,
         })
     }
 
@@ -84,10 +114,17 @@ impl Target {
     #[cfg(unix)]
     pub(super) fn secured(&self) -> Self {
         Self {
-            written: self.written.clone(),
-            place: self.place.clone(),
             secure: true,
-            authority: self.authority.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The same under this name, which its certificate then has to have.
+    pub(super) fn called(&self, Authority(name): &Authority) -> Self {
+        Self {
+            authority: name.clone(),
+            asked_for: bare(name.host()).to_owned(),
+            ..self.clone()
         }
     }
 
@@ -101,7 +138,7 @@ impl Target {
     }
 }
 
-fn read(written: &str) -> Result<(Place, bool, Authority), String> {
+fn read(written: &str) -> Result<(Place, bool, uri::Authority), String> {
     if let Some(path) = written.strip_prefix("unix:") {
         return unix(path);
     }
@@ -127,25 +164,34 @@ fn read(written: &str) -> Result<(Place, bool, Authority), String> {
             Some(port) => port,
         },
     };
-    match host.trim_start_matches('[').trim_end_matches(']') {
+    match bare(host) {
         "" => Err("a host is missing".to_owned()),
         host => Ok((Place::Tcp(host.to_owned(), port), secure, authority.clone())),
     }
 }
 
+/// An address of IPv6 without its brackets.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 #[cfg(unix)]
-fn unix(path: &str) -> Result<(Place, bool, Authority), String> {
+fn unix(path: &str) -> Result<(Place, bool, uri::Authority), String> {
     // `unix:///path` is the same with an empty host.
     let path = path.strip_prefix("//").unwrap_or(path);
     if !path.starts_with('/') {
         return Err("a full path is needed".to_owned());
     }
     // What gRPC's own clients say over a socket that has no name in DNS.
-    Ok((Place::Unix(path.into()), false, Authority::from_static("localhost")))
+    Ok((
+        Place::Unix(path.into()),
+        false,
+        uri::Authority::from_static("localhost"),
+    ))
 }
 
 #[cfg(not(unix))]
-fn unix(_: &str) -> Result<(Place, bool, Authority), String> {
+fn unix(_: &str) -> Result<(Place, bool, uri::Authority), String> {
     Err("there are no Unix sockets here".to_owned())
 }
 
@@ -187,6 +233,20 @@ mod tests {
             let target = Target::parse(written).unwrap();
             assert_eq!(target.place, Place::Unix("/run/orders.sock".into()));
             assert_eq!(target.to_string(), written);
+        }
+    }
+
+    #[test]
+    fn an_authority_is_a_host_with_or_without_a_port() {
+        let target = Target::parse("https://10.0.0.1:9000").unwrap();
+        for (said, asked_for) in [("orders", "orders"), ("orders:443", "orders"), ("[::1]:443", "::1")] {
+            let called = target.called(&said.parse().unwrap());
+            let found = (called.authority.as_str(), called.asked_for.as_str(), &called.place);
+            assert_eq!(found, (said, asked_for, &tcp("10.0.0.1", 9000)));
+        }
+        for wrong in ["", ":443", "me@orders", "a b", "orders/v1", "https://orders"] {
+            let error = wrong.parse::<Authority>().unwrap_err();
+            assert_eq!(error, format!("{wrong:?} is not a host, or a host and a port"));
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
     dial::Secure,
     options::ProxyOptions,
     resolve::{Resolve, System},
-    target::{Place, ProxyError, Target, Wrong},
+    target::{Authority, Place, ProxyError, Target, Wrong},
 };
 use crate::tls::{ClientTls, TlsError};
 
@@ -61,6 +61,13 @@ impl Upstream {
         self.check_tls()
     }
 
+    /// All of it under this name.
+    pub(super) fn set_authority(&mut self, name: &Authority) -> Result<(), ProxyError> {
+        let called = |target: &Arc<Target>| Arc::new(target.called(name));
+        self.targets = self.targets.iter().map(called).collect();
+        self.check_tls()
+    }
+
     /// What was read of TLS depends on what else is said: the version of HTTP is chosen in it.
     pub(super) fn forget_tls(&mut self) {
         self.config = Arc::default();
@@ -86,12 +93,7 @@ impl Upstream {
         if !target.secure {
             return Ok(None);
         }
-        let host = match &target.place {
-            Place::Tcp(host, _) => host,
-            #[cfg(unix)]
-            Place::Unix(_) => target.authority.host(),
-        };
-        let name = self.tls.name(host)?;
+        let name = self.tls.name(&target.asked_for)?;
         let mut known = self.config();
         let config = match &*known {
             Some(config) => Arc::clone(config),

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
-use descant::handlers::{Encoding, Encodings};
+use descant::handlers::{Encoding, Encodings, proxy::Authority};
 
 use super::{Json, ServerTls};
 
@@ -30,6 +30,10 @@ pub(crate) struct Call {
     /// Metadata, `name: value`, to reflection too; that of names that end in -bin is base64; may be given more than once
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
     pub(crate) headers: Vec<String>,
+
+    /// Say this in `:authority`, and ask for this host over TLS [default: host and port of ADDRESS]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) authority: Option<Authority>,
 
     /// What the server speaks
     #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use descant::handlers::proxy::Authority;
 
 /// A live server in the place of files.
 #[derive(Args, Debug)]
@@ -14,6 +15,10 @@ pub(crate) struct LiveArgs {
     /// Metadata that the server gets with each question, `name: value`, base64 for names that end in -bin; may be given more than once
     #[arg(short = 'H', long = "header", value_name = "HEADER", requires = "from")]
     pub(crate) headers: Vec<String>,
+
+    /// Say this in `:authority`, and ask for this host over TLS [default: host and port of ADDR]
+    #[arg(long, value_name = "NAME", requires = "from")]
+    pub(crate) authority: Option<Authority>,
 
     #[command(flatten)]
     pub(crate) tls: ServerTls,

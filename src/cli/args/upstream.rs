@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use descant::handlers::proxy::{Balance, Proxy, ProxyError};
+use descant::handlers::proxy::{Authority, Balance, Proxy, ProxyError};
 
 /// Which server answers, and how it is spoken to.
 #[allow(dead_code, reason = "they are taken by their names")]
@@ -13,6 +13,10 @@ pub(crate) struct Upstream {
     /// given more than once, for servers that do the same; without a PATH it is asked what it serves, by reflection
     #[arg(long, value_name = "URL", value_parser = url, conflicts_with = "echo")]
     pub(crate) to: Vec<String>,
+
+    /// What requests to it say in `:authority`, and over TLS the name that its certificate must have [default: host and port of the URL]
+    #[arg(long = "to-authority", value_name = "NAME", value_parser = authority, requires = "to")]
+    pub(crate) authority: Option<String>,
 
     /// What it speaks [default: grpc]
     #[arg(long = "to-protocol", value_name = "PROTOCOL", value_parser = ["grpc", "grpc-web", "connect", "rest"], requires = "to")]
@@ -74,6 +78,10 @@ pub(crate) struct Upstream {
     /// Trust whoever answers over TLS
     #[arg(long = "to-insecure", requires = "to", conflicts_with = "ca")]
     pub(crate) insecure: bool,
+}
+
+fn authority(text: &str) -> Result<String, String> {
+    text.parse().map(|_: Authority| text.to_owned())
 }
 
 fn url(text: &str) -> Result<String, ProxyError> {

@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use descant_handlers::UpstreamProtocol;
+use descant_handlers::{Proxy, UpstreamProtocol};
 use descant_tests::messages::Answer;
 use http::{HeaderMap, HeaderValue, Response, Uri};
 
 use super::{
-    WAYS, before, calling,
+    WAYS, before, caller, calling,
     http1::{EMPTY, heads},
     kept::EMPTY_WEB,
+    proxy,
     upstream::{Asked, Upstream, trailers, upstream},
 };
 use crate::support::{Ask, SERVER, UNARY, WAIT, serve, soon, text};
@@ -23,6 +24,11 @@ struct Seen {
 }
 
 async fn seen(ask: Ask) -> (Upstream, Seen) {
+    seen_by(|proxy| proxy, ask).await
+}
+
+/// What it gets through such a proxy.
+async fn seen_by(set: impl FnOnce(Proxy) -> Proxy, ask: Ask) -> (Upstream, Seen) {
     let told = Arc::new(Mutex::new(Seen::default()));
     let tell = Arc::clone(&told);
     let upstream = upstream(move |mut asked| {
@@ -43,7 +49,7 @@ async fn seen(ask: Ask) -> (Upstream, Seen) {
         }
     })
     .await;
-    let front = before(upstream.address).await;
+    let front = proxy(set(Proxy::to(&format!("http://{}", upstream.address)).unwrap())).await;
     let answer = front.connect().await.send(ask).await;
     assert_eq!(answer.code(), Some(0), "{answer:?}");
     let seen = told.lock().unwrap().clone();
@@ -59,6 +65,22 @@ async fn the_id_of_a_call_goes_up_as_it_goes_back() {
     assert_eq!(ids[0].len(), 32);
     // It is the caller's only in a gateway that keeps those.
     assert_ne!(ids[0], GIVEN);
+}
+
+#[tokio::test]
+async fn the_authority_is_the_urls_or_what_is_said() {
+    const SAID: &str = "orders.example:8443";
+    let (upstream, told) = seen(Ask::empty(UNARY)).await;
+    assert_eq!(told.uri.authority().unwrap().as_str(), upstream.address.to_string());
+    let named = |proxy: Proxy| proxy.authority(&SAID.parse().unwrap()).unwrap();
+    let (_, told) = seen_by(named, Ask::empty(UNARY)).await;
+    assert_eq!(told.uri.authority().unwrap().as_str(), SAID);
+    let (address, heads) = heads(EMPTY).await;
+    let over_http1 = named(caller((UpstreamProtocol::Connect, true), &format!("http://{address}")));
+    proxy(over_http1).await.connect().await.send(Ask::empty(UNARY)).await;
+    let heads = heads.lock().unwrap();
+    let hosts: Vec<_> = heads[0].lines().filter(|line| line.starts_with("host:")).collect();
+    assert_eq!(hosts, [format!("host: {SAID}")]);
 }
 
 #[tokio::test]

@@ -59,6 +59,18 @@ async fn an_upstream_is_trusted_by_authority_and_name() {
     refused(&asked(upstream.address, nameless).await, "not valid for name");
     let other = trusting(&authority).server_name("other.test");
     refused(&asked(upstream.address, other).await, "not valid for name");
+    // One that requests are to say takes its place.
+    let said = |name: &str| {
+        let to = Proxy::to(&format!("https://{}", upstream.address)).unwrap();
+        to.authority(&name.parse().unwrap()).unwrap()
+    };
+    let nameless = || ClientTls::new().ca(authority.pem.clone());
+    let named = through(said(&format!("{NAME}:8443")).tls(nameless()).unwrap()).await;
+    assert_eq!(named.code(), Some(0), "{named:?}");
+    let other = through(said("other.test").tls(nameless()).unwrap()).await;
+    refused(&other, "not valid for name");
+    let named = through(said("other.test").tls(trusting(&authority)).unwrap()).await;
+    assert_eq!(named.code(), Some(0), "{named:?}");
     let stranger = trusting(&Authority::new());
     let nobody = "its certificate is not to be trusted: nobody who is trusted has signed it";
     refused(&asked(upstream.address, stranger).await, nobody);
