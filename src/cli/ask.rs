@@ -140,6 +140,15 @@ impl Asker {
         Err(self.unknown("symbol", symbol).await)
     }
 
+    /// The schema, and besides what describes these symbols, as far as the server knows them.
+    pub(crate) async fn more(&mut self, schema: &Schema, symbols: &[&String]) -> Result<Schema, Failure> {
+        let mut files: Vec<_> = schema.files().map(|file| file.bytes()).collect();
+        for symbol in symbols {
+            files.extend(self.files_of(symbol).await?.unwrap_or_default());
+        }
+        self.complete(files).await
+    }
+
     async fn schema_of_file(&mut self, file: &str, symbol: &str) -> Result<Schema, Failure> {
         if let Some(files) = self.files_of(symbol).await? {
             return self.complete(files).await;

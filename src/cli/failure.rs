@@ -46,6 +46,11 @@ impl Failure {
         Self { mend, ..self }
     }
 
+    /// What went wrong.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
     /// A failure: what went wrong and where, and how to mend it (may be empty).
     pub(crate) fn new(kind: Kind, what: impl fmt::Display, mend: impl Into<String>) -> Self {
         Self {

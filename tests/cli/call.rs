@@ -446,6 +446,95 @@ fn another_authority_is_said() {
     );
 }
 
+/// A service that knows of nothing that stands in its messages, and what may stand there.
+fn parcels() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let service = "syntax = \"proto3\"; package post; import \"google/protobuf/any.proto\";\
+                   service Post { rpc Send(google.protobuf.Any) returns (google.protobuf.Any);\
+                                  rpc Talk(stream google.protobuf.Any) returns (stream google.protobuf.Any); }";
+    let parcel = "syntax = \"proto3\"; package post; import \"google/protobuf/any.proto\";\
+                  message Parcel { string to = 1; google.protobuf.Any inside = 2; }";
+    let letter = "syntax = \"proto3\"; package post; message Letter { string text = 1; }";
+    for (name, text) in [("post", service), ("parcel", parcel), ("letter", letter)] {
+        std::fs::write(folder.path().join(format!("{name}.proto")), text).unwrap();
+    }
+    folder
+}
+
+/// A `google.rpc.Status`: code 9, "no", and a post.Letter with the text "hi".
+const DETAILS: &str = "CAkSAm5vGicKH3R5cGUuZ29vZ2xlYXBpcy5jb20vcG9zdC5MZXR0ZXISBAoCaGk";
+const PARCEL: &str = r#"{"@type":"type.googleapis.com/post.Parcel","to":"Ada","inside":{"@type":"type.googleapis.com/post.Letter","text":"hi"}}"#;
+
+#[test]
+fn types_that_stand_in_an_any_are_asked_for() {
+    let folder = parcels();
+    let path = folder.path().to_str().unwrap();
+    let server = Server::start(&[path, "--echo"]);
+    let one = call(&server, &["post.Post/Send", "-d", PARCEL]);
+    assert_eq!((one.code, one.out), (Some(0), format!("{PARCEL}\n")), "{}", one.err);
+    let both = call(&server, &["post.Post/Talk", "-d", &[PARCEL, PARCEL].concat()]);
+    assert_eq!(
+        (both.code, both.out),
+        (Some(0), format!("{PARCEL}\n{PARCEL}\n")),
+        "{}",
+        both.err
+    );
+    let bytes = r#"{"@type":"type.googleapis.com/post.Letter","value":"CgJoaQ=="}"#;
+    let text = call(&server, &["post.Post/Send", "-d", bytes, "--format", "text"]);
+    assert_eq!(
+        text.out, "[type.googleapis.com/post.Letter] {\n  text: \"hi\"\n}\n\n",
+        "{}",
+        text.err
+    );
+
+    // One that nobody knows goes through as it is, and cannot be made of JSON.
+    let unknown = r#"{"@type":"type.googleapis.com/post.Card","value":"CgJoaQ=="}"#;
+    let opaque = call(&server, &["post.Post/Send", "-d", unknown]);
+    assert_eq!(
+        (opaque.code, opaque.out),
+        (Some(0), format!("{unknown}\n")),
+        "{}",
+        opaque.err
+    );
+    let wrong = call(
+        &server,
+        &["post.Post/Send", "-d", r#"{"@type":"post.Card/post.Card","text":"hi"}"#],
+    );
+    assert_eq!(wrong.code, Some(6));
+    assert!(wrong.err.contains("there is no message \"post.Card\""), "{wrong:?}");
+
+    // Where files say what there is nobody is asked.
+    let alone = folder.path().join("post.proto");
+    let alone = call(&server, &["post.Post/Send", alone.to_str().unwrap(), "-d", PARCEL]);
+    assert_eq!(alone.code, Some(6), "{alone:?}");
+    assert!(alone.err.contains("there is no message \"post.Parcel\""), "{alone:?}");
+}
+
+#[test]
+fn so_are_those_of_details() {
+    let url = beside(|tell| async move {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        tell.send(format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    let head = http::Response::builder()
+                        .header("content-type", "application/grpc")
+                        .header("grpc-status", "9")
+                        .header("grpc-status-details-bin", DETAILS);
+                    respond.send_response(head.body(()).unwrap(), true).unwrap();
+                }
+            });
+        }
+    });
+    let folder = parcels();
+    let front = Server::start(&[folder.path().to_str().unwrap(), "--to", &url]);
+    let failed = call(&front, &["post.Post/Send"]);
+    assert_eq!(failed.code, Some(64 + 9), "{failed:?}");
+    assert!(failed.err.contains("\n  post.Letter {\"text\":\"hi\"}\n"), "{failed:?}");
+}
+
 /// A server that takes connections and says nothing.
 fn silence() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

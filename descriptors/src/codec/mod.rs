@@ -15,11 +15,11 @@ mod base64;
 mod decimal;
 mod depth;
 mod error;
-mod ignored;
 mod item;
 mod lanes;
 mod leaves;
 mod mask;
+mod names;
 mod normal;
 mod options;
 mod page;
@@ -48,8 +48,8 @@ use crate::MessageType;
 
 pub(crate) use error::shown;
 pub use error::{CodecError, Place};
-pub(crate) use ignored::Ignored;
 pub(crate) use leaves::{Leaf, Leaves};
+pub(crate) use names::Names;
 pub use options::JsonOptions;
 pub(crate) use page::{PADDING, Prefix};
 pub(crate) use pieces::{Clash, Pieces, Spliced, put_bytes, put_length, put_message};
@@ -109,8 +109,14 @@ impl Codec {
         self.unknown
     }
 
+    /// Full names of the types, each once and up to 100, that the last conversion met in a `google.protobuf.Any` and that the schema does
+    /// not have: JSON has their bytes in base64 then, and a message that is read from other JSON, or from text, is an error.
+    pub fn missing_types(&self) -> &[String] {
+        self.scratch.missing.names()
+    }
+
     /// What the last conversion to wire skipped because it is unknown.
-    pub(crate) fn ignored(&self) -> &Ignored {
+    pub(crate) fn ignored(&self) -> &Names {
         &self.scratch.ignored
     }
 
@@ -157,6 +163,7 @@ impl Codec {
         self.page.clear();
         self.scratch.keys.clear();
         self.scratch.occurrences.clear();
+        self.scratch.missing.clear();
         let mut walk = ToJson {
             tables: &message.schema().0,
             input: wire,
@@ -223,6 +230,7 @@ impl Codec {
     ) -> Result<(), CodecError> {
         let mut canonical = std::mem::take(&mut self.wire);
         canonical.clear();
+        self.scratch.missing.clear();
         let result = self
             .canonical(message, wire, Entries::ByKey, &mut canonical)
             .and_then(|()| {

@@ -1,6 +1,6 @@
 //! Buffers that outlive a conversion, so that the next one allocates nothing.
 
-use super::ignored::Ignored;
+use super::names::Names;
 
 /// A field as it occurs on the wire: which one, and where its value stands in the input.
 #[derive(Debug, Clone, Copy)]
@@ -81,5 +81,8 @@ pub(super) struct Scratch {
     /// What is open while a value is passed over, the innermost last.
     pub(super) open: Vec<Open>,
     pub(super) passed: Passed,
-    pub(super) ignored: Ignored,
+    /// Names of fields, extensions in brackets, and of enum values that were skipped.
+    pub(super) ignored: Names,
+    /// Full names of types that stand in an `Any`.
+    pub(super) missing: Names,
 }

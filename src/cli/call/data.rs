@@ -5,18 +5,16 @@ mod reader;
 use std::{
     fs::File,
     io::{self, BufReader, Cursor, Read},
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
     thread,
 };
 
-use descant::handlers::{Message, MessageStream, Messages, Status};
-use descant_descriptors::{Codec, Composer, Method, Shape};
+use descant::handlers::{Message, Messages, Sender, Status};
+use descant_descriptors::{Codec, Composer, MessageType, Method, Shape};
 use tokio::sync::mpsc;
 
 use self::reader::Value;
-use super::rest;
+use super::{rest, types::Types};
 use crate::cli::{
     failure::{Failure, Kind},
     screen, sources,
@@ -29,6 +27,7 @@ pub(super) struct Data {
     origin: String,
     given: bool,
     method: Method,
+    types: Types,
     /// What has to fit an HTTP rule of the method.
     composer: Option<Composer>,
     codec: Codec,
@@ -52,7 +51,7 @@ impl Fault {
 
 impl Data {
     /// What `-d` says: JSON, `@FILE` or `@-`.
-    pub(super) fn open(data: Option<&str>, method: &Method, codec: Codec) -> Result<Self, Failure> {
+    pub(super) fn open(data: Option<&str>, method: &Method, types: Types, codec: Codec) -> Result<Self, Failure> {
         let (reader, origin): (Box<dyn Read + Send>, String) = match data.map(|data| (data, data.strip_prefix('@'))) {
             None => (Box::new(io::empty()), "-d".to_owned()),
             Some((_, Some("-"))) => (Box::new(io::stdin()), "standard input".to_owned()),
@@ -80,6 +79,7 @@ impl Data {
             origin,
             given: data.is_some(),
             method: method.clone(),
+            types,
             composer: None,
             codec,
             fault: Fault::default(),
@@ -100,7 +100,7 @@ impl Data {
     /// The messages; those of a call that takes one are read to the end now. `sizes`: tells how large each one is.
     pub(super) async fn messages(mut self, sizes: bool) -> Result<Messages, Failure> {
         if matches!(self.method.shape(), Shape::ClientStreaming | Shape::Bidi) {
-            return Ok(Messages::stream(Sent { data: self, sizes }));
+            return Ok(Messages::generate(move |sender| self.send(sender, sizes)));
         }
         let message = match self.values.recv().await {
             None => {
@@ -108,7 +108,7 @@ impl Data {
                 self.fitting(&empty)?;
                 empty
             }
-            Some(value) => self.message(value)?,
+            Some(value) => self.message(value).await?,
         };
         if self.given && self.values.recv().await.is_some() {
             return Err(Failure::new(
@@ -123,9 +123,31 @@ impl Data {
         Ok(Messages::one(message))
     }
 
-    fn message(&mut self, value: Result<Value, String>) -> Result<Message, Failure> {
+    /// Sends the messages as they are read.
+    async fn send(mut self, sender: Sender<Message>, sizes: bool) -> Result<(), Status> {
+        while let Some(value) = self.values.recv().await {
+            let message = self.message(value).await.map_err(|failure| {
+                self.fault.set(failure);
+                Status::cancelled("the data is wrong")
+            })?;
+            if sizes {
+                tell_size(&message);
+            }
+            sender.send(message).await?;
+        }
+        Ok(())
+    }
+
+    async fn message(&mut self, value: Result<Value, String>) -> Result<Message, Failure> {
         self.count += 1;
-        let wire = value.and_then(|value| value.to_wire(&self.method.input(), &mut self.codec));
+        let input = self.method.input();
+        let wire = match value {
+            Ok(value) => {
+                let read = |input: &MessageType, codec: &mut Codec| value.to_wire(input, codec);
+                self.types.convert(&input, &mut self.codec, Result::is_ok, read).await
+            }
+            Err(what) => Err(what),
+        };
         let message = wire.map(|wire| Message::from_wire(wire.into())).map_err(|what| {
             let (origin, which, input) = (&self.origin, self.which(), self.method.input());
             let name = input.full_name();
@@ -161,28 +183,6 @@ impl Data {
             let mend = "`descant describe` shows the rule; --protocol grpc, grpc-web and connect take any message";
             Failure::new(Kind::Data, what, mend)
         })
-    }
-}
-
-/// Messages as they are read.
-struct Sent {
-    data: Data,
-    sizes: bool,
-}
-
-impl MessageStream for Sent {
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
-        let Some(value) = std::task::ready!(self.data.values.poll_recv(cx)) else {
-            return Poll::Ready(None);
-        };
-        let message = self.data.message(value).map_err(|failure| {
-            self.data.fault.set(failure);
-            Status::cancelled("the data is wrong")
-        });
-        if let (true, Ok(message)) = (self.sizes, &message) {
-            tell_size(message);
-        }
-        Poll::Ready(Some(message))
     }
 }
 

@@ -3,10 +3,11 @@
 use std::{fmt::Write as _, process::ExitCode};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use descant::handlers::{Code, Message, Status};
-use descant_descriptors::{Builtin, Codec, Schema};
+use descant::handlers::{Code, Status};
+use descant_descriptors::{Builtin, Codec, MessageType, Schema};
 use prost_types::Any;
 
+use super::types::Types;
 use crate::cli::{
     args::Call,
     screen::{self, Tone},
@@ -21,14 +22,15 @@ pub(super) fn exit_code(code: Code) -> ExitCode {
     u8::try_from(FIRST + code.number()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// Tells of the status.
-pub(super) fn report(args: &Call, server: &Server, status: &Status, schema: Option<&Schema>) {
+/// Tells of the status; of its details unless they could not be read.
+pub(super) fn report(args: &Call, server: &Server, status: &Status, details: Option<Vec<String>>) {
     if args.quiet {
         return;
     }
     let mut text = status.to_string();
-    for detail in status.details() {
-        let _ = write!(text, "\n  {}", detail_line(detail, schema));
+    let details = details.unwrap_or_else(|| status.details().iter().map(opaque).collect());
+    for detail in details {
+        let _ = write!(text, "\n  {detail}");
     }
     screen::tell(Tone::Error, text);
     if let Some(hint) = hint(args, server, status) {
@@ -36,25 +38,50 @@ pub(super) fn report(args: &Call, server: &Server, status: &Status, schema: Opti
     }
 }
 
-/// Its type, and what is in it as JSON, if it is known: by the server's descriptors, or as one of those that gRPC has for all.
-fn detail_line(detail: &Any, schema: Option<&Schema>) -> String {
-    let name = detail.type_url.rsplit('/').next().unwrap_or_default();
-    let common = Schema::builder().builtin(Builtin::ErrorDetails).build().ok();
-    let known = schema
-        .into_iter()
-        .chain(&common)
-        .find_map(|schema| schema.message(name));
-    let json = known.and_then(|message| {
-        let wire = Message::from_wire(detail.value.clone().into());
-        wire.to_json(&message, &mut Codec::default()).ok()
-    });
-    match json.map(String::from_utf8) {
-        Some(Ok(json)) => format!("{name} {json}"),
-        _ => format!(
-            "{name} (its descriptor is missing) base64:{}",
-            STANDARD.encode(&detail.value)
-        ),
+/// The details of a status, a line each.
+pub(super) async fn details(status: &Status, types: &Types) -> Vec<String> {
+    let mut lines = Vec::new();
+    for detail in status.details() {
+        lines.push(line(detail, types).await);
     }
+    lines
+}
+
+/// Its type, and what is in it as JSON, if it is known: by the server's descriptors, or as one of those that gRPC has for all.
+async fn line(detail: &Any, types: &Types) -> String {
+    let name = name(detail);
+    let Some(message) = message(name, types).await else {
+        return opaque(detail);
+    };
+    let write = |message: &MessageType, codec: &mut Codec| {
+        let mut json = Vec::new();
+        codec.wire_to_json(message, &detail.value, &mut json).map(|()| json)
+    };
+    let json = types.convert(&message, &mut Codec::default(), |_| false, write).await;
+    match json.ok().map(String::from_utf8) {
+        Some(Ok(json)) => format!("{name} {json}"),
+        _ => opaque(detail),
+    }
+}
+
+async fn message(name: &str, types: &Types) -> Option<MessageType> {
+    if let Some(known) = types.schema().await.message(name) {
+        return Some(known);
+    }
+    let common = Schema::builder().builtin(Builtin::ErrorDetails).build().ok();
+    if let Some(known) = common.and_then(|common| common.message(name)) {
+        return Some(known);
+    }
+    types.learn(&[name.to_owned()]).await?.message(name)
+}
+
+fn name(detail: &Any) -> &str {
+    detail.type_url.rsplit('/').next().unwrap_or_default()
+}
+
+fn opaque(detail: &Any) -> String {
+    let (name, value) = (name(detail), STANDARD.encode(&detail.value));
+    format!("{name} (its descriptor is missing) base64:{value}")
 }
 
 fn hint(args: &Call, server: &Server, status: &Status) -> Option<String> {

@@ -9,6 +9,7 @@ mod data;
 mod failed;
 mod rest;
 mod show;
+mod types;
 
 use std::{
     path::Path,
@@ -22,6 +23,7 @@ use descant_descriptors::{Method, Schema, Service};
 use self::{
     data::Data,
     show::{Screen, Timing},
+    types::Types,
 };
 use super::{
     args::{Call, Protocol},
@@ -110,38 +112,39 @@ struct Errand<'a> {
 impl Errand<'_> {
     async fn run(&self, schema: Option<Schema>) -> Result<(), Ended> {
         let mut screen = Screen::new(self.args, self.started);
-        let (outcome, schema) = match self.prepare(schema, &mut screen).await {
-            Ok(method) => {
-                let schema = method.schema().clone();
-                (self.call(method, &mut screen).await, Some(schema))
-            }
+        let (outcome, types) = match self.prepare(schema, &mut screen).await {
+            Ok((method, types)) => (self.call(method, &types, &mut screen).await, Some(types)),
             Err(ended) => (Err(ended), None),
         };
         screen.finish();
         if let Err(Ended::Status(status)) = &outcome {
-            failed::report(self.args, &self.server, status, schema.as_ref());
+            let details = match types {
+                Some(types) => self.in_time(failed::details(status, &types)).await.ok(),
+                None => None,
+            };
+            failed::report(self.args, &self.server, status, details);
         }
         outcome
     }
 
     /// Connects, and finds the method.
-    async fn prepare(&self, schema: Option<Schema>, screen: &mut Screen) -> Result<Method, Ended> {
+    async fn prepare(&self, schema: Option<Schema>, screen: &mut Screen) -> Result<(Method, Types), Ended> {
         let connected = self.in_time(self.server.connect()).await?;
         screen.timing.phases = Some(connected.map_err(|failure| Ended::Refused(failure, Code::Unavailable))?);
-        let schema = if let Some(schema) = schema {
-            schema
+        let types = if let Some(schema) = schema {
+            Types::of_files(schema)
         } else {
             let asked = Instant::now();
             let asked_for = self.in_time(self.ask()).await?;
             let schema = asked_for.map_err(|failure| self.server.undescribed(failure))?;
             screen.timing.reflection = Some(asked.elapsed());
-            schema
+            Types::of_server(schema, &self.server, &self.metadata, self.args)
         };
-        let method = self.method(&schema)?;
+        let method = self.method(&types.schema().await)?;
         if self.args.protocol == Protocol::Rest {
             rest::check(&method)?;
         }
-        Ok(method)
+        Ok((method, types))
     }
 
     async fn ask(&self) -> Result<Schema, Failure> {
@@ -172,8 +175,8 @@ impl Errand<'_> {
         })
     }
 
-    async fn call(&self, method: Method, screen: &mut Screen) -> Result<(), Ended> {
-        let mut data = Data::open(self.args.data.as_deref(), &method, screen.codec())?;
+    async fn call(&self, method: Method, types: &Types, screen: &mut Screen) -> Result<(), Ended> {
+        let mut data = Data::open(self.args.data.as_deref(), &method, types.clone(), screen.codec())?;
         if self.args.protocol == Protocol::Rest {
             data = data.by_rule();
             if self.args.verbose > 0 {
@@ -192,7 +195,7 @@ impl Errand<'_> {
         call.metadata = self.metadata.clone();
         call.deadline = self.deadline();
         let outcome = self
-            .in_time(self.converse(call, &method, screen))
+            .in_time(self.converse(call, types, screen))
             .await
             .and_then(|done| done);
         match (fault.take(), outcome) {
@@ -202,14 +205,15 @@ impl Errand<'_> {
         }
     }
 
-    async fn converse(&self, call: handlers::Call, method: &Method, screen: &mut Screen) -> Result<(), Ended> {
+    async fn converse(&self, call: handlers::Call, types: &Types, screen: &mut Screen) -> Result<(), Ended> {
+        let output = call.method.output();
         screen.timing.sent = Some(Instant::now());
         let reply = self.server.proxy.call(call).await;
         let mut reply = reply.map_err(|status| screen.failed(status))?;
         screen.head(&reply.metadata);
         while let Some(message) = reply.messages.next().await {
             let message = message.map_err(|status| screen.failed(status))?;
-            if !screen.reply(&message, &method.output())? {
+            if !screen.reply(&message, &output, types).await? {
                 return Ok(());
             }
         }

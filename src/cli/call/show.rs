@@ -10,9 +10,9 @@ use descant::{
     JsonOptions,
     handlers::{Message, Metadata, Phases, Status},
 };
-use descant_descriptors::{Codec, MessageType, Method};
+use descant_descriptors::{Codec, CodecError, MessageType, Method};
 
-use super::Ended;
+use super::{Ended, types::Types};
 use crate::cli::{
     args::{Call, Protocol, ReplyFormat},
     failure::{Failure, Kind},
@@ -125,7 +125,12 @@ impl Screen {
     }
 
     /// Prints a reply; `false`: nobody reads any more.
-    pub(super) fn reply(&mut self, message: &Message, output: &MessageType) -> Result<bool, Failure> {
+    pub(super) async fn reply(
+        &mut self,
+        message: &Message,
+        output: &MessageType,
+        types: &Types,
+    ) -> Result<bool, Failure> {
         let sent = self.timing.sent;
         self.timing.first_reply = self.timing.first_reply.or_else(|| sent.map(|sent| sent.elapsed()));
         if self.sizes() {
@@ -138,12 +143,17 @@ impl Screen {
             let what = format!("the reply cannot be read: {}", screen::escape(status.message()));
             Failure::new(Kind::Data, what, "the server has sent it so")
         })?;
-        let mut out = Vec::new();
-        let written = match self.format {
-            ReplyFormat::Json | ReplyFormat::Pretty => self.codec.wire_to_json(output, &wire, &mut out),
-            ReplyFormat::Text => self.codec.wire_to_textproto(output, &wire, &mut out),
+        let format = self.format;
+        let write = |output: &MessageType, codec: &mut Codec| {
+            let mut out = Vec::new();
+            match format {
+                ReplyFormat::Json | ReplyFormat::Pretty => codec.wire_to_json(output, &wire, &mut out)?,
+                ReplyFormat::Text => codec.wire_to_textproto(output, &wire, &mut out)?,
+            }
+            Ok(out)
         };
-        written.map_err(|error| {
+        let written = types.convert(output, &mut self.codec, |_| false, write).await;
+        let mut out = written.map_err(|error: CodecError| {
             let what = format!(
                 "the reply is no {}: {}",
                 output.full_name(),

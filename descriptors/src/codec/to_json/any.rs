@@ -55,7 +55,11 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
 
     /// The message inside. `false`: its type is not loaded.
     fn payload(&mut self, url: &'a [u8], value: &'a [u8], sorted: bool) -> Walk<bool> {
-        let Some((index, _)) = type_name(url).and_then(|name| self.tables.message(name)) else {
+        let Some(name) = type_name(url) else {
+            return Ok(false);
+        };
+        let Some((index, _)) = self.tables.message(name) else {
+            self.scratch.missing.add(name.as_bytes());
             return Ok(false);
         };
         let table = self.tables.table(index);

@@ -60,7 +60,10 @@ impl<'a> FromJson<'a, '_> {
             return Err(self.reader.fault(what));
         };
         let known = self.tables.message(name);
-        let unknown = known.is_none().then(|| shown(name.as_bytes()));
+        let unknown = known.is_none().then(|| {
+            self.scratch.missing.add(name.as_bytes());
+            shown(name.as_bytes())
+        });
         self.reader.rest = start;
         let mark = self.mark();
         self.writer.varint(VALUE);

@@ -63,6 +63,7 @@ impl<'a, 'o> FromJson<'a, 'o> {
         scratch.keys.clear();
         scratch.passed.clear();
         scratch.ignored.clear();
+        scratch.missing.clear();
         Self {
             tables,
             reader: Reader::new(json),

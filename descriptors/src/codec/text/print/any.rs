@@ -27,8 +27,11 @@ impl Print<'_, '_> {
         if self.options.print_unknown && !others.is_empty() {
             return Ok(false);
         }
-        let found = type_name(url.as_bytes()).and_then(|name| self.tables.message(name));
-        let (Some((index, _)), true) = (found, is_url(url)) else {
+        let Some(name) = type_name(url.as_bytes()).filter(|_| is_url(url)) else {
+            return Ok(false);
+        };
+        let Some((index, _)) = self.tables.message(name) else {
+            self.scratch.missing.add(name.as_bytes());
             return Ok(false);
         };
         let Some(left) = self.left.checked_sub(value.len()) else {

@@ -41,6 +41,7 @@ impl<'a> FromText<'a, '_> {
         }
         let full_name = url.rsplit_once('/').map_or(url, |(_, full_name)| full_name);
         let Some((index, _)) = self.tables.message(full_name) else {
+            self.scratch.missing.add(full_name.as_bytes());
             let what = format!(
                 "there is no message {}, so what is in this google.protobuf.Any can't be read",
                 shown(full_name.as_bytes())

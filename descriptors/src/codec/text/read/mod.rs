@@ -55,6 +55,7 @@ impl<'a, 'o> FromText<'a, 'o> {
         scratch.gaps.clear();
         scratch.seen.clear();
         scratch.ignored.clear();
+        scratch.missing.clear();
         Self {
             tables,
             scan: Scanner::new(text),

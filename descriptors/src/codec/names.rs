@@ -1,8 +1,8 @@
-//! What a reader skipped because it is unknown.
+//! Names that a conversion met and that nothing it knows has.
 
-/// Names that were skipped, each once: as many as a report needs.
+/// Names that are unknown, each once: as many as a report needs.
 #[derive(Debug, Default)]
-pub(crate) struct Ignored {
+pub(crate) struct Names {
     names: Vec<String>,
     more: bool,
 }
@@ -10,7 +10,7 @@ pub(crate) struct Ignored {
 /// How many names are kept.
 const MOST: usize = 100;
 
-impl Ignored {
+impl Names {
     pub(super) fn clear(&mut self) {
         self.names.clear();
         self.more = false;
@@ -29,7 +29,7 @@ impl Ignored {
         }
     }
 
-    /// Names of fields, extensions in brackets, and of enum values.
+    /// In the order in which they came.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
