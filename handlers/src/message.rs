@@ -158,7 +158,7 @@ impl Message {
     /// Its JSON form; converts wire bytes without a tree in between, and encodes a tree first.
     ///
     /// The codec says how the JSON looks, and keeps the buffers: one codec serves any number of messages of any type.
-    /// What is no such message, or has no JSON form, is INTERNAL.
+    /// What is no such message, or has no JSON form, is INTERNAL; JSON that is longer than [`JsonOptions::limit`](descant_descriptors::JsonOptions::limit) `RESOURCE_EXHAUSTED`.
     ///
     /// ```
     /// # mod shop { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/fixtures.rs")); }
@@ -184,6 +184,9 @@ impl Message {
         };
         match result {
             Ok(()) => Ok(json),
+            Err(error) if error.is_too_long() => {
+                Err(Status::resource_exhausted(format!("{}: {error}", of.full_name())))
+            }
             Err(error) => Err(undecodable(of.full_name(), &error)),
         }
     }

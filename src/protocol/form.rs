@@ -4,7 +4,7 @@ use std::{cell::RefCell, mem};
 
 use bytes::Bytes;
 use descant_descriptors::{Codec, CodecError, MessageType};
-use descant_handlers::{Coding, Compressed, Encoding, Message, Pieces, Status};
+use descant_handlers::{Code, Coding, Compressed, Encoding, Message, Pieces, Status};
 
 use super::detect::Notation;
 use crate::Limits;
@@ -81,16 +81,26 @@ impl Form {
         matches!(self, Self::Proto)
     }
 
-    /// Writes a message as its peer reads it. One that has no JSON form is `INTERNAL`.
+    /// Writes a message as its peer reads it.
     pub(crate) fn write(&self, message: Message) -> Result<Pieces, Status> {
         let Self::Json { of, depth } = self else {
             return message.into_pieces();
         };
         let wire = message.into_wire()?;
         let json = convert(*depth, |codec, json| codec.wire_to_json(of, &wire, json));
-        let json = json.map_err(|error| Status::internal(format!("the reply has no JSON form: {error}")))?;
+        let json = json.map_err(|error| no_json(&error))?;
         Ok(json.into())
     }
+}
+
+/// A reply that cannot be written as JSON.
+pub(super) fn no_json(error: &CodecError) -> Status {
+    let code = if error.is_too_long() {
+        Code::ResourceExhausted
+    } else {
+        Code::Internal
+    };
+    Status::new(code, format!("the reply has no JSON form: {error}"))
 }
 
 fn convert(

@@ -5,7 +5,7 @@
 
 use super::{
     JsonOptions,
-    error::{Fault, unreadable},
+    error::{Fault, Limit, unreadable},
 };
 use crate::raw::WireError;
 
@@ -55,7 +55,7 @@ impl Depth {
 
     #[cold]
     pub(super) fn fault(self, offset: usize) -> Box<Fault> {
-        Fault::of_limit(self.exceeded("messages"), offset)
+        Fault::of_limit(Limit::Depth, self.exceeded("messages"), offset)
     }
 
     /// What the reader of wire bytes says.

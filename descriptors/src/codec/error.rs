@@ -36,8 +36,17 @@ pub(super) struct Fault {
     /// From the inside out while it is on its way, then the other way round.
     path: Vec<Step>,
     place: Place,
-    /// It is too deep or too long: that holds for the message as a whole, whatever it is a part of.
-    is_limit: bool,
+    /// What it is too much of: that holds for the message as a whole, whatever it is a part of.
+    limit: Option<Limit>,
+}
+
+/// What the options bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// How deep messages nest.
+    Depth,
+    /// How long the output is.
+    Length,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,19 +70,19 @@ impl Fault {
             what: what.into(),
             path: Vec::new(),
             place: Place::Wire { offset },
-            is_limit: false,
+            limit: None,
         })
     }
 
     /// More than the options allow.
-    pub(super) fn of_limit(what: impl Into<String>, offset: usize) -> Box<Self> {
+    pub(super) fn of_limit(limit: Limit, what: impl Into<String>, offset: usize) -> Box<Self> {
         let mut fault = Self::new(what, offset);
-        fault.is_limit = true;
+        fault.limit = Some(limit);
         fault
     }
 
     pub(super) fn is_limit(&self) -> bool {
-        self.is_limit
+        self.limit.is_some()
     }
 
     pub(super) fn within(mut self: Box<Self>, step: Step) -> Box<Self> {
@@ -144,6 +153,11 @@ impl CodecError {
             }
         }
         path
+    }
+
+    /// Whether there is nothing wrong with the message, but what is written of it would be longer than [`JsonOptions::limit`](crate::JsonOptions::limit).
+    pub fn is_too_long(&self) -> bool {
+        self.0.limit == Some(Limit::Length)
     }
 
     /// Where in the input it was found.

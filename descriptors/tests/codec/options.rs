@@ -137,6 +137,12 @@ fn limit() {
     assert!(error.contains("longer than the limit of 100 bytes"), "{error}");
     assert!(json_with(&options, &item, &bytes(22, &[&packed[..10]])).is_ok());
 
+    let mut codec = Codec::new(options.clone());
+    let too_long = codec.wire_to_json(&item, &bytes(22, &[&packed]), &mut Vec::new());
+    assert!(too_long.unwrap_err().is_too_long());
+    let broken = codec.wire_to_json(&item, &[0xff], &mut Vec::new());
+    assert!(!broken.unwrap_err().is_too_long());
+
     let title = bytes(1, &[b"x"]);
     assert!(json_with(&with(|options| options.limit = 13), &item, &title).is_ok());
     json_with(&with(|options| options.limit = 12), &item, &title).expect_err("13 bytes");

@@ -441,4 +441,5 @@ fn output_is_bounded() {
         (error.what(), text.len()),
         ("the text is longer than the limit of 100 bytes", 0)
     );
+    assert!(error.is_too_long());
 }

@@ -150,6 +150,10 @@ mod tests {
         assert_eq!(back.messages.try_one().unwrap().0.into_wire().unwrap(), wire);
         let more = Message::from_wire(Bytes::from_static(br#"{"title":"Emma","edition":3}"#));
         assert!(down(Reply::new(Messages::one(more)), book.clone(), 1).is_ok());
+        let mut short = options(1);
+        short.limit = 3;
+        let error = Way::Up(None).convert(&emma, &book, &mut Codec::new(short)).unwrap_err();
+        assert_eq!(error.code(), Code::ResourceExhausted, "{error}");
         let none = Message::from_wire(Bytes::from_static(b"{"));
         let error = down(Reply::new(Messages::one(none)), book, 1).unwrap_err();
         assert_eq!(error.code(), Code::Internal);

@@ -14,7 +14,7 @@ use super::{
     replies::{Replies, of_one},
 };
 use crate::{
-    protocol::{Encoding, head, outgoing::Outgoing, refusal::http_status, trailers},
+    protocol::{Encoding, form::no_json, head, outgoing::Outgoing, refusal::http_status, trailers},
     transport::{Outbound, Payload},
 };
 
@@ -177,8 +177,7 @@ impl Answer {
 
     fn json(&self, message: Message) -> Result<Bytes, Status> {
         let binding = self.asked.binding()?;
-        desk::json(&self.asked, binding, &message.into_wire()?)
-            .map_err(|error| Status::internal(format!("the reply has no JSON form: {error}")))
+        desk::json(&self.asked, binding, &message.into_wire()?).map_err(|error| no_json(&error))
     }
 }
 

@@ -20,7 +20,7 @@ mod value;
 use super::{
     JsonOptions,
     depth::Depth,
-    error::{Fault, Step, Stop},
+    error::{Fault, Limit, Step, Stop},
     page::{Page, Prefix},
     scratch::Scratch,
     wire::{self, Raw},
@@ -269,7 +269,8 @@ impl<'a, const PLAIN: bool> ToJson<'a, '_, PLAIN> {
 /// JSON that is not written to its end.
 #[cold]
 pub(super) fn too_long(limit: usize, offset: usize) -> Box<Fault> {
-    Fault::of_limit(format!("the JSON is longer than the limit of {limit} bytes"), offset)
+    let what = format!("the JSON is longer than the limit of {limit} bytes");
+    Fault::of_limit(Limit::Length, what, offset)
 }
 
 /// The step of a report's path that leads to a field.

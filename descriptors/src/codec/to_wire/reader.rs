@@ -4,7 +4,7 @@
 
 use super::super::{
     depth::Depth,
-    error::Fault,
+    error::{Fault, Limit},
     lanes::{self, Lanes},
     scratch::{Open, Passed},
 };
@@ -267,7 +267,7 @@ impl<'a> Reader<'a> {
             match self.peek() {
                 Some(start @ (b'{' | b'[')) => {
                     if open.len() >= depth.left() as usize {
-                        return Err(Fault::of_limit(depth.exceeded("values"), self.offset()));
+                        return Err(Fault::of_limit(Limit::Depth, depth.exceeded("values"), self.offset()));
                     }
                     let begun = Open {
                         at: self.offset32(),

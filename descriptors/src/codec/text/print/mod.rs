@@ -7,8 +7,7 @@ use super::{
     super::{
         JsonOptions,
         depth::Depth,
-        error::Fault,
-        error::unreadable,
+        error::{Fault, Limit, unreadable},
         item,
         page::{Page, Prefix},
         print::{self, Whole},
@@ -104,7 +103,7 @@ impl<'a, 'o> Print<'a, 'o> {
             }
             if self.out.len() > self.options.limit {
                 let what = format!("the text is longer than the limit of {} bytes", self.options.limit);
-                return Err(Fault::new(what, 0));
+                return Err(Fault::of_limit(Limit::Length, what, 0));
             }
         }
         self.defaults(message, table, next..table.fields.len());
