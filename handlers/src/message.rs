@@ -59,7 +59,7 @@ impl Compressed {
         self.encoding
             .inflate(&self.bytes, self.limit)
             .map_err(|error| match error {
-                InflateError::TooLarge(_) => error.into(),
+                InflateError::TooLarge(_) => Status::resource_exhausted(format!("{error} (`message_bytes`)")),
                 InflateError::Broken { .. } => Status::new(self.broken, error.to_string()),
             })
     }

@@ -23,8 +23,15 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Handlers {
     routes: Vec<(Route, Answering)>,
-    /// How deep messages may nest, for as long as the server runs; `None`: there were no handlers before.
-    depth: Option<u32>,
+    /// What messages may be, for as long as the server runs; `None`: there were no handlers before.
+    bounds: Option<Bounds>,
+}
+
+/// What messages may be, where a proxy says nothing of it.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    depth: u32,
+    message_bytes: usize,
 }
 
 /// What answers.
@@ -44,12 +51,12 @@ impl Config {
         let mut faults = Faults::default();
         let mut routes = Vec::new();
         // As with all that peers may take, a change of it takes effect with the next start.
-        let depth = before.depth.unwrap_or_else(|| self.settings.limits.depth.whole());
+        let bounds = before.bounds.unwrap_or_else(|| self.bounds());
         let kept = before.kept(&self.settings.routes);
         for (route, kept) in self.settings.routes.iter().zip(kept) {
             let answering = match &route.proxy {
                 None => Some(Answering::Echo),
-                Some(proxy) => match kept.map_or_else(|| connect(proxy, depth), Ok) {
+                Some(proxy) => match kept.map_or_else(|| connect(proxy, bounds), Ok) {
                     Ok(proxy) => Some(Answering::Proxy(Box::new(proxy))),
                     Err(error) => {
                         faults.add(place(proxy, error.file()), error.to_string(), "");
@@ -62,8 +69,16 @@ impl Config {
         self.outcome(faults).map_err(ConfigError::of_tls)?;
         Ok(Handlers {
             routes,
-            depth: Some(depth),
+            bounds: Some(bounds),
         })
+    }
+
+    fn bounds(&self) -> Bounds {
+        let limits = &self.settings.limits;
+        Bounds {
+            depth: limits.depth.whole(),
+            message_bytes: limits.message_bytes.whole(),
+        }
     }
 }
 
@@ -146,7 +161,7 @@ impl Handlers {
     }
 
     /// The one server that answers everything, if that is all there is.
-    fn only(&self) -> Option<(&Proxy, Option<Duration>)> {
+    pub(super) fn only(&self) -> Option<(&Proxy, Option<Duration>)> {
         let [(route, Answering::Proxy(proxy))] = self.routes.as_slice() else {
             return None;
         };
@@ -176,12 +191,18 @@ impl Handlers {
 
 /// Whether two proxies do the same. How often a server is asked what it serves is not the proxy's concern.
 fn is_same(one: &Upstream, other: &Upstream) -> bool {
-    one.url == other.url && one.authority == other.authority && one.tls == other.tls && options(one) == options(other)
+    // What they say of `message_bytes` may be nothing, which is more than options can tell.
+    let is_bounded_so = one.message_bytes == other.message_bytes;
+    let is_called_so = one.url == other.url && one.authority == other.authority && one.tls == other.tls;
+    is_called_so && is_bounded_so && options(one) == options(other)
 }
 
-fn connect(settings: &Upstream, depth: u32) -> Result<Proxy, ProxyError> {
+fn connect(settings: &Upstream, bounds: Bounds) -> Result<Proxy, ProxyError> {
     let mut options = options(settings);
-    options.depth = depth;
+    options.depth = bounds.depth;
+    if settings.message_bytes.is_none() {
+        options.message_bytes = bounds.message_bytes;
+    }
     let mut proxy = Proxy::to_each(settings.url.0.iter().map(|url| &url.value.0))?.options(options);
     if let Some(authority) = &settings.authority {
         proxy = proxy.authority(authority)?;
@@ -192,7 +213,7 @@ fn connect(settings: &Upstream, depth: u32) -> Result<Proxy, ProxyError> {
     }
 }
 
-/// What a proxy is told of itself.
+/// What a proxy is told of itself; what [`Bounds`] say is left to them.
 pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     let mut options = ProxyOptions::default();
     options.protocol = match settings.protocol.value {
@@ -211,7 +232,9 @@ pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     options.connect_get = *settings.connect_get;
     options.rest_array = *settings.rest_array;
     options.connect_timeout = settings.connect_timeout.0;
-    options.message_bytes = settings.message_bytes.whole();
+    if let Some(most) = &settings.message_bytes {
+        options.message_bytes = most.whole();
+    }
     options.balance = settings.balance.value.clone();
     options.connections = settings.connections.as_ref().map(|most| most.whole());
     options.warm_up = *settings.warm_up;

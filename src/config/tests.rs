@@ -330,6 +330,28 @@ fn a_route_keeps_its_proxy() {
     assert!(kept.iter().all(|kept| !Arc::ptr_eq(kept, &changed[0])));
 }
 
+/// A limit that peers have holds for as long as the server runs, and so do those that follow it.
+#[test]
+fn a_proxy_takes_messages_as_large_as_peers_may_send() {
+    let most = |text: &str, before: &Handlers| {
+        let config = read(&format!("descriptors: a\n{text}")).unwrap();
+        let handlers = config.handlers(before).unwrap();
+        let (proxy, _) = handlers.only().unwrap();
+        (proxy.chosen().message_bytes, handlers)
+    };
+    let none = Handlers::default();
+    let plain = "routes: [{ match: '*', proxy: 'http://h:1' }]";
+    let own = "routes: [{ match: '*', proxy: { url: 'http://h:1', message_bytes: 4MiB } }]";
+    let limits = "limits: { message_bytes: 5000 }";
+    assert_eq!(most(plain, &none).0, 4 << 20);
+    let (followed, before) = most(&format!("{plain}\n{limits}"), &none);
+    assert_eq!(followed, 5000);
+    assert_eq!(most(&format!("{own}\n{limits}"), &none).0, 4 << 20);
+    // After a reload.
+    assert_eq!(most(plain, &before).0, 5000);
+    assert_eq!(most(own, &before).0, 4 << 20);
+}
+
 /// What the reader takes of times fits the schema, and what it refuses does not.
 #[test]
 fn times_are_read_as_the_schema_has_them() {

@@ -167,8 +167,9 @@ impl Replies {
             Some(Ok(next)) => return Poll::Ready(Some(open(self, next))),
             Some(Err(Unread::Status(status))) => return Poll::Ready(Some(Err(status))),
             Some(Err(Unread::Envelope(EnvelopeError::TooLarge { length, limit }))) => {
-                let what =
-                    format!("the upstream sent a message of {length} bytes, larger than the limit of {limit} bytes");
+                let what = format!(
+                    "the upstream sent a message of {length} bytes, larger than the limit of {limit} bytes (`message_bytes`)"
+                );
                 return Poll::Ready(Some(Err(Status::resource_exhausted(what))));
             }
             Some(Err(Unread::Envelope(error))) => {

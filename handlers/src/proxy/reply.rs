@@ -157,7 +157,7 @@ pub(super) async fn all(
 /// A message of a reply that is larger than it may be, where nobody knows how large.
 pub(super) fn too_large(limit: usize) -> Status {
     Status::resource_exhausted(format!(
-        "the upstream sent a message that is larger than the limit of {limit} bytes"
+        "the upstream sent a message that is larger than the limit of {limit} bytes (`message_bytes`)"
     ))
 }
 

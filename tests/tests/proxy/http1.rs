@@ -219,7 +219,9 @@ async fn a_message_may_be_as_large_as_it_may_be() {
         let large = peer.send(Ask::one(UNARY, &text(&"x".repeat(100)))).await;
         assert_eq!(large.code(), Some(8), "{large:?}");
         assert!(
-            large.reason().contains("larger than the limit of 100 bytes"),
+            large
+                .reason()
+                .contains("larger than the limit of 100 bytes (`message_bytes`)"),
             "{large:?}"
         );
     }

@@ -256,7 +256,7 @@ async fn a_message_that_is_too_large_is_not_read_to_its_end() {
     let peer = front.connect().await;
     for path in [UNARY, SERVER] {
         let answer = peer.send(Ask::one(path, &text("a"))).await;
-        let told = "the upstream sent a message that is larger than the limit of 1000 bytes";
+        let told = "the upstream sent a message that is larger than the limit of 1000 bytes (`message_bytes`)";
         assert_eq!((answer.code(), answer.reason()), (Some(8), told), "{answer:?}");
     }
 }

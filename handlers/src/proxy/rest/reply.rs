@@ -13,7 +13,7 @@ use super::{
     replies::{Framing, Replies},
 };
 use crate::{
-    Encoding, Message, Messages, Metadata, Reply, Status,
+    Encoding, InflateError, Message, Messages, Metadata, Reply, Status,
     proxy::{
         codings, connect,
         exchange::{Fault, Terms},
@@ -267,7 +267,10 @@ fn inflate(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Stat
             "the upstream compresses its answer as {coding:?}, which is not known here"
         ))
     })?;
-    known.inflate(&body, limit).map_err(|error| codings::broken(&error))
+    known.inflate(&body, limit).map_err(|error| match error {
+        InflateError::TooLarge(limit) => too_large(limit),
+        InflateError::Broken { .. } => codings::broken(&error),
+    })
 }
 
 impl Reading {
