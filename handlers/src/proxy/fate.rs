@@ -74,6 +74,7 @@ impl From<Refusal> for Failed {
         match refusal {
             Refusal::Full(status) => Failed::of(status, Fate::Full),
             Refusal::Unreachable(status) => Failed::of(status, Fate::Unreachable),
+            Refusal::Late(status) => Failed::ours(status),
         }
     }
 }

@@ -339,6 +339,7 @@ impl Proxy {
             dials: 1,
             behind: false,
             wait: trip.wait,
+            deadline: call.deadline.filter(|_| trip.wait).map(Into::into),
             attempt: trip.attempt,
         }
     }

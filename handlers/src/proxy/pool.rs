@@ -20,7 +20,7 @@ use super::{
     endpoint::{Address, Endpoint, Growth},
     health,
     keeper::{self, Alive},
-    lease::{Admitted, Gauge, Lease, Pending},
+    lease::{Admitted, Gauge, LATE, Lease, Pending},
     ledger::{Entry, Placeless, Tally},
     line::{Line, Ready},
     misfit::{ConnectError, Misfit, Unfit},
@@ -72,6 +72,8 @@ pub(super) struct Want<'w> {
     pub(super) behind: bool,
     /// It waits where others are refused.
     pub(super) wait: bool,
+    /// When its time is over.
+    pub(super) deadline: Option<Instant>,
     /// As what it counts.
     pub(super) attempt: Entry,
 }
@@ -83,6 +85,8 @@ pub(super) enum Refusal {
     Full(Status),
     /// There is no connection.
     Unreachable(Status),
+    /// The time of the call is over, and there is still no connection.
+    Late(Status),
 }
 
 impl Pool {
@@ -259,6 +263,7 @@ impl Pool {
         };
         changed.stand(in_line);
         let (mut told, mut is_patient, mut due) = (false, true, Instant::now() + ANOTHER);
+        let mut refused = None;
         loop {
             match self.pick(want) {
                 Pick::Ready(endpoint, line) => {
@@ -271,15 +276,27 @@ impl Pool {
                 Pick::Refused { status, is_crowded } if !(want.wait || is_crowded && is_patient) => {
                     return Err(Refusal::Unreachable(status));
                 }
-                // Nobody has to stand behind who cannot be helped.
-                Pick::Refused { .. } => changed.stand(false),
+                Pick::Refused { status, .. } => {
+                    // Nobody has to stand behind who cannot be helped.
+                    changed.stand(false);
+                    refused = Some(status);
+                }
                 Pick::Later => changed.stand(in_line),
             }
             if told && !in_line {
                 changed.step_back();
             }
             want.behind = false;
-            told = timeout_at(due, &mut changed).await.is_ok();
+            let until = want.deadline.map_or(due, |deadline| deadline.min(due));
+            told = timeout_at(until, &mut changed).await.is_ok();
+            if want.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                // Whoever bounds the call would not know why it waits.
+                if let Some(why) = refused.take().filter(|_| self.is_cut_off()) {
+                    let what = format!("{LATE}, and there is no connection: {}", why.message());
+                    return Err(Refusal::Late(Status::deadline_exceeded(what)));
+                }
+                want.deadline = None;
+            }
             if due <= Instant::now() {
                 due = Instant::now() + ANOTHER;
                 is_patient = false;
@@ -411,6 +428,11 @@ impl Pool {
     /// Whether a call stands behind others. One that belongs to an address does not, nor one that was tried at some.
     fn is_behind(&self, want: Want<'_>) -> bool {
         want.key.is_none() && want.tried.is_none() && self.waiting.line.is_awaited()
+    }
+
+    /// Whether there is no connection at all.
+    fn is_cut_off(&self) -> bool {
+        self.endpoints().list.iter().all(|endpoint| endpoint.connections() == 0)
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -334,6 +334,8 @@ async fn who_may_waits_until_there_is_a_connection() {
     assert_eq!(answer.code(), Some(14), "{answer:?}");
     let late = peer.send(Ask::empty(UNARY).header("grpc-timeout", "300m")).await;
     assert_eq!(late.code(), Some(4), "{late:?}");
+    let why = "the deadline of the call has passed, and there is no connection: cannot connect to http://127.0.0.1:";
+    assert!(late.reason().starts_with(why), "{late:?}");
     let waits = peer.open(Ask::empty(UNARY)).await.finish();
     let up = async {
         let gateway = descant_tests::gateway(&descant_handlers::Health::new());
