@@ -8,10 +8,10 @@ use std::{
 
 use descant::{
     Gateway, demo,
-    handlers::{Call, Code, Handler as _, Status, layer::Next},
+    handlers::{Call, Code, Handler as _, Messages, Reply, Status, layer::Next},
 };
 
-use crate::process::{descant, serve_beside};
+use crate::process::{Server, descant, serve_beside};
 
 /// A server that says the same to everyone, and its address.
 pub(crate) fn parrot(answer: &'static [u8]) -> String {
@@ -70,6 +70,35 @@ fn a_server_may_want_metadata() {
         );
     }
     assert_eq!(descant(["list", "-H", header]).code, Some(2));
+}
+
+/// As some load balancers and servers have it.
+#[test]
+fn a_server_may_take_one_question_a_call() {
+    for end in [Ok(()), Err(Status::unavailable("too long"))] {
+        let address = serve_beside(|| {
+            let one = move |mut call: Call, next: Next| {
+                let end = end.clone();
+                async move {
+                    let question = call.messages.next().await.transpose()?;
+                    call.messages = question.map_or_else(Messages::empty, Messages::one);
+                    let Reply {
+                        metadata, mut messages, ..
+                    } = next.call(call).await?;
+                    let answers = Messages::generate(|sender| async move {
+                        while let Some(answer) = messages.next().await {
+                            sender.send(answer?).await?;
+                        }
+                        end
+                    });
+                    Ok(Reply::new(answers).with_metadata(metadata))
+                }
+            };
+            Gateway::builder(demo::schema().unwrap()).intercept(one)
+        });
+        let front = Server::start(&["--to", &format!("http://{address}")]);
+        assert!(front.services().contains("bookshop.v1.Catalog"), "{}", front.err());
+    }
 }
 
 #[test]

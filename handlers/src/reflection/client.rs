@@ -32,9 +32,8 @@ const MOST_BYTES: usize = 128 << 20;
 /// *( Question Answer )
 /// ```
 ///
-/// One call for all questions, which ends when the client is dropped; another one where the server ends it at a name that it does not
-/// know. What the server sends is bounded to 128 MiB in all; how long
-/// it may take is for whoever asks to bound.
+/// One call for all questions, which ends when the client is dropped; another one where the server ends it: at a name that it does not
+/// know, or with each answer. What the server sends is bounded to 128 MiB in all; how long it may take is for whoever asks to bound.
 ///
 /// Source: gRPC core, `doc/server-reflection.md`.
 pub struct ReflectionClient {
@@ -169,8 +168,7 @@ impl ReflectionClient {
         match self.ask(query).await {
             Ok(Answer::Files(files)) => Ok(Some(files.file_descriptor_proto)),
             Ok(Answer::Error(error)) if error.error_code == Code::NotFound.number() => Ok(None),
-            // Servers of tonic end the call at a name that they do not know. The next question begins another one.
-            Err(AskError::Ended(status)) if status.code() == Code::NotFound => Ok(None),
+            Err(error) if error.is_unknown() => Ok(None),
             Ok(other) => Err(odd(other)),
             Err(error) => Err(error),
         }
@@ -182,14 +180,7 @@ impl ReflectionClient {
             query: Some(query),
         };
         let question = Bytes::from(question.encode_to_vec());
-        let answer = match &mut self.open {
-            Some(open) => open.ask(question).await,
-            None => self.begin(question).await,
-        };
-        if answer.is_err() {
-            self.open = None;
-        }
-        let answer = answer?;
+        let answer = self.answer(question).await?;
         self.received = self.received.saturating_add(answer.len());
         if self.received > MOST_BYTES {
             self.open = None;
@@ -197,6 +188,25 @@ impl ReflectionClient {
         }
         let answer = Response::decode(answer).map_err(|_| AskError::Broken("a message that does not decode"))?;
         answer.answer.ok_or(AskError::Broken("an answer of an unknown kind"))
+    }
+
+    /// Asks on the open call, and once more on another one where that ended without an answer.
+    async fn answer(&mut self, question: Bytes) -> Result<Bytes, AskError> {
+        let Some(mut open) = self.open.take() else {
+            return self.begin(question).await;
+        };
+        match open.ask(question.clone()).await {
+            Ok(answer) => {
+                self.open = Some(open);
+                Ok(answer)
+            }
+            Err(error) if error.is_unknown() => Err(error),
+            // Why it ended need not have to do with this question: a load balancer bounds calls, a server takes one question each.
+            Err(_) => {
+                drop(open);
+                self.begin(question).await
+            }
+        }
     }
 
     /// The first question also finds out which version of the service is there.
@@ -225,6 +235,13 @@ impl ReflectionClient {
             }
         }
         Err(AskError::NoReflection)
+    }
+}
+
+impl AskError {
+    /// Servers of tonic end the call at a name that they do not know. The next question begins another one.
+    fn is_unknown(&self) -> bool {
+        matches!(self, Self::Ended(status) if status.code() == Code::NotFound)
     }
 }
 
