@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use descant_descriptors::{Codec, Error, Finding, LoadLimits, Schema, Severity};
+use descant_descriptors::{Codec, Error, Finding, LoadLimits, Schema, SchemaBuilder, Severity};
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet, SourceCodeInfo};
 use tempfile::TempDir;
@@ -292,9 +292,26 @@ fn sources_may_import_what_sets_have() {
         .build()
         .unwrap();
     assert!(schema.method("/shop.v1.Shelf/Get").is_some());
-    // So may they what other sources have.
-    let schema = Schema::builder().path(book.path()).path(shelf.path()).build().unwrap();
-    assert!(schema.method("/shop.v1.Shelf/Get").is_some());
+    // So may they what other sources have, whichever come first.
+    let shop = "syntax = \"proto3\"; import \"shop/v1/shelf.proto\"; message Shop {}";
+    let shop = folder(&[("shop.proto", shop.as_bytes())]);
+    let file = |folder: &TempDir, name: &str| folder.path().join(name);
+    let mut paths = [
+        file(&shop, "shop.proto"),
+        file(&shelf, "shop/v1/shelf.proto"),
+        file(&book, "shop/v1/book.proto"),
+    ];
+    for _ in 0..2 {
+        let schema = paths.iter().fold(Schema::builder(), SchemaBuilder::path);
+        let schema = schema.build().unwrap();
+        assert!(schema.method("/shop.v1.Shelf/Get").is_some());
+        paths.reverse();
+    }
+    // What nothing has is told of once.
+    let error = Schema::builder().path(&paths[0]).path(&paths[1]).build().unwrap_err();
+    let expected = "shop.proto: line 1:20: import 'shop/v1/shelf.proto' not found; load the folder that its import paths start from \
+                    (and one more error)";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]

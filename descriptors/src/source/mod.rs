@@ -80,9 +80,8 @@ pub(crate) fn read(sources: &[Source], limits: LoadLimits, findings: &mut Findin
         }
     }
     // Sources may import what sets have, wherever those were named.
-    for unit in mem::take(&mut reader.units) {
-        proto::compile(&mut reader, &unit);
-    }
+    let units = mem::take(&mut reader.units);
+    proto::compile(&mut reader, units);
     reader.complete(limits);
     Sources {
         wanted: reader.wanted,

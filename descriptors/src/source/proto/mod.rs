@@ -20,7 +20,7 @@ use bytes::Bytes;
 use super::{ReadError, Reader, read_up_to};
 use crate::findings::Shown;
 use outline::Outline;
-use protox::Outcome;
+use protox::{CompileError, Outcome};
 use roots::Layout;
 use tool::ToolError;
 
@@ -57,8 +57,29 @@ impl Unit {
     }
 }
 
-/// Compiles a unit; what it imports comes along, except for what is loaded already and what Descant ships.
-pub(super) fn compile(reader: &mut Reader<'_>, unit: &Unit) {
+/// Compiles units, which may import what others have, in whichever order they were named.
+pub(super) fn compile(reader: &mut Reader<'_>, mut units: Vec<Unit>) {
+    loop {
+        let (count, mut refused) = (units.len(), Vec::new());
+        for unit in units {
+            if let Err(errors) = compile_one(reader, &unit) {
+                refused.push((unit, errors));
+            }
+        }
+        if refused.len() == count {
+            for error in refused.into_iter().flat_map(|(_, errors)| errors) {
+                reader.refuse(&error.file, error.what, error.mend);
+            }
+            return;
+        }
+        // What the others brought may be what these lacked.
+        units = refused.into_iter().map(|(unit, _)| unit).collect();
+    }
+}
+
+/// Compiles a unit; what it imports comes along, except for what is loaded already and what Descant ships. An error: its sources are
+/// refused, by what is loaded so far.
+fn compile_one(reader: &mut Reader<'_>, unit: &Unit) -> Result<(), Vec<CompileError>> {
     let outlines: Vec<_> = unit.files.iter().map(|path| outline(path, reader.left)).collect();
     let layout = Layout::of(unit, &outlines);
     let clashes = clashes(&layout, reader.left);
@@ -66,23 +87,20 @@ pub(super) fn compile(reader: &mut Reader<'_>, unit: &Unit) {
         for (name, what) in clashes {
             reader.refuse(&name, what, "leave one of them out");
         }
-        return;
+        return Ok(());
     }
     match protox::compile(&layout, loaded(reader), reader.left) {
         Outcome::Compiled { set, given } => add(reader, &unit.origin, &set.into(), given),
         Outcome::TooLarge => reader.too_large(&unit.origin),
         Outcome::Edition { name, edition } => compile_elsewhere(reader, unit, &layout, &name, &edition),
-        Outcome::Refused(errors) => {
-            for error in errors {
-                reader.refuse(&error.file, error.what, error.mend);
-            }
-        }
+        Outcome::Refused(errors) => return Err(errors),
         Outcome::Nothing(reason) => {
             let mend = format!("make a descriptor set: {}", commands(unit, &layout));
             let what = format!("the compiler inside Descant (protox) cannot compile it: {reason}");
             reader.refuse(&unit.origin, what, mend);
         }
     }
+    Ok(())
 }
 
 /// The files so far, by name.
