@@ -25,7 +25,7 @@ use super::{
     request::{self, Frame, Pump},
     rest,
     speech::{Speech, UpstreamCodec},
-    status,
+    status::{self, Stage},
     stream::{Broken, Stream},
 };
 use crate::{Answer, Coding, Encodings, Messages, Reply, Status, envelope::Envelopes};
@@ -180,7 +180,7 @@ fn over_http2(
         Ok(opened) => opened,
         Err(error) => {
             lease.give_up();
-            let status = lease.broken(&Broken::Http2(error));
+            let status = lease.broken(&Broken::Http2(error), Stage::Asked);
             lease.came_to(Fate::Unsent);
             return Err(Failed::of(status, Fate::Unsent));
         }
@@ -258,7 +258,7 @@ fn unanswered(lease: &Lease, broken: &Broken, lost: Fate, (fault, terms): (&Faul
     if let Some(fault) = fault.as_ref().and_then(|fault| fault.get()) {
         return Failed::ours(fault.clone());
     }
-    let status = lease.broken(broken);
+    let status = lease.broken(broken, Stage::Asked);
     let fate = match fate(broken) {
         Fate::Lost => lost,
         said => said,
@@ -294,7 +294,7 @@ impl Asked {
         };
         Poll::Ready(match response {
             Ok(response) if header_list::is_too_large(response.headers()) => {
-                let status = lease.broken(&Broken::TooLarge);
+                let status = lease.broken(&Broken::TooLarge, Stage::Asked);
                 Err(Failed::of(status, Fate::Lost))
             }
             Ok(response) => Ok(Sending {

@@ -19,7 +19,7 @@ use super::{
     options::ProxyOptions,
     outlier::is_failure,
     pool::Pool,
-    status,
+    status::{self, Stage},
     stream::{Broken, Stream},
     target::Target,
 };
@@ -319,9 +319,9 @@ impl Lease {
     }
 
     /// What HTTP says of the call or of its connection.
-    pub(super) fn broken(&self, broken: &Broken) -> Status {
+    pub(super) fn broken(&self, broken: &Broken, stage: Stage) -> Status {
         self.broke.store(true, Ordering::Relaxed);
-        let status = status::of(broken, self.line.fault(), &self.endpoint);
+        let status = status::of(broken, stage, self.line.fault(), &self.endpoint);
         // A server gives a call up that is late, and may say so before it is noticed here. As in grpc-go.
         match status.code() {
             Code::Cancelled if self.is_late() => {

@@ -14,7 +14,7 @@ use super::{
     exchange::Fault,
     lease::Lease,
     speech::Speech,
-    status,
+    status::{self, Stage},
     stream::{Broken, Stream},
 };
 use crate::{Code, Coding, Compressed, Encoding, Message, Messages, Metadata, Reply, Status, envelope::EnvelopeError};
@@ -40,7 +40,7 @@ pub(super) enum First {
 /// Whether a reply of gRPC-Web whose head says how the call went has a body too, for then the head does not count.
 pub(super) async fn peek(response: &mut Response<Stream>, lease: &mut Lease) -> Result<First, Status> {
     while let Some(data) = poll_fn(|cx| response.body_mut().poll_data(cx)).await {
-        let data = data.map_err(|broken| lease.broken(&broken))?;
+        let data = data.map_err(|broken| lease.broken(&broken, Stage::Begun))?;
         if !data.is_empty() {
             return Ok(First::Data(data));
         }
@@ -280,6 +280,8 @@ impl Source {
 
     fn broken(&self, broken: &Broken) -> Status {
         let fault = self.fault.as_ref().and_then(|fault| fault.get());
-        fault.cloned().unwrap_or_else(|| self.lease.broken(broken))
+        fault
+            .cloned()
+            .unwrap_or_else(|| self.lease.broken(broken, Stage::Begun))
     }
 }

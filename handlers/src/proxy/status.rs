@@ -133,14 +133,23 @@ pub(super) fn lines(block: &[u8]) -> Result<HeaderMap, Status> {
     Ok(headers)
 }
 
+/// How far a call came that broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its reply had not begun.
+    Asked,
+    /// The head of its reply had come.
+    Begun,
+}
+
 /// What HTTP says of a call or of its connection to `upstream`; `fault`: why that
 /// was given up here, if it was.
-pub(super) fn of(broken: &Broken, fault: Option<&str>, upstream: &dyn fmt::Display) -> Status {
+pub(super) fn of(broken: &Broken, stage: Stage, fault: Option<&str>, upstream: &dyn fmt::Display) -> Status {
     let lost = |why: &dyn fmt::Display| Status::unavailable(format!("the connection to {upstream} is lost: {why}"));
     let against = || Status::internal(format!("the reply of {upstream} is broken: {broken}"));
     match (broken, fault) {
         (Broken::Http2(error), _) if error.is_reset() => match error.reason() {
-            Some(reason) if error.is_remote() => of_reset(reason),
+            Some(reason) if error.is_remote() => of_reset(reason, stage),
             // h2 found the reply to be against HTTP/2, and reset the call.
             _ => against(),
         },
@@ -152,7 +161,7 @@ pub(super) fn of(broken: &Broken, fault: Option<&str>, upstream: &dyn fmt::Displ
 }
 
 /// A stream that the upstream reset. gRPC over HTTP/2, "Errors"; what that leaves open is as in grpc-go.
-fn of_reset(reason: Reason) -> Status {
+fn of_reset(reason: Reason, stage: Stage) -> Status {
     let code = match reason {
         Reason::REFUSED_STREAM => Code::Unavailable,
         Reason::CANCEL => Code::Cancelled,
@@ -161,7 +170,9 @@ fn of_reset(reason: Reason) -> Status {
         reason if u32::from(reason) <= u32::from(Reason::HTTP_1_1_REQUIRED) => Code::Internal,
         _ => Code::Unknown,
     };
-    Status::new(code, format!("the upstream reset the call: {reason}"))
+    // Who does so before a reply may not speak the protocol at all.
+    let within = if stage == Stage::Begun { " within its reply" } else { "" };
+    Status::new(code, format!("the upstream reset the call{within}: {reason}"))
 }
 
 #[cfg(test)]
@@ -283,7 +294,8 @@ mod tests {
             (13, Code::Internal),
             (99, Code::Unknown),
         ] {
-            assert_eq!(of_reset(Reason::from(number)).code(), code, "{number}");
+            let status = of_reset(Reason::from(number), Stage::Asked);
+            assert_eq!(status.code(), code, "{number}");
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     scripted::scripted,
     url,
 };
+use crate::process::{demo_set, descant};
 
 /// The statuses of HTTP for a code of gRPC: REST's and Connect's.
 fn statuses(code: i32) -> [u16; 2] {
@@ -40,6 +41,29 @@ fn each_reset_has_its_status() {
     for (number, code) in (0..=13).zip([13, 13, 13, 13, 13, 13, 13, 14, 1, 13, 13, 8, 7, 13]) {
         let told = get_book(&front, &format!("reset-{number}"), 0);
         check(&told, code, "the upstream reset the call: ");
+    }
+}
+
+/// Some servers that do not know what they are asked reset the call at once.
+#[test]
+fn one_that_answered_is_not_taken_for_one_of_another_protocol() {
+    let (server, set) = (scripted(), demo_set());
+    for (id, is_hinted) in [("reset-2", true), ("one-reset-2", false)] {
+        let data = format!("{{\"id\":\"{id}\"}}");
+        let told = descant([
+            "call",
+            &server,
+            "bookshop.v1.Catalog/GetBook",
+            set.to_str().unwrap(),
+            "-d",
+            &data,
+        ]);
+        assert_eq!(told.code, Some(64 + 13), "{told:?}");
+        assert_eq!(
+            told.err.contains("does it speak another protocol?"),
+            is_hinted,
+            "{told:?}"
+        );
     }
 }
 

@@ -39,10 +39,9 @@ async fn each_reset_has_its_status() {
             })
             .await;
             assert_eq!(answer.code(), Some(code), "{number} {begun} {answer:?}");
-            assert!(
-                answer.reason().starts_with("the upstream reset the call: "),
-                "{answer:?}"
-            );
+            let within = if begun { " within its reply" } else { "" };
+            let told = format!("the upstream reset the call{within}: ");
+            assert!(answer.reason().starts_with(&told), "{answer:?}");
             assert_eq!(answer.envelopes().len(), usize::from(begun));
         }
     }

@@ -21,7 +21,7 @@ use crate::{
         reply::{all, too_large, whole},
         request::Pump,
         speech::Speech,
-        status,
+        status::{self, Stage},
         stream::Stream,
     },
 };
@@ -51,7 +51,7 @@ impl Arriving {
             Some(Ok(data)) => Some(Ok(data)),
             Some(Err(broken)) => {
                 let fault = self.own_fault();
-                Some(Err(fault.unwrap_or_else(|| self.lease.broken(&broken))))
+                Some(Err(fault.unwrap_or_else(|| self.lease.broken(&broken, Stage::Begun))))
             }
             None => {
                 self.lease.came_whole();
