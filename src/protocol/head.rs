@@ -25,6 +25,8 @@ pub(super) struct Names {
     pub(super) http: bool,
     /// How names begin that are no metadata, beside those of [`OWN`].
     reserved: &'static [&'static str],
+    /// Names among those that are metadata nevertheless.
+    kept: &'static [&'static str],
 }
 
 /// How the coding of a reply is chosen, among those that the client takes.
@@ -71,6 +73,7 @@ pub(super) static GRPC: Names = Names {
     reply: Choice::Received,
     http: false,
     reserved: &["grpc-"],
+    kept: &Metadata::END_TO_END,
 };
 
 /// Connect's, of calls whose messages stand in envelopes. Connect, "Streaming-Request".
@@ -81,6 +84,7 @@ pub(super) static CONNECT: Names = Names {
     reply: Choice::BestOrReceived,
     http: false,
     reserved: &["grpc-", "connect-"],
+    kept: &[],
 };
 
 /// Connect's, of calls whose bodies are the messages. Connect, "Unary-Request".
@@ -91,6 +95,7 @@ pub(super) static CONNECT_UNARY: Names = Names {
     reply: Choice::BestOrReceived,
     http: false,
     reserved: &["grpc-", "connect-"],
+    kept: &[],
 };
 
 /// Of plain HTTP: whichever protocol's timeout the client has at hand, and the one of Google's servers.
@@ -102,11 +107,12 @@ pub(super) static REST: Names = Names {
     http: true,
     // What begins with `content-` is about the body.
     reserved: &["grpc-", "connect-", "content-"],
+    kept: &[],
 };
 
 impl Names {
     fn reserves(&self, name: &str) -> bool {
-        self.reserved.iter().any(|prefix| name.starts_with(prefix))
+        self.reserved.iter().any(|prefix| name.starts_with(prefix)) && !self.kept.contains(&name)
     }
 
     /// Of a protocol that compresses message by message. To read the envelopes as if nobody had compressed the body would be
@@ -407,9 +413,16 @@ mod tests {
 
     #[test]
     fn what_is_metadata_depends_on_the_protocol() {
-        let names = ["grpc-other", "connect-other", "content-other", "trailer-other", "other"];
-        for (protocol, count) in [(&GRPC, 4), (&CONNECT, 3), (&CONNECT_UNARY, 3), (&REST, 2)] {
-            let headers = names.map(|name| (HeaderName::from_static(name), HeaderValue::from_static("x")));
+        let names = [
+            "grpc-other",
+            "grpc-tags-bin",
+            "connect-other",
+            "content-other",
+            "trailer-other",
+            "other",
+        ];
+        for (protocol, count) in [(&GRPC, 5), (&CONNECT, 3), (&CONNECT_UNARY, 3), (&REST, 2)] {
+            let headers = names.map(|name| (HeaderName::from_static(name), HeaderValue::from_static("xx")));
             let mut request = http::Request::new(());
             *request.headers_mut() = headers.into_iter().collect();
             let (mut parts, ()) = request.into_parts();

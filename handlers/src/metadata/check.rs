@@ -27,12 +27,20 @@ const SHOWN: usize = 100;
 /// How the names of gRPC begin: gRPC over HTTP/2, "Call-Definition".
 const GRPC: &str = "grpc-";
 
+/// Names of gRPC's that clients send to servers, and that mean nothing between them.
+pub(super) const END_TO_END: [&str; 3] = ["grpc-previous-rpc-attempts", "grpc-trace-bin", "grpc-tags-bin"];
+
 /// How the names of Connect begin, and the trailers in the headers of its unary replies: Connect, "Unary-Response".
 const CONNECT: [&str; 2] = ["connect-", "trailer-"];
 
 /// Whether a name belongs to HTTP or to gRPC.
 pub(crate) fn is_reserved(name: &str) -> bool {
     name.starts_with(GRPC) || RESERVED.contains(&name)
+}
+
+/// Whether a name belongs to HTTP, or to gRPC between two peers.
+pub(super) fn is_reserved_on_the_way(name: &str) -> bool {
+    is_reserved(name) && !END_TO_END.contains(&name)
 }
 
 /// Whether a name belongs to Connect.

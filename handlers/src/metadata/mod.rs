@@ -17,7 +17,7 @@ pub(crate) use self::check::is_reserved;
 /// Names are lower-case (`[0-9a-z_.-]+`). A name that ends in `-bin` holds bytes, every other one
 /// text: visible ASCII and spaces, without spaces at the ends. Names that start with `grpc-`,
 /// `connect-` or `trailer-`, and the few that HTTP itself needs, belong to the protocols: handlers cannot set them.
-/// What a caller by gRPC sends may have names of Connect nevertheless, which mean nothing there.
+/// What a caller by gRPC sends may have names of Connect nevertheless, which mean nothing there, and those of [`END_TO_END`](Self::END_TO_END).
 ///
 /// Values are kept as on the wire, so metadata that nobody reads is moved through, never copied.
 ///
@@ -40,6 +40,10 @@ pub(crate) use self::check::is_reserved;
 pub struct Metadata(HeaderMap);
 
 impl Metadata {
+    /// Names of gRPC's that callers send to the server, and not to those between: how often a call was tried before (gRFC A6, "Exposed
+    /// Retry Metadata"), and the trace and tags of Census.
+    pub const END_TO_END: [&str; 3] = check::END_TO_END;
+
     /// Nothing yet; allocates nothing.
     pub fn new() -> Self {
         Self::default()
@@ -144,6 +148,11 @@ impl Metadata {
         self.without(check::is_reserved)
     }
 
+    /// As [`into_grpc_headers`](Self::into_grpc_headers), of a request that goes on: with those of [`END_TO_END`](Self::END_TO_END).
+    pub fn into_grpc_request_headers(self) -> HeaderMap {
+        self.without(check::is_reserved_on_the_way)
+    }
+
     fn without(mut self, reserved: impl Fn(&str) -> bool) -> HeaderMap {
         let reserved = |name: &HeaderName| reserved(name.as_str());
         if self.0.keys().all(reserved) {
@@ -243,6 +252,11 @@ mod tests {
         assert!(sent.len() == 2 && sent.contains_key("note") && sent.contains_key("trailer-note"));
         let sent = metadata.into_headers();
         assert_eq!(sent.keys().collect::<Vec<_>>(), ["note"]);
+        let names = Metadata::END_TO_END.map(HeaderName::from_static);
+        let headers = names.map(|name| (name, HeaderValue::from_static("00")));
+        let metadata = Metadata::from_headers(headers.into_iter().collect());
+        assert_eq!(metadata.clone().into_grpc_request_headers().len(), 3);
+        assert!(metadata.into_grpc_headers().is_empty());
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    Call, Message, Messages, Pieces, RequestId, Status,
+    Call, Message, Messages, Metadata, Pieces, RequestId, Status,
     envelope::{self, Batch, COMPRESSED, Growing, PLAIN},
     http2::Payload,
 };
@@ -49,14 +49,15 @@ const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
 
 /// The head of the request. Of the call's metadata goes on what is neither HTTP's nor a protocol's.
 ///
-/// `before`: how many attempts were made at the call.
+/// `before`: how many attempts were made at the call here.
 pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32) -> Result<Request<()>, Status> {
     let speech = terms.speech;
-    let mut headers = speech.headers(mem::take(&mut call.metadata));
+    let before = (before > 0).then(|| before.saturating_add(made_by_caller(&call.metadata)));
+    let mut headers = speech.request_headers(mem::take(&mut call.metadata));
     if speech.is_bare() {
         forget_body(&mut headers);
     }
-    if before > 0 {
+    if let Some(before) = before {
         headers.insert(PREVIOUS, before.into());
     }
     if let Some(accepted) = codings::accepted(call.accepted, speech, terms.sent)? {
@@ -80,6 +81,12 @@ pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32)
         speech.set_timeout(&mut headers, left)?;
     }
     bare(target, terms, call.method.path(), headers)
+}
+
+/// How many attempts the caller had made at the call before this one.
+fn made_by_caller(metadata: &Metadata) -> u32 {
+    let said = metadata.get(PREVIOUS.as_str()).and_then(|said| said.parse().ok());
+    said.unwrap_or_default()
 }
 
 /// Takes out what a caller said of a body, where that is not the one that goes up: a server could take it for a part of something (RFC 9110,

@@ -70,7 +70,15 @@ impl UpstreamProtocol {
 }
 
 impl Speech {
-    /// The headers of metadata that goes to an upstream or comes from one, without what belongs to HTTP or to this protocol.
+    /// The headers of metadata that goes to an upstream, without what belongs to HTTP or to this protocol.
+    pub(super) fn request_headers(self, metadata: Metadata) -> HeaderMap {
+        match self {
+            Self::Grpc | Self::GrpcWeb => metadata.into_grpc_request_headers(),
+            Self::ConnectStream | Self::ConnectUnary | Self::Rest => metadata.into_headers(),
+        }
+    }
+
+    /// The same of metadata that comes from one.
     pub(super) fn headers(self, metadata: Metadata) -> HeaderMap {
         match self {
             Self::Grpc | Self::GrpcWeb => metadata.into_grpc_headers(),

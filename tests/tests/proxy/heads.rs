@@ -130,6 +130,22 @@ async fn the_head_is_descants_own_and_the_metadata_the_callers() {
 }
 
 #[tokio::test]
+async fn what_of_grpcs_own_is_for_the_server_is_passed_on() {
+    let fields = [
+        ("grpc-previous-rpc-attempts", "1"),
+        ("grpc-trace-bin", "AAEC/w"),
+        ("grpc-tags-bin", "AAEC/w=="),
+    ];
+    let ask = Ask::empty(UNARY).header("grpc-other", "a");
+    let ask = fields.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
+    let (_upstream, seen) = seen(ask).await;
+    for (name, value) in fields {
+        assert_eq!(seen.headers.get(name).unwrap(), value);
+    }
+    assert!(!seen.headers.contains_key("grpc-other"), "{seen:?}");
+}
+
+#[tokio::test]
 async fn trailers_of_a_request_are_not_passed_on() {
     let (_, seen) = seen(Ask::empty(UNARY).trailer("note", "late")).await;
     assert!(seen.trailers.is_none(), "{seen:?}");

@@ -36,6 +36,20 @@ async fn a_failure_is_tried_again_until_it_goes_well() {
 }
 
 #[tokio::test]
+async fn attempts_count_from_those_of_the_caller_on() {
+    for path in [FAIL, SERVER] {
+        let scripted = Scripted::failing(&["14", "14"]).await;
+        let front = scripted.before(retrying(4)).await;
+        let answer = front.connect().await.send(Ask::empty(path).header(BEFORE, "2")).await;
+        assert_eq!(answer.code(), Some(0), "{answer:?}");
+        assert_eq!(
+            scripted.saw(BEFORE),
+            ["2", "3", "4"].map(|count| Some(count.to_owned()))
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_last_failure_is_told() {
     let scripted = Scripted::failing(&["14"; 9]).await;
     let front = scripted.before(retrying(3)).await;
