@@ -7,7 +7,7 @@ use descant_handlers::Code;
 use descant_tests::messages::Answer as Answered;
 use prost::Message as _;
 
-use crate::support::{Answer, Ask, BIDI, UNARY, envelope, framed, serve, text};
+use crate::support::{Answer, Ask, BIDI, FAIL, UNARY, envelope, framed, serve, text};
 
 async fn ask(ask: Ask) -> Answer {
     let server = serve(|limits| limits.message_bytes = 100_000).await;
@@ -69,6 +69,24 @@ async fn a_compressed_request_is_inflated() {
             !answer.headers.contains_key("grpc-encoding"),
             "the client takes none: {answer:?}"
         );
+    }
+}
+
+/// Whatever the client says of replies.
+#[tokio::test]
+async fn who_compresses_is_told_what_is_taken() {
+    for path in [UNARY, BIDI, FAIL] {
+        let web = |ask: Ask| {
+            ask.without("content-type")
+                .header("content-type", "application/grpc-web")
+        };
+        for call in [compressed("gzip", path), web(compressed("gzip", path))] {
+            let answer = ask(call).await;
+            let taken = answer.headers["grpc-accept-encoding"].to_str().unwrap();
+            assert!(CODINGS.iter().all(|coding| taken.contains(coding)), "{answer:?}");
+        }
+        let plain = ask(Ask::one(path, &words())).await;
+        assert!(!plain.headers.contains_key("grpc-accept-encoding"), "{plain:?}");
     }
 }
 

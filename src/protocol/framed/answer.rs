@@ -27,6 +27,8 @@ pub(crate) struct Answer {
     pub(super) encoding: Option<Encoding>,
     /// The codings that another server may have left on them.
     pub(super) accepted: Encodings,
+    /// Whether the client is told which codings are taken.
+    pub(super) tells: bool,
     pub(super) form: Form,
 }
 
@@ -99,9 +101,8 @@ impl Answer {
         response
     }
 
-    /// Who may compress is told what would be understood: gRPC core, `doc/compression.md`.
     fn tell_codings(&self, headers: &mut HeaderMap) {
-        if matches!(self.dialect, Dialect::Grpc) && self.accepted != Encodings::default() {
+        if self.tells {
             headers.insert(self.dialect.names().accept.clone(), Encodings::all_header());
         }
     }

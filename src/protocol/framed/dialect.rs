@@ -4,7 +4,7 @@ use std::mem;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use descant_descriptors::Shape;
-use descant_handlers::{Code, Metadata, Status, envelope};
+use descant_handlers::{Code, Encodings, Metadata, Status, envelope};
 use http::{HeaderMap, Response, header};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
         connect::{self, Details},
         detect::media_type,
         grpc,
-        head::{self, Names},
+        head::{self, Head, Names},
         refusal::Fault,
         trailers,
     },
@@ -73,6 +73,16 @@ impl Dialect {
             Self::Grpc => true,
             // Clients look into no other answers than those with status 200.
             Self::GrpcWeb { .. } | Self::Connect(_) => fault.of_http,
+        }
+    }
+
+    /// Whether a client is told which codings are taken: one that may compress, and has to be, one that does. gRPC core,
+    /// `doc/compression.md`, "Compression Method Asymmetry Between Peers".
+    pub(super) fn tells_codings(&self, head: &Head, accepted: Encodings) -> bool {
+        match self {
+            Self::Grpc => accepted != Encodings::default() || head.received.is_some(),
+            Self::GrpcWeb { .. } => head.received.is_some(),
+            Self::Connect(_) => false,
         }
     }
 

@@ -120,6 +120,7 @@ impl Opening {
                 content_type: self.reply,
                 encoding: head.reply(names),
                 accepted,
+                tells: self.dialect.tells_codings(&head, accepted),
                 dialect: self.dialect,
             }),
         };
