@@ -53,9 +53,10 @@ impl<const LEAST: u64> Size<LEAST> {
 
 impl FromScalar for Duration {
     fn scalar() -> Scalar {
+        // Nothing has no unit.
         scalar(
             "a time such as 30s, 500ms or 2m",
-            Form::Text(Some(time_pattern!("^(0|"))),
+            Form::ZeroOrText(time_pattern!("^(0|")),
         )
     }
 

@@ -64,6 +64,11 @@ fn of_scalar(scalar: &Scalar) -> Json {
             { "type": "string", "pattern": pattern },
             variable(),
         ] }),
+        Form::ZeroOrText(pattern) => json!({ "anyOf": [
+            { "const": 0 },
+            { "type": "string", "pattern": pattern },
+            variable(),
+        ] }),
         Form::Choice(words) => {
             let words = words
                 .iter()

@@ -49,6 +49,8 @@ pub(super) enum Form {
         least: u64,
         pattern: &'static str,
     },
+    /// The number 0, or a text that fits a regular expression.
+    ZeroOrText(&'static str),
     /// One of these words, each with what it stands for.
     Choice(&'static [(&'static str, &'static str)]),
 }

@@ -381,8 +381,21 @@ fn times_are_read_as_the_schema_has_them() {
         ("5 parsecs", false),
         ("-1s", false),
         ("0s", false),
+        ("0", false),
     ] {
         expect(&format!("limits: {{ message: '{time}' }}"), is_one);
+    }
+    for key in ["limits: { message: ", "limits: { grace: ", "cors: { max_age: "] {
+        for (time, is_time) in [
+            ("0", true),
+            ("'0'", true),
+            ("0s", true),
+            ("5", false),
+            ("-1", false),
+            ("0.5", false),
+        ] {
+            expect(&format!("{key}{time} }}"), is_time && !key.contains("message"));
+        }
     }
     for (proxy, is_one) in [
         ("", false),
