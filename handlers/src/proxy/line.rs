@@ -56,6 +56,8 @@ const HEADER_BYTES: u32 = 1 << 20;
 /// one on which much is reset (Envoy after 250 of 500 calls, Netty after 200 in 30 s), with all calls on it.
 const RESETS: f64 = 64.0;
 const RESETS_A_SECOND: f64 = 4.0;
+/// And no more than so many beyond that are paid for: servers count those of some seconds, and not for ever.
+const DEBT: f64 = RESETS;
 
 /// A connection.
 #[derive(Debug)]
@@ -103,6 +105,20 @@ struct State {
     /// Why, if it was given up here.
     fault: OnceLock<String>,
     silence: Silence,
+}
+
+impl Resets {
+    fn new(now: Instant) -> Self {
+        Self { left: RESETS, at: now }
+    }
+
+    /// Counts one more.
+    fn are_too_many(&mut self, now: Instant) -> bool {
+        let since = now.duration_since(self.at).as_secs_f64();
+        let left = (self.left + since * RESETS_A_SECOND).min(RESETS) - 1.0;
+        (self.left, self.at) = (left.max(-DEBT), now);
+        left < 0.0
+    }
 }
 
 impl Line {
@@ -176,10 +192,7 @@ impl Line {
             state,
             writes,
             peer,
-            resets: Mutex::new(Resets {
-                left: RESETS,
-                at: Instant::now(),
-            }),
+            resets: Mutex::new(Resets::new(Instant::now())),
             old: options.age.map(|age| {
                 // Not all at once: those who come here together shall not go together.
                 let share = 0.9 + 0.2 * fastrand::f64();
@@ -279,11 +292,7 @@ impl Line {
     pub(super) fn was_reset(&self, may_be_another: impl FnOnce() -> bool) {
         let Speaks::Http2(_) = self.speaks else { return };
         let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let since = now.duration_since(resets.at).as_secs_f64();
-        resets.left = (resets.left + since * RESETS_A_SECOND).min(RESETS) - 1.0;
-        resets.at = now;
-        if resets.left < 0.0 && may_be_another() {
+        if resets.are_too_many(Instant::now()) && may_be_another() {
             self.give_up();
         }
     }
@@ -404,5 +413,24 @@ impl Drop for Gone {
         {
             self.siblings.calm_down(*every);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_of_resets_is_soon_forgotten() {
+        let start = Instant::now();
+        let after = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut resets = Resets::new(start);
+        let many = (0..100_000).filter(|_| resets.are_too_many(start)).count();
+        assert_eq!(many, 100_000 - 64);
+        assert!(resets.are_too_many(after(10)));
+        assert!(!resets.are_too_many(after(20)));
+        // And all that may be given up at once may be again.
+        assert!((0..64).all(|_| !resets.are_too_many(after(60))));
+        assert!(resets.are_too_many(after(60)));
     }
 }
