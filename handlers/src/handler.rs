@@ -45,9 +45,16 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// A runtime is about to run calls of this handler: what would make the first of them slow may be begun here, in tasks of that
-    /// runtime. Called on each runtime that serves a gateway, within it, when it begins to, and when a gateway gets other handlers; not of handlers within
-    /// layers that a program puts around them itself, unless those pass it on. By default nothing happens.
+    /// runtime. Called within each runtime that serves a gateway, when it begins to, and when the gateway gets other handlers; once for each
+    /// server, mount or service that runs there, and each route. A call may come before that, and where no gateway is served without it. Not called of
+    /// handlers within layers that a program puts around them itself, unless those pass it on. By default nothing happens.
     fn begin(&self) {}
+
+    /// A runtime runs no more calls of this handler, for one of those for whom it [began](Self::begin): what goes on there by itself is to stop once none of
+    /// them is left. Called once for each `begin`, within the same runtime, which may have been shut down by then: when a server has stopped, when a
+    /// mount has left its port and its last call is over, or when a gateway gets other handlers, after those began. In that case calls of before may still be
+    /// in flight, and end as they would have. By default nothing happens.
+    fn end(&self) {}
 
     /// What is counted of the servers that this handler calls, for metrics. Asked when a gateway is built, or gets other handlers; each time
     /// it is the same counts. Of handlers within others that a program makes itself, those have to pass it on. By default there are none.
@@ -110,6 +117,10 @@ macro_rules! pointers {
 
                 fn begin(&self) {
                     (**self).begin();
+                }
+
+                fn end(&self) {
+                    (**self).end();
                 }
 
                 fn upstreams(&self) -> Vec<Arc<dyn UpstreamCounts>> {

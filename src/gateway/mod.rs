@@ -114,12 +114,13 @@ impl Gateway {
     pub fn replace(&self, builder: GatewayBuilder) -> Result<(), Error> {
         let (schema, plan) = builder.in_place_of(self.0.health.clone(), self.0.metrics.clone())?;
         plan.check_handlers(&schema)?;
-        self.swap(schema, Some(plan))?;
-        self.0.runtimes.begin(&self.plan());
+        let swapped = self.swap(schema, Some(plan));
+        // If others could not tell of it, it is there all the same.
+        self.follow_plan();
         if let Some(upstreams) = &self.0.upstreams {
             upstreams.set(|| self.plan().upstreams());
         }
-        Ok(())
+        swapped
     }
 
     /// `plan`: `None` is the one that there is.

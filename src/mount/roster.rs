@@ -201,7 +201,10 @@ impl Serve for Roster {
     fn serves_on(&self, runtime: &Handle) -> impl Send + 'static {
         let members = self.0.members.load();
         let others = members.others.iter();
-        let others: Vec<_> = others.map(|other| other.gateway.serves_as_well_on(runtime)).collect();
+        let others: Vec<_> = others.map(|other| other.gateway.is_to_serve_on(runtime)).collect();
+        for other in &members.others {
+            other.gateway.tell_handlers();
+        }
         (members.first.gateway.serves_on(runtime), others)
     }
 
