@@ -224,6 +224,16 @@ impl Endpoint {
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
         self.lines().clear();
+        self.unwatch();
+    }
+
+    /// Its pool has ended. It is told of to the calls that are left, whose connections stay.
+    pub(super) fn end(&self) {
+        self.unwatch();
+        self.lines().retain(|line| line.calls() > 0);
+    }
+
+    fn unwatch(&self) {
         if let Some(watch) = self.watch.get() {
             watch.abort();
         }
@@ -234,14 +244,14 @@ impl Endpoint {
         self.retired.load(Ordering::Relaxed)
     }
 
-    /// Lets go of connections that have been idle for long, or are old; says whether there were any. Called every `tick`.
-    pub(super) fn sweep(&self, options: &ProxyOptions, ticks: u32) -> bool {
+    /// Lets go of connections that have been idle for long, but for so many, or are old; says whether there were any. Called every `tick`.
+    pub(super) fn sweep(&self, least: usize, ticks: u32) -> bool {
         let mut lines = self.lines();
         let before = lines.len();
         lines.retain(|line| !line.is_gone() && !line.is_old());
         let mut left = lines.len();
         lines.retain(|line| {
-            let spare = line.is_idle_for(ticks) && left > options.min_connections;
+            let spare = line.is_idle_for(ticks) && left > least;
             left -= usize::from(spare);
             !spare
         });
@@ -264,9 +274,7 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        if let Some(watch) = self.watch.get() {
-            watch.abort();
-        }
+        self.unwatch();
     }
 }
 

@@ -27,14 +27,18 @@ pub(super) async fn keep(pool: Weak<Pool>, _alive: Alive) {
         let upstream = Arc::clone(&held.upstream);
         let options = &upstream.options;
         let tick = tick(options);
-        let looks = options
-            .idle
-            .map_or(u32::MAX, |idle| looks(idle, tick).saturating_sub(1));
+        let looks = match options.idle {
+            // No call is to come.
+            _ if held.has_ended() => 1,
+            Some(idle) => looks(idle, tick).saturating_sub(1),
+            None => u32::MAX,
+        };
+        let least = held.least_connections();
         for endpoint in &held.endpoints().list {
-            if endpoint.sweep(options, looks) {
+            if endpoint.sweep(least, looks) {
                 held.waiting.tell_all();
             }
-            if endpoint.connections() < options.min_connections && endpoint.is_fit() {
+            if endpoint.connections() < least && endpoint.is_fit() {
                 held.grow(endpoint);
             }
         }

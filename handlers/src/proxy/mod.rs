@@ -472,10 +472,16 @@ impl Handler for Proxy {
     /// Looks names up, asks after health and keeps connections, as is set; and connects, if that is wanted. Servers of HTTP/1.1 close what is
     /// idle within seconds, and each connection there is for one call.
     fn begin(&self) {
-        let pool = self.pools.here(&self.upstream);
+        let pool = self.pools.begin(&self.upstream);
         if self.upstream.options.warm_up && !self.upstream.options.http1 {
             pool.warm_up();
         }
+    }
+
+    /// Does none of that any more on this runtime, once it has ended as often as it has begun there. Connections without calls close,
+    /// and the others after their calls.
+    fn end(&self) {
+        self.pools.end();
     }
 
     fn upstreams(&self) -> Vec<Arc<dyn UpstreamCounts>> {

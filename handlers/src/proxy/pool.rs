@@ -53,6 +53,8 @@ pub(super) struct Pool {
     gauge: Arc<Gauge>,
     /// Addresses are connected to before a call needs it.
     warm: AtomicBool,
+    /// It is there for the calls that it has, and asks after nothing that they do not need.
+    ended: AtomicBool,
     /// Its runtime is still there.
     pub(super) alive: Arc<AtomicBool>,
     tasks: Mutex<Vec<AbortHandle>>,
@@ -104,6 +106,7 @@ impl Pool {
             waiting: Queues::default(),
             gauge: Arc::clone(gauge),
             warm: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             alive: alive.told(),
             tasks: Mutex::default(),
             tally,
@@ -401,7 +404,7 @@ impl Pool {
         }
         for (target, address) in new {
             let endpoint = Arc::new(Endpoint::new(target, address, &self.upstream.options, &self.tally));
-            if self.upstream.options.health.is_some() {
+            if self.upstream.options.health.is_some() && !self.has_ended() {
                 let watch = health::watch(Arc::downgrade(self), Arc::downgrade(&endpoint));
                 endpoint.watch(&tokio::spawn(watch));
             }
@@ -419,6 +422,30 @@ impl Pool {
             endpoint.retire();
         }
         self.waiting.tell_all();
+    }
+
+    /// Nobody needs it any more but the calls that it has: what goes on by itself stops, and connections without calls close.
+    pub(super) fn end(&self) {
+        self.warm.store(false, Ordering::Relaxed);
+        // Before the look at the addresses: those that come after it find it set.
+        self.ended.store(true, Ordering::Relaxed);
+        for endpoint in &self.endpoints().list {
+            endpoint.end();
+        }
+        // There may be others now.
+        self.waiting.tell_all();
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// How many connections there are to be to an address though no call needs them.
+    pub(super) fn least_connections(&self) -> usize {
+        if self.has_ended() {
+            return 0;
+        }
+        self.upstream.options.min_connections
     }
 
     pub(super) fn endpoints(&self) -> Arc<Endpoints> {

@@ -1,6 +1,6 @@
 //! The pools of an upstream: one for each runtime, and what they share.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, atomic::Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering};
 
 use tokio::runtime::{Handle, Id};
 
@@ -12,10 +12,19 @@ use crate::upstreams::UpstreamStatistics;
 /// A pool for each runtime that calls: a connection lives and dies with the runtime that drives it.
 #[derive(Debug)]
 pub(super) struct Pools {
-    by_runtime: Mutex<Vec<(Id, Arc<Pool>)>>,
+    by_runtime: Mutex<Vec<Local>>,
     gauge: Arc<Gauge>,
     throttle: OnceLock<Throttle>,
     ledger: Arc<Ledger>,
+}
+
+/// What a runtime has.
+#[derive(Clone, Debug)]
+struct Local {
+    runtime: Id,
+    pool: Arc<Pool>,
+    /// For how many it has begun, and not ended. 0: calls came without that, and it stays as long as its runtime.
+    begun: usize,
 }
 
 impl Pools {
@@ -30,16 +39,50 @@ impl Pools {
 
     /// The pool of the runtime that asks.
     pub(super) fn here(&self, upstream: &Arc<Upstream>) -> Arc<Pool> {
+        self.local(upstream, 0)
+    }
+
+    /// The same for someone who will [end](Self::end) it.
+    pub(super) fn begin(&self, upstream: &Arc<Upstream>) -> Arc<Pool> {
+        self.local(upstream, 1)
+    }
+
+    fn local(&self, upstream: &Arc<Upstream>, begun: usize) -> Arc<Pool> {
         let here = Handle::current().id();
-        let mut pools = self.by_runtime.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, pool)) = pools.iter().find(|(id, _)| *id == here) {
-            return Arc::clone(pool);
+        let mut locals = self.locals();
+        if let Some(local) = locals.iter_mut().find(|local| local.runtime == here) {
+            local.begun += begun;
+            return Arc::clone(&local.pool);
         }
         // Those of runtimes that are no more.
-        pools.retain(|(_, pool)| pool.alive.load(Ordering::Relaxed));
+        locals.retain(|local| local.pool.alive.load(Ordering::Relaxed));
         let pool = Pool::start(upstream, &self.gauge, self.ledger.tally());
-        pools.push((here, Arc::clone(&pool)));
+        locals.push(Local {
+            runtime: here,
+            pool: Arc::clone(&pool),
+            begun,
+        });
         pool
+    }
+
+    /// One is gone for whom the pool of the runtime that says so was begun. With the last one the pool goes, but for the calls that it has.
+    pub(super) fn end(&self) {
+        let Ok(here) = Handle::try_current() else { return };
+        let mut locals = self.locals();
+        let mut all = locals.iter_mut().enumerate();
+        let Some((at, local)) = all.find(|(_, local)| local.runtime == here.id() && local.begun > 0) else {
+            return;
+        };
+        local.begun -= 1;
+        let ended = (local.begun == 0).then(|| locals.swap_remove(at));
+        drop(locals);
+        if let Some(ended) = ended {
+            ended.pool.end();
+        }
+    }
+
+    fn locals(&self) -> MutexGuard<'_, Vec<Local>> {
+        self.by_runtime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What holds attempts back that are made again, for all runtimes.
@@ -54,14 +97,78 @@ impl Pools {
     /// How things stand now.
     pub(super) fn tell(&self, told: &mut UpstreamStatistics) {
         told.waiting = self.gauge.pending() as u64;
-        let pools = self.by_runtime.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let alive = pools.iter().filter(|(_, pool)| pool.alive.load(Ordering::Relaxed));
-        for (_, pool) in alive {
+        let locals = self.locals().clone();
+        let pools = locals.iter().map(|local| &local.pool);
+        for pool in pools.filter(|pool| pool.alive.load(Ordering::Relaxed)) {
             for endpoint in &pool.endpoints().list {
                 let state = endpoint.state();
                 let known = told.addresses.entry(endpoint.to_string()).or_insert(state);
                 *known = state.max(*known);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::proxy::target::Target;
+
+    fn upstream() -> Arc<Upstream> {
+        Arc::new(Upstream::new(vec![Target::parse("http://127.0.0.1:1").unwrap()]))
+    }
+
+    #[tokio::test]
+    async fn a_pool_ends_as_often_as_it_began() {
+        let upstream = upstream();
+        let pools = Pools::new(&upstream);
+        let pool = pools.begin(&upstream);
+        assert!(Arc::ptr_eq(&pool, &pools.begin(&upstream)) && Arc::ptr_eq(&pool, &pools.here(&upstream)));
+        pools.end();
+        assert!(!pool.has_ended() && Arc::ptr_eq(&pool, &pools.here(&upstream)));
+        pools.end();
+        assert!(pool.has_ended() && pools.locals().is_empty());
+        // Who calls all the same gets another one, and so does who begins again.
+        let next = pools.here(&upstream);
+        assert!(!next.has_ended() && !Arc::ptr_eq(&pool, &next));
+        assert!(Arc::ptr_eq(&next, &pools.begin(&upstream)));
+        pools.end();
+        assert!(next.has_ended());
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_did_not_begin_does_not_end() {
+        let upstream = upstream();
+        let pools = Pools::new(&upstream);
+        pools.end();
+        let pool = pools.here(&upstream);
+        pools.end();
+        assert!(!pool.has_ended() && Arc::ptr_eq(&pool, &pools.here(&upstream)));
+    }
+
+    #[tokio::test]
+    async fn each_runtime_ends_for_itself() {
+        let upstream = upstream();
+        let pools = Pools::new(&upstream);
+        let pool = pools.begin(&upstream);
+        let other = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let other = other.unwrap();
+        let there = {
+            let _within = other.enter();
+            pools.begin(&upstream)
+        };
+        let handle = other.handle().clone();
+        thread::spawn(move || drop(other)).join().unwrap();
+        // Though it has been shut down.
+        let _within = handle.enter();
+        pools.end();
+        assert!(there.has_ended() && !pool.has_ended());
+    }
+
+    #[test]
+    fn outside_of_runtimes_nothing_ends() {
+        Pools::new(&upstream()).end();
     }
 }

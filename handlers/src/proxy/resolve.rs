@@ -80,7 +80,7 @@ pub(super) fn literal(target: &Target) -> Option<Address> {
     }
 }
 
-/// Looks up a name, until the pool is gone.
+/// Looks up a name, until the pool is gone. Of one that has ended only where a call asks for it.
 pub(super) async fn keep(pool: Weak<Pool>, target: Arc<Target>, stale: Arc<Notify>) {
     let (mut backoff, mut many) = (Backoff::default(), 0);
     while let Some(held) = pool.upgrade() {
@@ -111,15 +111,23 @@ pub(super) async fn keep(pool: Weak<Pool>, target: Arc<Target>, stale: Arc<Notif
             }
         };
         drop(held);
+        let has_ended = || pool.upgrade().is_some_and(|pool| pool.has_ended());
         if let Some(pause) = pause {
             tokio::time::sleep(pause).await;
+            if has_ended() {
+                // Calls that it still has ask again if they need an address.
+                stale.notified().await;
+            }
             continue;
         }
         // Somebody could not connect, or lacks an address: it is time, if not right after the last look.
-        if timeout(jittered(upstream.options.resolve_every.max(SHORTEST)), stale.notified())
-            .await
-            .is_ok()
-        {
+        let every = jittered(upstream.options.resolve_every.max(SHORTEST));
+        let mut is_asked = timeout(every, stale.notified()).await.is_ok();
+        if !is_asked && has_ended() {
+            stale.notified().await;
+            is_asked = true;
+        }
+        if is_asked {
             tokio::time::sleep_until(asked + LEAST_PAUSE).await;
         }
     }
@@ -175,5 +183,69 @@ pub(super) async fn look_up(
     match found.len() {
         0 => Err(Unfit::new(Misfit::Host, "it has none")),
         count => Ok((found.into_iter().take(MOST_ADDRESSES).collect(), count)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::proxy::{pools::Pools, upstream::Upstream};
+
+    /// Counts how often it is asked, and says what it is told to.
+    #[derive(Debug, Default)]
+    struct Counting {
+        asked: AtomicUsize,
+        fails: AtomicBool,
+    }
+
+    #[async_trait]
+    impl Resolve for Arc<Counting> {
+        async fn resolve(&self, _: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            if self.fails.load(Ordering::Relaxed) {
+                return Err(io::Error::other("lost"));
+            }
+            Ok(vec![([127, 0, 0, 1], port).into()])
+        }
+    }
+
+    impl Counting {
+        /// How often it is asked within an hour.
+        async fn hourly(&self) -> usize {
+            let before = self.asked.load(Ordering::Relaxed);
+            for _ in 0..3600 {
+                advance(Duration::from_secs(1)).await;
+                tokio::task::yield_now().await;
+            }
+            self.asked.load(Ordering::Relaxed) - before
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pool_that_has_ended_asks_only_where_a_call_needs_it() {
+        let counting = Arc::<Counting>::default();
+        let mut upstream = Upstream::new(vec![Target::parse("http://orders:1").unwrap()]);
+        upstream.resolver = Arc::new(Arc::clone(&counting));
+        let upstream = Arc::new(upstream);
+        let pools = Pools::new(&upstream);
+        // As a call does.
+        let pool = pools.begin(&upstream);
+        assert!(counting.hourly().await > 1);
+        pools.end();
+        // What it waited for when it ended goes by.
+        counting.hourly().await;
+        for fails in [false, true] {
+            counting.fails.store(fails, Ordering::Relaxed);
+            assert_eq!(counting.hourly().await, 0);
+            pool.names[0].1.notify_one();
+            assert_eq!(counting.hourly().await, 1);
+        }
+        drop(pool);
+        pools.begin(&upstream);
+        assert!(counting.hourly().await > 1);
     }
 }
