@@ -29,12 +29,11 @@ use crate::{
 };
 
 pub use self::builder::GatewayBuilder;
-#[cfg(feature = "tower")]
-pub(crate) use self::runtimes::Serving;
 pub(crate) use self::{
     deadline::Deadline,
     pattern::PatternError,
     plan::{is_own, is_own_path},
+    runtimes::Serving,
     snapshot::{Known, Snapshot},
 };
 #[cfg(feature = "config")]

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use super::{Deadline, Gateway, Snapshot};
 use crate::{
     cors::Visitor,
-    observe::{Draft, Log, Observer, Presence, Watch},
+    observe::{Draft, Log, MemoryWatch, Observer, Presence, Watch},
     protocol::{
         self, Accepted, Arriving, Collected, Context, Finds, Place, Protocol, Refusal, Unfinished, caught, given_id,
         guarded,
@@ -49,8 +49,8 @@ impl Serve for Gateway {
         self.serves_on(runtime)
     }
 
-    fn holds(&self, memory: &Arc<Memory>) {
-        self.holds(memory);
+    fn holds(&self, memory: &Arc<Memory>) -> impl Send + 'static {
+        self.holds(memory)
     }
 }
 
@@ -109,11 +109,9 @@ impl Gateway {
         self.0.snapshot.load().plan().observer.as_ref().map(Observer::connected)
     }
 
-    /// Shows what connections hold together, if anything is counted.
-    pub(crate) fn holds(&self, memory: &Arc<Memory>) {
-        if let Some(metrics) = self.metrics() {
-            metrics.watch_memory(memory);
-        }
+    /// Shows what connections hold together until the answer is dropped, if anything is counted.
+    pub(crate) fn holds(&self, memory: &Arc<Memory>) -> Option<MemoryWatch> {
+        self.metrics().map(|metrics| metrics.watch_memory(memory))
     }
 
     /// Runs what needs to know one generation, which is the same for the whole call.

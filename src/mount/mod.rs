@@ -3,6 +3,7 @@
 mod builder;
 mod place;
 mod port;
+mod resources;
 mod roster;
 
 use std::{
@@ -65,7 +66,8 @@ pub use self::builder::MountBuilder;
 /// # Start and stop
 ///
 /// Nothing listens before [`start`](Self::start), which returns once connections are accepted; to call it again does
-/// nothing. [`stop`](Self::stop) lets calls in flight finish, and does nothing if nothing runs. Then it can start again.
+/// nothing. [`stop`](Self::stop) lets calls in flight finish, and does nothing if nothing runs. Then it can start again. Handlers
+/// [begin](crate::handlers::Handler::begin) as it starts, and [end](crate::handlers::Handler::end) once it has stopped and its last call is over.
 ///
 /// ```
 /// # use descant::{Mount, Schema};

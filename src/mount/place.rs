@@ -89,6 +89,8 @@ impl Drop for Place {
         }
         if !is_last || self.port.is_being_left() {
             self.member.cut.set();
+            // As long as the port is there for others the last one is too.
+            self.member.is_served_no_more();
         }
     }
 }

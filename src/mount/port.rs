@@ -129,7 +129,7 @@ impl Port {
             }
             .into());
         }
-        self.roster.add(member.clone(), &self.address)
+        self.roster.add(member, &self.address)
     }
 
     /// Whether it accepts connections.

@@ -3,7 +3,7 @@
 use std::{
     cmp::Reverse,
     future::Future,
-    iter,
+    iter, mem,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -17,10 +17,11 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tokio::{runtime::Handle, sync::Notify};
 
+use super::resources::Resources;
 use crate::{
     Error, Gateway,
     error::ErrorKind,
-    gateway::is_own_path,
+    gateway::{Serving, is_own_path},
     transport::{Connection, Frame, Inbound, Load, Memory, Outbound, OutboundStream, Seat, Serve},
 };
 
@@ -30,8 +31,9 @@ pub(super) struct Roster(Arc<Shared>);
 
 struct Shared {
     members: ArcSwap<Members>,
-    /// Changes come one after the other.
-    changing: Mutex<()>,
+    /// Of the server, each of whose runtimes serves every member. Locked while something changes: one comes after the other. No code of handlers may
+    /// run meanwhile, since that may start and stop mounts.
+    resources: Mutex<Resources>,
 }
 
 struct Members {
@@ -50,6 +52,14 @@ pub(super) struct Member {
     pub(super) cut: Signal,
     /// It has left, or does so.
     pub(super) left: Signal,
+    /// The runtimes that serve it, by their numbers among the server's. Its handlers end there once its calls have ended, or are cut off.
+    servings: Mutex<Vec<(u64, Serving)>>,
+}
+
+/// Something that a server has, until this is dropped.
+struct Noted {
+    roster: Roster,
+    number: u64,
 }
 
 /// Something that happens once.
@@ -67,7 +77,7 @@ impl Roster {
         };
         Self(Arc::new(Shared {
             members: ArcSwap::from_pointee(members),
-            changing: Mutex::new(()),
+            resources: Mutex::default(),
         }))
     }
 
@@ -83,9 +93,9 @@ impl Roster {
         self.0.members.load().all().any(|other| Arc::ptr_eq(other, member))
     }
 
-    /// Adds a mount, unless one that is there answers one of its methods.
-    pub(super) fn add(&self, member: Arc<Member>, address: &str) -> Result<(), Error> {
-        let _changing = self.changing();
+    /// Adds a mount, unless one that is there answers one of its methods. Its handlers begin.
+    pub(super) fn add(&self, member: &Arc<Member>, address: &str) -> Result<(), Error> {
+        let resources = self.resources();
         let members = self.0.members.load();
         for other in members.all() {
             if let Some(method) = member.gateway.both_answer(&member.gateway.schema(), &other.gateway) {
@@ -98,16 +108,22 @@ impl Roster {
                 .into());
             }
         }
-        let others = members.others.iter().cloned().chain(iter::once(member));
+        let others = members.others.iter().chain(iter::once(member));
         self.change(Members {
             first: members.first.clone(),
-            others: others.collect(),
-        })
+            others: others.cloned().collect(),
+        })?;
+        for (number, runtime) in resources.runtimes() {
+            member.is_to_be_served_on(number, runtime);
+        }
+        drop(resources);
+        member.gateway.tell_handlers();
+        Ok(())
     }
 
     /// Removes a mount, unless it is the last one, or not there. Says whether it did.
     pub(super) fn remove(&self, member: &Arc<Member>) -> bool {
-        let _changing = self.changing();
+        let mut resources = self.resources();
         let members = self.0.members.load();
         let mut left: Vec<_> = members
             .all()
@@ -118,6 +134,9 @@ impl Roster {
             return false;
         }
         let first = left.remove(0);
+        if !Arc::ptr_eq(&first, &members.first) {
+            resources.show(first.gateway.metrics());
+        }
         if let Err(error) = self.change(Members { first, others: left }) {
             tracing::warn!(%error, mount = &*member.name, "reflection goes on to tell of a mount that has stopped");
         }
@@ -138,8 +157,15 @@ impl Roster {
         Ok(())
     }
 
-    fn changing(&self) -> MutexGuard<'_, ()> {
-        self.0.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn resources(&self) -> MutexGuard<'_, Resources> {
+        self.0.resources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn noted(&self, number: u64) -> Noted {
+        Noted {
+            roster: self.clone(),
+            number,
+        }
     }
 }
 
@@ -166,7 +192,47 @@ impl Member {
             calls: Arc::default(),
             cut: Signal::default(),
             left: Signal::default(),
+            servings: Mutex::default(),
         }
+    }
+
+    /// Its handlers begin there once they are told.
+    fn is_to_be_served_on(&self, number: u64, runtime: &Handle) {
+        let serving = self.gateway.is_to_serve_on(runtime);
+        self.servings().push((number, serving));
+    }
+
+    /// Its handlers end there once this is dropped.
+    fn is_served_no_more_on(&self, number: u64) -> Option<Serving> {
+        let mut servings = self.servings();
+        let place = servings.iter().position(|(known, _)| *known == number)?;
+        Some(servings.swap_remove(place).1)
+    }
+
+    /// Its handlers end everywhere, though it may still be on the roster.
+    pub(super) fn is_served_no_more(&self) {
+        let ended = mem::take(&mut *self.servings());
+        // Not under the lock.
+        drop(ended);
+    }
+
+    fn servings(&self) -> MutexGuard<'_, Vec<(u64, Serving)>> {
+        self.servings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        let mut resources = self.roster.resources();
+        resources.remove(self.number);
+        let members = self.roster.0.members.load_full();
+        let ended = members
+            .all()
+            .filter_map(|member| member.is_served_no_more_on(self.number));
+        let ended: Vec<_> = ended.collect();
+        drop(resources);
+        // Now handlers end.
+        drop(ended);
     }
 }
 
@@ -192,20 +258,26 @@ impl Serve for Roster {
         self.first().gateway.connected()
     }
 
-    /// So is what connections hold.
-    fn holds(&self, memory: &Arc<Memory>) {
-        self.first().gateway.holds(memory);
+    /// So is what connections hold, which stands in that one's metrics.
+    fn holds(&self, memory: &Arc<Memory>) -> impl Send + 'static {
+        let mut resources = self.resources();
+        let number = resources.add_memory(memory, self.first().gateway.metrics());
+        self.noted(number)
     }
 
-    /// So is a runtime, on which the handlers of all that are there begin.
+    /// So is a runtime, on which the handlers of all begin that are there, or come.
     fn serves_on(&self, runtime: &Handle) -> impl Send + 'static {
-        let members = self.0.members.load();
-        let others = members.others.iter();
-        let others: Vec<_> = others.map(|other| other.gateway.is_to_serve_on(runtime)).collect();
-        for other in &members.others {
-            other.gateway.tell_handlers();
+        let mut resources = self.resources();
+        let members = self.0.members.load_full();
+        let number = resources.add_runtime(runtime, members.first.gateway.metrics());
+        for member in members.all() {
+            member.is_to_be_served_on(number, runtime);
         }
-        (members.first.gateway.serves_on(runtime), others)
+        drop(resources);
+        for member in members.all() {
+            member.gateway.tell_handlers();
+        }
+        self.noted(number)
     }
 
     fn serve(

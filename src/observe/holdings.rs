@@ -1,6 +1,9 @@
 //! What servers hold for their peers.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
 
 use prometheus::{
     IntGauge,
@@ -8,14 +11,27 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-use super::metrics::MetricsError;
+use super::{Metrics, metrics::MetricsError};
 use crate::transport::Memory;
 
 /// Families of metrics that are read from servers whenever they are asked for.
 pub(super) struct Holdings {
     bytes: IntGauge,
     limit: IntGauge,
-    watched: Mutex<Vec<Weak<Memory>>>,
+    watched: Mutex<Vec<Watched>>,
+}
+
+/// What a server holds, and how often it is watched.
+struct Watched {
+    memory: Weak<Memory>,
+    watches: usize,
+}
+
+/// What a server holds is shown until the last of these is dropped, or the server is gone.
+#[must_use = "it is shown no more once this is dropped"]
+pub(crate) struct MemoryWatch {
+    metrics: Metrics,
+    memory: Weak<Memory>,
 }
 
 impl Holdings {
@@ -33,10 +49,29 @@ impl Holdings {
         })
     }
 
-    pub(super) fn watch(&self, memory: &Arc<Memory>) {
-        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        watched.retain(|one| one.strong_count() > 0);
-        watched.push(Arc::downgrade(memory));
+    /// One that is watched already is shown once.
+    fn watch(&self, memory: &Weak<Memory>) {
+        let mut watched = self.watched();
+        if let Some(one) = watched.iter_mut().find(|one| one.memory.ptr_eq(memory)) {
+            one.watches += 1;
+            return;
+        }
+        watched.push(Watched {
+            memory: Weak::clone(memory),
+            watches: 1,
+        });
+    }
+
+    fn forget(&self, memory: &Weak<Memory>) {
+        let mut watched = self.watched();
+        if let Some(one) = watched.iter_mut().find(|one| one.memory.ptr_eq(memory)) {
+            one.watches -= 1;
+        }
+        watched.retain(|one| one.watches > 0);
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Vec<Watched>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -46,9 +81,9 @@ impl Collector for Holdings {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let watched = self.watched();
         let (mut bytes, mut limit) = (0, 0usize);
-        for memory in watched.iter().filter_map(Weak::upgrade) {
+        for memory in watched.iter().filter_map(|one| one.memory.upgrade()) {
             bytes += memory.used();
             limit = limit.saturating_add(memory.limit());
         }
@@ -56,5 +91,55 @@ impl Collector for Holdings {
         self.bytes.set(shown(bytes));
         self.limit.set(shown(limit));
         [self.bytes.collect(), self.limit.collect()].concat()
+    }
+}
+
+impl Metrics {
+    /// Shows what the connections of a server hold until the answer is dropped.
+    pub(crate) fn watch_memory(&self, memory: &Arc<Memory>) -> MemoryWatch {
+        let memory = Arc::downgrade(memory);
+        self.families().memory.watch(&memory);
+        MemoryWatch {
+            metrics: self.clone(),
+            memory,
+        }
+    }
+}
+
+impl Drop for MemoryWatch {
+    fn drop(&mut self) {
+        self.metrics.families().memory.forget(&self.memory);
+    }
+}
+
+impl fmt::Debug for MemoryWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryWatch").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_holds_is_shown_once_and_as_long_as_it_is_watched() {
+        let metrics = Metrics::own().unwrap();
+        let (one, other) = (Memory::new(7), Memory::new(100));
+        let limit = || {
+            let text = metrics.to_text().unwrap();
+            let mut lines = text.lines();
+            let shown = lines.find_map(|line| line.strip_prefix("descant_memory_limit_bytes "));
+            shown.unwrap().parse::<usize>().unwrap()
+        };
+        let watches = [&one, &one, &other].map(|memory| metrics.watch_memory(memory));
+        assert_eq!(limit(), 107);
+        drop(other);
+        assert_eq!(limit(), 7);
+        let [first, again, _] = watches;
+        drop(first);
+        assert_eq!(limit(), 7);
+        drop(again);
+        assert_eq!(limit(), 0);
     }
 }

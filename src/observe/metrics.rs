@@ -9,10 +9,7 @@ use prometheus::{
 };
 
 use super::{exemplars::Shelf, holdings::Holdings, openmetrics, runtimes::Runtimes, upstreams::Upstreams};
-use crate::{
-    error::{Error, ErrorKind},
-    transport::Memory,
-};
+use crate::error::{Error, ErrorKind};
 
 /// Upper bounds of the duration's buckets, in seconds.
 pub(super) const BUCKETS: [f64; 15] = [
@@ -108,11 +105,6 @@ impl Metrics {
     pub fn to_text(&self) -> Result<String, Error> {
         let text = TextEncoder::new().encode_to_string(&self.registry.gather());
         Ok(text.map_err(ErrorKind::Metrics)?)
-    }
-
-    /// Shows what the connections of a server hold, as long as it is there.
-    pub(crate) fn watch_memory(&self, memory: &Arc<Memory>) {
-        self.families.memory.watch(memory);
     }
 
     /// The same in the text format of OpenMetrics, version 1.0.0, in which the buckets of durations have exemplars: the ids of a

@@ -38,6 +38,7 @@ pub use self::{
     runtimes::RuntimeWatch,
 };
 pub(crate) use self::{
+    holdings::MemoryWatch,
     metrics::MetricsError,
     records::{Log, REDACTED},
     span::Draft,

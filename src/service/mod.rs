@@ -24,6 +24,7 @@ pub use self::body::{CutOff, ServiceBody};
 use crate::{
     Gateway, Limits,
     gateway::Serving,
+    observe::MemoryWatch,
     transport::{Connection, Inbound, InboundError, Memory, cookies},
 };
 
@@ -57,23 +58,31 @@ pub struct GatewayService {
     gateway: Gateway,
     limits: Arc<Limits>,
     memory: Arc<Memory>,
+    _noted: Arc<Noted>,
+}
+
+/// What is shown, and begun, as long as there is a service.
+#[derive(Debug)]
+struct Noted {
+    _held: Option<MemoryWatch>,
     /// The runtime that it was made on serves it, most likely.
-    _runtime: Option<Arc<Serving>>,
+    _runtime: Option<Serving>,
 }
 
 impl Gateway {
     /// A `tower::Service` that answers as this gateway does.
     pub fn service(&self, limits: Limits) -> GatewayService {
         let memory = Memory::new(limits.memory_in_all());
-        self.holds(&memory);
+        let runtime = Handle::try_current().ok();
+        let noted = Noted {
+            _held: self.holds(&memory),
+            _runtime: runtime.map(|runtime| self.serves_on(&runtime)),
+        };
         GatewayService {
             memory,
             gateway: self.clone(),
             limits: Arc::new(limits.bounded()),
-            _runtime: Handle::try_current()
-                .ok()
-                .map(|runtime| self.serves_on(&runtime))
-                .map(Arc::new),
+            _noted: Arc::new(noted),
         }
     }
 }

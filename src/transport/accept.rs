@@ -60,7 +60,7 @@ impl<S: Serve> Service<S> {
     /// Serves until `shutdown` is ready, then lets what is in flight finish, within the grace that `shutdown` gives.
     pub(crate) async fn run(self, shutdown: impl Future<Output = Duration>) -> io::Result<()> {
         let memory = Memory::new(self.limits.memory_in_all());
-        self.serve.holds(&memory);
+        let _held = self.serve.holds(&memory);
         let host = Tasks {
             memory: memory.clone(),
             serve: self.serve,
@@ -94,7 +94,7 @@ where
 {
     let drain = Drain::new();
     let memory = Memory::new(limits.memory_in_all());
-    serve.holds(&memory);
+    let _held = serve.holds(&memory);
     let connection = Arc::new(Connection::sharing(Peer::default(), limits, memory));
     let _connected = serve.connected();
     converse::serve(io, serve, connection, drain.watch()).await

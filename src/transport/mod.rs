@@ -77,8 +77,8 @@ pub(crate) trait Serve: Clone + Send + Sync + 'static {
     /// Takes note of a connection, which is open until the answer is dropped.
     fn connected(&self) -> impl Send + 'static {}
 
-    /// Takes note of what all connections of a server hold together.
-    fn holds(&self, _memory: &Arc<Memory>) {}
+    /// Takes note of what all connections of a server hold together, until the answer is dropped.
+    fn holds(&self, _memory: &Arc<Memory>) -> impl Send + 'static {}
 
     /// Takes note of a runtime that serves until the answer is dropped.
     fn serves_on(&self, _runtime: &Handle) -> impl Send + 'static {}

@@ -5,6 +5,7 @@ mod lifecycle;
 mod rows;
 mod service;
 mod two;
+mod upstreams;
 
 use std::{future::pending, net::SocketAddr, time::Duration};
 

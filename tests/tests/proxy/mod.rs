@@ -28,7 +28,7 @@ mod script;
 mod shapes;
 mod tls;
 mod trailers_only;
-mod upstream;
+pub(crate) mod upstream;
 
 use std::fmt::Display;
 

@@ -17,52 +17,52 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 /// Where an upstream is, and how often it was connected to.
-pub(super) struct Upstream {
-    pub(super) address: SocketAddr,
-    pub(super) connections: Arc<AtomicUsize>,
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: Arc<AtomicUsize>,
     /// How many of the connections are still there.
     open: Arc<AtomicUsize>,
 }
 
 impl Upstream {
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    pub(super) fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }
 }
 
 /// A call that an upstream got.
-pub(super) struct Asked {
-    pub(super) request: Request<RecvStream>,
-    pub(super) respond: SendResponse<Bytes>,
+pub(crate) struct Asked {
+    pub(crate) request: Request<RecvStream>,
+    pub(crate) respond: SendResponse<Bytes>,
 }
 
 impl Asked {
     /// Sends a head as gRPC has it.
-    pub(super) fn begin(&mut self) -> SendStream<Bytes> {
+    pub(crate) fn begin(&mut self) -> SendStream<Bytes> {
         let head = Response::builder().header("content-type", "application/grpc");
         self.respond.send_response(head.body(()).unwrap(), false).unwrap()
     }
 
     /// Answers with this body, and this `grpc-status` behind it.
-    pub(super) fn answer(&mut self, body: impl Into<Bytes>, code: &'static str) {
+    pub(crate) fn answer(&mut self, body: impl Into<Bytes>, code: &'static str) {
         let mut stream = self.begin();
         stream.send_data(body.into(), false).unwrap();
         stream.send_trailers(trailers(code)).unwrap();
     }
 }
 
-pub(super) fn trailers(code: &'static str) -> HeaderMap {
+pub(crate) fn trailers(code: &'static str) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static(code));
     trailers
 }
 
 /// An upstream that does this with each call.
-pub(super) async fn upstream<F, Fut>(answer: F) -> Upstream
+pub(crate) async fn upstream<F, Fut>(answer: F) -> Upstream
 where
     F: Fn(Asked) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
