@@ -177,7 +177,7 @@ impl Asker {
     }
 
     async fn complete(&mut self, files: Vec<Bytes>) -> Result<Schema, Failure> {
-        let fetched = self.client.with_imports(files).await;
+        let fetched = self.client.with_extensions(files).await;
         let set = fetched.as_ref().map(Fetched::set).map_err(|error| self.failed(error))?;
         let builder = Schema::builder().bytes(format!("reflection at {}", self.name), set);
         let rules = self.http_rules.iter();

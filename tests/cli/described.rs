@@ -10,6 +10,7 @@ use descant_descriptors::Builtin;
 use prost::Message as _;
 use prost_types::{
     DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto,
+    descriptor_proto::ExtensionRange,
 };
 
 use crate::{
@@ -111,6 +112,39 @@ fn a_new_version_is_taken_when_it_is_asked_for() {
     behind.until("it reloads", |behind| behind.services().contains("shop.Three"));
     front.signal("HUP");
     front.until("it is asked again", |front| front.services().contains("shop.Three"));
+}
+
+/// Nothing imports what extends a message: it is asked for.
+#[test]
+fn extensions_are_described_too() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        (
+            "base",
+            "package base; message M { optional string s = 1; extensions 100 to 200; message In { extensions 5; } }
+             service S { rpc Do(M) returns (M); }",
+        ),
+        (
+            "far",
+            "package far; import \"base.proto\";
+             message X { optional string f = 1; extensions 7; extend base.M { optional X x = 101; } }
+             extend base.M { optional int32 far = 100; }",
+        ),
+        (
+            "farther",
+            "package farther; import \"far.proto\"; extend far.X { optional bool yes = 7; }",
+        ),
+    ] {
+        let text = format!("syntax = \"proto2\"; {text}");
+        fs::write(folder.path().join(format!("{name}.proto")), text).unwrap();
+    }
+    let behind = Server::start(&[folder.path().to_str().unwrap(), "--echo"]);
+    let front = front(behind.address(), &[]);
+    let all = r#"{"s":"a","[far.far]":1,"[far.X.x]":{"f":"b","[farther.yes]":true}}"#;
+    for server in [&behind, &front] {
+        let called = descant(["call", server.address(), "base.S/Do", "-d", all]);
+        assert_eq!(called.out, format!("{all}\n"), "{}", called.err);
+    }
 }
 
 fn file(name: &str, import: &str, input: &str) -> FileDescriptorProto {
@@ -257,6 +291,34 @@ fn careless() -> String {
         tell,
         Duration::ZERO,
     )
+}
+
+/// Servers of tonic end the conversation at a question of extensions, others refuse it.
+#[test]
+fn a_server_that_does_not_tell_of_extensions_is_described_without() {
+    let mut extendable = file("good", "", ".good.M");
+    extendable.syntax = None;
+    extendable.message_type[0].extension_range.push(ExtensionRange {
+        start: Some(100),
+        end: Some(200),
+        options: None,
+    });
+    let described = extendable.encode_to_vec();
+    for told in [
+        Ok(None),
+        Err(Status::not_found("no such thing")),
+        Err(Status::unimplemented("not here")),
+    ] {
+        let described = described.clone();
+        let tell = move |name: &str| match name {
+            "good.S" => Ok(Some(described.clone())),
+            // A question of another kind.
+            "" => told.clone(),
+            _ => Ok(None),
+        };
+        let front = front(&telling(&["good.S"], tell, Duration::ZERO), &[]);
+        assert!(front.services().contains("good.S"), "{}", front.err());
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::{
     fetched::{Described, Fetched},
-    wire::{Answer, Query, Request, Response},
+    wire::{Answer, Extension, Query, Request, Response},
 };
 use crate::{Call, Code, Handler, Message, MessageStream, Messages, Metadata, Status};
 
@@ -145,6 +146,60 @@ impl ReflectionClient {
         }
     }
 
+    /// The same, and the files that extend their messages (proto2), as far as the server tells of them: nothing imports those.
+    pub async fn with_extensions(&mut self, files: Vec<Bytes>) -> Result<Fetched, AskError> {
+        let mut fetched = self.with_imports(files).await?;
+        let mut asked = BTreeSet::new();
+        loop {
+            let mut known = fetched.extendable();
+            let (messages, mut files) = (mem::take(&mut known.messages), Vec::new());
+            for name in messages.into_iter().filter(|name| asked.insert(name.clone())) {
+                let Some(numbers) = self.extension_numbers(&name).await? else {
+                    return Ok(fetched);
+                };
+                for number in numbers {
+                    // The file of one mostly has others too.
+                    if !known.extensions.contains(&(name.clone(), number)) {
+                        let found = self.files_of_extension(&name, number).await?;
+                        for file in &found {
+                            known.read(file);
+                        }
+                        files.extend(found);
+                    }
+                }
+            }
+            if files.is_empty() {
+                return Ok(fetched);
+            }
+            files.splice(..0, fetched.files());
+            fetched = self.with_imports(files).await?;
+        }
+    }
+
+    /// The numbers of a message's extensions; `None`: the server does not answer that.
+    async fn extension_numbers(&mut self, message: &str) -> Result<Option<Vec<i32>>, AskError> {
+        match self.ask(Query::AllExtensionNumbersOfType(message.into())).await {
+            Ok(Answer::ExtensionNumbers(numbers)) => Ok(Some(numbers.extension_number)),
+            Ok(Answer::Error(error)) if error.error_code == Code::NotFound.number() => Ok(Some(Vec::new())),
+            Ok(_) | Err(AskError::Broken(_)) => Ok(None),
+            // Servers of tonic end the call at this.
+            Err(AskError::Ended(status)) if is_said_of_the_question(status.code()) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn files_of_extension(&mut self, message: &str, number: i32) -> Result<Vec<Bytes>, AskError> {
+        let query = Query::FileContainingExtension(Extension {
+            containing_type: message.to_owned(),
+            extension_number: number,
+        });
+        match self.files(query).await {
+            Ok(files) => Ok(files.unwrap_or_default()),
+            Err(AskError::Refused { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What describes all services but those that `skip` names. One that the server does not describe is told in the findings.
     pub async fn everything(&mut self, skip: impl Fn(&str) -> bool) -> Result<Fetched, AskError> {
         let services = self.services().await?;
@@ -157,7 +212,7 @@ impl ReflectionClient {
                 Err(error) => return Err(error),
             }
         }
-        let mut fetched = self.with_imports(files).await?;
+        let mut fetched = self.with_extensions(files).await?;
         for (service, what) in undescribed {
             fetched.undescribe(&service, &what);
         }
@@ -263,6 +318,18 @@ impl std::fmt::Debug for ReflectionClient {
             .field("received", &self.received)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a server that ends a call so has no answer, and is there.
+fn is_said_of_the_question(code: Code) -> bool {
+    let known = [
+        Code::NotFound,
+        Code::Unimplemented,
+        Code::InvalidArgument,
+        Code::Internal,
+        Code::Unknown,
+    ];
+    known.contains(&code)
 }
 
 /// A code as people know it.

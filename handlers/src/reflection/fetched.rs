@@ -6,6 +6,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use descant_descriptors::{Error, Finding, Schema, SchemaBuilder, Severity};
 use prost::Message as _;
 
+use super::extendable::Extendable;
+
 /// How often the rest is tried again without what does not check. Each time all that is wrong is left out, so this is more than
 /// any server has needed.
 const ATTEMPTS: usize = 16;
@@ -57,6 +59,20 @@ impl Fetched {
     fn has(&self, name: &str) -> bool {
         let found = self.files.binary_search_by(|file| file.name.as_str().cmp(name));
         found.is_ok()
+    }
+
+    /// The files.
+    pub(super) fn files(&self) -> impl Iterator<Item = Bytes> {
+        self.files.iter().map(|file| file.bytes.clone())
+    }
+
+    /// What they define that others may extend, and what extends others.
+    pub(super) fn extendable(&self) -> Extendable {
+        let mut found = Extendable::default();
+        for file in &self.files {
+            found.read(&file.bytes);
+        }
+        found
     }
 
     /// Whether there is no file at all.

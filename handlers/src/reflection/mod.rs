@@ -2,6 +2,7 @@
 
 mod answer;
 mod client;
+mod extendable;
 mod fetched;
 mod scope;
 mod view;
