@@ -41,11 +41,10 @@ impl Server {
     ) -> Result<Self, Failure> {
         let url = url(address, flag)?;
         let unix = url.starts_with(UNIX);
-        let proxy = Proxy::to(&url).and_then(|proxy| match authority {
-            Some(name) => proxy.authority(name),
-            None => Ok(proxy),
-        });
-        let proxy = proxy.map_err(|error| Failure::new(Kind::Usage, error, ""))?;
+        let mut proxy = Proxy::to(&url).map_err(|error| Failure::new(Kind::Usage, error, ""))?;
+        if let Some(name) = authority {
+            proxy = proxy.authority(name);
+        }
         let secure = proxy.speaks_tls() || (unix && tls.is_said());
         if !secure && tls.is_said() {
             return Err(Failure::new(

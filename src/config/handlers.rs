@@ -205,7 +205,7 @@ fn connect(settings: &Upstream, bounds: Bounds) -> Result<Proxy, ProxyError> {
     }
     let mut proxy = Proxy::to_each(settings.url.0.iter().map(|url| &url.value.0))?.options(options);
     if let Some(authority) = &settings.authority {
-        proxy = proxy.authority(authority)?;
+        proxy = proxy.authority(authority);
     }
     match &settings.tls {
         Some(settings) => proxy.tls(tls(settings)),

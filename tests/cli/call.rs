@@ -438,6 +438,20 @@ fn another_authority_is_said() {
         let ran = descant(args.iter().copied());
         assert!(ran.err.contains(&format!("this is {told}")), "{args:?} {ran:?}");
     }
+    // It is the name of nobody who has to be trusted.
+    let careless = command([
+        "call",
+        &format!("https://{address}"),
+        BOOK,
+        "--insecure",
+        said[0],
+        said[1],
+    ])
+    .envs([("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "/nowhere")])
+    .output()
+    .unwrap();
+    let told = String::from_utf8(careless.stderr).unwrap();
+    assert!(told.contains("plain text"), "{told}");
     let wrong = descant(["call", &address, BOOK, "--authority", "me@orders"]);
     assert_eq!(wrong.code, Some(2));
     assert!(

@@ -172,9 +172,10 @@ impl Proxy {
 
     /// What requests say in `:authority`, in the place of the host and port of the URL; over TLS the server is asked for that host, which its
     /// certificate must have, unless [`ClientTls::server_name`] names another.
-    pub fn authority(mut self, name: &Authority) -> Result<Self, ProxyError> {
-        self.change().set_authority(name)?;
-        Ok(self)
+    #[must_use]
+    pub fn authority(mut self, name: &Authority) -> Self {
+        self.change().set_authority(name);
+        self
     }
 
     /// Sets [`ProxyOptions::protocol`].

@@ -28,10 +28,14 @@ impl FromStr for Authority {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse::<uri::Authority>() {
-            Ok(authority) if !authority.host().is_empty() && !text.contains('@') => Ok(Self(authority)),
-            _ => Err(format!("{text:?} is not a host, or a host and a port")),
-        }
+        let authority = text.parse::<uri::Authority>();
+        let sound = authority.ok().filter(|authority| {
+            let has_port = authority.as_str() != authority.host();
+            let is_port = !has_port || authority.port_u16().is_some();
+            !authority.host().is_empty() && !text.contains('@') && is_port
+        });
+        let wrong = || format!("{text:?} is not a host, or a host and a port");
+        sound.map(Self).ok_or_else(wrong)
     }
 }
 
@@ -244,7 +248,17 @@ mod tests {
             let found = (called.authority.as_str(), called.asked_for.as_str(), &called.place);
             assert_eq!(found, (said, asked_for, &tcp("10.0.0.1", 9000)));
         }
-        for wrong in ["", ":443", "me@orders", "a b", "orders/v1", "https://orders"] {
+        for wrong in [
+            "",
+            ":443",
+            "me@orders",
+            "a b",
+            "orders/v1",
+            "https://orders",
+            "a:",
+            "a:b",
+            "a:99999",
+        ] {
             let error = wrong.parse::<Authority>().unwrap_err();
             assert_eq!(error, format!("{wrong:?} is not a host, or a host and a port"));
         }

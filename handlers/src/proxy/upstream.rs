@@ -62,10 +62,9 @@ impl Upstream {
     }
 
     /// All of it under this name.
-    pub(super) fn set_authority(&mut self, name: &Authority) -> Result<(), ProxyError> {
+    pub(super) fn set_authority(&mut self, name: &Authority) {
         let called = |target: &Arc<Target>| Arc::new(target.called(name));
         self.targets = self.targets.iter().map(called).collect();
-        self.check_tls()
     }
 
     /// What was read of TLS depends on what else is said: the version of HTTP is chosen in it.

@@ -11,10 +11,11 @@ use tokio_rustls::{
         ServerConfig,
         crypto::aws_lc_rs,
         pki_types::{PrivateKeyDer, pem::PemObject},
+        sign::{CertifiedKey, SingleCertAndKey},
     },
 };
 
-use super::{babbler, proxy};
+use super::{babbler, proxy, upstream::Asked};
 use crate::support::{
     Answer, Ask, Running, UNARY,
     certificates::{Authority, Issued},
@@ -62,7 +63,7 @@ async fn an_upstream_is_trusted_by_authority_and_name() {
     // One that requests are to say takes its place.
     let said = |name: &str| {
         let to = Proxy::to(&format!("https://{}", upstream.address)).unwrap();
-        to.authority(&name.parse().unwrap()).unwrap()
+        to.authority(&name.parse().unwrap())
     };
     let nameless = || ClientTls::new().ca(authority.pem.clone());
     let named = through(said(&format!("{NAME}:8443")).tls(nameless()).unwrap()).await;
@@ -183,6 +184,40 @@ async fn speaking(shown: &Issued, protocols: &[Vec<u8>]) -> SocketAddr {
         }
     });
     address
+}
+
+/// What a signature is worth that is too weak to be checked.
+#[tokio::test]
+async fn who_trusts_anybody_asks_for_no_sound_signature() {
+    let authority = Authority::new();
+    let (shown, other) = (authority.issue(NAME), authority.issue(NAME));
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let key = PrivateKeyDer::from_pem_slice(other.key.as_bytes()).unwrap();
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let wrong = SingleCertAndKey::from(CertifiedKey::new(vec![shown.der()], key));
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.unwrap().with_no_client_auth();
+    let mut config = builder.with_cert_resolver(Arc::new(wrong));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let Ok(socket) = acceptor.accept(socket).await else {
+                continue;
+            };
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(socket).await.unwrap();
+                while let Some(Ok((request, respond))) = connection.accept().await {
+                    Asked { request, respond }.answer(&[0; 5][..], "0");
+                }
+            });
+        }
+    });
+    refused(&asked(address, trusting(&authority)).await, "signature");
+    let careless = ClientTls::new().insecure(true);
+    assert_eq!(asked(address, careless).await.code(), Some(0));
 }
 
 #[tokio::test]
