@@ -242,7 +242,10 @@ impl From<TlsError> for Unfit {
 fn distrusted(error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer => "nobody who is trusted has signed it".to_owned(),
-        CertificateError::BadSignature => "the authority of that name that is trusted has another key".to_owned(),
+        CertificateError::BadSignature => {
+            "the authority of that name that is trusted has another key, or its own key is too weak to be checked"
+                .to_owned()
+        }
         CertificateError::Other(OtherError(reason)) => {
             format!("it is signed by nobody but itself, or of a form that is not known ({reason})")
         }
