@@ -10,14 +10,16 @@ use std::{
 };
 
 use descant_handlers::{Proxy, proxy::ProxyOptions};
-use h2::Reason;
+use h2::{Reason, server::Builder};
+use tokio::sync::Notify;
 
 use super::{
     proxy,
     replica::call,
     script::{Scripted, configured},
+    upstream::{Asked, Upstream, upstream_with},
 };
-use crate::support::{Ask, BIDI, FAIL, SERVER, envelope, soon};
+use crate::support::{Ask, BIDI, FAIL, Running, SERVER, envelope, soon};
 
 const CLIENT: &str = "/descant.suite.v1.Shapes/Client";
 
@@ -178,4 +180,80 @@ async fn each_attempt_goes_to_another_address() {
     for _ in 0..10 {
         assert_eq!(call(&peer).await.code(), Some(0));
     }
+}
+
+/// An upstream with room for all of a request, and one with room for hardly any, which does this once the other has all.
+async fn wide_and_narrow(end: impl FnOnce(Asked) -> Option<Asked> + Clone + Send + 'static) -> (Upstream, Upstream) {
+    let has_all = Arc::<Notify>::default();
+    let all_came = Arc::clone(&has_all);
+    let mut room = Builder::new();
+    room.initial_window_size(1 << 20)
+        .initial_connection_window_size(1 << 20);
+    let wide = upstream_with(room, usize::MAX, move |mut asked: Asked| {
+        let has_all = Arc::clone(&has_all);
+        async move {
+            asked.whole().await;
+            has_all.notify_waiters();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            asked.answer(envelope(0, b"done"), "0");
+        }
+    });
+    let mut little = Builder::new();
+    little.initial_window_size(1 << 10);
+    let narrow = upstream_with(little, usize::MAX, move |asked: Asked| {
+        let (end, all_came) = (end.clone(), Arc::clone(&all_came));
+        async move {
+            all_came.notified().await;
+            let _held = end(asked);
+            std::future::pending::<()>().await;
+        }
+    });
+    (wide.await, narrow.await)
+}
+
+async fn before_both((wide, narrow): &(Upstream, Upstream)) -> Running {
+    let mut options = hedging(2, "0s");
+    options.retry_bytes = 128 << 10;
+    let urls = [wide, narrow].map(|upstream| format!("http://{}", upstream.address));
+    proxy(Proxy::to_each(urls).unwrap().options(options)).await
+}
+
+#[tokio::test]
+async fn past_what_is_kept_only_the_attempt_that_has_the_messages_counts() {
+    type End = fn(Asked) -> Option<Asked>;
+    let begins: End = |mut asked| {
+        let _ = asked.respond.send_response(
+            http::Response::builder()
+                .header("content-type", "application/grpc")
+                .body(())
+                .unwrap(),
+            false,
+        );
+        Some(asked)
+    };
+    let refuses: End = |mut asked| {
+        asked.refuse("5", &[]);
+        None
+    };
+    for end in [begins, refuses] {
+        let upstreams = wide_and_narrow(end).await;
+        let front = before_both(&upstreams).await;
+        let peer = front.connect().await;
+        for _ in 0..3 {
+            let body = vec![envelope(0, &[7; 10_000]); 30];
+            let answer = soon(peer.send(Ask::bytes(CLIENT, body))).await;
+            assert_eq!(answer.code(), Some(0), "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_past_what_is_kept_is_told_as_it_is() {
+    let upstreams = wide_and_narrow(Some).await;
+    let front = before_both(&upstreams).await;
+    let mut body = vec![envelope(0, &[7; 10_000]); 30];
+    body.push(envelope(9, b""));
+    let answer = soon(front.connect().await.send(Ask::bytes(CLIENT, body))).await;
+    assert_eq!(answer.code(), Some(13), "{answer:?}");
+    assert!(answer.reason().contains("flag"), "{answer:?}");
 }

@@ -1,6 +1,9 @@
 //! What is kept of a call so that it can be sent again.
 
-use std::mem;
+use std::{
+    mem,
+    task::{Context, Poll},
+};
 
 use descant_descriptors::Method;
 use tokio::time::Instant;
@@ -114,10 +117,27 @@ impl Spare {
         self.commit(Tape::FIRST);
     }
 
-    /// The attempt with this reader is the last one.
-    pub(super) fn commit(&self, reader: usize) {
-        if let Request::Tape(tape) = &self.request {
-            tape.commit(reader);
+    /// The attempt with this reader is the last one, unless another one is already; says whether it is this one.
+    pub(super) fn commit(&self, reader: usize) -> bool {
+        match &self.request {
+            Request::Tape(tape) => tape.commit(reader),
+            Request::One(_) | Request::Once(_) => true,
+        }
+    }
+
+    /// Which reader's attempt is the last one, once only that can go on.
+    pub(super) fn poll_owner(&self, cx: &mut Context<'_>) -> Poll<usize> {
+        match &self.request {
+            Request::Tape(tape) => tape.poll_owner(cx),
+            Request::One(_) | Request::Once(_) => Poll::Pending,
+        }
+    }
+
+    /// Whether that is another than the one with this reader.
+    pub(super) fn is_lost(&self, reader: usize) -> bool {
+        match &self.request {
+            Request::Tape(tape) => tape.is_lost(reader),
+            Request::One(_) | Request::Once(_) => false,
         }
     }
 

@@ -40,6 +40,8 @@ struct Reel {
     owner: Option<usize>,
     /// Of readers that wait for the source.
     waiting: Vec<Waker>,
+    /// Of whoever waits for an owner.
+    onlooker: Option<Waker>,
 }
 
 /// One attempt's view of the messages.
@@ -83,6 +85,7 @@ impl Tape {
             readers: 0,
             owner: None,
             waiting: Vec::new(),
+            onlooker: None,
         })))
     }
 
@@ -102,9 +105,24 @@ impl Tape {
         self.lock().owner.is_none()
     }
 
-    /// From now on only this reader goes on.
-    pub(super) fn commit(&self, reader: usize) {
-        self.lock().commit(reader);
+    /// From now on only this reader goes on, unless another one does already; says whether it is this one.
+    pub(super) fn commit(&self, reader: usize) -> bool {
+        self.lock().commit(reader)
+    }
+
+    /// Which reader goes on, once that is known. Remembers one of those who ask.
+    pub(super) fn poll_owner(&self, cx: &mut Context<'_>) -> Poll<usize> {
+        let mut reel = self.lock();
+        if let Some(owner) = reel.owner {
+            return Poll::Ready(owner);
+        }
+        reel.onlooker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Whether another reader goes on.
+    pub(super) fn is_lost(&self, reader: usize) -> bool {
+        self.lock().owner.is_some_and(|owner| owner != reader)
     }
 
     fn lock(&self) -> MutexGuard<'_, Reel> {
@@ -113,11 +131,13 @@ impl Tape {
 }
 
 impl Reel {
-    fn commit(&mut self, reader: usize) {
+    fn commit(&mut self, reader: usize) -> bool {
         if self.owner.is_none() {
             self.owner = Some(reader);
             self.wake();
+            self.onlooker.take().into_iter().for_each(Waker::wake);
         }
+        self.owner == Some(reader)
     }
 
     fn wake(&mut self) {
@@ -331,8 +351,13 @@ mod tests {
         let (mut one, mut other) = (tape.reader().unwrap(), tape.reader().unwrap());
         assert_eq!(next(&mut one).unwrap().unwrap(), "a");
         assert_eq!(next(&mut other).unwrap().unwrap(), "a");
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(tape.poll_owner(&mut cx).is_pending());
         assert_eq!(next(&mut one).unwrap().unwrap(), "b");
         assert!(!tape.is_whole());
+        assert_eq!(tape.poll_owner(&mut cx), Poll::Ready(one.id()));
+        assert!(tape.commit(one.id()) && !tape.commit(other.id()));
+        assert!(tape.is_lost(other.id()) && !tape.is_lost(one.id()));
         assert!(next(&mut other).unwrap().is_err());
         assert_eq!(all(&mut one), ["c"]);
     }
