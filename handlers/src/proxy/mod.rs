@@ -277,7 +277,7 @@ impl Proxy {
     /// Answers any call.
     async fn prepared(&self, mut call: Call) -> Result<Reply, Status> {
         if self.upstream.options.protocol == UpstreamProtocol::Rest {
-            rest::begin(&mut call).await?;
+            rest::begin(&mut call, self.upstream.options.depth).await?;
         } else if self.wants_whole(&call) {
             let message = mem::replace(&mut call.messages, Messages::empty()).only().await?;
             call.messages = Messages::one(message);

@@ -1,6 +1,7 @@
 //! Upstreams of REST. What they have in common with others, the tests of all ways see to.
 
 use bytes::Bytes;
+use descant::{Gateway, Schema};
 use descant_handlers::{
     Handler as _, Proxy, UpstreamProtocol,
     proxy::{HealthCheck, ProxyOptions},
@@ -10,12 +11,14 @@ use http::Response;
 use prost::Message as _;
 
 use super::{
-    calling, proxy,
+    caller, calling,
+    http1::heads,
+    proxy,
     replica::{Names, Replica, failures, quick},
     script::{Scripted, retrying},
     upstream::Asked,
 };
-use crate::support::{Ask, BIDI, FAIL, SERVER, UNARY, framed, serve, text};
+use crate::support::{Ask, BIDI, FAIL, SERVER, UNARY, framed, serve, serve_gateway, soon, text};
 
 /// What makes another request of one, where a server heeds it.
 const OVERRIDES: [&str; 5] = [
@@ -25,6 +28,7 @@ const OVERRIDES: [&str; 5] = [
     "x-original-url",
     "x-rewrite-url",
 ];
+const CLIENT: &str = "/descant.suite.v1.Shapes/Client";
 const PEEK: &str = "/descant.suite.v1.Shapes/Peek";
 
 fn over_rest(mut options: ProxyOptions) -> ProxyOptions {
@@ -324,4 +328,34 @@ async fn no_part_of_an_answer_is_asked_for_or_taken() {
     let part = peer.send(ask()).await;
     assert_eq!(part.code(), Some(2), "{part:?}");
     assert!(part.reason().contains("HTTP 206 Partial Content"), "{part:?}");
+}
+
+/// A request without a body is a head alone, and over HTTP/1.1 nobody asks for more of it.
+#[tokio::test]
+async fn a_rule_without_a_body_takes_one_message_of_a_stream() {
+    let rules = "http: {rules: [{selector: descant.suite.v1.Shapes.Client, get: '/up/{text}'}]}";
+    let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/suites/protos");
+    let schema = Schema::builder().path(protos).http_rules("rules.yaml", rules);
+    let schema = schema.build().unwrap();
+    let scripted = Scripted::start(|_, mut asked| async move { asked.respond_json(200, "{}") }).await;
+    let (address, heads) =
+        heads(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}").await;
+    for (http1, upstream) in [(false, scripted.upstream.address), (true, address)] {
+        let to = caller((UpstreamProtocol::Rest, http1), &format!("http://{upstream}"));
+        let gateway = Gateway::builder(schema.clone()).route("descant.suite.v1.Shapes/Client", to);
+        let front = serve_gateway(gateway.build().unwrap(), |_| {}).await;
+        let peer = front.connect().await;
+        let words = ["one", "one", "two"].map(|word| framed(&text(word)));
+        let told = soon(peer.send(Ask::bytes(CLIENT, words.clone()))).await;
+        let reason = "message 2: the HTTP rule has no body, and so takes one message";
+        assert_eq!((told.code(), told.reason()), (Some(3), reason), "{http1} {told:?}");
+        let told = soon(peer.send(Ask::bytes(CLIENT, [words[0].clone()]))).await;
+        assert_eq!(told.code(), Some(0), "{http1} {told:?}");
+    }
+    assert_eq!(scripted.calls(), 1);
+    let heads = heads.lock().unwrap();
+    assert!(
+        heads.len() == 1 && heads[0].starts_with("GET /up/one HTTP/1.1\r\n"),
+        "{heads:?}"
+    );
 }

@@ -90,15 +90,23 @@ pub(super) fn check(methods: &[Method], options: &ProxyOptions) -> Result<(), St
     Ok(())
 }
 
-/// Waits for what a request begins with: its path may be made of it.
-pub(super) async fn begin(call: &mut Call) -> Result<(), Status> {
+/// Waits for what a request begins with: its path may be made of it. Where its rule has no body that is all there may be, and the stream is
+/// read to its end: over HTTP/1.1 nobody would ask for the rest of a request that is a head alone.
+pub(super) async fn begin(call: &mut Call, depth: u32) -> Result<(), Status> {
     let mut messages = mem::replace(&mut call.messages, Messages::empty());
-    call.messages = if call.method.client_streaming() {
-        let first = messages.next().await.transpose()?;
-        Messages::stream(Led { first, messages })
-    } else {
-        Messages::one(messages.only().await?)
-    };
+    if !call.method.client_streaming() {
+        call.messages = Messages::one(messages.only().await?);
+        return Ok(());
+    }
+    let first = messages.next().await.transpose()?;
+    if let Some(first) = &first
+        && request::is_head_alone(&call.method, first, depth)
+        && let Some(second) = messages.next().await
+    {
+        second?;
+        return Err(Status::invalid_argument(format!("message 2: {}", request::NO_BODY)));
+    }
+    call.messages = Messages::stream(Led { first, messages });
     Ok(())
 }
 

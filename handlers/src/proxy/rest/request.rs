@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use descant_descriptors::{Composed, ComposedBody, Composer, HttpBody, Method};
+use descant_descriptors::{Binding, BodyRule, Composed, ComposedBody, Composer, HttpBody, Method};
 use http::{HeaderValue, Request, header};
 
 use super::{
@@ -27,6 +27,8 @@ const MANY: HeaderValue =
     HeaderValue::from_static("application/x-ndjson, application/json;q=0.9, text/event-stream;q=0.5");
 /// Bytes of path and query, as `http` has them.
 const LONGEST_TARGET: usize = 65_000;
+/// Why a second message has no place.
+pub(super) const NO_BODY: &str = "the HTTP rule has no body, and so takes one message";
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 /// By these some servers take another method, or another path, than those of the request: a caller could choose what is called.
 const OVERRIDES: [&str; 5] = [
@@ -87,7 +89,8 @@ pub(in crate::proxy) fn stream(
     };
     let mut head = head(&first, call, lease, terms, before)?;
     let framing = match &first.body {
-        None => Framing::Nothing,
+        // There is no other message: `super::begin` has looked.
+        None => return Ok((head, Messages::empty())),
         Some(_) if is_bytes => Framing::Pieces,
         Some(_) if lease.options().rest_array => Framing::Array { begun: false },
         Some(_) => Framing::Lines,
@@ -97,6 +100,18 @@ pub(in crate::proxy) fn stream(
     }
     let many = Many::new(messages, call.method.clone(), composer, first, framing, is_empty);
     Ok((head, Messages::stream(many)))
+}
+
+/// Whether the head is all of a request that begins with this message. What does not fit a rule is found out where the request is made.
+pub(super) fn is_head_alone(method: &Method, first: &Message, depth: u32) -> bool {
+    let has_no_body = |binding: &Binding| *binding.body() == BodyRule::None;
+    if !method.schema().routes().of_method(method).iter().any(has_no_body) {
+        return false;
+    }
+    let Ok(wire) = first.clone().into_wire() else {
+        return false;
+    };
+    compose(&mut Composer::new(json(depth)), method, &wire).is_ok_and(|composed| composed.body.is_none())
 }
 
 fn compose(composer: &mut Composer, method: &Method, wire: &[u8]) -> Result<Composed, Status> {
@@ -199,9 +214,7 @@ impl Reading {
 
     /// Whether the body of a request is a `google.api.HttpBody`.
     fn sends_bytes(&self) -> bool {
-        use descant_descriptors::BodyRule;
-
-        match self.binding().map(descant_descriptors::Binding::body) {
+        match self.binding().map(Binding::body) {
             Some(BodyRule::All) => HttpBody::is(&self.method.input(), None),
             Some(BodyRule::Field(field)) => HttpBody::is(&self.method.input(), Some(field)),
             Some(BodyRule::None) | None => false,
@@ -212,8 +225,6 @@ impl Reading {
 /// How a body has many messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
-    /// There is none.
-    Nothing,
     Lines,
     Array {
         begun: bool,
@@ -292,7 +303,7 @@ impl Many {
             ));
         }
         let body = composed.body;
-        let body = body.ok_or_else(|| wrong("the HTTP rule has no body, and so takes one message"))?;
+        let body = body.ok_or_else(|| wrong(NO_BODY))?;
         Ok(self.framed(body))
     }
 
@@ -304,7 +315,7 @@ impl Many {
                 *begun = true;
                 (b"[", b"")
             }
-            Framing::Nothing | Framing::Pieces | Framing::End => return body.bytes,
+            Framing::Pieces | Framing::End => return body.bytes,
         };
         [before, &body.bytes, after].concat().into()
     }
