@@ -30,20 +30,39 @@ pub(super) fn error(http: StatusCode, headers: HeaderMap, body: &[u8]) -> Status
 }
 
 /// What the last envelope of a stream says.
-pub(super) fn end(json: &[u8]) -> Result<Metadata, Status> {
-    let broken =
-        |what: &str| Status::internal(format!("the upstream's stream ends with what is no end of one: {what}"));
-    let end: Value = serde_json::from_slice(json).map_err(|error| broken(&error.to_string()))?;
-    let end = end.as_object().ok_or_else(|| broken("it is no JSON object"))?;
-    let trailers = match end.get("metadata") {
-        None | Some(Value::Null) => Metadata::new(),
-        Some(Value::Object(fields)) => fields_of(fields),
-        Some(_) => return Err(broken("its metadata is no JSON object")),
-    };
-    match end.get("error") {
-        None | Some(Value::Null) => Ok(trailers),
-        Some(Value::Object(error)) => Err(read(error, Status::unknown("")).with_metadata(trailers)),
-        Some(_) => Err(broken("its error is no JSON object")),
+#[derive(Debug)]
+pub(super) struct End {
+    /// Its metadata.
+    pub(super) fields: HeaderMap,
+    error: Option<Status>,
+}
+
+impl End {
+    pub(super) fn read(json: &[u8]) -> Result<Self, Status> {
+        let broken =
+            |what: &str| Status::internal(format!("the upstream's stream ends with what is no end of one: {what}"));
+        let end: Value = serde_json::from_slice(json).map_err(|error| broken(&error.to_string()))?;
+        let end = end.as_object().ok_or_else(|| broken("it is no JSON object"))?;
+        let fields = match end.get("metadata") {
+            None | Some(Value::Null) => HeaderMap::new(),
+            Some(Value::Object(fields)) => fields_of(fields),
+            Some(_) => return Err(broken("its metadata is no JSON object")),
+        };
+        let error = match end.get("error") {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(error)) => Some(read(error, Status::unknown(""))),
+            Some(_) => return Err(broken("its error is no JSON object")),
+        };
+        Ok(Self { fields, error })
+    }
+
+    /// How the call went.
+    pub(super) fn outcome(self) -> Result<Metadata, Status> {
+        let trailers = status::own(self.fields, Speech::ConnectStream);
+        match self.error {
+            None => Ok(trailers),
+            Some(error) => Err(error.with_metadata(trailers)),
+        }
     }
 }
 
@@ -104,7 +123,7 @@ fn detail(detail: &Value) -> Option<Any> {
     })
 }
 
-fn fields_of(fields: &Map<String, Value>) -> Metadata {
+fn fields_of(fields: &Map<String, Value>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, values) in fields {
         let Ok(name) = name.parse::<HeaderName>() else { continue };
@@ -115,7 +134,7 @@ fn fields_of(fields: &Map<String, Value>) -> Metadata {
             }
         }
     }
-    status::own(headers, Speech::ConnectStream)
+    headers
 }
 
 #[cfg(test)]
@@ -154,6 +173,7 @@ mod tests {
 
     #[test]
     fn a_stream_ends_with_metadata_and_perhaps_an_error() {
+        let end = |json| End::read(json).and_then(End::outcome);
         let trailers = end(br#"{"metadata":{"note":["a","b"]}}"#).unwrap();
         assert_eq!(trailers.get_all("note").collect::<Vec<_>>(), ["a", "b"]);
         let status = end(br#"{"error":{"code":"aborted"},"metadata":{"note":["a"]}}"#).unwrap_err();

@@ -237,10 +237,7 @@ async fn over_http1(
     let fault = Some(fault);
     for _ in 0..pool::ATTEMPTS {
         request = match lease.send(request).await {
-            Ok(response) => {
-                let pump = None;
-                return Ok(Sending { lease, pump, response });
-            }
+            Ok(response) => return Sending::of(response, lease, None),
             Err(Unanswered::Broken(broken, fate)) => return Err(unanswered(&lease, &broken, fate, (&fault, &terms))),
             Err(Unanswered::Unsent(request)) => *request,
         };
@@ -293,15 +290,7 @@ impl Asked {
             return Poll::Pending;
         };
         Poll::Ready(match response {
-            Ok(response) if header_list::is_too_large(response.headers()) => {
-                let status = lease.broken(&Broken::TooLarge, Stage::Asked);
-                Err(Failed::of(status, Fate::Lost))
-            }
-            Ok(response) => Ok(Sending {
-                response: response.map(Stream::Http2),
-                lease,
-                pump,
-            }),
+            Ok(response) => Sending::of(response.map(Stream::Http2), lease, pump),
             Err(error) => {
                 let lost = if lease.written() == written {
                     Fate::Unsent
@@ -341,6 +330,15 @@ impl Future for Asked {
 }
 
 impl Sending {
+    /// Of a reply whose head may be as large as it is.
+    fn of(response: Response<Stream>, lease: Lease, pump: Option<Pump>) -> Result<Self, Failed> {
+        if header_list::is_too_large(response.headers()) {
+            let status = lease.broken(&Broken::TooLarge, Stage::Asked);
+            return Err(Failed::of(status, Fate::Lost));
+        }
+        Ok(Self { lease, pump, response })
+    }
+
     fn note(&mut self, terms: Terms) {
         self.lease.taken().note(self.response.headers(), terms.speech);
         if self.is_alone() {

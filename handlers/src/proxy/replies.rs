@@ -6,11 +6,12 @@ use std::{
 };
 
 use super::{
-    codings, connect,
+    codings, connect, header_list,
     reply::{Source, Unread},
     request::Pump,
     speech::Speech,
     status,
+    stream::Broken,
 };
 use crate::{
     Code, Compressed, Encoding, Message, MessageStream, Metadata, Status,
@@ -144,12 +145,23 @@ impl Replies {
                 message.len()
             )));
         }
-        let message = message.into_bytes();
-        self.said = Some(Box::new(match self.speech {
-            Speech::ConnectStream => connect::end(&message),
-            _ => status::lines(&message).and_then(status::said),
-        }));
+        self.said = Some(Box::new(self.outcome(&message.into_bytes())));
         Ok(())
+    }
+
+    /// How the call went, by what the last envelope says. Callers may get its fields as a block of headers, which is bounded as any other.
+    fn outcome(&self, end: &[u8]) -> Result<Metadata, Status> {
+        let too_large = || self.source.broken(&Broken::TooLarge);
+        match self.speech {
+            Speech::ConnectStream => match connect::End::read(end)? {
+                end if header_list::is_too_large(&end.fields) => Err(too_large()),
+                end => end.outcome(),
+            },
+            _ => match status::lines(end)? {
+                trailers if header_list::is_too_large(&trailers) => Err(too_large()),
+                trailers => status::said(trailers),
+            },
+        }
     }
 
     /// What was found next; at the end how the call went.

@@ -278,7 +278,7 @@ impl Source {
         self.fault.as_ref().is_some_and(|fault| fault.get().is_some())
     }
 
-    fn broken(&self, broken: &Broken) -> Status {
+    pub(super) fn broken(&self, broken: &Broken) -> Status {
         let fault = self.fault.as_ref().and_then(|fault| fault.get());
         fault
             .cloned()

@@ -85,7 +85,13 @@ impl Stream {
                     Some(Err(error)) => return Poll::Ready(Some(Err(Broken::Http1(error)))),
                     Some(Ok(frame)) => match frame.into_data() {
                         Ok(data) => return Poll::Ready(Some(Ok(data))),
-                        Err(frame) => *trailers = frame.into_trailers().unwrap_or_default(),
+                        Err(frame) => {
+                            let came = frame.into_trailers().unwrap_or_default();
+                            if header_list::is_too_large(&came) {
+                                return Poll::Ready(Some(Err(Broken::TooLarge)));
+                            }
+                            *trailers = came;
+                        }
                     },
                 }
             }

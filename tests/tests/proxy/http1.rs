@@ -267,3 +267,36 @@ async fn what_is_for_the_connection_stays_there() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_head_or_trailers_that_are_too_large_fail_their_call() {
+    const STREAM: (UpstreamProtocol, bool) = CONNECT;
+    let note = "x".repeat(20_000);
+    let respond = |kind: &str, fields: &str, body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/{kind}\r\n{fields}");
+        let length = format!("content-length: {}\r\n\r\n", body.len());
+        [head.as_bytes(), length.as_bytes(), body].concat()
+    };
+    let in_head = format!("note: {note}\r\n");
+    let end = |flag, end: String| [&envelope(0, b"")[..], &envelope(flag, end.as_bytes())].concat();
+    let lines = end(0x80, format!("grpc-status: 0\r\nnote: {note}\r\n"));
+    let json = end(2, format!(r#"{{"metadata":{{"note":["{note}"]}}}}"#));
+    let mut chunked = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n".to_vec();
+    // More than it is on the wire: each field counts for 32 bytes more.
+    chunked.extend_from_slice(format!("note: {}\r\n", "x".repeat(50)).repeat(199).as_bytes());
+    chunked.extend_from_slice(b"\r\n");
+    for (way, path, answer) in [
+        (CONNECT, UNARY, respond("proto", &in_head, b"")),
+        (WEB, UNARY, respond("grpc-web+proto", &in_head, &end(0x80, "grpc-status: 0\r\n".to_owned()))),
+        (REST, UNARY, respond("json", &in_head, b"{}")),
+        (WEB, UNARY, respond("grpc-web+proto", "", &lines)),
+        (STREAM, SERVER, respond("connect+proto", "", &json)),
+        (REST, SERVER, chunked),
+    ] {
+        let front = calling(way, once(answer.leak()).await).await;
+        let told = soon(front.connect().await.send(Ask::empty(path))).await;
+        assert_eq!(told.code(), Some(13), "{way:?} {path}: {told:?}");
+        let reason = "is broken: its head or its trailers are larger than 16 KiB";
+        assert!(told.reason().ends_with(reason), "{way:?} {path}: {told:?}");
+    }
+}
