@@ -334,6 +334,7 @@ impl Sending {
     fn of(response: Response<Stream>, lease: Lease, pump: Option<Pump>) -> Result<Self, Failed> {
         if header_list::is_too_large(response.headers()) {
             let status = lease.broken(&Broken::TooLarge, Stage::Asked);
+            lease.went_wrong(&status);
             return Err(Failed::of(status, Fate::Lost));
         }
         Ok(Self { lease, pump, response })

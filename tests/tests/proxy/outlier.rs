@@ -9,13 +9,13 @@ use std::{
 };
 
 use descant_handlers::{UpstreamProtocol, proxy::ProxyOptions};
-use http::Response;
+use http::{HeaderValue, Response};
 
 use super::{
     proxy,
     replica::{Names, Replica, call, failures, quick, until},
     script::retrying,
-    upstream::Asked,
+    upstream::{Asked, trailers},
 };
 use crate::support::{Ask, BIDI, SERVER, UNARY, envelope};
 
@@ -267,4 +267,30 @@ async fn more_waiting_than_is_allowed_is_refused_at_once() {
         assert_eq!(open.await.unwrap().code(), Some(0));
     }
     assert_eq!(upstream.connections(), 1);
+}
+
+/// A head that is too large is a failure of its server, as trailers are.
+#[tokio::test]
+async fn replies_that_are_too_large_eject() {
+    for in_head in [true, false] {
+        let fine = Replica::start().await;
+        let other = Replica::answering(move |mut asked| async move {
+            let large = HeaderValue::try_from("x".repeat(20_000)).unwrap();
+            let mut head = Response::builder().header("content-type", "application/grpc");
+            let mut last = trailers("0");
+            if in_head {
+                head = head.header("note", large);
+            } else {
+                last.insert("note", large);
+            }
+            let mut stream = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
+            let _ = stream.send_data(envelope(0, b""), false);
+            let _ = stream.send_trailers(last);
+        })
+        .await;
+        let names = Names::of([fine.address(), other.address()]);
+        let front = proxy(names.proxy(quick())).await;
+        failures(&front.connect().await, 100).await;
+        assert_eq!(other.calls(), 5, "{in_head}");
+    }
 }
