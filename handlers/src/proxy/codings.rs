@@ -3,9 +3,10 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use http::{HeaderMap, HeaderValue};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
 
-use super::speech::Speech;
+use super::{reply::too_large, speech::Speech};
 use crate::{Call, Coding, Encoding, Encodings, InflateError, Message, Status};
 
 /// The codings that an address of an upstream takes: what it says, which nobody knows before its first reply, and what was said
@@ -115,6 +116,24 @@ pub(super) fn of_reply(headers: &HeaderMap, speech: Speech, offered: Encodings) 
             "the upstream compresses its reply as {name:?}, which it was not told to"
         ))),
     }
+}
+
+/// Undoes the coding of a body of HTTP, whether it was offered or not: who answers may be somebody on the way.
+pub(super) fn inflate(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Status> {
+    let coding = headers.get(header::CONTENT_ENCODING).filter(|coding| !is_none(coding));
+    let Some(coding) = coding.filter(|_| !body.is_empty()) else {
+        return Ok(body);
+    };
+    let known = coding.to_str().ok().and_then(Encoding::of_http);
+    let known = known.ok_or_else(|| {
+        Status::internal(format!(
+            "the upstream compresses its answer as {coding:?}, which is not known here"
+        ))
+    })?;
+    known.inflate(&body, limit).map_err(|error| match error {
+        InflateError::TooLarge(limit) => too_large(limit),
+        InflateError::Broken { .. } => broken(&error),
+    })
 }
 
 /// Whether this names no coding.

@@ -89,7 +89,7 @@ pub(super) async fn unary(response: Response<Stream>, lease: Lease, terms: &Term
     };
     if parts.status != StatusCode::OK {
         let http = parts.status;
-        return Err(match source.refusal(parts, terms).await {
+        return Err(match source.refusal(parts).await {
             Ok(told) => {
                 went_wrong(&source.lease, http, &told);
                 told
@@ -218,14 +218,11 @@ impl Source {
     }
 
     /// What a unary reply of Connect says that is an error; else why it cannot be read.
-    async fn refusal(&mut self, parts: Parts, terms: &Terms) -> Result<Status, Status> {
+    async fn refusal(&mut self, parts: Parts) -> Result<Status, Status> {
         let Parts { status, headers, .. } = parts;
-        let encoding = codings::of_reply(&headers, terms.speech, terms.offered)?;
         let whole = all(connect::MOST, |cx| self.poll_data(cx)).await?.unwrap_or_default();
-        let json = match encoding {
-            Some(encoding) => encoding.inflate(&whole, connect::MOST).unwrap_or_default(),
-            None => whole,
-        };
+        // What cannot be inflated says no more than its status of HTTP does.
+        let json = codings::inflate(&headers, whole, connect::MOST).unwrap_or_default();
         Ok(connect::error(status, headers, &json))
     }
 

@@ -171,6 +171,12 @@ async fn broken_answers_are_told() {
             "HTTP 502 Bad Gateway and content type text/html, not as Connect does",
         ),
         (
+            CONNECT,
+            b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/html\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\noops",
+            14,
+            "HTTP 503 Service Unavailable and content type text/html, not as Connect does",
+        ),
+        (
             WEB,
             b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
             12,
@@ -281,13 +287,19 @@ async fn a_head_or_trailers_that_are_too_large_fail_their_call() {
     let end = |flag, end: String| [&envelope(0, b"")[..], &envelope(flag, end.as_bytes())].concat();
     let lines = end(0x80, format!("grpc-status: 0\r\nnote: {note}\r\n"));
     let json = end(2, format!(r#"{{"metadata":{{"note":["{note}"]}}}}"#));
-    let mut chunked = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n".to_vec();
+    let mut chunked =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+            .to_vec();
     // More than it is on the wire: each field counts for 32 bytes more.
     chunked.extend_from_slice(format!("note: {}\r\n", "x".repeat(50)).repeat(199).as_bytes());
     chunked.extend_from_slice(b"\r\n");
     for (way, path, answer) in [
         (CONNECT, UNARY, respond("proto", &in_head, b"")),
-        (WEB, UNARY, respond("grpc-web+proto", &in_head, &end(0x80, "grpc-status: 0\r\n".to_owned()))),
+        (
+            WEB,
+            UNARY,
+            respond("grpc-web+proto", &in_head, &end(0x80, "grpc-status: 0\r\n".to_owned())),
+        ),
         (REST, UNARY, respond("json", &in_head, b"{}")),
         (WEB, UNARY, respond("grpc-web+proto", "", &lines)),
         (STREAM, SERVER, respond("connect+proto", "", &json)),

@@ -13,7 +13,7 @@ use super::{
     replies::{Framing, Replies},
 };
 use crate::{
-    Encoding, InflateError, Message, Messages, Metadata, Reply, Status,
+    Message, Messages, Metadata, Reply, Status,
     proxy::{
         codings, connect,
         exchange::{Fault, Terms},
@@ -92,7 +92,7 @@ pub(in crate::proxy) async fn refusal(
     let (parts, mut arriving) = arriving(response, lease, None);
     // What is longer is no error of any form that is known.
     let came = all(connect::MOST, |cx| arriving.poll(cx)).await;
-    let came = came.and_then(|body| inflate(&parts.headers, body.unwrap_or_default(), connect::MOST));
+    let came = came.and_then(|body| codings::inflate(&parts.headers, body.unwrap_or_default(), connect::MOST));
     let (body, broken) = match came {
         Ok(body) => (body, None),
         Err(broken) => (Bytes::new(), Some(broken)),
@@ -155,7 +155,7 @@ async fn only(parts: &Parts, arriving: &mut Arriving, terms: &Terms, reading: &R
     let limit = terms.message_bytes;
     let body = all(limit, |cx| arriving.poll(cx)).await?;
     let body = body.ok_or_else(|| too_large(limit))?;
-    let body = inflate(&parts.headers, body, limit)?;
+    let body = codings::inflate(&parts.headers, body, limit)?;
     if reading.is_bytes() {
         return Ok(piece(kind(&parts.headers), body, reading));
     }
@@ -251,26 +251,6 @@ pub(super) fn piece(kind: Option<HeaderValue>, data: Bytes, reading: &Reading) -
     let mut wire = Vec::new();
     body.write(reading.field(), &mut wire);
     Message::from_wire(wire.into())
-}
-
-/// Undoes the coding of a body.
-fn inflate(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Status> {
-    let coding = headers
-        .get(header::CONTENT_ENCODING)
-        .filter(|coding| !codings::is_none(coding));
-    let Some(coding) = coding.filter(|_| !body.is_empty()) else {
-        return Ok(body);
-    };
-    let known = coding.to_str().ok().and_then(Encoding::of_http);
-    let known = known.ok_or_else(|| {
-        Status::internal(format!(
-            "the upstream compresses its answer as {coding:?}, which is not known here"
-        ))
-    })?;
-    known.inflate(&body, limit).map_err(|error| match error {
-        InflateError::TooLarge(limit) => too_large(limit),
-        InflateError::Broken { .. } => codings::broken(&error),
-    })
 }
 
 impl Reading {
