@@ -1,8 +1,10 @@
 //! A schema that the server behind describes itself, by reflection, and that is kept fresh.
 
 use std::{
-    fmt,
+    fmt, mem,
+    pin::Pin,
     sync::{Arc, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -10,8 +12,8 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use descant_descriptors::{Builtin, Error as LoadError, Finding, Schema, SchemaBuilder};
 use descant_handlers::{
-    AskError, Call, Code, Fetched, Handler, Layer, Proxy, ReflectionClient, Reply, ServingStatus, Status, async_trait,
-    proxy::ServiceConfig,
+    AskError, Call, Code, Fetched, Handler, Layer, Message, MessageStream, Messages, Metadata, Proxy, ReflectionClient,
+    Reply, ServingStatus, Status, async_trait, envelope::Batch, proxy::ServiceConfig,
 };
 use tokio::{
     sync::{Mutex, Notify},
@@ -254,6 +256,13 @@ impl UpstreamSchema {
         self.0.server.load().name.clone()
     }
 
+    /// Asks for a look if the upstream does not know what was called.
+    fn heard(&self, status: &Status) {
+        if status.code() == Code::Unimplemented {
+            self.0.bell.notify_one();
+        }
+    }
+
     fn told(&self) -> MutexGuard<'_, String> {
         self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -378,12 +387,57 @@ struct Noticed {
 #[async_trait]
 impl Handler for Noticed {
     async fn call(&self, call: Call) -> Result<Reply, Status> {
-        let reply = self.inner.call(call).await;
-        // Of streams too: what is not there is said in place of a reply.
-        if reply.as_ref().is_err_and(|status| status.code() == Code::Unimplemented) {
-            self.schema.0.bell.notify_one();
+        let mut reply = self.inner.call(call).await;
+        match &mut reply {
+            Ok(reply) => {
+                let messages = mem::replace(&mut reply.messages, Messages::empty());
+                reply.messages = match messages.try_one() {
+                    Ok((message, trailers)) => Messages::one(message).with_trailers(trailers),
+                    Err(messages) => Messages::stream(Begun {
+                        messages,
+                        unheard: Some(self.schema.clone()),
+                    }),
+                };
+            }
+            Err(status) => self.schema.heard(status),
         }
         reply
+    }
+}
+
+/// A reply that has begun and may still say that there is no such method, in the place of its first message: where a failure stands in the body, or
+/// the caller was still sending.
+struct Begun {
+    messages: Messages,
+    /// Who is told, as long as there was no message.
+    unheard: Option<UpstreamSchema>,
+}
+
+impl Begun {
+    fn heard<T>(&mut self, next: Option<&Result<T, Status>>) {
+        if let (Some(schema), Some(Err(status))) = (self.unheard.take(), next) {
+            schema.heard(status);
+        }
+    }
+}
+
+impl MessageStream for Begun {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Status>>> {
+        let this = self.get_mut();
+        let next = ready!(this.messages.poll_next(cx));
+        this.heard(next.as_ref());
+        Poll::Ready(next)
+    }
+
+    fn poll_batch(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Batch, Status>>> {
+        let this = self.get_mut();
+        let next = ready!(this.messages.poll_batch(cx));
+        this.heard(next.as_ref());
+        Poll::Ready(next)
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> Metadata {
+        self.messages.take_trailers()
     }
 }
 
@@ -394,5 +448,39 @@ impl fmt::Debug for UpstreamSchema {
             .field("proxy", &server.proxy)
             .field("interval", &server.interval)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use descant_handlers::from_fn;
+
+    use super::*;
+
+    /// Whether a look is asked for after a reply that has begun, with so many messages, and then says that there is no such method.
+    async fn is_heard(messages: usize) -> bool {
+        let proxy = Proxy::to("http://127.0.0.1:1").unwrap();
+        let upstream = UpstreamSchema::new(proxy, None, Schema::builder);
+        let handler = upstream.wrap(Arc::new(from_fn(move |_| async move {
+            Ok(Reply::new(Messages::generate(move |sender| async move {
+                for _ in 0..messages {
+                    sender.send(Message::from_wire(bytes::Bytes::new())).await?;
+                }
+                Err(Status::unimplemented("no such method"))
+            })))
+        })));
+        let schema = Schema::builder().builtin(Builtin::Health).build().unwrap();
+        let method = schema.method("/grpc.health.v1.Health/Watch").unwrap();
+        let mut reply = handler.call(Call::new(method, Messages::empty())).await.unwrap();
+        while reply.messages.next().await.unwrap().is_ok() {}
+        timeout(Duration::from_millis(10), upstream.0.bell.notified())
+            .await
+            .is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_reply_may_say_in_place_of_its_messages_that_there_is_no_such_method() {
+        assert!(is_heard(0).await);
+        assert!(!is_heard(1).await);
     }
 }

@@ -58,8 +58,9 @@ impl End {
 
     /// How the call went.
     pub(super) fn outcome(self) -> Result<Metadata, Status> {
+        let error = self.error.map(|error| status::with_pushback(error, &self.fields));
         let trailers = status::own(self.fields, Speech::ConnectStream);
-        match self.error {
+        match error {
             None => Ok(trailers),
             Some(error) => Err(error.with_metadata(trailers)),
         }

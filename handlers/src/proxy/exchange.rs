@@ -10,11 +10,11 @@ use std::{
 
 use descant_descriptors::Shape;
 use h2::client::{ResponseFuture, SendRequest};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 
 use super::{
     codings::Sent,
-    fate::{Failed, Fate, fate, pushback},
+    fate::{Failed, Fate, fate},
     header_list,
     json::{self, Reader},
     lease::Lease,
@@ -24,11 +24,12 @@ use super::{
     reply::{self, First, Head, Source},
     request::{self, Frame, Pump},
     rest,
+    sending::Sending,
     speech::{Speech, UpstreamCodec},
-    status::{self, Stage},
+    status::Stage,
     stream::{Broken, Stream},
 };
-use crate::{Answer, Coding, Encodings, Messages, Reply, Status, envelope::Envelopes};
+use crate::{Answer, Coding, Encodings, Messages, Reply, Status};
 
 /// As [`Handler::check`](crate::Handler::check) has it, and each call that comes nevertheless.
 pub(super) const NO_GRPC_OVER_HTTP1: &str =
@@ -49,6 +50,8 @@ pub(super) struct Terms {
     pub(super) depth: u32,
     /// The method bears to be called twice.
     pub(super) repeats: bool,
+    /// A reply without messages is known for that before its head goes on.
+    pub(super) peeks: bool,
 }
 
 /// Why a request ended, if it is the request that ended the call. Only one that is a stream can.
@@ -80,24 +83,17 @@ enum Awaited {
 
 type Boxed<T> = Pin<Box<dyn Future<Output = Result<T, Failed>> + Send>>;
 
-/// A request whose reply has begun.
-struct Sending {
-    lease: Lease,
-    pump: Option<Pump>,
-    response: Response<Stream>,
-}
-
 /// A reply that has begun: the call will not be made again.
 pub(super) struct Begun {
-    lease: Lease,
-    pump: Option<Pump>,
-    fault: Fault,
-    terms: Terms,
-    head: Beginning,
-    json: Option<Box<Reader>>,
+    pub(super) lease: Lease,
+    pub(super) pump: Option<Pump>,
+    pub(super) fault: Fault,
+    pub(super) terms: Terms,
+    pub(super) head: Beginning,
+    pub(super) json: Option<Box<Reader>>,
 }
 
-enum Beginning {
+pub(super) enum Beginning {
     Head(Head),
     /// A reply that is a message, without envelope.
     Bare(Response<Stream>),
@@ -329,94 +325,6 @@ impl Future for Asked {
     }
 }
 
-impl Sending {
-    /// Of a reply whose head may be as large as it is.
-    fn of(response: Response<Stream>, lease: Lease, pump: Option<Pump>) -> Result<Self, Failed> {
-        if header_list::is_too_large(response.headers()) {
-            let status = lease.broken(&Broken::TooLarge, Stage::Asked);
-            lease.went_wrong(&status);
-            return Err(Failed::of(status, Fate::Lost));
-        }
-        Ok(Self { lease, pump, response })
-    }
-
-    fn note(&mut self, terms: Terms) {
-        self.lease.taken().note(self.response.headers(), terms.speech);
-        if self.is_alone() {
-            self.lease.came_whole();
-        }
-    }
-
-    /// Whether the head is all of the reply.
-    fn is_alone(&self) -> bool {
-        self.response.body().is_end_stream()
-    }
-
-    fn is_error(&self) -> bool {
-        self.response.status() != StatusCode::OK
-    }
-
-    /// Whether some of the body has to be read before anything can be said of the reply.
-    fn wants_more(&self, terms: Terms) -> bool {
-        let may_be_all = terms.speech == Speech::GrpcWeb && status::is_said(self.response.headers());
-        may_be_all || terms.speech.is_bare() && terms.speech.is_refusal(self.response.status())
-    }
-
-    async fn read_more(mut self, fault: Fault, terms: Terms, json: Option<Box<Reader>>) -> Result<Begun, Failed> {
-        if !terms.speech.is_bare() {
-            let first = reply::peek(&mut self.response, &mut self.lease).await;
-            let first = first.map_err(|status| {
-                self.lease.went_wrong(&status);
-                Failed::of(status, Fate::Lost)
-            })?;
-            return self.begun(first, fault, terms, json);
-        }
-        let pushback = pushback(self.response.headers());
-        let told = if let Some(Reader::Rest(reading)) = json.as_deref() {
-            rest::refusal(self.response, self.lease, reading, terms.depth).await
-        } else {
-            let told = reply::unary(self.response, self.lease, &terms).await;
-            let mistaken = || Status::internal("the upstream calls an error what is none");
-            told.err().unwrap_or_else(mistaken)
-        };
-        let mut failed = Failed::of(told, Fate::Answered);
-        failed.pushback = pushback;
-        Err(failed)
-    }
-
-    /// Reads the head of the reply.
-    fn begun(self, first: First, fault: Fault, terms: Terms, json: Option<Box<Reader>>) -> Result<Begun, Failed> {
-        let head = if terms.speech.is_bare() {
-            Beginning::Bare(self.response)
-        } else {
-            let is_all = match first {
-                First::Unknown => self.is_alone() || self.is_error(),
-                First::End => true,
-                First::Data(_) => self.is_error(),
-            };
-            let pushback = is_all.then(|| pushback(self.response.headers())).flatten();
-            let http = self.response.status();
-            match reply::head(self.response, first, &terms) {
-                Ok(head) => Beginning::Head(head),
-                Err(status) => {
-                    reply::went_wrong(&self.lease, http, &status);
-                    let mut failed = Failed::of(status, Fate::Answered);
-                    failed.pushback = pushback;
-                    return Err(failed);
-                }
-            }
-        };
-        Ok(Begun {
-            lease: self.lease,
-            pump: self.pump,
-            fault,
-            terms,
-            head,
-            json,
-        })
-    }
-}
-
 impl Begun {
     /// Reads the rest, as far as it has to be known.
     pub(super) async fn finish(self) -> Result<Reply, Status> {
@@ -475,18 +383,7 @@ impl Begun {
                 return Finish::Later(Box::pin(async move { reply::unary(response, lease, &terms).await }));
             }
         };
-        let mut replies = Replies {
-            source: Source { body, lease, fault },
-            envelopes: Envelopes::new(terms.message_bytes),
-            encoding,
-            speech: terms.speech,
-            limit: terms.message_bytes,
-            said: None,
-            trailers: None,
-            cut: None,
-            _pump: pump,
-            first: None,
-        };
+        let mut replies = Replies::new(Source { body, lease, fault }, encoding, &terms, pump);
         let messages = match terms.shape {
             Shape::ServerStreaming | Shape::Bidi => Messages::stream(replies),
             shape => match replies.poll_only(cx) {

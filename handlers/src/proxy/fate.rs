@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use h2::Reason;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{pool::Refusal, stream::Broken};
 use crate::Status;
@@ -79,13 +79,19 @@ impl From<Refusal> for Failed {
     }
 }
 
-/// What a header says of another attempt; what cannot be read forbids it, as in gRPC's own clients.
+/// What a header says of another attempt.
 pub(super) fn pushback(headers: &HeaderMap) -> Option<Pushback> {
-    let said = headers.get(&PUSHBACK)?;
-    // "A signed 32-bit integer": gRFC A6, "Pushback".
-    let time = said.to_str().ok().and_then(|said| said.parse::<i32>().ok());
-    let time = time.and_then(|time| u32::try_from(time).ok());
-    Some(time.map_or(Pushback::Never, |ms| Pushback::After(Duration::from_millis(ms.into()))))
+    headers.get(&PUSHBACK).map(Pushback::said)
+}
+
+impl Pushback {
+    /// What cannot be read forbids it, as in gRPC's own clients.
+    pub(super) fn said(said: &HeaderValue) -> Self {
+        // "A signed 32-bit integer": gRFC A6, "Pushback".
+        let time = said.to_str().ok().and_then(|said| said.parse::<i32>().ok());
+        let time = time.and_then(|time| u32::try_from(time).ok());
+        time.map_or(Self::Never, |ms| Self::After(Duration::from_millis(ms.into())))
+    }
 }
 
 /// What of an attempt reached the upstream, as HTTP/2 tells it.

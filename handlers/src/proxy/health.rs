@@ -111,6 +111,7 @@ async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck) 
         message_bytes: pool.upstream.options.message_bytes,
         depth: pool.upstream.options.depth,
         repeats: true,
+        peeks: false,
     };
     // "A deadline should be set on the rpc": gRPC health checking.
     let mut headers = HeaderMap::new();

@@ -295,11 +295,16 @@ impl Lease {
         self.ended(if self.is_late() { Entry::Late } else { Entry::Cancelled });
     }
 
+    /// Whether the reply broke.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broke.load(Ordering::Relaxed)
+    }
+
     /// Whether the upstream is told by a reset that nobody waits for the rest.
     fn is_reset(&self) -> bool {
         let broken = [Entry::Unreachable, Entry::Unseen, Entry::Lost];
         let outcome = self.outcome.load(Ordering::Relaxed);
-        let has_ended = self.broke.load(Ordering::Relaxed) || broken.iter().any(|entry| *entry as u8 == outcome);
+        let has_ended = self.is_broken() || broken.iter().any(|entry| *entry as u8 == outcome);
         self.sent && !self.whole && !has_ended
     }
 

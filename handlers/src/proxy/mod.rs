@@ -37,6 +37,7 @@ mod request;
 mod resolve;
 mod rest;
 mod retry;
+mod sending;
 mod service_config;
 mod silence;
 mod speech;
@@ -364,6 +365,8 @@ impl Proxy {
             message_bytes: options.message_bytes,
             depth: options.depth,
             repeats: call.method.idempotency() != Idempotency::Unknown,
+            // Whoever sends a stream may wait for the head before it sends on.
+            peeks: trip.peeks && !call.method.client_streaming(),
         };
         let messages = mem::replace(&mut call.messages, Messages::empty());
         let request = match messages.try_one() {

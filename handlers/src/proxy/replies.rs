@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    codings, connect, header_list,
+    codings, connect,
+    exchange::Terms,
+    header_list,
     reply::{Source, Unread},
     request::Pump,
     speech::Speech,
@@ -37,12 +39,38 @@ pub(super) struct Replies {
     /// What is wrong with the body's end. What the upstream says of the call comes before it.
     pub(super) cut: Option<Status>,
     /// What only has to live as long as the call.
-    pub(super) _pump: Option<Pump>,
+    pub(super) pump: Option<Pump>,
     /// The first message of a reply that has one only.
     pub(super) first: Option<Message>,
 }
 
 impl Replies {
+    pub(super) fn new(source: Source, encoding: Option<Encoding>, terms: &Terms, pump: Option<Pump>) -> Self {
+        Self {
+            source,
+            envelopes: Envelopes::new(terms.message_bytes),
+            encoding,
+            speech: terms.speech,
+            limit: terms.message_bytes,
+            said: None,
+            trailers: None,
+            cut: None,
+            pump,
+            first: None,
+        }
+    }
+
+    /// How a call went whose reply has no messages. The address is told of it if it failed; else it is told by whoever reads on.
+    pub(super) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<Metadata, Status>> {
+        let status = match ready!(self.poll_one(cx)) {
+            None => return Poll::Ready(Ok(self.trailers.take().unwrap_or_default())),
+            Some(Ok(_)) => behind_the_end(),
+            Some(Err(status)) => status,
+        };
+        self.judge(Some(Err(&status)));
+        Poll::Ready(Err(status))
+    }
+
     /// The one message, with the trailers behind it. Another number of them is UNIMPLEMENTED: gRPC core, `doc/statuscodes.md`.
     pub(super) fn poll_only(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Message, Metadata), Status>> {
         let only = ready!(self.poll_whole(cx));
@@ -97,7 +125,7 @@ impl Replies {
                 None => ready!(self.envelopes.poll_next(cx, |cx| source.poll_envelopes(cx))),
             };
             match next {
-                Some(Ok(envelope)) if self.is_end(envelope.flag) => self.end(envelope)?,
+                Some(Ok(envelope)) if self.speech.is_end(envelope.flag) => self.end(envelope)?,
                 next => return self.opened(next, cx, Self::message),
             }
         }
@@ -111,7 +139,7 @@ impl Replies {
                 None => ready!(self.envelopes.poll_run(cx, compressed, |cx| source.poll_envelopes(cx))),
             };
             match next {
-                Some(Ok(Err(envelope))) if self.is_end(envelope.flag) => self.end(envelope)?,
+                Some(Ok(Err(envelope))) if self.speech.is_end(envelope.flag) => self.end(envelope)?,
                 next => {
                     return self.opened(next, cx, |replies, next| match next {
                         Ok(run) => Ok(Batch::Run(run)),
@@ -120,11 +148,6 @@ impl Replies {
                 }
             }
         }
-    }
-
-    /// Whether an envelope is the one that ends the body.
-    fn is_end(&self, flag: u8) -> bool {
-        self.speech.end_flag().is_some_and(|end| flag & !COMPRESSED == end)
     }
 
     /// Notes what the last envelope says.
@@ -172,10 +195,7 @@ impl Replies {
         open: impl FnOnce(&Self, N) -> Result<T, Status>,
     ) -> Poll<Option<Result<T, Status>>> {
         match next {
-            Some(Ok(_)) if self.said.is_some() => {
-                let what = "the upstream sent messages behind the end of its reply";
-                return Poll::Ready(Some(Err(Status::internal(what))));
-            }
+            Some(Ok(_)) if self.said.is_some() => return Poll::Ready(Some(Err(behind_the_end()))),
             Some(Ok(next)) => return Poll::Ready(Some(open(self, next))),
             Some(Err(Unread::Status(status))) => return Poll::Ready(Some(Err(status))),
             Some(Err(Unread::Envelope(EnvelopeError::TooLarge { length, limit }))) => {
@@ -218,6 +238,10 @@ impl Replies {
             ))),
         }
     }
+}
+
+fn behind_the_end() -> Status {
+    Status::internal("the upstream sent messages behind the end of its reply")
 }
 
 /// gRPC core, `doc/compression.md`: a coding that was not offered is INTERNAL.

@@ -37,7 +37,8 @@ pub(super) enum First {
     Data(Bytes),
 }
 
-/// Whether a reply of gRPC-Web whose head says how the call went has a body too, for then the head does not count.
+/// What comes first of a body. Of a reply of gRPC-Web whose head says how the call went, for with a body the head does not count; and of one that
+/// may have no messages.
 pub(super) async fn peek(response: &mut Response<Stream>, lease: &mut Lease) -> Result<First, Status> {
     while let Some(data) = poll_fn(|cx| response.body_mut().poll_data(cx)).await {
         let data = data.map_err(|broken| lease.broken(&broken, Stage::Begun))?;
@@ -169,6 +170,16 @@ pub(super) enum Incoming {
     Begun(Bytes, Stream),
     /// The head was all.
     Ended(Metadata),
+}
+
+impl Incoming {
+    /// The first byte of the body, if that came already.
+    pub(super) fn begins(&self) -> Option<u8> {
+        match self {
+            Self::Begun(first, _) => first.first().copied(),
+            Self::Body(_) | Self::Ended(_) => None,
+        }
+    }
 }
 
 /// Where a reply comes from.

@@ -13,7 +13,7 @@ use std::{fmt, time::Duration};
 use descant_descriptors::Shape;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::{Encoding, Metadata, Status};
+use crate::{Encoding, Metadata, Status, envelope::COMPRESSED};
 
 /// A protocol that an upstream speaks. All have the same calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -218,6 +218,11 @@ impl Speech {
     /// Whether a body is the message, without an envelope.
     pub(super) fn is_bare(self) -> bool {
         matches!(self, Self::ConnectUnary | Self::Rest)
+    }
+
+    /// Whether an envelope with this flag is the one that ends a body.
+    pub(super) fn is_end(self, flag: u8) -> bool {
+        self.end_flag().is_some_and(|end| flag & !COMPRESSED == end)
     }
 
     /// The flag of the envelope that ends a body, where there is one. It may be compressed like any other.

@@ -5,14 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use descant_handlers::{Proxy, UpstreamProtocol};
+use http::Response;
 
 use super::{
+    hedge::hedging,
     proxy,
     replica::{Replica, call, failures},
     script::{End, Scripted, before_with, configured, ending, retrying, throttled},
+    upstream::Asked,
 };
-use crate::support::{Ask, BIDI, FAIL, SERVER, UNARY, envelope};
+use crate::support::{Ask, BIDI, FAIL, SERVER, UNARY, envelope, soon};
 
 const CLIENT: &str = "/descant.suite.v1.Shapes/Client";
 const BEFORE: &str = "grpc-previous-rpc-attempts";
@@ -367,4 +371,61 @@ async fn who_may_waits_until_there_is_a_connection() {
         }
     };
     assert_eq!(crate::support::soon(answered).await.code(), Some(0));
+}
+
+/// What ends a body that has no messages, with this status and perhaps something else.
+fn end_of(protocol: UpstreamProtocol, code: &str, more: &str) -> Bytes {
+    match (protocol, code) {
+        (UpstreamProtocol::GrpcWeb, code) => envelope(0x80, format!("grpc-status: {code}\r\n{more}").as_bytes()),
+        (_, "0") => envelope(2, b"{}"),
+        _ => envelope(2, br#"{"error":{"code":"unavailable"}}"#),
+    }
+}
+
+fn answer_in_body(asked: &mut Asked, protocol: UpstreamProtocol, body: impl Into<Bytes>) {
+    let kind = match protocol {
+        UpstreamProtocol::GrpcWeb => "application/grpc-web+proto",
+        _ => "application/connect+proto",
+    };
+    let head = Response::builder().header("content-type", kind).body(()).unwrap();
+    let mut stream = asked.respond.send_response(head, false).unwrap();
+    let _ = stream.send_data(body.into(), true);
+}
+
+#[tokio::test]
+async fn a_body_that_is_a_failure_alone_is_a_failure() {
+    let (web, connect) = (UpstreamProtocol::GrpcWeb, UpstreamProtocol::Connect);
+    for (protocol, path) in [(web, UNARY), (web, SERVER), (connect, SERVER)] {
+        for hedges in [false, true] {
+            let scripted = Scripted::start(move |call, mut asked| async move {
+                let end = end_of(protocol, if call < 2 { "14" } else { "0" }, "");
+                let message = if call < 2 { Bytes::new() } else { envelope(0, b"") };
+                answer_in_body(&mut asked, protocol, [message, end].concat());
+            })
+            .await;
+            let mut options = if hedges { hedging(3, "60s") } else { retrying(3) };
+            options.protocol = protocol;
+            let front = scripted.before(options).await;
+            let answer = soon(front.connect().await.send(Ask::empty(path))).await;
+            assert_eq!(answer.code(), Some(0), "{protocol:?} {path}: {answer:?}");
+            assert_eq!((answer.envelopes().len(), scripted.calls()), (1, 3), "{protocol:?} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_a_failure_alone_has_its_pushback_and_an_empty_one_is_none() {
+    let web = UpstreamProtocol::GrpcWeb;
+    for (code, more) in [("14", "grpc-retry-pushback-ms: -1\r\n"), ("0", "note: a\r\n")] {
+        let scripted = Scripted::start(move |_, mut asked| async move {
+            answer_in_body(&mut asked, web, end_of(web, code, more));
+        })
+        .await;
+        let mut options = retrying(3);
+        options.protocol = web;
+        let front = scripted.before(options).await;
+        let answer = soon(front.connect().await.send(Ask::empty(SERVER))).await;
+        assert_eq!((answer.code(), scripted.calls()), (code.parse().ok(), 1), "{answer:?}");
+        assert_eq!(answer.last("note"), (code == "0").then_some("a"), "{answer:?}");
+    }
 }

@@ -68,6 +68,7 @@ pub(in super::super) async fn hedge(
     let trip = Trip {
         wait,
         tried: Some(&tried),
+        peeks: true,
         ..Trip::ONLY
     };
     let race = Race {

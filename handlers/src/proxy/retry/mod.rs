@@ -46,6 +46,8 @@ pub(super) struct Trip<'t> {
     pub(super) tried: Option<&'t Tried>,
     /// As what it counts.
     pub(super) attempt: Entry,
+    /// Whether a policy may have another one behind it: then what became of it is known before its reply goes on, as far as that can be.
+    pub(super) peeks: bool,
 }
 
 impl Trip<'_> {
@@ -55,6 +57,7 @@ impl Trip<'_> {
         before: 0,
         tried: None,
         attempt: Entry::First,
+        peeks: false,
     };
 }
 
@@ -164,6 +167,7 @@ impl<'c> Course<'c> {
                 before: self.made - 1,
                 tried: Some(&self.tried),
                 attempt,
+                peeks: self.policy.is_some(),
             };
             match self.proxy.attempt(call, trip).await {
                 Ok(begun) => {
