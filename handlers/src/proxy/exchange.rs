@@ -160,14 +160,14 @@ fn over_http2(
     fault: &mut Fault,
 ) -> Result<Awaited, Failed> {
     let taken = header_list::check(&head, lease.header_list(), lease.endpoint());
-    taken.inspect_err(|_| lease.was_kept()).map_err(Failed::ours)?;
+    taken.map_err(Failed::ours)?;
     let is_alone = is_alone(&head, &messages);
     // Before anything goes up: it may not be what it says it is.
     let body = match messages.try_one() {
         _ if is_alone => Going::Nothing,
         Ok((message, _)) => {
             let frame = Frame::only(message, terms.speech, terms.sent);
-            Going::One(frame.inspect_err(|_| lease.was_kept()).map_err(Failed::ours)?)
+            Going::One(frame.map_err(Failed::ours)?)
         }
         Err(messages) => Going::Many(messages),
     };
@@ -224,7 +224,7 @@ async fn over_http1(
         _ if is_alone => Body::nothing(),
         Ok((message, _)) => {
             let frame = Frame::only(message, terms.speech, terms.sent);
-            Body::whole(frame.inspect_err(|_| lease.was_kept()).map_err(Failed::ours)?)
+            Body::whole(frame.map_err(Failed::ours)?)
         }
         Err(messages) if messages.is_done() => Body::nothing(),
         Err(messages) => Body::stream(messages, terms.sent, Arc::clone(&fault)),

@@ -100,7 +100,7 @@ pub(super) struct Lease {
     pool: Arc<Pool>,
     #[allow(dead_code, reason = "its drop counts")]
     admitted: Option<Admitted>,
-    /// The request was sent.
+    /// The request was sent, over HTTP/2.
     sent: bool,
     /// The reply came to its end.
     whole: bool,
@@ -285,14 +285,9 @@ impl Lease {
         self.speaks_well();
     }
 
-    /// The request goes up.
+    /// The request goes up, over HTTP/2.
     pub(super) fn was_sent(&mut self) {
         self.sent = true;
-    }
-
-    /// The request stays here: it is at fault, or nobody waits for its reply any more.
-    pub(super) fn was_kept(&self) {
-        self.ended(if self.is_late() { Entry::Late } else { Entry::Cancelled });
     }
 
     /// Whether the reply broke.
@@ -365,7 +360,8 @@ impl Drop for Lease {
             self.endpoint.was_reset(&self.line, self.options());
         }
         if !self.has_ended() {
-            if self.line.is_silent() {
+            // Of a call that stayed here the connection knows nothing.
+            if self.sent && self.line.is_silent() {
                 self.pool.doubt(&self.endpoint);
             }
             self.ended(if self.is_late() { Entry::Late } else { Entry::Cancelled });

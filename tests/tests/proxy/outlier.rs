@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use descant_handlers::{UpstreamProtocol, proxy::ProxyOptions};
+use descant_handlers::{UpstreamCodec, UpstreamProtocol, proxy::ProxyOptions};
 use http::{HeaderValue, Response};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     script::retrying,
     upstream::{Asked, trailers},
 };
-use crate::support::{Ask, BIDI, SERVER, UNARY, envelope};
+use crate::support::{Ask, BIDI, SERVER, UNARY, envelope, eventually, soon};
 
 fn options(change: impl FnOnce(&mut descant_handlers::proxy::Outlier)) -> ProxyOptions {
     let mut options = quick();
@@ -293,4 +293,33 @@ async fn replies_that_are_too_large_eject() {
         failures(&front.connect().await, 100).await;
         assert_eq!(other.calls(), 5, "{in_head}");
     }
+}
+
+/// Connections that say nothing are doubted for calls that were given up on them, and for no others.
+#[tokio::test]
+async fn a_call_that_never_went_up_raises_no_doubt() {
+    let silent = || {
+        Replica::answering(|asked| async move {
+            let _held = asked;
+            std::future::pending::<()>().await;
+        })
+    };
+    let (one, other) = (silent().await, silent().await);
+    let names = Names::of([one.address(), other.address()]);
+    let mut options = quick();
+    options.codec = UpstreamCodec::Json;
+    let front = proxy(names.proxy(options)).await;
+    let peer = front.connect().await;
+    for _ in 0..2 {
+        tokio::spawn(peer.open(Ask::empty(UNARY)).await.finish());
+    }
+    eventually(|| one.calls() == 1 && other.calls() == 1).await;
+    let connections = || one.upstream.connections() + other.upstream.connections();
+    let before = connections();
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let broken = soon(peer.send(Ask::bytes(UNARY, [envelope(0, b"\x0a\x05")]))).await;
+    assert_eq!(broken.code(), Some(13), "{broken:?}");
+    // Who is in doubt is asked by a connection of its own.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(connections(), before);
 }
