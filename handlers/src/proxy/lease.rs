@@ -254,10 +254,13 @@ impl Lease {
         closing && self.attempt != Some(Entry::Resent)
     }
 
-    /// The call was answered.
+    /// The call was answered, to its end.
     pub(super) fn went_well(&self) {
         self.ended(Entry::Ok);
         self.speaks_well();
+        if let Some(throttle) = self.pool.throttle.as_ref().filter(|_| self.attempt.is_some()) {
+            throttle.succeeded();
+        }
     }
 
     /// What a health check finds is told otherwise, and shall not hide how the calls go.

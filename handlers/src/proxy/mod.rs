@@ -435,8 +435,7 @@ impl Proxy {
 
     /// What holds attempts back that are made again, if something does.
     fn throttle(&self) -> Option<&Throttle> {
-        let settings = self.upstream.options.service_config.throttling()?;
-        Some(self.pools.throttle(settings))
+        self.pools.throttle(&self.upstream).map(|throttle| &**throttle)
     }
 
     /// What this runtime counts.

@@ -27,7 +27,7 @@ use super::{
     pick::Pick,
     queue::Queues,
     resolve,
-    retry::Tried,
+    retry::{Throttle, Tried},
     target::Target,
     upstream::Upstream,
 };
@@ -51,6 +51,8 @@ pub(super) struct Pool {
     pub(super) turn: AtomicUsize,
     pub(super) waiting: Queues,
     gauge: Arc<Gauge>,
+    /// What is told of calls that went well, if something holds attempts back.
+    pub(super) throttle: Option<Arc<Throttle>>,
     /// Addresses are connected to before a call needs it.
     warm: AtomicBool,
     /// It is there for the calls that it has, and asks after nothing that they do not need.
@@ -92,7 +94,12 @@ pub(super) enum Refusal {
 }
 
 impl Pool {
-    pub(super) fn start(upstream: &Arc<Upstream>, gauge: &Arc<Gauge>, tally: Arc<Tally>) -> Arc<Self> {
+    pub(super) fn start(
+        upstream: &Arc<Upstream>,
+        gauge: &Arc<Gauge>,
+        throttle: Option<Arc<Throttle>>,
+        tally: Arc<Tally>,
+    ) -> Arc<Self> {
         let targets = upstream.targets.iter();
         let looked_up = targets.filter(|target| resolve::literal(target).is_none());
         let names: Vec<_> = looked_up.map(|target| (Arc::clone(target), Arc::default())).collect();
@@ -105,6 +112,7 @@ impl Pool {
             turn: AtomicUsize::new(fastrand::usize(..1 << 16)),
             waiting: Queues::default(),
             gauge: Arc::clone(gauge),
+            throttle,
             warm: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             alive: alive.told(),

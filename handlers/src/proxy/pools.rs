@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering}
 use tokio::runtime::{Handle, Id};
 
 use super::{
-    lease::Gauge, ledger::Ledger, pool::Pool, retry::Throttle, service_config::RetryThrottling, upstream::Upstream,
+    lease::Gauge, ledger::Ledger, pool::Pool, retry::Throttle, upstream::Upstream,
 };
 use crate::upstreams::UpstreamStatistics;
 
@@ -14,7 +14,7 @@ use crate::upstreams::UpstreamStatistics;
 pub(super) struct Pools {
     by_runtime: Mutex<Vec<Local>>,
     gauge: Arc<Gauge>,
-    throttle: OnceLock<Throttle>,
+    throttle: OnceLock<Option<Arc<Throttle>>>,
     ledger: Arc<Ledger>,
 }
 
@@ -56,7 +56,8 @@ impl Pools {
         }
         // Those of runtimes that are no more.
         locals.retain(|local| local.pool.alive.load(Ordering::Relaxed));
-        let pool = Pool::start(upstream, &self.gauge, self.ledger.tally());
+        let throttle = self.throttle(upstream).cloned();
+        let pool = Pool::start(upstream, &self.gauge, throttle, self.ledger.tally());
         locals.push(Local {
             runtime: here,
             pool: Arc::clone(&pool),
@@ -85,9 +86,10 @@ impl Pools {
         self.by_runtime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What holds attempts back that are made again, for all runtimes.
-    pub(super) fn throttle(&self, settings: &RetryThrottling) -> &Throttle {
-        self.throttle.get_or_init(|| Throttle::new(settings))
+    /// What holds attempts back that are made again, for all runtimes, if something does.
+    pub(super) fn throttle(&self, upstream: &Upstream) -> Option<&Arc<Throttle>> {
+        let new = || upstream.options.service_config.throttling().map(Throttle::new);
+        self.throttle.get_or_init(|| new().map(Arc::new)).as_ref()
     }
 
     pub(super) fn ledger(&self) -> Arc<Ledger> {

@@ -101,7 +101,11 @@ impl Race<'_> {
                 Event::Ended(index, ended) => {
                     let attempt = self.running.swap_remove(index);
                     match *ended {
-                        Ok(begun) if self.spare.commit(attempt.reader) => return self.won(begun).await,
+                        Ok(begun) if self.spare.commit(attempt.reader) => {
+                            // Those that lost.
+                            self.running.clear();
+                            return begun.finish().await;
+                        }
                         // The rest of the messages is another's, without which this one comes to no end.
                         Ok(_) => {}
                         Err(failed) => self.failed(&attempt, failed)?,
@@ -166,17 +170,6 @@ impl Race<'_> {
                 before,
             });
         }
-    }
-
-    /// Ends the call with the reply that has begun.
-    async fn won(mut self, begun: Begun) -> Result<Reply, Status> {
-        // Those that lost.
-        self.running.clear();
-        let reply = begun.finish().await;
-        if let (Some(throttle), Ok(_)) = (self.proxy.throttle(), &reply) {
-            throttle.succeeded();
-        }
-        reply
     }
 
     /// What a failed attempt leads to. An error: the call ends with it.

@@ -172,12 +172,7 @@ impl<'c> Course<'c> {
             match self.proxy.attempt(call, trip).await {
                 Ok(begun) => {
                     self.spare.commit(reader);
-                    let throttle = self.proxy.throttle();
-                    let reply = begun.finish().await;
-                    if let (Some(throttle), Ok(_)) = (throttle, &reply) {
-                        throttle.succeeded();
-                    }
-                    return reply;
+                    return begun.finish().await;
                 }
                 Err(error) => failed = Some(error),
             }

@@ -23,8 +23,8 @@ impl Throttle {
         }
     }
 
-    /// A call went well.
-    pub(super) fn succeeded(&self) {
+    /// A call went well, which is known once all of its reply came.
+    pub(in super::super) fn succeeded(&self) {
         self.change(|tokens| tokens.saturating_add(self.ratio).min(self.most));
     }
 
