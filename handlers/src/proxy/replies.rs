@@ -225,6 +225,10 @@ impl Replies {
     fn message(&self, Envelope { flag, message }: Envelope) -> Result<Message, Status> {
         match (flag, self.encoding) {
             (PLAIN, _) => Ok(Message::from_pieces(message)),
+            // Connect leaves what is empty as it is, whatever its flag says. In gRPC there are no such messages.
+            (COMPRESSED, Some(_)) if message.is_empty() && self.speech == Speech::ConnectStream => {
+                Ok(Message::from_pieces(message))
+            }
             (COMPRESSED, Some(encoding)) => Ok(Message::from_compressed(Compressed {
                 bytes: message.into_bytes(),
                 encoding,

@@ -6,11 +6,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use descant_handlers::proxy::{Balance, Proxy, ProxyOptions};
+use descant_handlers::{
+    UpstreamProtocol,
+    proxy::{Balance, Proxy, ProxyOptions},
+};
 use http::{HeaderMap, HeaderValue, Response};
 
 use super::{
-    before, proxy,
+    before, calling, proxy,
     upstream::{Asked, Upstream, trailers, upstream},
 };
 use crate::support::{Answer, Ask, BIDI, SERVER, UNARY, envelope, soon};
@@ -207,4 +210,22 @@ async fn a_stream_goes_on_as_it_came() {
     assert!(answers[1].body == many[..], "the reply has changed");
     assert!(seen.lock().unwrap()[1].1 == many, "the request has changed");
     assert_eq!(gunzip(&answers[1].envelopes()[0].1), 0_u32.to_be_bytes());
+}
+
+/// Connect: what has no bytes is not to be decompressed.
+#[tokio::test]
+async fn an_empty_message_of_connect_is_empty_in_any_coding() {
+    let upstream = upstream(|mut asked: Asked| async move {
+        let head = Response::builder()
+            .header("content-type", "application/connect+proto")
+            .header("connect-content-encoding", "gzip");
+        let mut stream = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
+        let body = [envelope(1, b""), envelope(1, &gzip(TEXT)), envelope(2, b"{}")].concat();
+        stream.send_data(body.into(), true).unwrap();
+    })
+    .await;
+    let front = calling((UpstreamProtocol::Connect, false), upstream.address).await;
+    let answer = soon(front.connect().await.send(with(Ask::empty(SERVER), GZIP))).await;
+    assert_eq!((answer.code(), answer.envelopes().len()), (Some(0), 2), "{answer:?}");
+    assert_eq!(answer.envelopes()[0], (0, Bytes::new()));
 }
