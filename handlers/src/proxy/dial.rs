@@ -1,6 +1,9 @@
 //! From an address to a connection that speaks HTTP.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -13,6 +16,7 @@ use super::{
     line::Line,
     misfit::{ConnectError, Unfit},
     options::ProxyOptions,
+    pool::Pool,
     upstream::Upstream,
 };
 
@@ -22,6 +26,19 @@ pub(super) struct Secure {
     pub(super) name: ServerName<'static>,
     /// What is spoken inside: HTTP/1.1, or HTTP/2.
     pub(super) http1: bool,
+}
+
+/// A connection that is being made, until it is there or will not be, whatever becomes of the task that makes it.
+pub(super) struct Dialling {
+    pub(super) pool: Arc<Pool>,
+    pub(super) endpoint: Arc<Endpoint>,
+}
+
+impl Drop for Dialling {
+    fn drop(&mut self) {
+        self.endpoint.dialled();
+        self.pool.waiting.tell_all();
+    }
 }
 
 /// How long each part of connecting took.

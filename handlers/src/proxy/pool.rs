@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     balance::Endpoints,
-    dial::{self, Phases},
+    dial::{self, Dialling, Phases},
     endpoint::{Address, Endpoint, Growth},
     health,
     keeper::{self, Alive},
@@ -321,21 +321,21 @@ impl Pool {
         }
     }
 
-    /// Connects to an address, if nothing speaks against it.
+    /// Connects to an address, if nothing speaks against it. As many calls as wait here may be helped by that: others wait for their own pools.
     pub(super) fn grow(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Growth {
-        let growth = endpoint.growth(&self.upstream.options, self.gauge.pending());
+        let growth = endpoint.growth(&self.upstream.options, self.waiting.len());
         if let Growth::Dial = growth {
+            let dialling = Dialling {
+                pool: Arc::clone(self),
+                endpoint: Arc::clone(endpoint),
+            };
             // In a task of its own, so that a call that is given up does not undo what others wait for.
-            tokio::spawn(Arc::clone(self).dial(Arc::clone(endpoint)));
+            tokio::spawn(async move {
+                // What is wrong is told by the address from now on.
+                let _ = dialling.pool.open(&dialling.endpoint).await;
+            });
         }
         growth
-    }
-
-    async fn dial(self: Arc<Self>, endpoint: Arc<Endpoint>) {
-        // What is wrong is told by the address from now on.
-        let _ = self.open(&endpoint).await;
-        endpoint.dialled();
-        self.waiting.tell_all();
     }
 
     async fn open(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<Phases, ConnectError> {

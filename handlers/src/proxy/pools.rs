@@ -116,7 +116,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::proxy::target::Target;
+    use crate::proxy::{endpoint::Growth, lease::Pending, target::Target};
 
     fn upstream() -> Arc<Upstream> {
         Arc::new(Upstream::new(vec![Target::parse("http://127.0.0.1:1").unwrap()]))
@@ -167,6 +167,40 @@ mod tests {
         let _within = handle.enter();
         pools.end();
         assert!(there.has_ended() && !pool.has_ended());
+    }
+
+    #[test]
+    fn a_connection_that_is_given_up_is_made_no_more() {
+        let upstream = upstream();
+        let pools = Pools::new(&upstream);
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let first = runtime();
+        let pool = first.block_on(async { pools.here(&upstream) });
+        let endpoint = Arc::clone(&pool.endpoints().list[0]);
+        let grow = |runtime: &tokio::runtime::Runtime| {
+            let _within = runtime.enter();
+            pool.grow(&endpoint)
+        };
+        assert!(matches!(grow(&first), Growth::Dial));
+        assert!(matches!(grow(&first), Growth::Dialling));
+        // With the task that was to connect.
+        drop(first);
+        assert!(matches!(grow(&runtime()), Growth::Dial));
+    }
+
+    #[tokio::test]
+    async fn nobody_connects_for_those_who_wait_elsewhere() {
+        let mut upstream = upstream();
+        Arc::get_mut(&mut upstream).unwrap().options.http1 = true;
+        let pools = Pools::new(&upstream);
+        let pool = pools.here(&upstream);
+        let endpoint = Arc::clone(&pool.endpoints().list[0]);
+        let _elsewhere: Vec<_> = (0..4).map(|_| Pending::among(&pools.gauge, 9)).collect();
+        assert!(matches!(pool.grow(&endpoint), Growth::Dial));
+        assert!(matches!(pool.grow(&endpoint), Growth::Dialling));
+        let _here = [pool.waiting.line.wait(), pool.waiting.apart.wait()];
+        assert!(matches!(pool.grow(&endpoint), Growth::Dial));
+        assert!(matches!(pool.grow(&endpoint), Growth::Dialling));
     }
 
     #[test]

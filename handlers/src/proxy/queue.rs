@@ -24,6 +24,11 @@ pub(super) struct Queues {
 }
 
 impl Queues {
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.line.len() + self.apart.len() + self.aside.len()
+    }
+
     /// A place is free again.
     pub(super) fn freed(&self) {
         if self.apart.is_empty() {
@@ -94,9 +99,13 @@ impl Queue {
         }
     }
 
+    fn len(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Whether nobody waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) == 0
+        self.len() == 0
     }
 
     /// Whether somebody stands in line.
