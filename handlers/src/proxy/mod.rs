@@ -17,6 +17,7 @@ mod dial;
 mod endpoint;
 mod exchange;
 mod fate;
+mod gauge;
 mod header_list;
 mod health;
 mod json;

@@ -4,9 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering}
 
 use tokio::runtime::{Handle, Id};
 
-use super::{
-    lease::Gauge, ledger::Ledger, pool::Pool, retry::Throttle, upstream::Upstream,
-};
+use super::{gauge::Gauge, ledger::Ledger, pool::Pool, retry::Throttle, upstream::Upstream};
 use crate::upstreams::UpstreamStatistics;
 
 /// A pool for each runtime that calls: a connection lives and dies with the runtime that drives it.
@@ -116,7 +114,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::proxy::{endpoint::Growth, lease::Pending, target::Target};
+    use crate::proxy::{endpoint::Growth, gauge::Pending, target::Target};
 
     fn upstream() -> Arc<Upstream> {
         Arc::new(Upstream::new(vec![Target::parse("http://127.0.0.1:1").unwrap()]))
@@ -173,7 +171,12 @@ mod tests {
     fn a_connection_that_is_given_up_is_made_no_more() {
         let upstream = upstream();
         let pools = Pools::new(&upstream);
-        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+        };
         let first = runtime();
         let pool = first.block_on(async { pools.here(&upstream) });
         let endpoint = Arc::clone(&pool.endpoints().list[0]);
