@@ -3,7 +3,9 @@
 use std::{path::Path, time::Duration};
 
 use descant::handlers::{
-    ConnectError, Misfit, Phases, Proxy, Status, UpstreamProtocol, proxy::Authority, tls::ClientTls,
+    ConnectError, Misfit, Phases, Proxy, Status, UpstreamProtocol,
+    proxy::{Authority, ProxyOptions},
+    tls::ClientTls,
 };
 
 use super::{
@@ -42,6 +44,7 @@ impl Server {
         let url = url(address, flag)?;
         let unix = url.starts_with(UNIX);
         let mut proxy = Proxy::to(&url).map_err(|error| Failure::new(Kind::Usage, error, ""))?;
+        proxy = proxy.options(for_people());
         if let Some(name) = authority {
             proxy = proxy.authority(name);
         }
@@ -242,6 +245,13 @@ impl Server {
             _ => String::new(),
         }
     }
+}
+
+/// What sets a client apart from a gateway: it says what the user says, and adds nothing.
+fn for_people() -> ProxyOptions {
+    let mut options = ProxyOptions::default();
+    options.request_ids = false;
+    options
 }
 
 /// The address as a proxy has it.

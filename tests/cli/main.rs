@@ -11,6 +11,7 @@ mod explain;
 mod files;
 mod messages;
 mod observe;
+mod odd;
 mod outages;
 mod page;
 mod process;

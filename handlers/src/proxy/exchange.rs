@@ -52,6 +52,8 @@ pub(super) struct Terms {
     pub(super) repeats: bool,
     /// A reply without messages is known for that before its head goes on.
     pub(super) peeks: bool,
+    /// The request carries the call's id.
+    pub(super) named: bool,
 }
 
 /// Why a request ended, if it is the request that ended the call. Only one that is a stream can.

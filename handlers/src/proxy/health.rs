@@ -112,6 +112,7 @@ async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck) 
         depth: pool.upstream.options.depth,
         repeats: true,
         peeks: false,
+        named: false,
     };
     // "A deadline should be set on the rpc": gRPC health checking.
     let mut headers = HeaderMap::new();

@@ -368,6 +368,7 @@ impl Proxy {
             repeats: call.method.idempotency() != Idempotency::Unknown,
             // Whoever sends a stream may wait for the head before it sends on.
             peeks: trip.peeks && !call.method.client_streaming(),
+            named: options.request_ids,
         };
         let messages = mem::replace(&mut call.messages, Messages::empty());
         let request = match messages.try_one() {

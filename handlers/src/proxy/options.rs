@@ -49,6 +49,9 @@ pub struct ProxyOptions {
     /// How deep messages may nest that go and come as JSON ([`UpstreamCodec::Json`]); others are not looked into. 100, as in
     /// `JsonOptions::depth`; more than `JsonOptions::MOST_DEPTH` counts as that.
     pub depth: u32,
+    /// Whether requests carry [`Call::request_id`](crate::Call::request_id) as `x-request-id`, in the place of what the call's metadata has
+    /// there; they do. Else that metadata goes up as any other, which is for clients that say what a user says and nothing else.
+    pub request_ids: bool,
     /// How long a connection may take to be made, with TLS and the server's SETTINGS, and the look-up of a name; 10 s.
     pub connect_timeout: Duration,
     /// Which address a call goes to; the less busy of two.
@@ -174,6 +177,7 @@ impl Default for ProxyOptions {
             encodings: Encodings::default(),
             message_bytes: 4 << 20,
             depth: 100,
+            request_ids: true,
             connect_timeout: Duration::from_secs(10),
             balance: Balance::default(),
             connections: None,

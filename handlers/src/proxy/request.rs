@@ -66,10 +66,12 @@ pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32)
     if let Some(encoding) = terms.sent.encoding {
         headers.insert(speech.encoding(), HeaderValue::from_static(encoding.name()));
     }
-    let mut id = HeaderValue::from(call.request_id);
-    // Not that it is secret: each is another one, and would take the place of what is said again in HPACK's table.
-    id.set_sensitive(true);
-    headers.insert(REQUEST_ID, id);
+    if terms.named {
+        let mut id = HeaderValue::from(call.request_id);
+        // Not that it is secret: each is another one, and would take the place of what is said again in HPACK's table.
+        id.set_sensitive(true);
+        headers.insert(REQUEST_ID, id);
+    }
     headers
         .entry(header::USER_AGENT)
         .or_insert(HeaderValue::from_static(concat!("descant/", env!("CARGO_PKG_VERSION"))));

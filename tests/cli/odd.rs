@@ -1,0 +1,55 @@
+//! `descant call` beside servers that do what one does not expect.
+
+use bytes::Bytes;
+use h2::{RecvStream, server::SendResponse};
+use http::{Request, Response, response::Builder};
+
+use crate::process::{Ran, beside, demo_set, descant};
+
+const BOOK: &str = "bookshop.v1.Catalog/GetBook";
+
+/// A server of HTTP/2 that answers each request so.
+fn answering(answer: impl Fn(Request<RecvStream>, SendResponse<Bytes>) + Clone + Send + 'static) -> String {
+    beside(|tell| async move {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        tell.send(listener.local_addr().unwrap().to_string()).unwrap();
+        while let Ok((socket, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut builder = h2::server::Builder::new();
+                builder.max_header_list_size(4 << 20);
+                let mut connection = builder.handshake(socket).await.unwrap();
+                while let Some(Ok((request, respond))) = connection.accept().await {
+                    answer(request, respond);
+                }
+            });
+        }
+    })
+}
+
+/// The head of a reply of gRPC.
+fn head() -> Builder {
+    Response::builder().header("content-type", "application/grpc")
+}
+
+/// Calls a method of the demo, which need not describe itself there.
+fn call(address: &str, args: &[&str]) -> Ran {
+    let set = demo_set();
+    descant([&["call", address, BOOK, set.to_str().unwrap()], args].concat())
+}
+
+#[test]
+fn a_request_id_is_what_the_user_says_and_nothing_else() {
+    let address = answering(|request, mut respond| {
+        let ids: Vec<_> = request.headers().get_all("x-request-id").iter().collect();
+        let head = head()
+            .header("grpc-status", "9")
+            .header("grpc-message", format!("{ids:?}"));
+        respond.send_response(head.body(()).unwrap(), true).unwrap();
+    });
+    let none = call(&address, &[]);
+    assert!(none.err.contains("FAILED_PRECONDITION: []\n"), "{none:?}");
+    let said = call(&address, &["-v", "-H", "x-request-id: mine"]);
+    assert!(said.err.contains("FAILED_PRECONDITION: [\"mine\"]\n"), "{said:?}");
+    assert!(said.err.contains("> x-request-id: mine\n"), "{said:?}");
+}
