@@ -53,3 +53,50 @@ fn a_request_id_is_what_the_user_says_and_nothing_else() {
     assert!(said.err.contains("FAILED_PRECONDITION: [\"mine\"]\n"), "{said:?}");
     assert!(said.err.contains("> x-request-id: mine\n"), "{said:?}");
 }
+
+/// A message of `GetBook`'s reply with this id, in gzip, in its envelope.
+fn zipped(id: &str) -> Bytes {
+    let message = [&[0x0a, u8::try_from(id.len()).unwrap()], id.as_bytes()].concat();
+    let gzip = descant::handlers::Encoding::named("gzip").unwrap();
+    envelope(1, &gzip.compress(&message).unwrap())
+}
+
+fn envelope(flag: u8, message: &[u8]) -> Bytes {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    [&[flag], &length[..], message].concat().into()
+}
+
+/// A reply of these bytes, and trailers.
+fn reply(head: Builder, body: Bytes, mut respond: SendResponse<Bytes>, trailers: &[(&'static str, &str)]) {
+    let mut sending = respond.send_response(head.body(()).unwrap(), false).unwrap();
+    sending.send_data(body, false).unwrap();
+    let trailers = trailers.iter().map(|(name, value)| {
+        let name = http::HeaderName::from_static(name);
+        (name, value.parse().unwrap())
+    });
+    sending.send_trailers(trailers.collect()).unwrap();
+}
+
+const OK: (&str, &str) = ("grpc-status", "0");
+
+#[test]
+fn replies_may_be_compressed_unasked() {
+    let address = answering(|request, respond| {
+        let taken = request.headers().get("grpc-accept-encoding").unwrap();
+        assert_eq!(taken, descant::handlers::Encodings::all());
+        reply(head().header("grpc-encoding", "gzip"), zipped("z"), respond, &[OK]);
+    });
+    let ran = call(&address, &[]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "{\"id\":\"z\"}\n"), "{ran:?}");
+}
+
+#[test]
+fn a_request_may_be_in_a_coding_that_the_server_has_not() {
+    let address = answering(|_, mut respond| {
+        let head = head().header("grpc-status", "12").body(()).unwrap();
+        respond.send_response(head, true).unwrap();
+    });
+    let ran = call(&address, &["--compress", "gzip"]);
+    let hint = "hint: does it take messages in gzip? else leave out --compress\n";
+    assert!(ran.code == Some(64 + 12) && ran.err.ends_with(hint), "{ran:?}");
+}

@@ -235,6 +235,11 @@ impl Encodings {
         HeaderValue::from_static(&ACCEPTED)
     }
 
+    /// All that there are.
+    pub fn every() -> Self {
+        ALL.iter().map(Encoding).collect()
+    }
+
     /// Adds one.
     pub fn insert(&mut self, coding: Encoding) {
         self.0 |= coding.0.bit;

@@ -17,7 +17,7 @@ use super::{
     fetched::{Described, Fetched},
     wire::{Answer, Extension, Query, Request, Response},
 };
-use crate::{Call, Code, Handler, Message, MessageStream, Messages, Metadata, Status};
+use crate::{Call, Code, Encodings, Handler, Message, MessageStream, Messages, Metadata, Status};
 
 /// The methods to try, newest first.
 const METHODS: [&str; 2] = [
@@ -274,6 +274,8 @@ impl ReflectionClient {
             let _ = questions.try_send(question.clone());
             let mut call = Call::new(method, Messages::stream(Questions(incoming)));
             call.metadata = self.metadata.clone();
+            // Some servers compress whatever they send.
+            call.accepted = Encodings::every();
             let mut answers = match self.server.call(call).await {
                 Ok(reply) => reply.messages,
                 Err(status) if status.code() == Code::Unimplemented => continue,

@@ -52,7 +52,7 @@ pub(crate) struct Call {
     #[arg(long, value_name = "FILE")]
     pub(crate) http_rules: Vec<PathBuf>,
 
-    /// Compress messages of the request, and take replies so
+    /// Compress messages of the request; replies are taken in any coding
     #[arg(long, value_name = "CODING", value_parser = coding)]
     pub(crate) compress: Option<Encoding>,
 

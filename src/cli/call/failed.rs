@@ -89,6 +89,9 @@ fn hint(args: &Call, server: &Server, status: &Status) -> Option<String> {
         return Some(hint);
     }
     Some(match status.code() {
+        Code::Unimplemented if let Some(coding) = args.compress => {
+            format!("does it take messages in {}? else leave out --compress", coding.name())
+        }
         Code::Unimplemented => format!("`descant list --from {}` tells what it serves", server.name()),
         Code::Unauthenticated => "-H 'authorization: Bearer TOKEN' says who calls".to_owned(),
         Code::InvalidArgument => "`descant describe` shows the fields of the request's type".to_owned(),

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use descant::handlers::{self, Code, Coding, Handler as _, Metadata, Status};
+use descant::handlers::{self, Code, Coding, Encodings, Handler as _, Metadata, Status};
 use descant_descriptors::{Method, Schema, Service};
 
 use self::{
@@ -191,7 +191,8 @@ impl Errand<'_> {
         }
         let mut call = handlers::Call::new(method.clone(), messages);
         call.coding = Coding::AsCame(self.args.compress);
-        call.accepted = self.args.compress.into_iter().collect();
+        // Some servers compress unasked.
+        call.accepted = Encodings::every();
         call.metadata = self.metadata.clone();
         call.deadline = self.deadline();
         let outcome = self
