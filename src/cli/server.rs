@@ -17,6 +17,8 @@ use super::{
 /// What stands before the path of a Unix socket.
 const UNIX: &str = "unix:";
 const ANOTHER_PROTOCOL: &str = "does it speak another protocol? --protocol grpc, grpc-web, connect or rest";
+/// Of the head of a reply, and of its trailers: who looks into what goes wrong sees tokens and details of any size.
+const HEADER_BYTES: usize = 1 << 20;
 /// What servers of TLS say to plain text over HTTP/1.1: Descant, Go's and nginx.
 const SPEAKS_TLS: [&str; 3] = ["this port speaks TLS", "to an HTTPS server", "to HTTPS port"];
 
@@ -247,10 +249,11 @@ impl Server {
     }
 }
 
-/// What sets a client apart from a gateway: it says what the user says, and adds nothing.
+/// What sets a client apart from a gateway: it says what the user says and adds nothing, and shows what is odd rather than refuse it.
 fn for_people() -> ProxyOptions {
     let mut options = ProxyOptions::default();
     options.request_ids = false;
+    options.header_bytes = HEADER_BYTES;
     options
 }
 

@@ -1,5 +1,11 @@
 //! `descant call` beside servers that do what one does not expect.
 
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
+
 use bytes::Bytes;
 use h2::{RecvStream, server::SendResponse};
 use http::{Request, Response, response::Builder};
@@ -99,4 +105,45 @@ fn a_request_may_be_in_a_coding_that_the_server_has_not() {
     let ran = call(&address, &["--compress", "gzip"]);
     let hint = "hint: does it take messages in gzip? else leave out --compress\n";
     assert!(ran.code == Some(64 + 12) && ran.err.ends_with(hint), "{ran:?}");
+}
+
+#[test]
+fn heads_and_trailers_may_be_long() {
+    let address = answering(|_, respond| {
+        let long = "x".repeat(50 << 10);
+        let head = (0..4).fold(head(), |head, _| head.header("long", &long));
+        let trailers = [
+            ("grpc-status", "9"),
+            ("grpc-message", "no"),
+            ("longer", &*long.repeat(10)),
+        ];
+        reply(head, Bytes::new(), respond, &trailers);
+    });
+    let ran = call(&address, &["-v"]);
+    assert_eq!(ran.code, Some(64 + 9), "{}", ran.err.len());
+    assert!(ran.err.len() > 700 << 10, "{}", ran.err.len());
+}
+
+/// An answer of HTTP/1.1, however it is asked.
+fn answering_http1(answer: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn so_may_those_of_http1() {
+    let fields = "long: value\r\n".repeat(5000) + &format!("longer: {}\r\n", "x".repeat(100 << 10));
+    let answer =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: application/proto\r\n{fields}content-length: 3\r\n\r\n\n\x01z");
+    let address = answering_http1(answer);
+    let ran = call(&address, &["--protocol", "connect", "--http1"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "{\"id\":\"z\"}\n"), "{ran:?}");
 }

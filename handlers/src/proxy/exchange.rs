@@ -287,8 +287,9 @@ impl Asked {
         else {
             return Poll::Pending;
         };
+        let most = lease.header_bytes();
         Poll::Ready(match response {
-            Ok(response) => Sending::of(response.map(Stream::Http2), lease, pump),
+            Ok(response) => Sending::of(response.map(|body| Stream::Http2(body, most)), lease, pump),
             Err(error) => {
                 let lost = if lease.written() == written {
                     Fate::Unsent

@@ -8,9 +8,6 @@ use crate::Status;
 
 /// What stands around each field.
 const FIELD: usize = 32;
-/// Bytes that the head of a reply may take, as that of a request may, and its trailers.
-pub(super) const LARGEST: usize = 16 << 10;
-
 fn size(headers: &HeaderMap) -> usize {
     let fields = headers.iter();
     let sizes = fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD);
@@ -19,8 +16,8 @@ fn size(headers: &HeaderMap) -> usize {
 
 /// Whether the head of a reply, or its trailers, are larger than they may be. Not left to h2: of trailers it would hand on what it has room
 /// for, without a word.
-pub(super) fn is_too_large(headers: &HeaderMap) -> bool {
-    size(headers) > LARGEST
+pub(super) fn is_too_large(headers: &HeaderMap, most: usize) -> bool {
+    size(headers) > most
 }
 
 /// Whether an upstream takes a head, if it takes `most` bytes: of a larger one it may close the connection, with the calls of others on it.

@@ -88,6 +88,11 @@ impl Lease {
         self.line.ready().await
     }
 
+    /// Bytes of the head of its reply.
+    pub(super) fn header_bytes(&self) -> usize {
+        self.pool.upstream.options.header_bytes
+    }
+
     /// The same if that is so at once.
     pub(super) fn ready_now(&self) -> Option<Ready> {
         self.line.ready_now()

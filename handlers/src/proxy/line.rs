@@ -49,8 +49,8 @@ const CONNECTION_WINDOW: u32 = MOST_CALLS as u32 * STREAM_WINDOW;
 /// What small DATA frames that nobody has taken yet may cost, as h2 counts it: some 250 for each, so that thirty callers who
 /// do not read messages of a few bytes are borne. Past it h2 gives the connection up.
 const SMALL_FRAMES: usize = 64 << 20;
-/// What h2 takes of the headers of a reply, or of its trailers. Much more than what goes on: past it h2 shortens trailers, and past four times
-/// as much it gives the connection up, with the calls of others.
+/// What h2 takes at least of the headers of a reply, or of its trailers. Much more than what goes on: past it h2 shortens trailers, and past
+/// four times as much it gives the connection up, with the calls of others.
 const HEADER_BYTES: u32 = 1 << 20;
 /// So many calls may be given up on a connection at once, and so many more each second, before others take the calls that come: servers close
 /// one on which much is reset (Envoy after 250 of 500 calls, Netty after 200 in 30 s), with all calls on it.
@@ -133,7 +133,10 @@ impl Line {
     {
         if options.http1 {
             let state = Arc::<State>::default();
-            let slot = Slot::over(socket, || Gone::when_dropped(&state, tally, siblings)).await?;
+            let slot = Slot::over(socket, options.header_bytes, || {
+                Gone::when_dropped(&state, tally, siblings)
+            })
+            .await?;
             return Ok(Self::new(
                 Speaks::Http1(slot),
                 state,
@@ -160,7 +163,7 @@ impl Line {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_frame_size(LARGEST_FRAME)
             .data_frame_budget(SMALL_FRAMES)
-            .max_header_list_size(HEADER_BYTES)
+            .max_header_list_size(header_bytes(options))
             .enable_push(false)
             // None before the upstream says how many: it would refuse those that are too many.
             .initial_max_send_streams(0)
@@ -319,6 +322,12 @@ impl Line {
         self.quiet.store(quiet, Ordering::Relaxed);
         quiet >= looks.max(1)
     }
+}
+
+/// What h2 takes of a head: more than is handed on, for it says nothing of what it leaves out.
+fn header_bytes(options: &ProxyOptions) -> u32 {
+    let twice = u32::try_from(options.header_bytes.saturating_mul(2));
+    twice.unwrap_or(u32::MAX >> 2).max(HEADER_BYTES)
 }
 
 /// Ready once the upstream's SETTINGS came: it speaks HTTP/2, and has said what it takes.

@@ -46,6 +46,9 @@ pub struct ProxyOptions {
     /// The largest message of a reply, in bytes; a larger one is `RESOURCE_EXHAUSTED`. 4 MiB, as in gRPC's own clients. (What
     /// requests may have is for the server to say that takes them.)
     pub message_bytes: usize,
+    /// Bytes that the head of a reply may take, and its trailers, as HTTP/2 counts them; larger ones are `INTERNAL`. 16 KiB. Over HTTP/1.1 a
+    /// head may have 64 KiB in any case.
+    pub header_bytes: usize,
     /// How deep messages may nest that go and come as JSON ([`UpstreamCodec::Json`]); others are not looked into. 100, as in
     /// `JsonOptions::depth`; more than `JsonOptions::MOST_DEPTH` counts as that.
     pub depth: u32,
@@ -176,6 +179,7 @@ impl Default for ProxyOptions {
             http1: false,
             encodings: Encodings::default(),
             message_bytes: 4 << 20,
+            header_bytes: 16 << 10,
             depth: 100,
             request_ids: true,
             connect_timeout: Duration::from_secs(10),

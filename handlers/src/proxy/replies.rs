@@ -174,14 +174,15 @@ impl Replies {
 
     /// How the call went, by what the last envelope says. Callers may get its fields as a block of headers, which is bounded as any other.
     fn outcome(&self, end: &[u8]) -> Result<Metadata, Status> {
-        let too_large = || self.source.broken(&Broken::TooLarge);
+        let most = self.source.lease.header_bytes();
+        let too_large = || self.source.broken(&Broken::TooLarge(most));
         match self.speech {
             Speech::ConnectStream => match connect::End::read(end)? {
-                end if header_list::is_too_large(&end.fields) => Err(too_large()),
+                end if header_list::is_too_large(&end.fields, most) => Err(too_large()),
                 end => end.outcome(),
             },
             _ => match status::lines(end)? {
-                trailers if header_list::is_too_large(&trailers) => Err(too_large()),
+                trailers if header_list::is_too_large(&trailers, most) => Err(too_large()),
                 trailers => status::said(trailers),
             },
         }

@@ -30,8 +30,9 @@ pub(super) struct Sending {
 impl Sending {
     /// Of a reply whose head may be as large as it is.
     pub(super) fn of(response: Response<Stream>, lease: Lease, pump: Option<Pump>) -> Result<Self, Failed> {
-        if header_list::is_too_large(response.headers()) {
-            let status = lease.broken(&Broken::TooLarge, Stage::Asked);
+        let most = lease.header_bytes();
+        if header_list::is_too_large(response.headers(), most) {
+            let status = lease.broken(&Broken::TooLarge(most), Stage::Asked);
             lease.went_wrong(&status);
             return Err(Failed::of(status, Fate::Lost));
         }

@@ -153,7 +153,7 @@ pub(super) fn of(broken: &Broken, stage: Stage, fault: Option<&str>, upstream: &
             // h2 found the reply to be against HTTP/2, and reset the call.
             _ => against(),
         },
-        (Broken::TooLarge, _) => against(),
+        (Broken::TooLarge(_), _) => against(),
         (_, Some(fault)) => lost(&fault),
         (Broken::Http1(error), None) if error.is_parse() => against(),
         (_, None) => lost(broken),

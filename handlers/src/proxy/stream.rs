@@ -12,13 +12,14 @@ use h2::RecvStream;
 use http::HeaderMap;
 use hyper::body::{Body as _, Incoming};
 
-use super::header_list::{self, LARGEST};
+use super::header_list;
 
 /// Bytes as they come, then perhaps trailers.
 #[derive(Debug)]
 pub(super) enum Stream {
-    Http2(RecvStream),
-    Http1(Incoming),
+    /// And how large trailers may be, here and there.
+    Http2(RecvStream, usize),
+    Http1(Incoming, usize),
 }
 
 /// Why a connection, or a call on it, is broken.
@@ -26,8 +27,8 @@ pub(super) enum Stream {
 pub(super) enum Broken {
     Http2(h2::Error),
     Http1(hyper::Error),
-    /// Its head, or its trailers, are larger than [`LARGEST`].
-    TooLarge,
+    /// Its head, or its trailers, are larger than so many bytes.
+    TooLarge(usize),
 }
 
 impl Broken {
@@ -40,15 +41,15 @@ impl Broken {
 impl Stream {
     pub(super) fn is_end_stream(&self) -> bool {
         match self {
-            Self::Http2(stream) => stream.is_end_stream(),
-            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(stream, _) => stream.is_end_stream(),
+            Self::Http1(body, _) => body.is_end_stream(),
         }
     }
 
     /// The next bytes. Taking them lets the upstream send as many more.
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         match self {
-            Self::Http2(stream) => Poll::Ready(match ready!(stream.poll_data(cx)) {
+            Self::Http2(stream, _) => Poll::Ready(match ready!(stream.poll_data(cx)) {
                 Some(Ok(data)) => {
                     // Nothing to release is left of a call that was reset meanwhile.
                     let _ = stream.flow_control().release_capacity(data.len());
@@ -57,7 +58,7 @@ impl Stream {
                 Some(Err(error)) => Some(Err(Broken::Http2(error))),
                 None => None,
             }),
-            Self::Http1(body) => loop {
+            Self::Http1(body, _) => loop {
                 match ready!(Pin::new(&mut *body).poll_frame(cx)) {
                     None => return Poll::Ready(None),
                     Some(Err(error)) => return Poll::Ready(Some(Err(Broken::Http1(error)))),
@@ -78,7 +79,7 @@ impl Stream {
         trailers: &mut HeaderMap,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Broken>>> {
-        if let Self::Http1(body) = self {
+        if let Self::Http1(body, most) = self {
             loop {
                 match ready!(Pin::new(&mut *body).poll_frame(cx)) {
                     None => return Poll::Ready(None),
@@ -87,8 +88,8 @@ impl Stream {
                         Ok(data) => return Poll::Ready(Some(Ok(data))),
                         Err(frame) => {
                             let came = frame.into_trailers().unwrap_or_default();
-                            if header_list::is_too_large(&came) {
-                                return Poll::Ready(Some(Err(Broken::TooLarge)));
+                            if header_list::is_too_large(&came, *most) {
+                                return Poll::Ready(Some(Err(Broken::TooLarge(*most))));
                             }
                             *trailers = came;
                         }
@@ -111,11 +112,13 @@ impl Stream {
     /// The trailers, behind all data.
     pub(super) fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Broken>> {
         match self {
-            Self::Http2(stream) => Poll::Ready(match ready!(stream.poll_trailers(cx)).map_err(Broken::Http2)? {
-                Some(trailers) if header_list::is_too_large(&trailers) => Err(Broken::TooLarge),
-                trailers => Ok(trailers),
-            }),
-            Self::Http1(_) => Poll::Ready(Ok(None)),
+            Self::Http2(stream, most) => {
+                Poll::Ready(match ready!(stream.poll_trailers(cx)).map_err(Broken::Http2)? {
+                    Some(trailers) if header_list::is_too_large(&trailers, *most) => Err(Broken::TooLarge(*most)),
+                    trailers => Ok(trailers),
+                })
+            }
+            Self::Http1(..) => Poll::Ready(Ok(None)),
         }
     }
 }
@@ -124,7 +127,7 @@ impl Stream {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge => write!(f, "its head or its trailers are larger than {} KiB", LARGEST >> 10),
+            Self::TooLarge(most) => write!(f, "its head or its trailers are larger than {} KiB", most >> 10),
             Self::Http2(error) => error.fmt(f),
             Self::Http1(error) => match error.source() {
                 Some(reason) => write!(f, "{error}: {reason}"),

@@ -40,10 +40,12 @@ use crate::{
     },
 };
 
-/// Bytes of the head of a reply.
+/// Bytes of the head of a reply, at least.
 const HEAD_BYTES: usize = 64 << 10;
-/// Fields of the head of a reply.
+/// Fields of the head of a reply, at least.
 const HEAD_FIELDS: usize = 200;
+/// Of a larger head there may be a field for each so many bytes.
+const FIELD_BYTES: usize = 128;
 
 /// What a call is sent by, and ended.
 #[derive(Debug)]
@@ -58,6 +60,8 @@ pub(super) struct Slot {
     kept: AtomicBool,
     /// How often something was written.
     writes: Arc<AtomicU64>,
+    /// How large trailers may be.
+    header_bytes: usize,
 }
 
 /// Why a request was not answered.
@@ -70,13 +74,15 @@ pub(in crate::proxy) enum Unanswered {
 
 impl Slot {
     /// Speaks HTTP/1.1 over this socket. Nothing is said before the first call.
-    pub(super) async fn over<T>(socket: T, gone: impl FnOnce() -> Gone) -> Result<Self, Unfit>
+    pub(super) async fn over<T>(socket: T, header_bytes: usize, gone: impl FnOnce() -> Gone) -> Result<Self, Unfit>
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let wire = Wire::new(socket);
         let mut builder = http1::Builder::new();
-        builder.max_headers(HEAD_FIELDS).max_buf_size(HEAD_BYTES);
+        builder
+            .max_headers(HEAD_FIELDS.max(header_bytes / FIELD_BYTES))
+            .max_buf_size(HEAD_BYTES.max(header_bytes));
         let opened = builder.handshake(TokioIo::new(wire.clone())).await;
         let (sender, connection) = opened.map_err(|error| Unfit::of_http1(&error))?;
         let writes = wire.writes();
@@ -88,6 +94,7 @@ impl Slot {
             asked: AtomicBool::new(false),
             kept: AtomicBool::new(false),
             writes,
+            header_bytes,
         };
         // Not before its driver has run once, perhaps on another thread: whoever is told of it sooner finds that it takes nothing.
         let ready = poll_fn(|cx| slot.poll_ready(cx)).await;
@@ -117,7 +124,7 @@ impl Slot {
         let mut error = match sending.await {
             Ok(mut response) => {
                 forget_connection(response.headers_mut());
-                return Ok(response.map(Stream::Http1));
+                return Ok(response.map(|body| Stream::Http1(body, self.header_bytes)));
             }
             Err(error) => error,
         };
