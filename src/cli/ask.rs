@@ -211,6 +211,9 @@ impl Asker {
                 "turn it on there, or name its descriptor set",
             ),
             AskError::Ended(status) => {
+                if let Some(failure) = self.server.found_out(status) {
+                    return failure;
+                }
                 let mend = self.server.hint(status).unwrap_or_default();
                 let told = status.to_string();
                 let what = format!("reflection at {name} ended with {}", screen::escape(&told));

@@ -19,6 +19,12 @@ const UNIX: &str = "unix:";
 const ANOTHER_PROTOCOL: &str = "does it speak another protocol? --protocol grpc, grpc-web, connect or rest";
 /// Of the head of a reply, and of its trailers: who looks into what goes wrong sees tokens and details of any size.
 const HEADER_BYTES: usize = 1 << 20;
+/// What the first bytes of a server may tell after the connection was made, and what does not fit then.
+const FOUND_OUT: [(&str, Misfit); 3] = [
+    ("it speaks TLS", Misfit::Tls),
+    ("it answers in HTTP/2", Misfit::Http2),
+    ("it speaks SSH", Misfit::Other),
+];
 /// What servers of TLS say to plain text over HTTP/1.1: Descant, Go's and nginx.
 const SPEAKS_TLS: [&str; 3] = ["this port speaks TLS", "to an HTTPS server", "to HTTPS port"];
 
@@ -153,17 +159,21 @@ impl Server {
         self.http1 && !self.proxy.speaks_tls() && (refused || is_told)
     }
 
-    /// What to do about an answer that is none of the protocol, or a connection that was found out late.
-    pub(crate) fn hint(&self, status: &Status) -> Option<String> {
+    /// What a server was found out to be that was connected to and speaks something else: the same as if it had been known at once.
+    pub(crate) fn found_out(&self, status: &Status) -> Option<Failure> {
         let told = status.message();
         // A gateway may have had the same trouble with the server behind it.
-        let is_own = told.starts_with(&format!("cannot connect to {}", self.proxy));
-        if is_own && told.ends_with(": it speaks TLS") {
-            return Some(self.mend(Misfit::Tls));
-        }
-        if is_own && told.ends_with(": it answers in HTTP/2") {
-            return Some(self.mend(Misfit::Http2));
-        }
+        let mut own = ["cannot connect to", "the connection to"].into_iter();
+        own.find(|start| told.starts_with(&format!("{start} {}", self.proxy)))?;
+        let what = FOUND_OUT.iter().find(|(what, _)| told.contains(&format!(": {what}")));
+        let (what, misfit) = what?;
+        let what = format!("cannot connect to {}: {what}", self.name());
+        Some(Failure::new(Kind::Other, what, self.mend(*misfit)).by_server(status.code()))
+    }
+
+    /// What to do about an answer that is none of the protocol.
+    pub(crate) fn hint(&self, status: &Status) -> Option<String> {
+        let told = status.message();
         if self.may_speak_tls(told) {
             return Some(format!("does it speak TLS? then {}", self.mend(Misfit::Tls)));
         }

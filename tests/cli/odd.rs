@@ -147,3 +147,48 @@ fn so_may_those_of_http1() {
     let ran = call(&address, &["--protocol", "connect", "--http1"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "{\"id\":\"z\"}\n"), "{ran:?}");
 }
+
+/// A server that says so to each connection, before it hears anything or behind that, and hangs up or not.
+fn blurting(said: &'static [u8], first: bool, hangs_up: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // Of several connections not each is asked something.
+            thread::spawn(move || {
+                if !first {
+                    let _ = stream.read(&mut [0; 16]);
+                }
+                let _ = stream.write_all(said);
+                if !hangs_up {
+                    let _ = stream.read_to_end(&mut Vec::new());
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn what_does_not_speak_http1_is_found_out_however_soon_it_speaks() {
+    let settings = b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64";
+    for (said, told) in [
+        (&settings[..], "it answers in HTTP/2\nhint: leave out --http1\n"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "it speaks SSH\n"),
+    ] {
+        for (first, hangs_up) in [(true, false), (true, true), (false, false), (false, true)] {
+            let address = blurting(said, first, hangs_up);
+            let told = format!("error: cannot connect to {address}: {told}");
+            let way = ["--protocol", "connect", "--http1"];
+            let described = call(&address, &way);
+            assert_eq!(
+                (described.code, &described.err),
+                (Some(64 + 14), &told),
+                "{first} {hangs_up}"
+            );
+            let asked = descant([&["call", &address, BOOK], &way[..]].concat());
+            assert_eq!((asked.code, &asked.err), (Some(64 + 14), &told), "{first} {hangs_up}");
+        }
+    }
+}

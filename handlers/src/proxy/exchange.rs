@@ -26,7 +26,7 @@ use super::{
     rest,
     sending::Sending,
     speech::{Speech, UpstreamCodec},
-    status::Stage,
+    status::{self, Stage},
     stream::{Broken, Stream},
 };
 use crate::{Answer, Coding, Encodings, Messages, Reply, Status};
@@ -233,18 +233,20 @@ async fn over_http1(
     };
     let mut request = line::over_http1(head, body).map_err(Failed::ours)?;
     let fault = Some(fault);
+    let mut found = None;
     for _ in 0..pool::ATTEMPTS {
         request = match lease.send(request).await {
             Ok(response) => return Sending::of(response, lease, None),
             Err(Unanswered::Broken(broken, fate)) => return Err(unanswered(&lease, &broken, fate, (&fault, &terms))),
             Err(Unanswered::Unsent(request)) => *request,
         };
+        found = lease.fault().map(str::to_owned);
         let again = lease.again().await;
         // Another address may be there.
         lease = again.map_err(|status| Failed::of(status, Fate::Unsent))?;
     }
     lease.came_to(Fate::Unreachable);
-    let status = Status::unavailable(format!("{} closes each connection at once", lease.target()));
+    let status = status::of_closed(found.as_deref(), lease.target());
     Err(Failed::of(status, Fate::Unreachable))
 }
 

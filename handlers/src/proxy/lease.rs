@@ -88,6 +88,11 @@ impl Lease {
         self.line.ready().await
     }
 
+    /// Why its connection was given up here, if it was.
+    pub(super) fn fault(&self) -> Option<&str> {
+        self.line.fault()
+    }
+
     /// Bytes of the head of its reply.
     pub(super) fn header_bytes(&self) -> usize {
         self.pool.upstream.options.header_bytes

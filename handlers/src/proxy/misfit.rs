@@ -142,13 +142,18 @@ impl Unfit {
             [0x15 | 0x16, 3, ..] => Some(Self::new(Misfit::Tls, "it speaks TLS")),
             // The head of a SETTINGS frame: a length below 256.
             [0, 0, _] => Some(Self::new(Misfit::Http2, "it answers in HTTP/2")),
+            b"SSH" => Some(Self::new(Misfit::Other, "it speaks SSH")),
             _ => None,
         }
     }
 
-    /// A connection of HTTP/1.1 that does not come about.
-    pub(super) fn of_http1(error: &hyper::Error) -> Self {
-        Self::new(Misfit::Other, error.to_string())
+    /// A connection of HTTP/1.1 that closes before it is asked anything, from the bytes that came first.
+    pub(super) fn unasked(greeting: &[u8]) -> Self {
+        let of_bytes = || match greeting {
+            [] => Self::new(Misfit::HungUp, "it hung up at once"),
+            _ => Self::new(Misfit::Other, "it speaks before it is asked, which HTTP/1.1 does not"),
+        };
+        Self::of_answer(greeting).unwrap_or_else(of_bytes)
     }
 
     /// A handshake of TLS that failed.

@@ -29,6 +29,7 @@ use super::{
     queue::Queues,
     resolve,
     retry::{Throttle, Tried},
+    status,
     target::Target,
     upstream::Upstream,
 };
@@ -135,7 +136,7 @@ impl Pool {
     pub(super) async fn ready(self: &Arc<Self>, want: Want<'_>) -> Result<(Ready, Lease), Refusal> {
         let admitted = self.admit().inspect_err(|_| self.tally.count(Entry::FullInFlight))?;
         let mut placeless = Placeless::new(&self.tally, want.attempt);
-        let mut waits = 0;
+        let (mut waits, mut found) = (0, None);
         while waits < ATTEMPTS {
             let behind = self.is_behind(want);
             let (endpoint, line) = match self.pick(Want { behind, ..want }) {
@@ -151,19 +152,16 @@ impl Pool {
                 }
             };
             let lease = Lease::new(self, endpoint, line);
-            match lease.ready().await {
-                Ok(ready) => {
-                    placeless.placed();
-                    return Ok((ready, lease.admitted(admitted)));
-                }
-                // It is closing: nothing was sent. It is not taken again.
-                Err(()) => lease.give_up(),
+            if let Ok(ready) = lease.ready().await {
+                placeless.placed();
+                return Ok((ready, lease.admitted(admitted)));
             }
+            // It is closing: nothing was sent. It is not taken again.
+            lease.give_up();
+            found = lease.fault().map(str::to_owned);
         }
-        let upstream = &self.upstream;
-        Err(Refusal::Unreachable(Status::unavailable(format!(
-            "{upstream} closes each connection at once"
-        ))))
+        let status = status::of_closed(found.as_deref(), &self.upstream);
+        Err(Refusal::Unreachable(status))
     }
 
     /// The same if there is one, over HTTP/2, without a wait.
@@ -207,8 +205,10 @@ impl Pool {
                 let line = Arc::new(line);
                 endpoint.occupy(&line);
                 let lease = Lease::new(self, Arc::clone(endpoint), line);
-                let closed = || Status::unavailable(format!("{endpoint} closes each connection at once"));
-                return lease.ready().await.map(|ready| (ready, lease)).map_err(|()| closed());
+                return match lease.ready().await {
+                    Ok(ready) => Ok((ready, lease)),
+                    Err(()) => Err(status::of_closed(lease.fault(), endpoint)),
+                };
             }
             let _ = timeout(ANOTHER, &mut changed).await;
         }

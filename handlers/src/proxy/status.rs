@@ -160,6 +160,14 @@ pub(super) fn of(broken: &Broken, stage: Stage, fault: Option<&str>, upstream: &
     }
 }
 
+/// Connections were made, and each was closed before it took a call; `fault`: what the last was found to be, if anything was found.
+pub(super) fn of_closed(fault: Option<&str>, upstream: &dyn fmt::Display) -> Status {
+    Status::unavailable(match fault {
+        Some(fault) => format!("cannot connect to {upstream}: {fault}"),
+        None => format!("{upstream} closes each connection at once"),
+    })
+}
+
 /// A stream that the upstream reset. gRPC over HTTP/2, "Errors"; what that leaves open is as in grpc-go.
 fn of_reset(reason: Reason, stage: Stage) -> Status {
     let code = match reason {

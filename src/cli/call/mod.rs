@@ -202,6 +202,10 @@ impl Errand<'_> {
         match (fault.take(), outcome) {
             // The data ended the call.
             (Some(failure), Err(Ended::Status(_))) => Err(Ended::Failed(failure)),
+            (None, Err(Ended::Status(status))) => Err(match self.server.found_out(&status) {
+                Some(failure) => failure.into(),
+                None => Ended::Status(status),
+            }),
             (_, outcome) => outcome,
         }
     }

@@ -154,7 +154,8 @@ async fn an_upstream_may_close_a_connection_after_each_call() {
 async fn broken_answers_are_told() {
     let web = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc-web+proto\r\ncontent-length: 5\r\n\r\n\0\0\0\0\0";
     for (way, answer, code, why) in [
-        (CONNECT, &b"SSH-2.0-OpenSSH_9.6\r\n"[..], 13, "is broken: "),
+        (CONNECT, &b"SSH-2.0-OpenSSH_9.6\r\n"[..], 14, "it speaks SSH"),
+        (CONNECT, b"220 mail.example ESMTP\r\n", 13, "is broken: "),
         (CONNECT, b"\x15\x03\x01\0\x02\x02\x0a", 14, "it speaks TLS"),
         (CONNECT, b"\0\0\x06\x04\0\0\0\0\0", 14, "it answers in HTTP/2"),
         (CONNECT, b"", 14, "is lost: "),

@@ -23,7 +23,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     task::AbortHandle,
 };
 
@@ -33,7 +33,7 @@ use crate::{
     proxy::{
         codings::Sent,
         fate::Fate,
-        misfit::Unfit,
+        misfit::{Misfit, Unfit},
         request::{Frame, Frames},
         stream::{Broken, Stream},
         wire::Wire,
@@ -84,9 +84,9 @@ impl Slot {
             .max_headers(HEAD_FIELDS.max(header_bytes / FIELD_BYTES))
             .max_buf_size(HEAD_BYTES.max(header_bytes));
         let opened = builder.handshake(TokioIo::new(wire.clone())).await;
-        let (sender, connection) = opened.map_err(|error| Unfit::of_http1(&error))?;
+        let (sender, connection) = opened.map_err(|error| Unfit::new(Misfit::Other, error.to_string()))?;
         let writes = wire.writes();
-        let driver = tokio::spawn(drive(connection, wire, gone()));
+        let driver = tokio::spawn(drive(connection, wire.clone(), gone()));
         let slot = Self {
             sender: Mutex::new(sender),
             driver: driver.abort_handle(),
@@ -98,7 +98,8 @@ impl Slot {
         };
         // Not before its driver has run once, perhaps on another thread: whoever is told of it sooner finds that it takes nothing.
         let ready = poll_fn(|cx| slot.poll_ready(cx)).await;
-        ready.map_err(|error| Unfit::of_http1(&error))?;
+        // hyper says no more than that it is closed.
+        ready.map_err(|_| wire.refusal().unwrap_or_else(|| Unfit::unasked(&wire.greeting())))?;
         Ok(slot)
     }
 
@@ -190,27 +191,28 @@ fn is_closed(error: &hyper::Error) -> bool {
 }
 
 /// Moves bytes until the connection is closed. Why it was is told to its call.
-async fn drive<T>(mut connection: Connection<TokioIo<Wire<T>>, Body>, wire: Wire<T>, gone: Gone)
+async fn drive<T>(mut connection: Connection<TokioIo<Wire<T>>, Body>, mut wire: Wire<T>, gone: Gone)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    std::future::poll_fn(|cx| {
-        let done = Pin::new(&mut connection).poll(cx);
-        if done.is_ready()
-            && let Some(unfit) = wire.refusal().or_else(|| Unfit::of_answer(&wire.greeting()))
-        {
-            let _ = gone.state.fault.set(unfit.what);
-        }
-        if done.is_ready() {
+    poll_fn(|cx| {
+        if Pin::new(&mut connection).poll(cx).is_ready() {
             // What waits to be written stays here, and so is known not to have left: an end in peace has written it.
             return Poll::Ready(());
         }
-        match wire.drain(cx) {
-            Poll::Ready(Err(_)) => Poll::Ready(()),
-            _ => Poll::Pending,
-        }
+        ready!(wire.drain(cx)).map_or_else(
+            |_| {
+                // What came before the other side hung up may say why, and is lost with the connection.
+                let _ = Pin::new(&mut wire).poll_read(cx, &mut ReadBuf::new(&mut [0; 16]));
+                Poll::Ready(())
+            },
+            |()| Poll::Pending,
+        )
     })
     .await;
+    if let Some(unfit) = wire.refusal().or_else(|| Unfit::of_answer(&wire.greeting())) {
+        let _ = gone.state.fault.set(unfit.what);
+    }
 }
 
 /// A request as HTTP/1.1 has it: its target is a path, and the host stands in a header.
