@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    fmt,
+    fmt::{self, Write as _},
     io::{self, Write},
 };
 
@@ -91,15 +91,34 @@ fn written(result: io::Result<()>) -> Result<(), Failure> {
 /// The text with control characters escaped, so that a name in a hostile descriptor cannot steer
 /// the terminal.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    escape_unless(text, |_| false)
+    escape_unless(
+        text,
+        |_| false,
+        |character, escaped| escaped.extend(character.escape_default()),
+    )
 }
 
 /// The same, but lines stay lines.
 pub(crate) fn escape_lines(text: &str) -> Cow<'_, str> {
-    escape_unless(text, |character| character == '\n' || character == '\t')
+    escape_unless(text, is_of_lines, |character, escaped| {
+        escaped.extend(character.escape_default());
+    })
 }
 
-fn escape_unless(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
+/// JSON in which lines stay lines: it is JSON still, for what is escaped stands in its strings.
+pub(crate) fn escape_json(json: &str) -> Cow<'_, str> {
+    escape_unless(json, is_of_lines, |character, escaped| {
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            let _ = write!(escaped, "\\u{unit:04x}");
+        }
+    })
+}
+
+fn is_of_lines(character: char) -> bool {
+    character == '\n' || character == '\t'
+}
+
+fn escape_unless(text: &str, keep: impl Fn(char) -> bool, put: impl Fn(char, &mut String)) -> Cow<'_, str> {
     let steers = |character: char| is_control(character) && !keep(character);
     if !text.contains(steers) {
         return Cow::Borrowed(text);
@@ -107,7 +126,7 @@ fn escape_unless(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
     let mut escaped = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         if steers(character) {
-            escaped.extend(character.escape_default());
+            put(character, &mut escaped);
         } else {
             escaped.push(character);
         }
@@ -131,5 +150,14 @@ mod tests {
         assert_eq!(escape_lines("a\r\n\tb"), "a\\r\n\tb");
         assert_eq!(escape("abc\u{202e}def"), "abc\\u{202e}def");
         assert!(matches!(escape("naïve 書店"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn json_stays_json() {
+        let json = "{\n  \"a\": \"\u{9b}31m\u{7f}\u{85}\u{202e}書\"\n}";
+        let escaped = escape_json(json);
+        assert_eq!(escaped, "{\n  \"a\": \"\\u009b31m\\u007f\\u0085\\u202e書\"\n}");
+        let read = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+        assert_eq!(read(&escaped), read(json));
     }
 }

@@ -59,7 +59,7 @@ async fn line(detail: &Any, types: &Types) -> String {
     };
     let json = types.convert(&message, &mut Codec::default(), |_| false, write).await;
     match json.ok().map(String::from_utf8) {
-        Some(Ok(json)) => format!("{name} {json}"),
+        Some(Ok(json)) => format!("{name} {}", screen::escape_json(&json)),
         _ => opaque(detail),
     }
 }

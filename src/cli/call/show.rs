@@ -167,9 +167,12 @@ impl Screen {
 
     fn write(&self, data: &[u8]) -> Result<bool, Failure> {
         let shown = if self.terminal {
-            screen::escape_lines(&String::from_utf8_lossy(data))
-                .into_owned()
-                .into_bytes()
+            let text = String::from_utf8_lossy(data);
+            let escaped = match self.format {
+                ReplyFormat::Json | ReplyFormat::Pretty => screen::escape_json(&text),
+                ReplyFormat::Text => screen::escape_lines(&text),
+            };
+            escaped.into_owned().into_bytes()
         } else {
             data.to_vec()
         };
