@@ -6,6 +6,7 @@ use std::{
     thread,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::Bytes;
 use h2::{RecvStream, server::SendResponse};
 use http::{Request, Response, response::Builder};
@@ -191,4 +192,28 @@ fn what_does_not_speak_http1_is_found_out_however_soon_it_speaks() {
             assert_eq!((asked.code, &asked.err), (Some(64 + 14), &told), "{first} {hangs_up}");
         }
     }
+}
+
+#[test]
+fn details_that_do_not_parse_are_told_as_such() {
+    // Two of a `google.rpc.Status`: an ErrorInfo that ends too soon, and a type that nobody knows.
+    let any = |name: &str, value: &[u8]| prost_types::Any {
+        type_url: format!("type.googleapis.com/{name}"),
+        value: value.to_vec(),
+    };
+    let status = descant::handlers::Status::aborted("no")
+        .with_any(any("google.rpc.ErrorInfo", b"\x0a\x09x"))
+        .with_any(any("a.B", b"hi"));
+    let details = STANDARD_NO_PAD.encode(status.to_details_bin().unwrap());
+    let address = answering(move |_, mut respond| {
+        let head = head().header("grpc-status", "10").header("grpc-message", "no");
+        let head = head.header("grpc-status-details-bin", &details).body(()).unwrap();
+        respond.send_response(head, true).unwrap();
+    });
+    let ran = call(&address, &[]);
+    let (broken, unknown) = (
+        "\n  google.rpc.ErrorInfo (it does not parse: ",
+        ") base64:Cgl4\n  a.B (its descriptor is missing) base64:aGk=\n",
+    );
+    assert!(ran.err.contains(broken) && ran.err.contains(unknown), "{ran:?}");
 }

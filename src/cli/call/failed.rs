@@ -28,7 +28,7 @@ pub(super) fn report(args: &Call, server: &Server, status: &Status, details: Opt
         return;
     }
     let mut text = status.to_string();
-    let details = details.unwrap_or_else(|| status.details().iter().map(opaque).collect());
+    let details = details.unwrap_or_else(|| status.details().iter().map(undescribed).collect());
     for detail in details {
         let _ = write!(text, "\n  {detail}");
     }
@@ -51,16 +51,16 @@ pub(super) async fn details(status: &Status, types: &Types) -> Vec<String> {
 async fn line(detail: &Any, types: &Types) -> String {
     let name = name(detail);
     let Some(message) = message(name, types).await else {
-        return opaque(detail);
+        return undescribed(detail);
     };
     let write = |message: &MessageType, codec: &mut Codec| {
         let mut json = Vec::new();
         codec.wire_to_json(message, &detail.value, &mut json).map(|()| json)
     };
     let json = types.convert(&message, &mut Codec::default(), |_| false, write).await;
-    match json.ok().map(String::from_utf8) {
-        Some(Ok(json)) => format!("{name} {}", screen::escape_json(&json)),
-        _ => opaque(detail),
+    match json {
+        Ok(json) => format!("{name} {}", screen::escape_json(&String::from_utf8_lossy(&json))),
+        Err(error) => opaque(detail, &format!("it does not parse: {error}")),
     }
 }
 
@@ -79,9 +79,14 @@ fn name(detail: &Any) -> &str {
     detail.type_url.rsplit('/').next().unwrap_or_default()
 }
 
-fn opaque(detail: &Any) -> String {
+fn undescribed(detail: &Any) -> String {
+    opaque(detail, "its descriptor is missing")
+}
+
+/// Its bytes, and why no more is told of it.
+fn opaque(detail: &Any, why: &str) -> String {
     let (name, value) = (name(detail), STANDARD.encode(&detail.value));
-    format!("{name} (its descriptor is missing) base64:{value}")
+    format!("{name} ({why}) base64:{value}")
 }
 
 fn hint(args: &Call, server: &Server, status: &Status) -> Option<String> {
