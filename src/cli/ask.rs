@@ -59,8 +59,8 @@ impl Live {
         self.converse(async |asker| asker.schema_of_file(file, symbol).await)
     }
 
-    /// What describes these services.
-    pub(crate) fn schema(&self, services: &[String]) -> Result<Schema, Failure> {
+    /// What describes these services, and what is missing of that.
+    pub(crate) fn schema(&self, services: &[String]) -> Result<(Schema, Option<Failure>), Failure> {
         self.converse(async |asker| asker.schema(services).await)
     }
 
@@ -160,15 +160,26 @@ impl Asker {
         }
     }
 
-    async fn schema(&mut self, services: &[String]) -> Result<Schema, Failure> {
-        let mut all = Vec::new();
+    /// A service that the server does not describe hides none of the others.
+    async fn schema(&mut self, services: &[String]) -> Result<(Schema, Option<Failure>), Failure> {
+        let (mut all, mut missing) = (Vec::new(), Vec::new());
         for service in services {
-            match self.files_of(service).await? {
-                Some(files) => all.extend(files),
-                None => return Err(self.unknown("symbol", service).await),
+            match self.client.files_of(service).await {
+                Ok(Some(files)) => all.extend(files),
+                Ok(None) => missing.push((service, "it does not know it".to_owned())),
+                Err(error @ AskError::Refused { .. }) => missing.push((service, error.to_string())),
+                Err(error) => return Err(self.failed(&error)),
             }
         }
-        self.complete(all).await
+        let schema = self.complete(all).await?;
+        let told = |(service, why): (&String, String)| {
+            let (service, why) = (screen::escape(service), screen::escape(&why).into_owned());
+            let what = format!("{} lists `{service}`, and does not describe it: {why}", self.name);
+            Failure::new(Kind::Descriptors, what, "")
+        };
+        let missing = missing.into_iter().rev().map(told);
+        let missing = missing.fold(None, |more: Option<Failure>, failure| Some(failure.and(more)));
+        Ok((schema, missing))
     }
 
     async fn files_of(&mut self, symbol: &str) -> Result<Option<Vec<Bytes>>, Failure> {

@@ -15,11 +15,14 @@ use super::{
 /// Prints one symbol or file, or every service.
 pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
     let words = Words::tell_apart(&args.words, args.live.from.is_some())?;
+    let mut missing = None;
     let pages = match (&Live::at(&args.live)?, &words.name) {
         (Some(server), Some(name)) => vec![live(server, name, &words)?],
         (Some(server), None) => {
             let names = server.services()?;
-            services(&server.schema(&names)?, &names)
+            let schema;
+            (schema, missing) = server.schema(&names)?;
+            services(&schema, &names)
         }
         (None, Some(name)) => vec![find(&stored(&words)?, name, &words)?],
         (None, None) => {
@@ -32,7 +35,7 @@ pub(crate) fn run(args: &Describe) -> Result<ExitCode, Failure> {
         }
     };
     screen::print(&pages.join("\n"))?;
-    Ok(ExitCode::SUCCESS)
+    missing.map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
 fn live(live: &Live, name: &str, words: &Words) -> Result<String, Failure> {

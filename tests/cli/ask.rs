@@ -8,7 +8,7 @@ use std::{
 
 use descant::{
     Gateway, demo,
-    handlers::{Call, Code, Handler as _, Messages, Reply, Status, layer::Next},
+    handlers::{Call, Code, Handler as _, Message, Messages, Reply, Status, layer::Next},
 };
 
 use crate::process::{Server, descant, serve_beside};
@@ -99,6 +99,31 @@ fn a_server_may_take_one_question_a_call() {
         let front = Server::start(&["--to", &format!("http://{address}")]);
         assert!(front.services().contains("bookshop.v1.Catalog"), "{}", front.err());
     }
+}
+
+#[test]
+fn a_service_without_a_descriptor_hides_no_other() {
+    let address = serve_beside(|| {
+        let forgetful = async |mut call: Call, next: Next| {
+            let mut questions = call.messages;
+            call.messages = Messages::generate(|sender| async move {
+                while let Some(question) = questions.next().await {
+                    let wire = question?.into_wire()?;
+                    // It is asked for a name of the same length instead, which there is not.
+                    let asked = String::from_utf8_lossy(&wire).replace("bookshop.v1.Desk", "bookshop.v1.Disk");
+                    sender.send(Message::from_wire(asked.into_bytes().into())).await?;
+                }
+                Ok(())
+            });
+            next.call(call).await
+        };
+        Gateway::builder(demo::schema().unwrap()).intercept(forgetful)
+    });
+    let ran = descant(["describe", "--from", &address]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(ran.out.contains("service Catalog {"), "{ran:?}");
+    let told = format!("error: {address} lists `bookshop.v1.Desk`, and does not describe it: it does not know it\n");
+    assert_eq!(ran.err, told);
 }
 
 #[test]
