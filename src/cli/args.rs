@@ -7,8 +7,8 @@ mod upstream;
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use descant::LogField;
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
+use descant::{JsonOptions, LogField};
 
 pub(crate) use self::{
     call::{Call, Protocol, ReplyFormat},
@@ -305,6 +305,15 @@ pub(crate) struct Convert {
     /// Mask fields that have the option `debug_redact`
     #[arg(long)]
     pub(crate) redact: bool,
+
+    /// How deep messages may nest, up to 256
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = depth())]
+    pub(crate) depth: u32,
+}
+
+/// What messages may nest.
+fn depth() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(1..=u64::from(JsonOptions::MOST_DEPTH))
 }
 
 /// How JSON is written and read.

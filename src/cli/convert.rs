@@ -69,7 +69,7 @@ fn format(asked: Option<MessageFormat>, path: Option<&Path>, flag: &str) -> Resu
 }
 
 fn options(args: &Convert) -> JsonOptions {
-    let mut options = json::options(&args.json);
+    let mut options = json::options(&args.json, args.depth);
     options.print_unknown = args.print_unknown;
     options.redact = args.redact;
     // Who converts has the data, and room for it.
@@ -143,7 +143,12 @@ fn from_wire(codec: &mut Codec, message: &MessageType, wire: &[u8], to: MessageF
 fn refused(args: &Convert, from: MessageFormat, error: &CodecError) -> Failure {
     let (name, form) = (args.message.trim_start_matches('.'), form(from));
     let source = source(file(args.input.as_ref()));
-    Failure::new(Kind::Data, format!("{source} is no {name} in {form} form\n{error}"), "")
+    let mend = json::deeper(error.what()).unwrap_or_default();
+    Failure::new(
+        Kind::Data,
+        format!("{source} is no {name} in {form} form\n{error}"),
+        mend,
+    )
 }
 
 /// It is such a message, but the other form can't say all of it. Where that stands on the wire tells nobody anything.
@@ -154,7 +159,7 @@ fn inexpressible(args: &Convert, to: MessageFormat, error: &CodecError) -> Failu
     Failure::new(
         Kind::Data,
         format!("the message in {source} has no {form} form\n{what}"),
-        "",
+        json::deeper(what).unwrap_or_default(),
     )
 }
 

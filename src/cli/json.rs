@@ -5,7 +5,7 @@ use descant::JsonOptions;
 use super::args::Json;
 
 /// What the command line says of JSON.
-pub(super) fn options(args: &Json) -> JsonOptions {
+pub(super) fn options(args: &Json, depth: u32) -> JsonOptions {
     let mut options = JsonOptions::default();
     options.pretty = args.pretty;
     options.emit_defaults = args.emit_defaults;
@@ -13,5 +13,12 @@ pub(super) fn options(args: &Json) -> JsonOptions {
     options.enums_as_numbers = args.enums_as_numbers;
     options.integers_as_numbers = args.integers_as_numbers;
     options.ignore_unknown = args.ignore_unknown;
+    options.depth = depth;
     options
+}
+
+/// What to do where a message nests too deep, if that is what this is about.
+pub(super) fn deeper(what: &str) -> Option<String> {
+    let is_too_deep = what.contains("nest deeper than the limit `depth`");
+    is_too_deep.then(|| format!("--depth N takes deeper ones, up to {}", JsonOptions::MOST_DEPTH))
 }

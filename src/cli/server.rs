@@ -1,6 +1,6 @@
 //! A live server: from the words of the command line to a connection, and why there is none.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use descant::handlers::{
     ConnectError, Misfit, Phases, Proxy, Status, UpstreamProtocol,
@@ -88,9 +88,13 @@ impl Server {
         })
     }
 
-    /// The same with these bounds: the time that a connection may take, and the bytes of a reply's message.
-    pub(crate) fn within(mut self, connect: Duration, message_bytes: usize) -> Self {
-        self.proxy = self.proxy.connect_timeout(connect).message_bytes(message_bytes);
+    /// The same with the bounds of a call: the time that a connection may take, and what a reply's message may be.
+    pub(crate) fn within(mut self, args: &Call) -> Self {
+        let mut options = self.proxy.chosen().clone();
+        options.connect_timeout = args.connect_timeout;
+        options.message_bytes = args.max_message;
+        options.depth = args.depth;
+        self.proxy = self.proxy.options(options);
         self
     }
 

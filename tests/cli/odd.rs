@@ -11,7 +11,7 @@ use bytes::Bytes;
 use h2::{RecvStream, server::SendResponse};
 use http::{Request, Response, response::Builder};
 
-use crate::process::{Ran, beside, demo_set, descant};
+use crate::process::{Ran, Server, beside, demo_set, descant};
 
 const BOOK: &str = "bookshop.v1.Catalog/GetBook";
 
@@ -216,4 +216,54 @@ fn details_that_do_not_parse_are_told_as_such() {
         ") base64:Cgl4\n  a.B (its descriptor is missing) base64:aGk=\n",
     );
     assert!(ran.err.contains(broken) && ran.err.contains(unknown), "{ran:?}");
+}
+
+#[test]
+fn a_value_without_a_form_in_json_hides_nothing() {
+    // `published`: a Timestamp of 2^40 seconds.
+    let address = answering(|_, respond| {
+        let message = b"\x0a\x01z\x3a\x07\x08\x80\x80\x80\x80\x80\x20";
+        reply(head(), envelope(0, message), respond, &[OK]);
+    });
+    let ran = call(&address, &[]);
+    assert_eq!(ran.code, Some(6), "{ran:?}");
+    let hint = "\nhint: --format text may show it all the same; are these the descriptors of the server?\n";
+    assert!(ran.err.ends_with(hint), "{ran:?}");
+    let text = call(&address, &["--format", "text"]);
+    assert_eq!((text.code, text.err.as_str()), (Some(0), ""));
+    assert!(text.out.contains("seconds: 1099511627776"), "{text:?}");
+}
+
+#[test]
+fn messages_may_nest_deeper_than_is_usual() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "syntax = \"proto3\"; package n; message Node { Node next = 1; } service Deep { rpc Send(Node) returns (Node); }";
+    std::fs::write(folder.path().join("node.proto"), source).unwrap();
+    let path = folder.path().to_str().unwrap();
+    let server = Server::start(&[path, "--echo"]);
+    let json = r#"{"next":"#.repeat(150) + "{}" + &"}".repeat(150);
+    let call = |more: &[&str]| descant([&["call", server.address(), "n.Deep/Send", "-d", &json], more].concat());
+    let usual = call(&[]);
+    assert_eq!(usual.code, Some(6), "{usual:?}");
+    let hint = "\nhint: --depth N takes deeper ones, up to 256\n";
+    assert!(usual.err.ends_with(hint), "{usual:?}");
+    let deeper = call(&["--depth", "200"]);
+    assert_eq!(
+        (deeper.code, deeper.out),
+        (Some(0), json.clone() + "\n"),
+        "{}",
+        deeper.err
+    );
+    assert_eq!(call(&["--depth", "257"]).code, Some(2));
+
+    let input = folder.path().join("in.json");
+    std::fs::write(&input, &json).unwrap();
+    let input = input.to_str().unwrap();
+    let convert = |more: &[&str]| {
+        let args = ["convert", path, "-t", "n.Node", "-i", input, "--to", "json"];
+        descant([&args[..], more].concat())
+    };
+    let usual = convert(&[]);
+    assert!(usual.code == Some(6) && usual.err.ends_with(hint), "{usual:?}");
+    assert_eq!(convert(&["--depth", "200"]).out, json + "\n");
 }

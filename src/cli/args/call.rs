@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 use descant::handlers::{Encoding, Encodings, proxy::Authority};
 
-use super::{Json, ServerTls};
+use super::{Json, ServerTls, depth};
 
 /// Options of `call`.
 #[derive(Args, Debug)]
@@ -67,6 +67,10 @@ pub(crate) struct Call {
     /// The largest message of a reply, in bytes, or such as 16MiB
     #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = size)]
     pub(crate) max_message: usize,
+
+    /// How deep messages may nest, up to 256
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = depth())]
+    pub(crate) depth: u32,
 
     /// How replies look [default: pretty on a terminal, else json]
     #[arg(long, value_name = "FORMAT", value_enum)]

@@ -17,7 +17,7 @@ use self::reader::Value;
 use super::{rest, types::Types};
 use crate::cli::{
     failure::{Failure, Kind},
-    screen, sources,
+    json, screen, sources,
 };
 
 /// What is to be sent.
@@ -151,7 +151,7 @@ impl Data {
         let message = wire.map(|wire| Message::from_wire(wire.into())).map_err(|what| {
             let (origin, which, input) = (&self.origin, self.which(), self.method.input());
             let name = input.full_name();
-            let mend = format!("`descant describe` shows what {name} has");
+            let mend = json::deeper(&what).unwrap_or_else(|| format!("`descant describe` shows what {name} has"));
             Failure::new(
                 Kind::Data,
                 format!("{origin} is no {name}{which}: {}", screen::escape(&what)),

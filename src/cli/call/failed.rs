@@ -10,6 +10,7 @@ use prost_types::Any;
 use super::types::Types;
 use crate::cli::{
     args::Call,
+    json,
     screen::{self, Tone},
     server::Server,
 };
@@ -91,6 +92,9 @@ fn opaque(detail: &Any, why: &str) -> String {
 
 fn hint(args: &Call, server: &Server, status: &Status) -> Option<String> {
     if let Some(hint) = server.hint(status) {
+        return Some(hint);
+    }
+    if let Some(hint) = json::deeper(status.message()) {
         return Some(hint);
     }
     Some(match status.code() {

@@ -65,8 +65,7 @@ pub(crate) fn run(args: &Call) -> Result<ExitCode, Failure> {
 }
 
 fn call(args: &Call) -> Result<ExitCode, Failure> {
-    let server = Server::at(&args.address, "", args.authority.as_ref(), &args.tls)?
-        .within(args.connect_timeout, args.max_message);
+    let server = Server::at(&args.address, "", args.authority.as_ref(), &args.tls)?.within(args);
     let server = server.speaking(args)?;
     let metadata = metadata::of(&args.headers)?;
     let path = path(&args.method)?;

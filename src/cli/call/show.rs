@@ -52,7 +52,7 @@ impl Screen {
             ReplyFormat::Json
         };
         let format = args.format.unwrap_or(usual);
-        let mut options: JsonOptions = json::options(&args.json);
+        let mut options: JsonOptions = json::options(&args.json, args.depth);
         options.pretty = format == ReplyFormat::Pretty;
         // --max-message bounds what is taken in, of which there is more as JSON.
         options.limit = options.limit.max(args.max_message.saturating_mul(8));
@@ -159,7 +159,7 @@ impl Screen {
                 output.full_name(),
                 screen::escape(&error.to_string())
             );
-            Failure::new(Kind::Data, what, "are these the descriptors of the server?")
+            Failure::new(Kind::Data, what, unreadable(&error, format))
         })?;
         out.push(b'\n');
         self.write(&out)
@@ -195,6 +195,18 @@ impl Screen {
             line(format_args!("= {}", self.timing));
         }
     }
+}
+
+/// What to do about a reply that is not shown.
+fn unreadable(error: &CodecError, format: ReplyFormat) -> String {
+    json::deeper(error.what()).unwrap_or_else(|| {
+        let others = "are these the descriptors of the server?";
+        match format {
+            ReplyFormat::Text => others.to_owned(),
+            // It has a form for values that ProtoJSON refuses.
+            ReplyFormat::Json | ReplyFormat::Pretty => format!("--format text may show it all the same; {others}"),
+        }
+    })
 }
 
 impl fmt::Display for Timing {
