@@ -298,11 +298,6 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
             "-d is no bookshop.v1.GetBookRequest: id: expected a string, but there is a number (line 1, column 7)",
         ),
         (
-            &[BOOK, "-d", "{}{}"],
-            6,
-            "the method takes one message, and -d has more",
-        ),
-        (
             &["bookshop.v1.Desk/Chat", "-d", r#"{"text":"hi"}{"tex":"hi"}"#],
             6,
             "-d is no bookshop.v1.ChatMessage (message 2): ",
@@ -329,6 +324,22 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
         let ran = call(&server, args);
         assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.err);
         assert!(ran.err.contains(told), "{args:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn what_stands_behind_the_only_message_is_told_for_what_it_is() {
+    let server = Server::start(&[]);
+    for (data, told) in [
+        ("{}{}", "the method takes one message, and -d has more"),
+        (r#"{"id":"x"}}"#, "GetBookRequest: expected value (line 1, column 11)"),
+        (
+            r#"{"id":"x"} garbage"#,
+            "GetBookRequest: expected value (line 1, column 12)",
+        ),
+    ] {
+        let ran = call(&server, &[BOOK, "-d", data]);
+        assert!(ran.code == Some(6) && ran.err.contains(told), "{ran:?}");
     }
 }
 

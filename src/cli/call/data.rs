@@ -110,12 +110,16 @@ impl Data {
             }
             Some(value) => self.message(value).await?,
         };
-        if self.given && self.values.recv().await.is_some() {
-            return Err(Failure::new(
-                Kind::Data,
-                format!("the method takes one message, and {} has more", self.origin),
-                "",
-            ));
+        if self.given {
+            match self.values.recv().await {
+                None => {}
+                Some(Ok(_)) => {
+                    let what = format!("the method takes one message, and {} has more", self.origin);
+                    return Err(Failure::new(Kind::Data, what, ""));
+                }
+                // It is no JSON that stands behind the message.
+                Some(broken) => drop(self.message(broken).await?),
+            }
         }
         if sizes {
             tell_size(&message);
