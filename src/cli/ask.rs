@@ -15,7 +15,7 @@ use super::{
 };
 
 /// How long the whole conversation may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest answer: all of googleapis with its comments is 81 MB.
 const MOST_BYTES: usize = 128 << 20;
 

@@ -34,9 +34,6 @@ use super::{
     sources,
 };
 
-/// How long reflection may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// How a call ended that was not answered well.
 enum Ended {
     /// It was not made, and why.
@@ -150,7 +147,7 @@ impl Errand<'_> {
         let service = self.path.trim_start_matches('/').rsplit_once('/');
         let service = service.map_or("", |(service, _)| service);
         let whole = self.whole();
-        ask::within(&self.server, PATIENCE, async {
+        ask::within(&self.server, ask::PATIENCE, async {
             let asker = Asker::new(&self.server, self.metadata.clone());
             let mut asker = asker.http_rules(&self.args.http_rules);
             asker.schema_of_either(service, Some(&whole)).await

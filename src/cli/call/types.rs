@@ -6,7 +6,7 @@ use descant::handlers::Metadata;
 use descant_descriptors::{Codec, MessageType, Schema};
 use tokio::sync::Mutex;
 
-use super::{PATIENCE, show};
+use super::show;
 use crate::cli::{
     args::Call,
     ask::{self, Asker},
@@ -106,7 +106,7 @@ impl Types {
 
 impl Source {
     async fn ask(&self, schema: &Schema, names: &[&String]) -> Result<Schema, Failure> {
-        ask::within(&self.server, PATIENCE, async {
+        ask::within(&self.server, ask::PATIENCE, async {
             let asker = Asker::new(&self.server, self.metadata.clone());
             asker.http_rules(&self.http_rules).more(schema, names).await
         })
