@@ -198,11 +198,14 @@ impl Server {
             let mut places = [status.head(), status.metadata()].into_iter();
             places.any(|place| place.get("x-request-id").is_some())
         };
-        if !told.starts_with("the upstream answers with HTTP ") || !told.contains(", not as ") || is_relayed {
-            return None;
-        }
+        let answer = told.strip_prefix("the upstream answers with HTTP ");
+        let answer = answer.filter(|told| told.contains(", not as ") && !is_relayed)?;
+        // Another protocol is answered well, or not known; who calls, and whether the server is well, is asked in each of them.
+        let says_enough = ["401 ", "403 ", "407 ", "408 ", "429 ", "5"];
         Some(if told.contains("content type text/html") {
             "that is a web page: is it the port of the API? does something on the way answer in its place?".to_owned()
+        } else if says_enough.iter().any(|start| answer.starts_with(start)) {
+            return None;
         } else if self.flag.is_empty() {
             ANOTHER_PROTOCOL.to_owned()
         } else {

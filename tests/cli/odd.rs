@@ -267,3 +267,42 @@ fn messages_may_nest_deeper_than_is_usual() {
     assert!(usual.code == Some(6) && usual.err.ends_with(hint), "{usual:?}");
     assert_eq!(convert(&["--depth", "200"]).out, json + "\n");
 }
+
+#[test]
+fn only_who_lacks_a_method_is_asked_what_it_serves() {
+    let two = [envelope(0, b""), envelope(0, b"")].concat();
+    for body in [Bytes::new(), two.into()] {
+        let address = answering(move |_, respond| reply(head(), body.clone(), respond, &[OK]));
+        let ran = call(&address, &[]);
+        let (code, told) = (Some(64 + 12), "where one message is due\n");
+        assert!(ran.code == code && ran.err.ends_with(told), "{ran:?}");
+    }
+    let address = answering(|_, mut respond| {
+        let head = head().header("grpc-status", "12").body(()).unwrap();
+        respond.send_response(head, true).unwrap();
+    });
+    let ran = call(&address, &[]);
+    let hint = "hint: does the server have that method? the descriptors may not be its own\n";
+    assert!(ran.err.ends_with(hint), "{ran:?}");
+}
+
+#[test]
+fn what_http_says_of_the_call_is_no_other_protocol() {
+    for (status, kind, hint) in [
+        (
+            401,
+            "application/json",
+            "hint: -H 'authorization: Bearer TOKEN' says who calls\n",
+        ),
+        (503, "text/plain", "hint: trying the same again may help\n"),
+        (404, "text/plain", "hint: does it speak another protocol? "),
+        (503, "text/html", "hint: that is a web page: "),
+    ] {
+        let address = answering(move |_, mut respond| {
+            let head = Response::builder().status(status).header("content-type", kind);
+            respond.send_response(head.body(()).unwrap(), true).unwrap();
+        });
+        let ran = call(&address, &[]);
+        assert!(ran.err.contains(hint), "{ran:?}");
+    }
+}

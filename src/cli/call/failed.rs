@@ -98,10 +98,7 @@ fn hint(args: &Call, server: &Server, status: &Status) -> Option<String> {
         return Some(hint);
     }
     Some(match status.code() {
-        Code::Unimplemented if let Some(coding) = args.compress => {
-            format!("does it take messages in {}? else leave out --compress", coding.name())
-        }
-        Code::Unimplemented => format!("`descant list --from {}` tells what it serves", server.name()),
+        Code::Unimplemented => return unserved(args, server, status),
         Code::Unauthenticated => "-H 'authorization: Bearer TOKEN' says who calls".to_owned(),
         Code::InvalidArgument => "`descant describe` shows the fields of the request's type".to_owned(),
         Code::DeadlineExceeded if args.timeout.is_some() => "--timeout TIME gives it longer".to_owned(),
@@ -110,5 +107,20 @@ fn hint(args: &Call, server: &Server, status: &Status) -> Option<String> {
         }
         Code::Unavailable => "trying the same again may help".to_owned(),
         _ => return None,
+    })
+}
+
+/// What to do where the server has no such method.
+fn unserved(args: &Call, server: &Server, status: &Status) -> Option<String> {
+    // It has it, and answers with another number of messages.
+    if status.message().ends_with("where one message is due") {
+        return None;
+    }
+    Some(if let Some(coding) = args.compress {
+        format!("does it take messages in {}? else leave out --compress", coding.name())
+    } else if args.paths.is_empty() {
+        format!("`descant list --from {}` tells what it serves", server.name())
+    } else {
+        "does the server have that method? the descriptors may not be its own".to_owned()
     })
 }
