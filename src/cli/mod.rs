@@ -10,6 +10,7 @@ mod convert;
 mod describe;
 mod explain;
 mod failure;
+mod grpcurl;
 mod json;
 mod list;
 mod log;
@@ -29,7 +30,17 @@ use self::{args::Command, failure::Failure};
 
 /// Runs the command that the process was started with.
 pub(crate) fn main() -> ExitCode {
-    let matches = args::Line::command().get_matches();
+    let matches = match args::Line::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+            let Some(failure) = grpcurl::option(&error, words) else {
+                error.exit();
+            };
+            failure.report();
+            return ExitCode::from(&failure);
+        }
+    };
     let line = args::Line::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match run(line.command, &matches) {
         Ok(code) => code,

@@ -45,8 +45,9 @@ impl Words {
                 "leave out the path, or --from",
             ));
         }
-        if let Some(server) = words.iter().find(|word| is_url(word)) {
-            return Err(no_path(server, "--from URL asks it what it serves, by reflection"));
+        if let Some(server) = words.iter().find(|word| is_address(word)) {
+            let mend = format!("--from {} asks it what it serves, by reflection", shown(server));
+            return Err(no_path(server, &mend));
         }
         if !live && paths.is_empty() {
             return Err(nothing_to_load());
@@ -83,6 +84,14 @@ pub(crate) fn is_url(word: &Path) -> bool {
     let letters = |scheme: &str| scheme.chars().all(|letter| letter.is_ascii_alphanumeric());
     // One letter is a disk of Windows.
     scheme.is_some_and(|scheme| scheme.len() > 1 && letters(scheme) && scheme != "file")
+}
+
+/// The same of an address as `--from` takes it: no name of a symbol has a colon.
+fn is_address(word: &Path) -> bool {
+    let text = word.to_string_lossy();
+    let port = text.rsplit_once(':').map(|(_, port)| port);
+    let is_local = text.starts_with("unix:") || port.is_some_and(|port| port.parse::<u16>().is_ok());
+    is_url(word) || is_local && !word.exists()
 }
 
 /// What is told of a server in the place of a path.

@@ -139,11 +139,11 @@ fn what_is_no_source_is_told_what_it_is() {
     for (args, hint) in [
         (
             &["list", "http://127.0.0.1:1"][..],
-            "--from URL asks it what it serves, by reflection",
+            "--from http://127.0.0.1:1 asks it what it serves, by reflection",
         ),
         (
             &["describe", "http://127.0.0.1:1", "a.B"],
-            "--from URL asks it what it serves, by reflection",
+            "--from http://127.0.0.1:1 asks it what it serves, by reflection",
         ),
         (
             &["serve", "http://127.0.0.1:1"],
@@ -282,5 +282,48 @@ fn the_ready_file_needs_a_folder() {
             .starts_with("error: cannot write the ready file no/such/folder/ready: "),
         "{}",
         ran.err
+    );
+}
+
+#[test]
+fn habits_of_grpcurl_are_answered_with_the_way_of_descant() {
+    let call = |words: &[&str], told: &str| fails(&[&["call"], words].concat(), 2, told);
+    call(
+        &["-plaintext", "-d", "{}", "localhost:1", "a.B/C"],
+        "error: `-plaintext` is an option of grpcurl\n\
+         hint: HOST:PORT is spoken to in plain text, https://HOST:PORT over TLS\n",
+    );
+    call(
+        &["-max-time=5", "localhost:1", "a.B/C"],
+        "error: `-max-time` is an option of grpcurl\nhint: say --timeout TIME, 5s for instance\n",
+    );
+    // One that has the same name, with one dash more.
+    call(
+        &["--insecure", "-authority", "a", "https://localhost:1", "a.B/C"],
+        "error: `-authority` is an option of grpcurl\nhint: say --authority NAME\n",
+    );
+    call(
+        &["localhost:1", "list", "a.B"],
+        "error: `list` is no method\nhint: descant list --from localhost:1 a.B\n",
+    );
+    fails(
+        &["list", "--plaintext", "localhost:1"],
+        2,
+        "error: `--plaintext` is an option of grpcurl\n\
+         hint: HOST:PORT is spoken to in plain text, https://HOST:PORT over TLS\n",
+    );
+    for words in [&["list", "localhost:1"][..], &["describe", "localhost:1", "a.B"]] {
+        fails(
+            words,
+            2,
+            "error: `localhost:1` is a server, and no file or folder of descriptors\n\
+             hint: --from localhost:1 asks it what it serves, by reflection\n",
+        );
+    }
+    // Of what grpcurl has not either the parser tells.
+    let unknown = descant(["call", "--nothing", "localhost:1", "a.B/C"]);
+    assert!(
+        unknown.err.starts_with("error: unexpected argument '--nothing'"),
+        "{unknown:?}"
     );
 }

@@ -29,7 +29,7 @@ use super::{
     args::{Call, Protocol},
     ask::{self, Asker},
     failure::{Failure, Kind},
-    metadata, screen,
+    grpcurl, metadata, screen,
     server::Server,
     sources,
 };
@@ -65,7 +65,7 @@ fn call(args: &Call) -> Result<ExitCode, Failure> {
     let server = Server::at(&args.address, "", args.authority.as_ref(), &args.tls)?.within(args);
     let server = server.speaking(args)?;
     let metadata = metadata::of(&args.headers)?;
-    let path = path(&args.method)?;
+    let path = grpcurl::command(args).map_or_else(|| path(&args.method), Err)?;
     args.paths.iter().try_for_each(|path| no_data(path))?;
     let schema = match args.paths.as_slice() {
         [] => None,
