@@ -306,3 +306,30 @@ fn what_http_says_of_the_call_is_no_other_protocol() {
         assert!(ran.err.contains(hint), "{ran:?}");
     }
 }
+
+#[test]
+fn required_fields_are_looked_for_before_anything_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "syntax = \"proto2\"; package r; service Old { rpc Send(Form) returns (Form); }
+        message Form { required string name = 1; optional int32 age = 2; repeated Form of = 3; map<string, Form> by = 4;
+                       optional group Seat = 5 { required int32 row = 1; } }";
+    std::fs::write(folder.path().join("old.proto"), source).unwrap();
+    let server = Server::start(&[folder.path().to_str().unwrap(), "--echo"]);
+    let call = |args: &[&str]| descant([&["call", server.address(), "r.Old/Send"], args].concat());
+    for (args, missing) in [
+        (&[][..], "name"),
+        (&["-d", r#"{"age":1}"#], "name"),
+        (
+            &["-d", r#"{"of":[{"name":"a"},{}],"seat":{}}"#],
+            "of[1].name, seat.row, name",
+        ),
+        (&["-d", r#"{"name":"a","by":{"k":{}}}"#], "by[0].value.name"),
+    ] {
+        let ran = call(args);
+        let told = format!("error: -d is no r.Form: some required fields are missing: {missing}\n");
+        assert!(ran.code == Some(6) && ran.err.starts_with(&told), "{ran:?}");
+    }
+    let whole = r#"{"name":"a","of":[{"name":"b"}],"seat":{"row":0}}"#;
+    let ran = call(&["-d", whole]);
+    assert_eq!((ran.code, ran.out), (Some(0), format!("{whole}\n")), "{}", ran.err);
+}

@@ -25,6 +25,7 @@ mod options;
 mod page;
 mod pieces;
 mod print;
+mod required;
 mod scratch;
 mod text;
 mod time;
@@ -113,6 +114,12 @@ impl Codec {
     /// not have: JSON has their bytes in base64 then, and a message that is read from other JSON, or from text, is an error.
     pub fn missing_types(&self) -> &[String] {
         self.scratch.missing.names()
+    }
+
+    /// The paths of required fields (proto2, and `LEGACY_REQUIRED` of editions) that a message lacks, up to 20 of them. Conversions do not ask
+    /// for them.
+    pub fn missing_fields(message: &MessageType, wire: &[u8]) -> Vec<String> {
+        required::missing(&message.schema().0, index(message), wire)
     }
 
     /// What the last conversion to wire skipped because it is unknown.

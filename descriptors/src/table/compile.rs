@@ -154,6 +154,7 @@ impl Place<'_> {
                 emitted: !self.is_extension && (repeated || presence == Presence::Implicit),
                 packed: repeated && kind.is_packable() && set.packed,
                 verify_utf8: set.verify_utf8,
+                required: presence == Presence::Required,
                 redact: debug_redact(&field.options),
                 oneof: oneof.and_then(|oneof| u16::try_from(oneof).ok()).unwrap_or(NO_ONEOF),
                 child: child.unwrap_or(u32::MAX),

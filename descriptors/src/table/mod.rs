@@ -74,6 +74,8 @@ pub(crate) struct Field {
     pub(crate) packed: bool,
     /// Text must be UTF-8 on the wire too.
     pub(crate) verify_utf8: bool,
+    /// A message without it is not complete.
+    pub(crate) required: bool,
     /// `debug_redact`: the value is not for logs.
     pub(crate) redact: bool,
     /// Which oneof of the message it belongs to; [`NO_ONEOF`] for none, and for the ones that stand for `optional`.

@@ -103,11 +103,7 @@ impl Data {
             return Ok(Messages::generate(move |sender| self.send(sender, sizes)));
         }
         let message = match self.values.recv().await {
-            None => {
-                let empty = Message::from_wire(bytes::Bytes::new());
-                self.fitting(&empty)?;
-                empty
-            }
+            None => self.fitting(Ok(Vec::new()))?,
             Some(value) => self.message(value).await?,
         };
         if self.given {
@@ -152,9 +148,18 @@ impl Data {
             }
             Err(what) => Err(what),
         };
+        self.fitting(wire)
+    }
+
+    /// A message that may be sent; else why not.
+    fn fitting(&mut self, wire: Result<Vec<u8>, String>) -> Result<Message, Failure> {
+        let input = self.method.input();
+        let wire = wire.and_then(|wire| match Codec::missing_fields(&input, &wire) {
+            missing if missing.is_empty() => Ok(wire),
+            missing => Err(format!("some required fields are missing: {}", missing.join(", "))),
+        });
         let message = wire.map(|wire| Message::from_wire(wire.into())).map_err(|what| {
-            let (origin, which, input) = (&self.origin, self.which(), self.method.input());
-            let name = input.full_name();
+            let (origin, which, name) = (&self.origin, self.which(), input.full_name());
             let mend = json::deeper(&what).unwrap_or_else(|| format!("`descant describe` shows what {name} has"));
             Failure::new(
                 Kind::Data,
@@ -162,7 +167,7 @@ impl Data {
                 mend,
             )
         })?;
-        self.fitting(&message)?;
+        self.by_its_rule(&message)?;
         Ok(message)
     }
 
@@ -174,7 +179,7 @@ impl Data {
         }
     }
 
-    fn fitting(&mut self, message: &Message) -> Result<(), Failure> {
+    fn by_its_rule(&mut self, message: &Message) -> Result<(), Failure> {
         let Some(composer) = &mut self.composer else {
             return Ok(());
         };
