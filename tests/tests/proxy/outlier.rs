@@ -307,9 +307,11 @@ async fn a_call_that_never_went_up_raises_no_doubt() {
     let (one, other) = (silent().await, silent().await);
     let names = Names::of([one.address(), other.address()]);
     let mut options = quick();
-    options.codec = UpstreamCodec::Json;
+    (options.protocol, options.codec) = (UpstreamProtocol::Connect, UpstreamCodec::Json);
     let front = proxy(names.proxy(options)).await;
     let peer = front.connect().await;
+    // Until all that servers say of themselves has come.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     for _ in 0..2 {
         tokio::spawn(peer.open(Ask::empty(UNARY)).await.finish());
     }
