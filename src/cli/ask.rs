@@ -140,13 +140,28 @@ impl Asker {
         Err(self.unknown("symbol", symbol).await)
     }
 
-    /// The schema, and besides what describes these symbols, as far as the server knows them.
-    pub(crate) async fn more(&mut self, schema: &Schema, symbols: &[&String]) -> Result<Schema, Failure> {
-        let mut files: Vec<_> = schema.files().map(|file| file.bytes()).collect();
+    /// The schema, and besides what describes these symbols, as far as it is to be had; and why one of them is not.
+    pub(crate) async fn more(&mut self, schema: &Schema, symbols: &[&String]) -> (Schema, Option<Failure>) {
+        let (mut schema, mut failure) = (schema.clone(), None);
         for symbol in symbols {
-            files.extend(self.files_of(symbol).await?.unwrap_or_default());
+            match self.with(&schema, symbol).await {
+                Ok(Some(more)) => schema = more,
+                Ok(None) => {}
+                Err(wrong) => failure = Some(wrong),
+            }
         }
-        self.complete(files).await
+        (schema, failure)
+    }
+
+    async fn with(&mut self, schema: &Schema, symbol: &str) -> Result<Option<Schema>, Failure> {
+        if schema.symbol(symbol).is_some() {
+            return Ok(None);
+        }
+        let Some(found) = self.files_of(symbol).await? else {
+            return Ok(None);
+        };
+        let known = schema.files().map(|file| file.bytes());
+        self.complete(known.chain(found).collect()).await.map(Some)
     }
 
     async fn schema_of_file(&mut self, file: &str, symbol: &str) -> Result<Schema, Failure> {
@@ -171,15 +186,25 @@ impl Asker {
                 Err(error) => return Err(self.failed(&error)),
             }
         }
+        if all.is_empty()
+            && let Some(missing) = self.undescribed(missing.clone())
+        {
+            return Err(missing);
+        }
         let schema = self.complete(all).await?;
+        // It may stand in another one's file.
+        missing.retain(|(service, _)| schema.service(service).is_none());
+        Ok((schema, self.undescribed(missing)))
+    }
+
+    fn undescribed(&self, missing: Vec<(&String, String)>) -> Option<Failure> {
         let told = |(service, why): (&String, String)| {
             let (service, why) = (screen::escape(service), screen::escape(&why).into_owned());
             let what = format!("{} lists `{service}`, and does not describe it: {why}", self.name);
-            Failure::new(Kind::Descriptors, what, "")
+            Failure::new(Kind::Descriptors, what, "name a PATH that does")
         };
         let missing = missing.into_iter().rev().map(told);
-        let missing = missing.fold(None, |more: Option<Failure>, failure| Some(failure.and(more)));
-        Ok((schema, missing))
+        missing.fold(None, |more: Option<Failure>, failure| Some(failure.and(more)))
     }
 
     async fn files_of(&mut self, symbol: &str) -> Result<Option<Vec<Bytes>>, Failure> {
@@ -187,9 +212,18 @@ impl Asker {
         files.map_err(|error| self.failed(&error))
     }
 
+    /// These files, what they import, and what extends them, unless there is something wrong with that: it may not be needed.
     async fn complete(&mut self, files: Vec<Bytes>) -> Result<Schema, Failure> {
-        let fetched = self.client.with_extensions(files).await;
-        let set = fetched.as_ref().map(Fetched::set).map_err(|error| self.failed(error))?;
+        let extended = self.client.with_extensions(files.clone()).await;
+        if let Some(schema) = extended.ok().and_then(|extended| self.build(&extended).ok()) {
+            return Ok(schema);
+        }
+        let fetched = self.client.with_imports(files).await;
+        self.build(&fetched.map_err(|error| self.failed(&error))?)
+    }
+
+    fn build(&self, fetched: &Fetched) -> Result<Schema, Failure> {
+        let set = fetched.set();
         let builder = Schema::builder().bytes(format!("reflection at {}", self.name), set);
         let rules = self.http_rules.iter();
         // There may be rules of other services, which were not asked for.

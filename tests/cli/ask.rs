@@ -110,7 +110,8 @@ fn a_service_without_a_descriptor_hides_no_other() {
                 while let Some(question) = questions.next().await {
                     let wire = question?.into_wire()?;
                     // It is asked for a name of the same length instead, which there is not.
-                    let asked = String::from_utf8_lossy(&wire).replace("bookshop.v1.Desk", "bookshop.v1.Disk");
+                    let asked =
+                        String::from_utf8_lossy(&wire).replace("grpc.health.v1.Health", "grpc.health.v1.Wealth");
                     sender.send(Message::from_wire(asked.into_bytes().into())).await?;
                 }
                 Ok(())
@@ -122,8 +123,52 @@ fn a_service_without_a_descriptor_hides_no_other() {
     let ran = descant(["describe", "--from", &address]);
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(ran.out.contains("service Catalog {"), "{ran:?}");
-    let told = format!("error: {address} lists `bookshop.v1.Desk`, and does not describe it: it does not know it\n");
+    let told = format!(
+        "error: {address} lists `grpc.health.v1.Health`, and does not describe it: it does not know it\n\
+         hint: name a PATH that does\n"
+    );
     assert_eq!(ran.err, told);
+}
+
+/// One that is not found by its name may stand in another one's file; and where there is nothing at all each is told.
+#[test]
+fn what_is_described_after_all_is_not_missed_and_nothing_is_told_as_nothing() {
+    let hiding = |hidden: &'static [&'static str]| {
+        serve_beside(move || {
+            let forgetful = move |mut call: Call, next: Next| async move {
+                let mut questions = call.messages;
+                call.messages = Messages::generate(move |sender| async move {
+                    while let Some(question) = questions.next().await {
+                        let wire = question?.into_wire()?;
+                        let mut asked = String::from_utf8_lossy(&wire).into_owned();
+                        for name in hidden {
+                            asked = asked.replace(name, &"x".repeat(name.len()));
+                        }
+                        sender.send(Message::from_wire(asked.into_bytes().into())).await?;
+                    }
+                    Ok(())
+                });
+                next.call(call).await
+            };
+            Gateway::builder(demo::schema().unwrap()).intercept(forgetful)
+        })
+    };
+    let ran = descant(["describe", "--from", &hiding(&["bookshop.v1.Desk"])]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert!(ran.out.contains("service Desk {"), "{ran:?}");
+    let ran = descant([
+        "describe",
+        "--from",
+        &hiding(&["bookshop.v1", "grpc.health", "grpc.reflection.v1"]),
+    ]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(4), ""), "{ran:?}");
+    for service in ["bookshop.v1.Desk", "grpc.health.v1.Health"] {
+        assert!(
+            ran.err
+                .contains(&format!("lists `{service}`, and does not describe it")),
+            "{ran:?}"
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,14 @@
 //! `serve --to URL` without a PATH: the server behind says what is served.
 
-use std::{fs, net::TcpListener, time::Duration};
+use std::{
+    fs,
+    net::TcpListener,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use descant::{
     Gateway, Schema, demo,
@@ -177,14 +185,26 @@ struct Question {
     file: Option<String>,
     #[prost(string, optional, tag = "4")]
     symbol: Option<String>,
+    #[prost(message, optional, tag = "5")]
+    extension: Option<Extension>,
+    #[prost(string, optional, tag = "6")]
+    extensions_of: Option<String>,
     #[prost(string, optional, tag = "7")]
     list: Option<String>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Extension {
+    #[prost(int32, tag = "2")]
+    number: i32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct Answer {
     #[prost(message, optional, tag = "4")]
     files: Option<Files>,
+    #[prost(message, optional, tag = "5")]
+    numbers: Option<Numbers>,
     #[prost(message, optional, tag = "6")]
     services: Option<Services>,
     #[prost(message, optional, tag = "7")]
@@ -195,6 +215,12 @@ struct Answer {
 struct Files {
     #[prost(bytes = "vec", repeated, tag = "1")]
     files: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Numbers {
+    #[prost(int32, repeated, tag = "2")]
+    numbers: Vec<i32>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -218,7 +244,8 @@ struct Refusal {
 /// What a server says of a name: a file, no such thing, or the end of the conversation.
 type Told = Result<Option<Vec<u8>>, Status>;
 
-/// A server that lists these services, tells of names what it is told to, and answers `good.S`.
+/// A server that lists these services, tells of names what it is told to, and answers `good.S`. What it says of no name is whether there is
+/// an extension, of number 100, whose file has that for a name.
 fn telling(
     services: &'static [&'static str],
     tell: impl Fn(&str) -> Told + Clone + Send + Sync + 'static,
@@ -239,10 +266,13 @@ fn telling(
                 });
             }
             (None, Some(name), _) | (None, None, Some(name)) => name,
-            (None, None, None) => String::new(),
+            (None, None, None) => question
+                .extension
+                .map_or_else(String::new, |asked| asked.number.to_string()),
         };
         let mut answer = Answer::default();
         match tell(&name)? {
+            Some(_) if question.extensions_of.is_some() => answer.numbers = Some(Numbers { numbers: vec![100] }),
             Some(file) => answer.files = Some(Files { files: vec![file] }),
             None => answer.error = Some(Refusal { code: 5 }),
         }
@@ -297,7 +327,7 @@ fn careless() -> String {
 #[test]
 fn a_server_that_does_not_tell_of_extensions_is_described_without() {
     let mut extendable = file("good", "", ".good.M");
-    extendable.syntax = None;
+    extendable.syntax = Some("proto2".to_owned());
     extendable.message_type[0].extension_range.push(ExtensionRange {
         start: Some(100),
         end: Some(200),
@@ -308,17 +338,49 @@ fn a_server_that_does_not_tell_of_extensions_is_described_without() {
         Ok(None),
         Err(Status::not_found("no such thing")),
         Err(Status::unimplemented("not here")),
+        Err(Status::permission_denied("not for you")),
     ] {
-        let described = described.clone();
+        let (described, asked) = (described.clone(), Arc::<AtomicUsize>::default());
+        let (count, answer) = (asked.clone(), told.clone());
         let tell = move |name: &str| match name {
             "good.S" => Ok(Some(described.clone())),
             // A question of another kind.
-            "" => told.clone(),
+            "" => {
+                count.fetch_add(1, Ordering::SeqCst);
+                answer.clone()
+            }
             _ => Ok(None),
         };
-        let front = front(&telling(&["good.S"], tell, Duration::ZERO), &[]);
-        assert!(front.services().contains("good.S"), "{}", front.err());
+        let behind = telling(&["good.S"], tell, Duration::ZERO);
+        let shown = descant(["describe", "--from", &behind]);
+        assert_eq!(shown.code, Some(0), "{told:?} {shown:?}");
+        assert!(asked.load(Ordering::SeqCst) > 0);
+        let front = front(&behind, &[]);
+        assert!(front.services().contains("good.S"), "{told:?} {}", front.err());
     }
+}
+
+/// It may not be needed.
+#[test]
+fn an_extension_that_does_not_load_is_left_out() {
+    let mut extendable = file("good", "", ".good.M");
+    extendable.syntax = Some("proto2".to_owned());
+    extendable.message_type[0].extension_range.push(ExtensionRange {
+        start: Some(100),
+        end: Some(200),
+        options: None,
+    });
+    let broken = file("bad", "gone.proto", ".bad.M");
+    let tell = move |name: &str| match name {
+        "good.S" => Ok(Some(extendable.encode_to_vec())),
+        "" => Ok(Some(Vec::new())),
+        "100" => Ok(Some(broken.encode_to_vec())),
+        _ => Ok(None),
+    };
+    let behind = telling(&["good.S"], tell, Duration::ZERO);
+    let called = descant(["call", &behind, "good.S/Do"]);
+    assert_eq!((called.code, called.out.as_str()), (Some(0), "{}\n"), "{called:?}");
+    assert!(front(&behind, &[]).services().contains("good.S"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 
 use super::{
+    extendable::Extendable,
     fetched::{Described, Fetched},
     wire::{Answer, Extension, Query, Request, Response},
 };
@@ -152,52 +153,65 @@ impl ReflectionClient {
         let mut asked = BTreeSet::new();
         loop {
             let mut known = fetched.extendable();
-            let (messages, mut files) = (mem::take(&mut known.messages), Vec::new());
-            for name in messages.into_iter().filter(|name| asked.insert(name.clone())) {
-                let Some(numbers) = self.extension_numbers(&name).await? else {
-                    return Ok(fetched);
-                };
-                for number in numbers {
-                    // The file of one mostly has others too.
-                    if !known.extensions.contains(&(name.clone(), number)) {
-                        let found = self.files_of_extension(&name, number).await?;
-                        for file in &found {
-                            known.read(file);
-                        }
-                        files.extend(found);
-                    }
+            let fresh = mem::take(&mut known.messages);
+            let fresh = fresh.into_iter().filter(|name| asked.insert(name.clone()));
+            let (mut files, mut answers) = (Vec::new(), true);
+            for name in fresh {
+                answers = self.extensions_of(&name, &mut known, &mut files).await?;
+                if !answers {
+                    break;
                 }
             }
             if files.is_empty() {
                 return Ok(fetched);
             }
             files.splice(..0, fetched.files());
-            fetched = self.with_imports(files).await?;
+            let mut more = self.with_imports(files).await?;
+            more.undescribe_too(fetched);
+            fetched = more;
+            if !answers {
+                return Ok(fetched);
+            }
         }
     }
 
-    /// The numbers of a message's extensions; `None`: the server does not answer that.
-    async fn extension_numbers(&mut self, message: &str) -> Result<Option<Vec<i32>>, AskError> {
-        match self.ask(Query::AllExtensionNumbersOfType(message.into())).await {
-            Ok(Answer::ExtensionNumbers(numbers)) => Ok(Some(numbers.extension_number)),
-            Ok(Answer::Error(error)) if error.error_code == Code::NotFound.number() => Ok(Some(Vec::new())),
-            Ok(_) | Err(AskError::Broken(_)) => Ok(None),
-            // Servers of tonic end the call at this.
-            Err(AskError::Ended(status)) if is_said_of_the_question(status.code()) => Ok(None),
-            Err(error) => Err(error),
+    /// The files of a message's extensions that are not known. `false`: the server does not answer that.
+    async fn extensions_of(
+        &mut self,
+        message: &str,
+        known: &mut Extendable,
+        files: &mut Vec<Bytes>,
+    ) -> Result<bool, AskError> {
+        let numbers = match self.ask(Query::AllExtensionNumbersOfType(message.into())).await {
+            Ok(Answer::ExtensionNumbers(numbers)) => BTreeSet::from_iter(numbers.extension_number),
+            Ok(Answer::Error(error)) if error.error_code == Code::NotFound.number() => BTreeSet::new(),
+            Ok(_) => return Ok(false),
+            Err(error) if error.is_of_the_question() => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        for number in numbers {
+            // The file of one mostly has others too.
+            if known.extends(message, number) {
+                continue;
+            }
+            let query = Query::FileContainingExtension(Extension {
+                containing_type: message.to_owned(),
+                extension_number: number,
+            });
+            match self.files(query).await {
+                Ok(found) => {
+                    let found = found.unwrap_or_default();
+                    for file in &found {
+                        known.read(file);
+                    }
+                    files.extend(found);
+                }
+                Err(AskError::Refused { .. }) => {}
+                Err(error) if error.is_of_the_question() => return Ok(false),
+                Err(error) => return Err(error),
+            }
         }
-    }
-
-    async fn files_of_extension(&mut self, message: &str, number: i32) -> Result<Vec<Bytes>, AskError> {
-        let query = Query::FileContainingExtension(Extension {
-            containing_type: message.to_owned(),
-            extension_number: number,
-        });
-        match self.files(query).await {
-            Ok(files) => Ok(files.unwrap_or_default()),
-            Err(AskError::Refused { .. }) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        Ok(true)
     }
 
     /// What describes all services but those that `skip` names. One that the server does not describe is told in the findings.
@@ -296,6 +310,17 @@ impl ReflectionClient {
 }
 
 impl AskError {
+    /// Whether the server is there, and has no answer to a question, after it had some to others.
+    fn is_of_the_question(&self) -> bool {
+        match self {
+            Self::Ended(status) => !matches!(
+                status.code(),
+                Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
+            ),
+            Self::NoReflection | Self::Refused { .. } | Self::Broken(_) => true,
+        }
+    }
+
     /// Servers of tonic end the call at a name that they do not know. The next question begins another one.
     fn is_unknown(&self) -> bool {
         matches!(self, Self::Ended(status) if status.code() == Code::NotFound)
@@ -320,18 +345,6 @@ impl std::fmt::Debug for ReflectionClient {
             .field("received", &self.received)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether a server that ends a call so has no answer, and is there.
-fn is_said_of_the_question(code: Code) -> bool {
-    let known = [
-        Code::NotFound,
-        Code::Unimplemented,
-        Code::InvalidArgument,
-        Code::Internal,
-        Code::Unknown,
-    ];
-    known.contains(&code)
 }
 
 /// A code as people know it.

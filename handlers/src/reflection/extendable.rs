@@ -1,5 +1,7 @@
 //! Which messages of a file others may extend, and which extensions it defines.
 
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 use prost::Message as _;
 
@@ -42,8 +44,8 @@ struct Extension {
 pub(super) struct Extendable {
     /// Full names of messages that may be extended.
     pub(super) messages: Vec<String>,
-    /// Extensions: the full name of what they extend, and their number.
-    pub(super) extensions: Vec<(String, i32)>,
+    /// Extensions: the full name of what they extend, and their numbers.
+    extensions: HashMap<String, HashSet<i32>>,
 }
 
 impl Extendable {
@@ -74,10 +76,21 @@ impl Extendable {
         }
     }
 
+    /// Whether an extension of this message is among them.
+    pub(super) fn extends(&self, message: &str, number: i32) -> bool {
+        let numbers = self.extensions.get(message);
+        numbers.is_some_and(|numbers| numbers.contains(&number))
+    }
+
     fn extensions(&mut self, extensions: Vec<Extension>) {
-        let found = extensions
-            .into_iter()
-            .map(|extension| (extension.extendee.trim_start_matches('.').to_owned(), extension.number));
-        self.extensions.extend(found);
+        for extension in extensions {
+            let name = extension.extendee.trim_start_matches('.');
+            if let Some(numbers) = self.extensions.get_mut(name) {
+                numbers.insert(extension.number);
+            } else {
+                let numbers = HashSet::from([extension.number]);
+                self.extensions.insert(name.to_owned(), numbers);
+            }
+        }
     }
 }

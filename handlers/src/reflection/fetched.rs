@@ -56,6 +56,19 @@ impl Fetched {
         self.undescribed.push((service.to_owned(), what.to_owned()));
     }
 
+    /// What another one lacks, this one does too.
+    pub(super) fn undescribe_too(&mut self, other: Self) {
+        for (service, what) in other.undescribed {
+            if !self
+                .undescribed
+                .iter()
+                .any(|known| *known == (service.clone(), what.clone()))
+            {
+                self.undescribed.push((service, what));
+            }
+        }
+    }
+
     fn has(&self, name: &str) -> bool {
         let found = self.files.binary_search_by(|file| file.name.as_str().cmp(name));
         found.is_ok()

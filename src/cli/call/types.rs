@@ -93,10 +93,11 @@ impl Types {
             .filter(|name| known.asked.insert((*name).clone()))
             .collect();
         if let (Some(source), false) = (&known.source, fresh.is_empty()) {
-            match source.ask(&known.schema, &fresh).await {
-                Ok(schema) => known.schema = schema,
-                Err(failure) if source.verbose => show::line(format_args!("= {}", failure.what())),
-                Err(_) => {}
+            let asked = source.ask(&known.schema, &fresh).await;
+            let (schema, failure) = asked.map_or_else(|failure| (None, Some(failure)), |(more, why)| (Some(more), why));
+            known.schema = schema.unwrap_or_else(|| known.schema.clone());
+            if let Some(failure) = failure.filter(|_| source.verbose) {
+                show::line(format_args!("= {}", failure.what()));
             }
         }
         let learnt = names.iter().any(|name| known.schema.message(name).is_some());
@@ -105,10 +106,10 @@ impl Types {
 }
 
 impl Source {
-    async fn ask(&self, schema: &Schema, names: &[&String]) -> Result<Schema, Failure> {
+    async fn ask(&self, schema: &Schema, names: &[&String]) -> Result<(Schema, Option<Failure>), Failure> {
         ask::within(&self.server, ask::PATIENCE, async {
             let asker = Asker::new(&self.server, self.metadata.clone());
-            asker.http_rules(&self.http_rules).more(schema, names).await
+            Ok(asker.http_rules(&self.http_rules).more(schema, names).await)
         })
         .await
     }
