@@ -393,10 +393,15 @@ impl Handler for Noticed {
                 let messages = mem::replace(&mut reply.messages, Messages::empty());
                 reply.messages = match messages.try_one() {
                     Ok((message, trailers)) => Messages::one(message).with_trailers(trailers),
-                    Err(messages) => Messages::stream(Begun {
-                        messages,
-                        unheard: Some(self.schema.clone()),
-                    }),
+                    Err(mut messages) => {
+                        // They may be asked for before the end.
+                        let trailers = messages.take_trailers();
+                        let begun = Begun {
+                            messages,
+                            unheard: Some(self.schema.clone()),
+                        };
+                        Messages::stream(begun).with_trailers(trailers)
+                    }
                 };
             }
             Err(status) => self.schema.heard(status),
