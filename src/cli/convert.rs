@@ -143,7 +143,7 @@ fn from_wire(codec: &mut Codec, message: &MessageType, wire: &[u8], to: MessageF
 fn refused(args: &Convert, from: MessageFormat, error: &CodecError) -> Failure {
     let (name, form) = (args.message.trim_start_matches('.'), form(from));
     let source = source(file(args.input.as_ref()));
-    let mend = json::deeper(error.what()).unwrap_or_default();
+    let mend = json::deeper(error.what(), args.depth).unwrap_or_default();
     Failure::new(
         Kind::Data,
         format!("{source} is no {name} in {form} form\n{error}"),
@@ -159,7 +159,7 @@ fn inexpressible(args: &Convert, to: MessageFormat, error: &CodecError) -> Failu
     Failure::new(
         Kind::Data,
         format!("the message in {source} has no {form} form\n{what}"),
-        json::deeper(what).unwrap_or_default(),
+        json::deeper(what, args.depth).unwrap_or_default(),
     )
 }
 

@@ -49,10 +49,16 @@ const WAYS: &[(&str, &str)] = &[
         "msg-template",
         "`descant describe` shows the fields of a message, and their comments",
     ),
+    ("alts", NOTHING),
+    ("alts-handshaker-service", NOTHING),
+    ("alts-target-service-account", NOTHING),
+    ("keepalive-time", NOTHING),
+    ("version", "say --version, without a command"),
     ("proto-out-dir", SOURCE),
     ("protoset-out", SOURCE),
 ];
 const FILES: &str = "a PATH names a descriptor set, a .proto file or a folder: behind the method, or before the name to list or describe";
+const NOTHING: &str = "there is no such thing here";
 const METADATA: &str = "say -H 'name: value'";
 const SOURCE: &str = "`descant describe` prints source that compiles again";
 

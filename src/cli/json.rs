@@ -17,8 +17,9 @@ pub(super) fn options(args: &Json, depth: u32) -> JsonOptions {
     options
 }
 
-/// What to do where a message nests too deep, if that is what this is about.
-pub(super) fn deeper(what: &str) -> Option<String> {
-    let is_too_deep = what.contains("nest deeper than the limit `depth`");
-    is_too_deep.then(|| format!("--depth N takes deeper ones, up to {}", JsonOptions::MOST_DEPTH))
+/// What to do where a message nests deeper than this limit of the command line, if that is what this is about.
+pub(super) fn deeper(what: &str, depth: u32) -> Option<String> {
+    let is_too_deep = what.contains(&format!("nest deeper than the limit `depth` of {depth}"));
+    let can_be_deeper = is_too_deep && depth < JsonOptions::MOST_DEPTH;
+    can_be_deeper.then(|| format!("--depth N takes deeper ones, up to {}", JsonOptions::MOST_DEPTH))
 }

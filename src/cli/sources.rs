@@ -89,8 +89,8 @@ pub(crate) fn is_url(word: &Path) -> bool {
 /// The same of an address as `--from` takes it: no name of a symbol has a colon.
 fn is_address(word: &Path) -> bool {
     let text = word.to_string_lossy();
-    let port = text.rsplit_once(':').map(|(_, port)| port);
-    let is_local = text.starts_with("unix:") || port.is_some_and(|port| port.parse::<u16>().is_ok());
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.contains('/'));
+    let is_local = text.starts_with("unix:") || port.is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     is_url(word) || is_local && !word.exists()
 }
 

@@ -230,7 +230,7 @@ section! {
     /// The key of that certificate (PEM).
     key: Option<Placed<PathBuf>>, flags(&[Flag::value("--to-key")]);
     /// The name to ask for, which the server's certificate must have.
-    server_name: Option<Placed<String>>, otherwise("the host of the URL"), flags(&[Flag::value("--to-server-name")]);
+    server_name: Option<Placed<String>>, otherwise("the host of `authority`, else of the URL"), flags(&[Flag::value("--to-server-name")]);
     /// Trust whoever answers.
     insecure: Placed<bool>, default("false"), flags(&[Flag::means("--to-insecure", "true")]);
 }

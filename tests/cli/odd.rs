@@ -317,7 +317,7 @@ fn required_fields_are_looked_for_before_anything_is_sent() {
     let server = Server::start(&[folder.path().to_str().unwrap(), "--echo"]);
     let call = |args: &[&str]| descant([&["call", server.address(), "r.Old/Send"], args].concat());
     for (args, missing) in [
-        (&[][..], "name"),
+        (&["-d", "{}"][..], "name"),
         (&["-d", r#"{"age":1}"#], "name"),
         (
             &["-d", r#"{"of":[{"name":"a"},{}],"seat":{}}"#],
@@ -329,6 +329,8 @@ fn required_fields_are_looked_for_before_anything_is_sent() {
         let told = format!("error: -d is no r.Form: some required fields are missing: {missing}\n");
         assert!(ran.code == Some(6) && ran.err.starts_with(&told), "{ran:?}");
     }
+    let none = "error: the empty message is no r.Form: some required fields are missing: name\n";
+    assert!(call(&[]).err.starts_with(none));
     let whole = r#"{"name":"a","of":[{"name":"b"}],"seat":{"row":0}}"#;
     let ran = call(&["-d", whole]);
     assert_eq!((ran.code, ran.out), (Some(0), format!("{whole}\n")), "{}", ran.err);

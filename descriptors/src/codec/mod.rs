@@ -117,7 +117,7 @@ impl Codec {
     }
 
     /// The paths of required fields (proto2, and `LEGACY_REQUIRED` of editions) that a message lacks, up to 20 of them. Conversions do not ask
-    /// for them.
+    /// for them. The message is taken to be in one piece, as the codec writes it, and what stands in a `google.protobuf.Any` is not looked into.
     pub fn missing_fields(message: &MessageType, wire: &[u8]) -> Vec<String> {
         required::missing(&message.schema().0, index(message), wire)
     }

@@ -46,8 +46,7 @@ pub struct ProxyOptions {
     /// The largest message of a reply, in bytes; a larger one is `RESOURCE_EXHAUSTED`. 4 MiB, as in gRPC's own clients. (What
     /// requests may have is for the server to say that takes them.)
     pub message_bytes: usize,
-    /// Bytes that the head of a reply may take, and its trailers, as HTTP/2 counts them; larger ones are `INTERNAL`. 16 KiB. Over HTTP/1.1 a
-    /// head may have 64 KiB in any case.
+    /// Bytes that the head of a reply may take, and its trailers, as HTTP/2 counts them; larger ones are `INTERNAL`. 16 KiB.
     pub header_bytes: usize,
     /// How deep messages may nest that go and come as JSON ([`UpstreamCodec::Json`]); others are not looked into. 100, as in
     /// `JsonOptions::depth`; more than `JsonOptions::MOST_DEPTH` counts as that.

@@ -39,7 +39,7 @@ pub(crate) struct ServerTls {
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
 
-    /// Ask for this name over TLS, which the server's certificate must have [default: the host of the address]
+    /// Ask for this name over TLS, which the server's certificate must have [default: the host of the `:authority`]
     #[arg(long, value_name = "NAME")]
     pub(crate) server_name: Option<String>,
 

@@ -71,7 +71,7 @@ pub(crate) struct Upstream {
     #[arg(long = "to-key", value_name = "FILE", requires = "certificate")]
     pub(crate) key: Option<PathBuf>,
 
-    /// Ask for this name over TLS, which its certificate must have [default: the host of the URL]
+    /// Ask for this name over TLS, which its certificate must have [default: the host of the `:authority`]
     #[arg(long = "to-server-name", value_name = "NAME", requires = "to")]
     pub(crate) server_name: Option<String>,
 

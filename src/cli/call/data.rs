@@ -9,7 +9,10 @@ use std::{
     thread,
 };
 
-use descant::handlers::{Message, Messages, Sender, Status};
+use descant::{
+    JsonOptions,
+    handlers::{Message, Messages, Sender, Status},
+};
 use descant_descriptors::{Codec, Composer, MessageType, Method, Shape};
 use tokio::sync::mpsc;
 
@@ -53,7 +56,7 @@ impl Data {
     /// What `-d` says: JSON, `@FILE` or `@-`.
     pub(super) fn open(data: Option<&str>, method: &Method, types: Types, codec: Codec) -> Result<Self, Failure> {
         let (reader, origin): (Box<dyn Read + Send>, String) = match data.map(|data| (data, data.strip_prefix('@'))) {
-            None => (Box::new(io::empty()), "-d".to_owned()),
+            None => (Box::new(io::empty()), "the empty message".to_owned()),
             Some((_, Some("-"))) => (Box::new(io::stdin()), "standard input".to_owned()),
             Some((_, Some(""))) => {
                 return Err(Failure::new(
@@ -89,7 +92,9 @@ impl Data {
 
     /// The same, of which each message has to fit an HTTP rule of the method.
     pub(super) fn by_rule(self) -> Self {
-        let composer = Some(Composer::default());
+        let mut options = JsonOptions::default();
+        options.depth = self.codec.options().depth;
+        let composer = Some(Composer::new(options));
         Self { composer, ..self }
     }
 
@@ -160,7 +165,8 @@ impl Data {
         });
         let message = wire.map(|wire| Message::from_wire(wire.into())).map_err(|what| {
             let (origin, which, name) = (&self.origin, self.which(), input.full_name());
-            let mend = json::deeper(&what).unwrap_or_else(|| format!("`descant describe` shows what {name} has"));
+            let mend = json::deeper(&what, self.codec.options().depth)
+                .unwrap_or_else(|| format!("`descant describe` shows what {name} has"));
             Failure::new(
                 Kind::Data,
                 format!("{origin} is no {name}{which}: {}", screen::escape(&what)),

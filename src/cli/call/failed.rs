@@ -9,7 +9,7 @@ use prost_types::Any;
 
 use super::types::Types;
 use crate::cli::{
-    args::Call,
+    args::{Call, Protocol},
     json,
     screen::{self, Tone},
     server::Server,
@@ -94,7 +94,10 @@ fn hint(args: &Call, server: &Server, status: &Status) -> Option<String> {
     if let Some(hint) = server.hint(status) {
         return Some(hint);
     }
-    if let Some(hint) = json::deeper(status.message()) {
+    // Else messages are not looked into here: it is the server's limit.
+    if args.protocol == Protocol::Rest
+        && let Some(hint) = json::deeper(status.message(), args.depth)
+    {
         return Some(hint);
     }
     Some(match status.code() {

@@ -143,7 +143,7 @@ impl Screen {
             let what = format!("the reply cannot be read: {}", screen::escape(status.message()));
             Failure::new(Kind::Data, what, "the server has sent it so")
         })?;
-        let format = self.format;
+        let (format, depth) = (self.format, self.codec.options().depth);
         let write = |output: &MessageType, codec: &mut Codec| {
             let mut out = Vec::new();
             match format {
@@ -159,7 +159,7 @@ impl Screen {
                 output.full_name(),
                 screen::escape(&error.to_string())
             );
-            Failure::new(Kind::Data, what, unreadable(&error, format))
+            Failure::new(Kind::Data, what, unreadable(&error, format, depth))
         })?;
         out.push(b'\n');
         self.write(&out)
@@ -198,8 +198,8 @@ impl Screen {
 }
 
 /// What to do about a reply that is not shown.
-fn unreadable(error: &CodecError, format: ReplyFormat) -> String {
-    json::deeper(error.what()).unwrap_or_else(|| {
+fn unreadable(error: &CodecError, format: ReplyFormat, depth: u32) -> String {
+    json::deeper(error.what(), depth).unwrap_or_else(|| {
         let others = "are these the descriptors of the server?";
         match format {
             ReplyFormat::Text => others.to_owned(),
