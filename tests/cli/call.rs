@@ -393,42 +393,45 @@ fn what_is_wrong_in_data_has_its_place_in_all_of_it() {
     }
 }
 
-/// A server that speaks HTTP/2 and answers everything with a page.
-fn pages() -> String {
-    beside(|tell| async move {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        tell.send(listener.local_addr().unwrap().to_string()).unwrap();
-        while let Ok((socket, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut connection = h2::server::handshake(socket).await.unwrap();
-                while let Some(Ok((_, mut respond))) = connection.accept().await {
-                    let head = http::Response::builder().header("content-type", "text/html").body(());
-                    let mut body = respond.send_response(head.unwrap(), false).unwrap();
-                    body.send_data(bytes::Bytes::from_static(b"<html>"), true).unwrap();
-                }
-            });
-        }
-    })
-}
-
-/// A server that refuses each call with the `:authority` that it says.
-fn named() -> String {
-    beside(|tell| async move {
+/// A server of HTTP/2 that answers every request so; with a head alone if there is no body.
+fn answering(
+    answer: impl Fn(&http::Uri) -> (http::response::Builder, &'static [u8]) + Copy + Send + 'static,
+) -> String {
+    beside(move |tell| async move {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         tell.send(listener.local_addr().unwrap().to_string()).unwrap();
         while let Ok((socket, _)) = listener.accept().await {
             tokio::spawn(async move {
                 let mut connection = h2::server::handshake(socket).await.unwrap();
                 while let Some(Ok((request, mut respond))) = connection.accept().await {
-                    let authority = request.uri().authority().unwrap().as_str();
-                    let head = http::Response::builder()
-                        .header("content-type", "application/grpc")
-                        .header("grpc-status", "9")
-                        .header("grpc-message", format!("this is {authority}"));
-                    respond.send_response(head.body(()).unwrap(), true).unwrap();
+                    let (head, body) = answer(request.uri());
+                    let head = head.body(()).unwrap();
+                    let mut sending = respond.send_response(head, body.is_empty()).unwrap();
+                    if !body.is_empty() {
+                        sending.send_data(bytes::Bytes::from_static(body), true).unwrap();
+                    }
                 }
             });
         }
+    })
+}
+
+/// A server that answers everything with a page.
+fn pages() -> String {
+    answering(|_| (http::Response::builder().header("content-type", "text/html"), b"<html>"))
+}
+
+/// The head of a call that fails so.
+fn failed(code: &str) -> http::response::Builder {
+    let head = http::Response::builder().header("content-type", "application/grpc");
+    head.header("grpc-status", code)
+}
+
+/// A server that refuses each call with the `:authority` that it says.
+fn named() -> String {
+    answering(|uri| {
+        let told = format!("this is {}", uri.authority().unwrap());
+        (failed("9").header("grpc-message", told), b"")
     })
 }
 
@@ -537,22 +540,8 @@ fn types_that_stand_in_an_any_are_asked_for() {
 
 #[test]
 fn so_are_those_of_details() {
-    let url = beside(|tell| async move {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        tell.send(format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        while let Ok((socket, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut connection = h2::server::handshake(socket).await.unwrap();
-                while let Some(Ok((_, mut respond))) = connection.accept().await {
-                    let head = http::Response::builder()
-                        .header("content-type", "application/grpc")
-                        .header("grpc-status", "9")
-                        .header("grpc-status-details-bin", DETAILS);
-                    respond.send_response(head.body(()).unwrap(), true).unwrap();
-                }
-            });
-        }
-    });
+    let address = answering(|_| (failed("9").header("grpc-status-details-bin", DETAILS), b""));
+    let url = format!("http://{address}");
     let folder = parcels();
     let front = Server::start(&[folder.path().to_str().unwrap(), "--to", &url]);
     let failed = call(&front, &["post.Post/Send"]);

@@ -323,17 +323,22 @@ fn careless() -> String {
     )
 }
 
-/// Servers of tonic end the conversation at a question of extensions, others refuse it.
-#[test]
-fn a_server_that_does_not_tell_of_extensions_is_described_without() {
-    let mut extendable = file("good", "", ".good.M");
-    extendable.syntax = Some("proto2".to_owned());
-    extendable.message_type[0].extension_range.push(ExtensionRange {
+/// `good.proto`, whose message may be extended.
+fn extendable() -> FileDescriptorProto {
+    let mut good = file("good", "", ".good.M");
+    good.syntax = Some("proto2".to_owned());
+    good.message_type[0].extension_range.push(ExtensionRange {
         start: Some(100),
         end: Some(200),
         options: None,
     });
-    let described = extendable.encode_to_vec();
+    good
+}
+
+/// Servers of tonic end the conversation at a question of extensions, others refuse it.
+#[test]
+fn a_server_that_does_not_tell_of_extensions_is_described_without() {
+    let described = extendable().encode_to_vec();
     for told in [
         Ok(None),
         Err(Status::not_found("no such thing")),
@@ -363,16 +368,9 @@ fn a_server_that_does_not_tell_of_extensions_is_described_without() {
 /// It may not be needed.
 #[test]
 fn an_extension_that_does_not_load_is_left_out() {
-    let mut extendable = file("good", "", ".good.M");
-    extendable.syntax = Some("proto2".to_owned());
-    extendable.message_type[0].extension_range.push(ExtensionRange {
-        start: Some(100),
-        end: Some(200),
-        options: None,
-    });
     let broken = file("bad", "gone.proto", ".bad.M");
     let tell = move |name: &str| match name {
-        "good.S" => Ok(Some(extendable.encode_to_vec())),
+        "good.S" => Ok(Some(extendable().encode_to_vec())),
         "" => Ok(Some(Vec::new())),
         "100" => Ok(Some(broken.encode_to_vec())),
         _ => Ok(None),

@@ -27,21 +27,21 @@ const MOST_AT_END: usize = connect::MOST;
 #[derive(Debug)]
 pub(super) struct Replies {
     pub(super) source: Source,
-    pub(super) envelopes: Envelopes<Unread>,
+    envelopes: Envelopes<Unread>,
     /// How compressed messages are compressed.
-    pub(super) encoding: Option<Encoding>,
-    pub(super) speech: Speech,
+    encoding: Option<Encoding>,
+    speech: Speech,
     /// Bytes of a message, as it came and inflated.
-    pub(super) limit: usize,
+    limit: usize,
     /// What the envelope says that ends the body, where there is one.
-    pub(super) said: Option<Box<Result<Metadata, Status>>>,
-    pub(super) trailers: Option<Metadata>,
+    said: Option<Box<Result<Metadata, Status>>>,
+    trailers: Option<Metadata>,
     /// What is wrong with the body's end. What the upstream says of the call comes before it.
-    pub(super) cut: Option<Status>,
+    cut: Option<Status>,
     /// What only has to live as long as the call.
     pub(super) pump: Option<Pump>,
     /// The first message of a reply that has one only.
-    pub(super) first: Option<Message>,
+    first: Option<Message>,
 }
 
 impl Replies {
