@@ -37,6 +37,7 @@ struct Inner {
 /// What a server has said in fields that gRPC alone has, as it stood there: callers by gRPC get the same.
 #[derive(Clone, Default, PartialEq)]
 struct Came {
+    number: Option<i32>,
     details: Option<HeaderValue>,
     pushback: Option<HeaderValue>,
 }
@@ -147,6 +148,22 @@ impl Status {
         self
     }
 
+    /// Takes the number in `grpc-status` as a server sent it. The code is that of the number, or [`Code::Unknown`] if gRPC defines no such; callers by
+    /// gRPC get the number all the same, since client and server may have agreed on it.
+    pub fn from_grpc_number(number: i32, message: impl Into<String>) -> Self {
+        let mut status = Self::new(Code::from(number), message);
+        if number > Code::Unauthenticated.number() {
+            status.0.came.get_or_insert_default().number = Some(number);
+        }
+        status
+    }
+
+    /// What `grpc-status` says: what [`from_grpc_number`](Self::from_grpc_number) was given, or else the code's number.
+    pub fn grpc_number(&self) -> i32 {
+        let came = self.0.came.as_ref().and_then(|came| came.number);
+        came.unwrap_or_else(|| self.code().number())
+    }
+
     /// Takes `grpc-status-details-bin` as a server sent it with this code. Its details are those of the status; and to callers by gRPC it goes on as it
     /// is, whatever it holds, as long as no detail is added.
     #[must_use]
@@ -180,14 +197,12 @@ impl Status {
     /// The status as a `google.rpc.Status`, for `grpc-status-details-bin`; `None` when there are
     /// no details, since code and message travel in headers of their own.
     pub fn to_details_bin(&self) -> Option<Bytes> {
-        let Inner {
-            code, message, details, ..
-        } = &*self.0;
+        let Inner { message, details, .. } = &*self.0;
         if details.is_empty() {
             return None;
         }
         let wire = RpcStatus {
-            code: code.number(),
+            code: self.grpc_number(),
             message: message.clone(),
             details: details.clone(),
         };
@@ -262,9 +277,13 @@ impl From<descant_descriptors::Error> for Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code())?;
+        if self.grpc_number() != self.code().number() {
+            write!(f, " ({})", self.grpc_number())?;
+        }
         match self.message() {
-            "" => write!(f, "{}", self.code()),
-            message => write!(f, "{}: {message}", self.code()),
+            "" => Ok(()),
+            message => write!(f, ": {message}"),
         }
     }
 }
@@ -348,6 +367,22 @@ mod tests {
             let told = Status::aborted("lost").with_grpc_details(HeaderValue::from_static(odd));
             assert_eq!((told.details(), told.message()), (&[][..], "lost"), "{odd}");
             assert_eq!(told.grpc_details().unwrap(), odd);
+        }
+    }
+
+    #[test]
+    fn numbers_that_grpc_does_not_define_are_kept() {
+        let told = Status::from_grpc_number(77, "ours");
+        assert_eq!((told.code(), told.grpc_number()), (Code::Unknown, 77));
+        assert_eq!(told.to_string(), "UNKNOWN (77): ours");
+        for (number, code) in [
+            (5, Code::NotFound),
+            (16, Code::Unauthenticated),
+            (0, Code::Unknown),
+            (-1, Code::Unknown),
+        ] {
+            let told = Status::from_grpc_number(number, "");
+            assert_eq!((told.code(), told.grpc_number()), (code, code.number()));
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) fn trailers(outcome: Result<Metadata, Status>) -> HeaderMap {
 fn failed(mut status: Status) -> HeaderMap {
     let details = status.grpc_details();
     let pushback = status.grpc_pushback().cloned();
-    let code = HeaderValue::from(status.code().number());
+    let code = HeaderValue::from(status.grpc_number());
     let message = escaped(status.message());
     let mut trailers = status.take_metadata().into_grpc_headers();
     trailers.insert(STATUS, code);

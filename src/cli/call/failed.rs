@@ -18,9 +18,11 @@ use crate::cli::{
 /// Where the exit codes of calls begin.
 const FIRST: i32 = 64;
 
-/// 64 and the code of gRPC.
-pub(super) fn exit_code(code: Code) -> ExitCode {
-    u8::try_from(FIRST + code.number()).map_or(ExitCode::FAILURE, ExitCode::from)
+/// 64 and the number in `grpc-status`; for one that no exit code has room for, that of `UNKNOWN`.
+pub(super) fn exit_code(status: &Status) -> ExitCode {
+    let code = |number: i32| FIRST.checked_add(number).and_then(|code| u8::try_from(code).ok());
+    let code = code(status.grpc_number()).or_else(|| code(Code::Unknown.number()));
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Tells of the status; of its details unless they could not be read.

@@ -90,9 +90,9 @@ fn call(args: &Call) -> Result<ExitCode, Failure> {
             if !args.quiet {
                 failure.report();
             }
-            Ok(failed::exit_code(code))
+            Ok(failed::exit_code(&Status::new(code, "")))
         }
-        Err(Ended::Status(status)) => Ok(failed::exit_code(status.code())),
+        Err(Ended::Status(status)) => Ok(failed::exit_code(&status)),
     }
 }
 

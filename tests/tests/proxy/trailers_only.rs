@@ -62,6 +62,18 @@ async fn grpc_has_all_of_it_in_its_head_again() {
 }
 
 #[tokio::test]
+async fn a_number_that_grpc_does_not_define_is_told_where_there_are_numbers() {
+    assert_eq!(told("77", Ask::empty(UNARY)).await.code(), Some(77));
+    let web = told("77", of_type(UNARY, "application/grpc-web", envelope(0, b""))).await;
+    let (_, lines) = web.envelopes().pop().unwrap();
+    let lines = std::str::from_utf8(&lines).unwrap();
+    assert!(lines.lines().any(|line| line == "grpc-status: 77"), "{lines}");
+    let connect = told("77", of_type(UNARY, "application/json", "{}")).await;
+    let error: serde_json::Value = serde_json::from_slice(&connect.body).unwrap();
+    assert_eq!((connect.status.as_u16(), &error["code"]), (500, &json!("unknown")));
+}
+
+#[tokio::test]
 async fn grpc_web_has_the_calls_own_behind_the_body() {
     for (path, code) in [(UNARY, "5"), (SERVER, "5"), (SERVER, "0")] {
         let answer = told(code, of_type(path, "application/grpc-web", envelope(0, b""))).await;
