@@ -549,6 +549,19 @@ fn so_are_those_of_details() {
     assert!(failed.err.contains("\n  post.Letter {\"text\":\"hi\"}\n"), "{failed:?}");
 }
 
+#[test]
+fn codes_of_the_servers_own_have_exit_codes_of_their_own() {
+    for (code, exit, said) in [("77", 64 + 77, "77"), ("2147483647", 64 + 2, "2147483647")] {
+        let address = answering(move |_| (failed(code), b""));
+        let url = format!("http://{address}");
+        let folder = parcels();
+        let front = Server::start(&[folder.path().to_str().unwrap(), "--to", &url]);
+        let failed = call(&front, &["post.Post/Send"]);
+        assert_eq!(failed.code, Some(exit), "{failed:?}");
+        assert!(failed.err.starts_with(&format!("error: UNKNOWN ({said})")), "{failed:?}");
+    }
+}
+
 /// A server that takes connections and says nothing.
 fn silence() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
