@@ -29,7 +29,7 @@ pub(crate) struct Requests<'a> {
     pub(crate) bodies: Vec<Bytes>,
 }
 
-/// Runs until `end` on every connection; returns how many requests were answered.
+/// Asks until `end` on every connection, and waits for what was asked; returns how many requests that were.
 pub(crate) fn run(
     address: SocketAddr,
     requests: &Requests<'_>,
@@ -91,6 +91,7 @@ struct Connection<'a> {
     sending: HashMap<u32, (usize, i64)>,
     waiting: VecDeque<u32>,
     received: u32,
+    asked: usize,
     answered: usize,
 }
 
@@ -112,6 +113,7 @@ impl<'a> Connection<'a> {
             sending: HashMap::new(),
             waiting: VecDeque::new(),
             received: 0,
+            asked: 0,
             answered: 0,
         }
     }
@@ -128,10 +130,11 @@ impl<'a> Connection<'a> {
             let used = self.frames(&buffer[..filled]);
             buffer.copy_within(used..filled, 0);
             filled -= used;
-            if Instant::now() > end {
+            if Instant::now() < end {
+                (before..self.answered).for_each(|_| self.request());
+            } else if self.answered == self.asked {
                 return self.answered;
             }
-            (before..self.answered).for_each(|_| self.request());
         }
     }
 
@@ -148,6 +151,7 @@ impl<'a> Connection<'a> {
     fn request(&mut self) {
         let stream = self.next_stream;
         self.next_stream += 2;
+        self.asked += 1;
         frame(&mut self.out, HEADERS, END_HEADERS, stream, &self.block);
         self.sending.insert(stream, (0, self.stream_window));
         self.body(stream);
