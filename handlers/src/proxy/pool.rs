@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     sync::Notify,
-    task::AbortHandle,
+    task::{AbortHandle, JoinSet},
     time::{Instant, timeout, timeout_at},
 };
 
@@ -371,7 +371,8 @@ impl Pool {
         }
     }
 
-    /// Connects now, whatever connections there are and whatever failed before: to the first address that can be connected to.
+    /// Connects now, whatever connections there are and whatever failed before: to the first address that can be connected to, of which
+    /// those that say nothing are tried side by side.
     pub(super) async fn connect_now(self: &Arc<Self>) -> Result<Phases, ConnectError> {
         let (mut lookup, mut failed) = (Duration::ZERO, None);
         for (target, _) in &self.names {
@@ -386,13 +387,29 @@ impl Pool {
             }
             lookup += began.elapsed();
         }
-        for endpoint in &self.endpoints().list {
-            match self.open(endpoint).await {
-                Ok(phases) => {
+        let endpoints = self.endpoints();
+        let (mut next, mut dials) = (endpoints.list.iter().peekable(), JoinSet::new());
+        loop {
+            if let Some(endpoint) = next.next() {
+                let (this, endpoint) = (Arc::clone(self), Arc::clone(endpoint));
+                dials.spawn(async move { this.open(&endpoint).await });
+            }
+            let ended = if next.peek().is_none() {
+                dials.join_next().await
+            } else if let Ok(ended) = timeout(ANOTHER, dials.join_next()).await {
+                ended
+            } else {
+                // One that says nothing is not waited for: the next is tried beside it.
+                continue;
+            };
+            match ended {
+                Some(Ok(Ok(phases))) => {
                     self.waiting.tell_all();
                     return Ok(Phases { lookup, ..phases });
                 }
-                Err(error) => failed = Some(error),
+                Some(Ok(Err(error))) => failed = Some(error),
+                Some(Err(_)) => {}
+                None => break,
             }
         }
         let nothing = || ConnectError::new(&self.upstream, Unfit::new(Misfit::Host, "it has no address"));

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use bytes::Bytes;
 use descant_handlers::{
     Proxy, UpstreamProtocol, async_trait,
-    proxy::{HealthCheck, ProxyOptions, Resolve},
+    proxy::{HealthCheck, Misfit, ProxyOptions, Resolve},
 };
 use tokio::{net::TcpListener, time::Instant};
 
@@ -96,6 +96,20 @@ async fn an_address_that_says_nothing_is_not_waited_for() {
     let peer = front.connect().await;
     assert_eq!(failures(&peer, 100).await, 0);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn nor_is_it_where_a_connection_alone_is_asked_for() {
+    let one = Replica::start().await;
+    for down in [silence().await, nowhere().await] {
+        let names = Names::of([down, down, one.address()]);
+        let to = names.proxy(ProxyOptions::default());
+        let connected = tokio::time::timeout(Duration::from_secs(5), to.connect());
+        connected.await.unwrap().unwrap();
+    }
+    let names = Names::of([nowhere().await]);
+    let failed = names.proxy(ProxyOptions::default()).connect().await;
+    assert_eq!(failed.unwrap_err().misfit(), Misfit::Connection);
 }
 
 #[tokio::test]
