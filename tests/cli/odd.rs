@@ -95,6 +95,26 @@ fn replies_may_be_compressed_unasked() {
     });
     let ran = call(&address, &[]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "{\"id\":\"z\"}\n"), "{ran:?}");
+    for quiet in [&[][..], &["-q"]] {
+        let small = call(&address, &[&["--max-message", "2"], quiet].concat());
+        assert_eq!(small.code, Some(64 + 8), "{small:?}");
+        let is_told = small.err.contains("hint: --max-message SIZE takes larger ones");
+        assert_eq!(is_told, quiet.is_empty(), "{small:?}");
+    }
+}
+
+#[test]
+fn a_reply_that_does_not_inflate_is_a_failure_of_the_call() {
+    let address = answering(|_, respond| {
+        reply(
+            head().header("grpc-encoding", "gzip"),
+            envelope(1, b"no gzip"),
+            respond,
+            &[OK],
+        );
+    });
+    let ran = call(&address, &["-q"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(64 + 13), ""), "{ran:?}");
 }
 
 #[test]

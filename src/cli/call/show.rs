@@ -130,19 +130,17 @@ impl Screen {
         message: &Message,
         output: &MessageType,
         types: &Types,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, Ended> {
         let sent = self.timing.sent;
         self.timing.first_reply = self.timing.first_reply.or_else(|| sent.map(|sent| sent.elapsed()));
         if self.sizes() {
             line(format_args!("< message of {} bytes", message.wire_len()));
         }
+        // It may be too large, or no compressed bytes.
+        let wire = message.clone().into_wire().map_err(|status| self.failed(status))?;
         if self.quiet {
             return Ok(true);
         }
-        let wire = message.clone().into_wire().map_err(|status| {
-            let what = format!("the reply cannot be read: {}", screen::escape(status.message()));
-            Failure::new(Kind::Data, what, "the server has sent it so")
-        })?;
         let (format, depth) = (self.format, self.codec.options().depth);
         let write = |output: &MessageType, codec: &mut Codec| {
             let mut out = Vec::new();
@@ -162,7 +160,7 @@ impl Screen {
             Failure::new(Kind::Data, what, unreadable(&error, format, depth))
         })?;
         out.push(b'\n');
-        self.write(&out)
+        Ok(self.write(&out)?)
     }
 
     fn write(&self, data: &[u8]) -> Result<bool, Failure> {
