@@ -17,13 +17,11 @@ use descant_handlers::{
 };
 use tokio::{
     sync::{Mutex, Notify},
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 
-use crate::{Error, Gateway, GatewayBuilder};
+use crate::{Error, Gateway, GatewayBuilder, observe::is_obeyed};
 
-/// How long the server may take to describe itself.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at what the server describes, whoever asks for them.
 const LEAST: Duration = Duration::from_secs(1);
 /// After the first failure, as long as there is no schema at all.
@@ -94,9 +92,6 @@ pub enum UpstreamSchemaError {
     /// The server does not describe itself, or cannot be reached.
     #[error("{0}")]
     Ask(AskError),
-    /// It takes too long.
-    #[error("it has not described itself within {} s", PATIENCE.as_secs())]
-    Late,
     /// It serves nothing but reflection and health.
     #[error("it lists no service of its own: does it tell its reflection of them?")]
     NoService,
@@ -247,7 +242,7 @@ impl UpstreamSchema {
         let (services, methods) = (renewed.schema.services().len(), renewed.schema.method_count());
         tracing::info!("{} describes {services} services with {methods} methods", self.name());
         for finding in &renewed.findings {
-            tracing::warn!("{finding}");
+            tracing::warn!("{}", on_one_line(&finding.to_string()));
         }
     }
 
@@ -269,7 +264,7 @@ impl UpstreamSchema {
 
     /// Logs why a look changed nothing, unless that was the reason the last time.
     pub fn tell_why(&self, error: &UpstreamSchemaError) {
-        let why = error.to_string();
+        let why = on_one_line(&error.to_string());
         let mut told = self.told();
         if *told == why {
             return;
@@ -326,10 +321,7 @@ impl Described {
 
     async fn fetch(&self) -> Result<Fetched, UpstreamSchemaError> {
         let mut client = ReflectionClient::new(self.proxy.clone());
-        let fetched = timeout(PATIENCE, client.everything(is_own)).await;
-        let fetched = fetched
-            .map_err(|_| UpstreamSchemaError::Late)?
-            .map_err(UpstreamSchemaError::Ask)?;
+        let fetched = client.everything(is_own).await.map_err(UpstreamSchemaError::Ask)?;
         if fetched.is_empty() {
             let told = fetched.undescribed().map(|(name, why)| format!("{name} ({why})"));
             let told = told.collect::<Vec<_>>().join(", ");
@@ -360,6 +352,19 @@ impl Described {
 /// The gateway answers these itself.
 fn is_own(service: &str) -> bool {
     service == "grpc.health.v1.Health" || service.starts_with("grpc.reflection.")
+}
+
+/// Without what ends a line of the log, whatever names the server has given.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_obeyed(letter) {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    line
 }
 
 fn tell_health(gateway: &Gateway, status: ServingStatus) {
@@ -459,6 +464,8 @@ impl fmt::Debug for UpstreamSchema {
 #[cfg(test)]
 mod tests {
     use descant_handlers::from_fn;
+
+    use tokio::time::timeout;
 
     use super::*;
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::findings::{Shown, start_of};
+
 /// How much a [`Finding`] weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -26,6 +28,13 @@ pub struct Finding {
     pub what: String,
     /// How to mend it, in one sentence.
     pub mend: String,
+}
+
+impl Finding {
+    /// A file's name as findings may write it: cut if it is long, and without control characters.
+    pub fn file_names(name: &str) -> [String; 2] {
+        [Shown(name).to_string(), Shown(&start_of(name)).to_string()]
+    }
 }
 
 impl fmt::Display for Severity {

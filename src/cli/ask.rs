@@ -14,8 +14,8 @@ use super::{
     sources,
 };
 
-/// How long the whole conversation may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long each answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest answer: all of googleapis with its comments is 81 MB.
 const MOST_BYTES: usize = 128 << 20;
 
@@ -67,27 +67,11 @@ impl Live {
     fn converse<T>(&self, talk: impl AsyncFnOnce(&mut Asker) -> Result<T, Failure>) -> Result<T, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
-        runtime.block_on(within(&self.server, PATIENCE, async {
+        runtime.block_on(async {
             self.server.connect().await?;
             talk(&mut Asker::new(&self.server, self.metadata.clone())).await
-        }))
+        })
     }
-}
-
-/// Bounds a conversation.
-pub(crate) async fn within<T>(
-    server: &Server,
-    time: Duration,
-    talk: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let talked = tokio::time::timeout(time, talk).await;
-    talked.unwrap_or_else(|_| {
-        Err(Failure::new(
-            Kind::Other,
-            format!("{} did not answer within {} s", server.name(), time.as_secs_f64()),
-            "is it a gRPC server? does something on the way hold the connection back?",
-        ))
-    })
 }
 
 /// A conversation with a server.
@@ -108,7 +92,7 @@ impl Asker {
         Self {
             name: server.name(),
             server: server.clone(),
-            client: ReflectionClient::new(proxy).metadata(metadata),
+            client: ReflectionClient::new(proxy).metadata(metadata).patience(PATIENCE),
             http_rules: Vec::new(),
         }
     }
@@ -177,30 +161,32 @@ impl Asker {
 
     /// A service that the server does not describe hides none of the others.
     async fn schema(&mut self, services: &[String]) -> Result<(Schema, Option<Failure>), Failure> {
-        let (mut all, mut missing) = (Vec::new(), Vec::new());
-        for service in services {
-            match self.client.files_of(service).await {
-                Ok(Some(files)) => all.extend(files),
-                Ok(None) => missing.push((service, "it does not know it".to_owned())),
-                Err(error @ AskError::Refused { .. }) => missing.push((service, error.to_string())),
-                Err(error) => return Err(self.failed(&error)),
+        let fetched = self.client.all_of(services.iter().cloned()).await;
+        let fetched = fetched.map_err(|error| self.failed(&error))?;
+        if fetched.is_empty() {
+            let missing = fetched.undescribed().filter(|(name, _)| !name.is_empty());
+            let missing = missing.map(|(name, why)| (name, why.to_owned())).collect();
+            if let Some(missing) = self.undescribed(missing) {
+                return Err(missing);
             }
         }
-        if all.is_empty()
-            && let Some(missing) = self.undescribed(missing.clone())
-        {
-            return Err(missing);
-        }
-        let schema = self.complete(all).await?;
-        // It may stand in another one's file.
-        missing.retain(|(service, _)| schema.service(service).is_none());
-        Ok((schema, self.undescribed(missing)))
+        let loaded = fetched.load(&self.origin(), Schema::builder);
+        let (schema, findings) = loaded.map_err(|error| sources::refused(&error))?;
+        let lacking = services.iter().filter(|service| schema.service(service).is_none());
+        let missing = lacking.map(|service| {
+            let why = fetched
+                .why_not(service, &findings)
+                .unwrap_or("it is in none of its files");
+            (service.as_str(), why.to_owned())
+        });
+        let missing = self.undescribed(missing.collect());
+        Ok((schema, missing))
     }
 
-    fn undescribed(&self, missing: Vec<(&String, String)>) -> Option<Failure> {
-        let told = |(service, why): (&String, String)| {
+    fn undescribed(&self, missing: Vec<(&str, String)>) -> Option<Failure> {
+        let told = |(service, why): (&str, String)| {
             let (service, why) = (screen::escape(service), screen::escape(&why).into_owned());
-            let what = format!("{} lists `{service}`, and does not describe it: {why}", self.name);
+            let what = format!("{} does not describe `{service}`: {why}", self.name);
             Failure::new(Kind::Descriptors, what, "name a PATH that does")
         };
         let missing = missing.into_iter().rev().map(told);
@@ -222,12 +208,20 @@ impl Asker {
         self.build(&fetched.map_err(|error| self.failed(&error))?)
     }
 
+    /// What findings call it.
+    fn origin(&self) -> String {
+        format!("reflection at {}", self.name)
+    }
+
     fn build(&self, fetched: &Fetched) -> Result<Schema, Failure> {
         let set = fetched.set();
-        let builder = Schema::builder().bytes(format!("reflection at {}", self.name), set);
+        let builder = Schema::builder().bytes(self.origin(), set);
         let rules = self.http_rules.iter();
         // There may be rules of other services, which were not asked for.
-        let builder = rules.fold(builder.leave_out_unfit_http_rules(), SchemaBuilder::http_rules_path);
+        let builder = rules.fold(
+            builder.leave_out_unfit_http_rules().allow_missing_imports(),
+            SchemaBuilder::http_rules_path,
+        );
         let schema = builder.build();
         schema.map_err(|error| sources::refused(&error))
     }
@@ -254,6 +248,11 @@ impl Asker {
                 Kind::Other,
                 format!("{name} does not offer reflection"),
                 "turn it on there, or name its descriptor set",
+            ),
+            AskError::Silent(time) => Failure::new(
+                Kind::Other,
+                format!("{name} did not answer within {} s", time.as_secs_f64()),
+                "is it a gRPC server? does something on the way hold the connection back?",
             ),
             AskError::Ended(status) => {
                 if let Some(failure) = self.server.found_out(status) {

@@ -167,7 +167,9 @@ impl Plan {
         let reflection = if absences.is_empty() {
             reflection
         } else {
-            reflection.map(|reflection| reflection.absence(move || absences.iter().find_map(|absence| absence(true))))
+            reflection.map(|reflection| {
+                reflection.absence(move |by_name| absences.iter().find_map(|absence| absence(by_name)))
+            })
         };
         Ok(Builtins {
             reflection: reflection.map(|reflection| Arc::new(reflection) as _),

@@ -40,6 +40,7 @@ pub use self::{
 pub(crate) use self::{
     holdings::MemoryWatch,
     metrics::MetricsError,
+    records::is_obeyed,
     records::{Log, REDACTED},
     span::Draft,
     subject::Subject,

@@ -280,7 +280,7 @@ pub(super) fn clean(text: &str) -> String {
 
 /// Letters that a terminal obeys, that end lines, or that turn the direction of those around them: Unicode, "Bidirectional Character
 /// Types".
-pub(super) fn is_obeyed(letter: char) -> bool {
+pub(crate) fn is_obeyed(letter: char) -> bool {
     let turns = matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
     turns || letter.is_control()
 }

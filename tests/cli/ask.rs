@@ -124,7 +124,7 @@ fn a_service_without_a_descriptor_hides_no_other() {
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(ran.out.contains("service Catalog {"), "{ran:?}");
     let told = format!(
-        "error: {address} lists `grpc.health.v1.Health`, and does not describe it: it does not know it\n\
+        "error: {address} does not describe `grpc.health.v1.Health`: the server lists it, and does not know it\n\
          hint: name a PATH that does\n"
     );
     assert_eq!(ran.err, told);
@@ -165,7 +165,7 @@ fn what_is_described_after_all_is_not_missed_and_nothing_is_told_as_nothing() {
     for service in ["bookshop.v1.Desk", "grpc.health.v1.Health"] {
         assert!(
             ran.err
-                .contains(&format!("lists `{service}`, and does not describe it")),
+                .contains(&format!("does not describe `{service}`: the server lists it")),
             "{ran:?}"
         );
     }

@@ -558,7 +558,10 @@ fn codes_of_the_servers_own_have_exit_codes_of_their_own() {
         let front = Server::start(&[folder.path().to_str().unwrap(), "--to", &url]);
         let failed = call(&front, &["post.Post/Send"]);
         assert_eq!(failed.code, Some(exit), "{failed:?}");
-        assert!(failed.err.starts_with(&format!("error: UNKNOWN ({said})")), "{failed:?}");
+        assert!(
+            failed.err.starts_with(&format!("error: UNKNOWN ({said})")),
+            "{failed:?}"
+        );
     }
 }
 

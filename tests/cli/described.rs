@@ -244,7 +244,7 @@ struct Refusal {
 /// What a server says of a name: a file, no such thing, or the end of the conversation.
 type Told = Result<Option<Vec<u8>>, Status>;
 
-/// A server that lists these services, tells of names what it is told to, and answers `good.S`. What it says of no name is whether there is
+/// A server that lists these services, tells of names what it is told to (of a file without bytes: no file), and answers `good.S`. What it says of no name is whether there is
 /// an extension, of number 100, whose file has that for a name.
 fn telling(
     services: &'static [&'static str],
@@ -273,7 +273,10 @@ fn telling(
         let mut answer = Answer::default();
         match tell(&name)? {
             Some(_) if question.extensions_of.is_some() => answer.numbers = Some(Numbers { numbers: vec![100] }),
-            Some(file) => answer.files = Some(Files { files: vec![file] }),
+            Some(file) => {
+                let files = [file].into_iter().filter(|file| !file.is_empty()).collect();
+                answer.files = Some(Files { files });
+            }
             None => answer.error = Some(Refusal { code: 5 }),
         }
         Ok::<_, Status>(answer)
@@ -305,7 +308,7 @@ fn telling(
     })
 }
 
-/// A server that describes one service well, one badly, and one that needs the bad one's file; there is nothing of others.
+/// A server that describes one service well, two badly, and one that needs a bad one's file; there is nothing of others.
 fn careless() -> String {
     let tell = |name: &str| {
         Ok(match name {
@@ -313,11 +316,16 @@ fn careless() -> String {
             "bad.S" => Some(file("bad", "", ".bad.Missing").encode_to_vec()),
             "after.S" => Some(file("after", "bad.proto", ".bad.M").encode_to_vec()),
             "junk.S" => Some(vec![0xff; 7]),
+            "long.S" => {
+                let mut long = file("long", "", ".long.Missing");
+                long.name = Some(format!("{}\n.proto", "long".repeat(100)));
+                Some(long.encode_to_vec())
+            }
             _ => None,
         })
     };
     telling(
-        &["good.S", "bad.S", "after.S", "none.S", "junk.S"],
+        &["good.S", "bad.S", "after.S", "none.S", "none\n.S", "junk.S", "long.S"],
         tell,
         Duration::ZERO,
     )
@@ -381,6 +389,69 @@ fn an_extension_that_does_not_load_is_left_out() {
     assert!(front(&behind, &[]).services().contains("good.S"));
 }
 
+/// As grpcurl has it: files that import what the server does not have by that name, and that need nothing of it.
+#[test]
+fn what_is_imported_and_not_needed_may_be_missing() {
+    let good = file("good", "validate/validate.proto", ".good.M").encode_to_vec();
+    let tell = move |name: &str| Ok((name == "good.S").then(|| good.clone()));
+    let behind = telling(&["good.S"], tell, Duration::ZERO);
+    let called = descant(["call", &behind, "good.S/Do"]);
+    assert_eq!((called.code, called.out.as_str()), (Some(0), "{}\n"), "{called:?}");
+    for command in ["list", "describe"] {
+        let ran = descant([command, "--from", &behind, "good.S"]);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
+    }
+    let front = front(&behind, &[]);
+    let called = descant(["call", front.address(), "good.S/Do"]);
+    assert_eq!((called.code, called.out.as_str()), (Some(0), "{}\n"), "{called:?}");
+    let told = "good.proto: it imports \"validate/validate.proto\", which is not in the set";
+    assert!(front.err().contains(told), "{}", front.err());
+}
+
+/// As servers of akka and pekko do.
+#[test]
+fn an_answer_without_files_is_none() {
+    let good = file("good", "", ".good.M").encode_to_vec();
+    let tell = move |name: &str| {
+        Ok(Some(match name {
+            "good.S" | "good.proto" => good.clone(),
+            _ => Vec::new(),
+        }))
+    };
+    let behind = telling(&["good.S", "none.S"], tell, Duration::ZERO);
+    let called = descant(["call", &behind, "good.T/Do"]);
+    assert!(called.err.contains("knows no symbol `good.T"), "{called:?}");
+    let described = descant(["describe", "--from", &behind, "good.proto"]);
+    assert_eq!((described.code, described.err.as_str()), (Some(0), ""), "{described:?}");
+    let described = descant(["describe", "--from", &behind]);
+    assert_eq!(described.code, Some(4), "{described:?}");
+    assert!(
+        described
+            .err
+            .contains("does not describe `none.S`: the server lists it, and does not know it")
+    );
+}
+
+#[test]
+fn what_is_bad_is_told_beside_what_is_described() {
+    let behind = careless();
+    let ran = descant(["describe", "--from", &behind]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(
+        ran.out.contains("good.S is a service") && !ran.out.contains("bad.S is"),
+        "{ran:?}"
+    );
+    for (service, why) in [
+        ("bad.S", "its file is left out: "),
+        ("after.S", "it imports bad.proto, which is left out"),
+        ("none.S", "the server lists it, and does not know it"),
+        ("junk.S", "what the server sends for it does not declare it"),
+    ] {
+        let told = format!("{behind} does not describe `{service}`: {why}");
+        assert!(ran.err.contains(&told), "{told}: {ran:?}");
+    }
+}
+
 #[test]
 fn one_bad_file_breaks_nothing_else() {
     let front = front(&careless(), &[]);
@@ -396,7 +467,10 @@ fn one_bad_file_breaks_nothing_else() {
         "bad.proto: bad.S.Do: its file is left out: ",
         "after.proto: it imports bad.proto, which is left out",
         "none.S: the server lists it, and does not know it",
+        "junk.S: what the server sends for it does not declare it",
         "a file that the server sent is no descriptor",
+        "none\\n.S: the server lists it, and does not know it",
+        "longlong... (201 bytes): long.S.Do: its file is left out: ",
     ] {
         assert!(front.err().contains(told), "{told}: {}", front.err());
     }
@@ -404,8 +478,25 @@ fn one_bad_file_breaks_nothing_else() {
 
 #[test]
 fn where_all_files_are_bad_it_is_told_what_is_wrong_with_them() {
-    let bad = file("bad", "", ".bad.Missing").encode_to_vec();
-    let behind = telling(&["bad.S"], move |_| Ok(Some(bad.clone())), Duration::ZERO);
+    // A well-known file that is well is nothing to serve.
+    let bad = file("bad", "google/protobuf/empty.proto", ".bad.Missing").encode_to_vec();
+    let empty = FileDescriptorProto {
+        name: Some("google/protobuf/empty.proto".to_owned()),
+        package: Some("google.protobuf".to_owned()),
+        message_type: vec![DescriptorProto {
+            name: Some("Empty".to_owned()),
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let tell = move |name: &str| {
+        Ok(match name {
+            "bad.S" => Some(bad.clone()),
+            "google/protobuf/empty.proto" => Some(empty.encode_to_vec()),
+            _ => None,
+        })
+    };
+    let behind = telling(&["bad.S"], tell, Duration::ZERO);
     let mut front = front(&behind, &[]);
     front.until("it is told", |front| front.err().contains(" WARN "));
     let err = front.err();

@@ -35,8 +35,8 @@ use crate::{
 };
 
 /// Links and checks `files`. They may be used if there is no finding of severity error.
-pub(crate) fn check(files: &[raw::File<'_>], findings: &mut Findings) -> Linked {
-    let linked = link::link(files, findings);
+pub(crate) fn check(files: &[raw::File<'_>], missing_import: Severity, findings: &mut Findings) -> Linked {
+    let linked = link::link(files, missing_import, findings);
     let features = features::resolve(files);
     let restricted = options::Restricted::default();
     let mut check = Check {

@@ -1,5 +1,6 @@
 use super::{FieldFeatures, Presence, resolve};
 use crate::{
+    finding::Severity,
     findings::Findings,
     link::link,
     raw,
@@ -19,7 +20,7 @@ const MESSAGE_ENCODING: u32 = 5;
 fn of(file: &Wire) -> Vec<FieldFeatures> {
     let files = [raw::File::parse(&file.0)];
     let mut findings = Findings::default();
-    let linked = link(&files, &mut findings);
+    let linked = link(&files, Severity::Error, &mut findings);
     assert!(!findings.has_errors(), "{:?}", findings.into_sorted());
     let features = resolve(&files);
     (0u32..)

@@ -21,8 +21,8 @@ pub(crate) struct Imports {
 }
 
 impl Imports {
-    /// Finds the files that imports name, and reports names that are missing or listed twice, and circles.
-    pub(crate) fn new(files: &[raw::File<'_>], findings: &mut Findings) -> Self {
+    /// Finds the files that imports name, and reports names that are `missing`, as so severe, or listed twice, and circles.
+    pub(crate) fn new(files: &[raw::File<'_>], missing: Severity, findings: &mut Findings) -> Self {
         let names = by_name(files, findings);
         let find = |list: &[&str]| list.iter().map(|name| names.get(name).copied()).collect::<Vec<_>>();
         let mut imports = Self::default();
@@ -33,18 +33,18 @@ impl Imports {
             imports.public.push(public.collect());
             imports.direct.push(direct);
         }
-        imports.report_missing(files, findings);
+        imports.report_missing(files, missing, findings);
         imports.report_circles(files, findings);
         imports
     }
 
-    fn report_missing(&self, files: &[raw::File<'_>], findings: &mut Findings) {
+    fn report_missing(&self, files: &[raw::File<'_>], severity: Severity, findings: &mut Findings) {
         for ((number, file), direct) in (0u32..).zip(files).zip(&self.direct) {
             for (name, found) in file.dependencies.iter().zip(direct) {
                 if found.is_some() {
                     continue;
                 }
-                findings.add(Severity::Error, position(number, file, name), || Report {
+                findings.add(severity, position(number, file, name), || Report {
                     file: start_of(file.name.unwrap_or_default()),
                     what: format!("it imports \"{}\", which is not in the set", Shown(name)),
                     mend:

@@ -14,7 +14,7 @@ pub(crate) use budget::Budget;
 pub(crate) use imports::Imports;
 pub(crate) use symbols::{Kind, PACKAGE_PARTS, Symbol, SymbolId, Symbols, Texts, article, name_of};
 
-use crate::{findings::Findings, raw};
+use crate::{finding::Severity, findings::Findings, raw};
 
 /// A set of files whose names are resolved.
 #[derive(Debug)]
@@ -39,10 +39,10 @@ pub(crate) struct Links {
 /// Builds the symbol table over `files` and resolves every name in them.
 ///
 /// Reports what names can be wrong about: symbols defined twice, imports that are missing or turn in circles,
-/// types that are unknown, not imported, or of another kind than needed.
-pub(crate) fn link(files: &[raw::File<'_>], findings: &mut Findings) -> Linked {
+/// types that are unknown, not imported, or of another kind than needed. `missing_import`: how severe that is where nothing in it is needed.
+pub(crate) fn link(files: &[raw::File<'_>], missing_import: Severity, findings: &mut Findings) -> Linked {
     let mut budget = Budget::default();
-    let imports = Imports::new(files, findings);
+    let imports = Imports::new(files, missing_import, findings);
     let symbols = Symbols::collect(files, findings);
     let links = resolve::all(files, &symbols, &imports, &mut budget, findings);
     Linked {

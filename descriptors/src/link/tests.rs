@@ -1,5 +1,6 @@
 use super::{Kind, Linked, link};
 use crate::{
+    finding::Severity,
     findings::Findings,
     raw,
     write::{INT32, Wire, enumeration, field, file, message, method, named, sub},
@@ -8,7 +9,7 @@ use crate::{
 fn linked<T>(files: &[Wire], test: impl FnOnce(&[raw::File<'_>], &Linked, Findings) -> T) -> T {
     let files: Vec<_> = files.iter().map(|file| raw::File::parse(&file.0)).collect();
     let mut findings = Findings::default();
-    let linked = link(&files, &mut findings);
+    let linked = link(&files, Severity::Error, &mut findings);
     test(&files, &linked, findings)
 }
 

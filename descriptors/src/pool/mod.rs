@@ -45,7 +45,7 @@ fn refused(file: &str, symbol: &str, what: String) -> Error {
 fn fill(files: &[Bytes]) -> Result<DescriptorPool, Error> {
     let files: Vec<_> = files.iter().map(|bytes| raw::File::parse(bytes)).collect();
     // Nothing new can be found: the files were linked when the schema was built.
-    let linked = link::link(&files, &mut Findings::default());
+    let linked = link::link(&files, Severity::Error, &mut Findings::default());
     let features = features::resolve(&files);
     let mut pool = DescriptorPool::new();
     for index in by_dependency(&files) {

@@ -24,6 +24,7 @@ pub struct SchemaBuilder {
     builtins: Vec<Builtin>,
     http_rules: Vec<RulesSource>,
     http_faults: HttpFaults,
+    may_lack_imports: bool,
     limits: LoadLimits,
 }
 
@@ -117,6 +118,14 @@ impl SchemaBuilder {
         self
     }
 
+    /// Takes files whose imports are not all there, with a warning for each that is missing, as long as nothing in it is needed: for
+    /// descriptors that a server tells of itself, which may not know each file by the name that imports have.
+    #[must_use]
+    pub fn allow_missing_imports(mut self) -> Self {
+        self.may_lack_imports = true;
+        self
+    }
+
     /// Sets how much is loaded at most.
     #[must_use]
     pub fn limits(mut self, limits: LoadLimits) -> Self {
@@ -153,7 +162,12 @@ impl SchemaBuilder {
         }
         let missing = sources.missing(&files, &self.builtins, findings);
         files.extend(self.parse(&missing, &mut left, findings)?);
-        let linked = check::check(&files, findings);
+        let missing_import = if self.may_lack_imports {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        let linked = check::check(&files, missing_import, findings);
         if findings.has_errors() {
             return None;
         }

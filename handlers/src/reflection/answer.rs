@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use descant_descriptors::{File, Symbol};
 
 use super::{
+    Absence,
     scope::{self, Scope},
     view::View,
     wire::{Answer, Error, Extension, ExtensionNumbers, Files, Query, Service, Services},
 };
-use crate::{Code, Status};
+use crate::Code;
 
 /// A name of up to this many bytes is repeated in errors.
 const SHOWN: usize = 200;
@@ -23,7 +24,7 @@ pub(super) struct Desk<'a> {
     pub(super) schemas: View<'a>,
     pub(super) scope: Option<&'a Scope>,
     /// Why not all is there that there may be.
-    pub(super) absent: Option<Status>,
+    pub(super) absence: Option<&'a Absence>,
     /// The files that the stream has sent.
     pub(super) sent: &'a mut HashSet<String>,
 }
@@ -45,11 +46,11 @@ impl Desk<'_> {
         let answer = answer.unwrap_or_else(Answer::Error);
         let is_missing =
             |answer: &Answer| matches!(answer, Answer::Error(error) if error.error_code == Code::NotFound.number());
-        match self.absent.take() {
-            Some(absent) if tells_all || is_missing(&answer) => {
-                Answer::Error(error(absent.code(), absent.message().to_owned()))
-            }
-            _ => answer,
+        let is_missing = is_missing(&answer);
+        let absence = self.absence.filter(|_| tells_all || is_missing);
+        match absence.and_then(|absence| absence(is_missing)) {
+            Some(absent) => Answer::Error(error(absent.code(), absent.message().to_owned())),
+            None => answer,
         }
     }
 

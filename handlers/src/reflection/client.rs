@@ -1,17 +1,18 @@
 //! Asking a server what it serves.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeSet, HashSet, VecDeque},
     mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use descant_descriptors::{Builtin, Schema};
 use prost::Message as _;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{
     extendable::Extendable,
@@ -25,8 +26,12 @@ const METHODS: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
+/// How long an answer may take, unless that is chosen.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// What a server may send in all. All of googleapis with its comments is 81 MB.
 const MOST_BYTES: usize = 128 << 20;
+/// What is said of more.
+const TOO_MUCH: &str = "more than 128 MiB of descriptors";
 
 /// Asks a server what it serves, by reflection (v1, else v1alpha), through the handler that reaches it, such as a proxy.
 ///
@@ -35,13 +40,15 @@ const MOST_BYTES: usize = 128 << 20;
 /// ```
 ///
 /// One call for all questions, which ends when the client is dropped; another one where the server ends it: at a name that it does not
-/// know, or with each answer. What the server sends is bounded to 128 MiB in all; how long it may take is for whoever asks to bound.
+/// know, or with each answer. What the server sends is bounded to 128 MiB in all, and so is how long each answer may take.
 ///
 /// Source: gRPC core, `doc/server-reflection.md`.
 pub struct ReflectionClient {
     server: Arc<dyn Handler>,
     metadata: Metadata,
     received: usize,
+    /// For one answer.
+    patience: Duration,
     open: Option<Open>,
 }
 
@@ -69,6 +76,9 @@ pub enum AskError {
         /// Its words.
         message: String,
     },
+    /// It has not answered a question for so long.
+    #[error("reflection does not answer within {} s", .0.as_secs_f64())]
+    Silent(Duration),
     /// What it sent makes no sense.
     #[error("reflection sent {0}")]
     Broken(&'static str),
@@ -81,6 +91,7 @@ impl ReflectionClient {
             server: Arc::new(server),
             metadata: Metadata::new(),
             received: 0,
+            patience: PATIENCE,
             open: None,
         }
     }
@@ -89,6 +100,13 @@ impl ReflectionClient {
     #[must_use]
     pub fn metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata;
+        self
+    }
+
+    /// Waits this long for each answer; 30 s by default.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -137,7 +155,7 @@ impl ReflectionClient {
             match self.file(&name).await {
                 Ok(files) => fresh.extend(files.unwrap_or_default()),
                 // The loader has copies of the well-known ones, and names what is missing.
-                Err(AskError::Refused { .. }) => {}
+                Err(error) if error.is_of_the_question() => {}
                 Err(error) => return Err(error),
             }
             // Asked for once, whatever came.
@@ -186,7 +204,7 @@ impl ReflectionClient {
             Ok(Answer::ExtensionNumbers(numbers)) => BTreeSet::from_iter(numbers.extension_number),
             Ok(Answer::Error(error)) if error.error_code == Code::NotFound.number() => BTreeSet::new(),
             Ok(_) => return Ok(false),
-            Err(error) if error.is_of_the_question() => return Ok(false),
+            Err(error) if error.is_of_the_question() || error.is_too_much() => return Ok(false),
             Err(error) => return Err(error),
         };
         for number in numbers {
@@ -207,7 +225,7 @@ impl ReflectionClient {
                     files.extend(found);
                 }
                 Err(AskError::Refused { .. }) => {}
-                Err(error) if error.is_of_the_question() => return Ok(false),
+                Err(error) if error.is_of_the_question() || error.is_too_much() => return Ok(false),
                 Err(error) => return Err(error),
             }
         }
@@ -217,15 +235,31 @@ impl ReflectionClient {
     /// What describes all services but those that `skip` names. One that the server does not describe is told in the findings.
     pub async fn everything(&mut self, skip: impl Fn(&str) -> bool) -> Result<Fetched, AskError> {
         let services = self.services().await?;
+        self.all_of(services.into_iter().filter(|name| !skip(name))).await
+    }
+
+    /// What describes these services, which the server has listed.
+    pub async fn all_of(&mut self, services: impl IntoIterator<Item = String>) -> Result<Fetched, AskError> {
         let (mut files, mut undescribed) = (Vec::new(), Vec::new());
-        for service in services.into_iter().filter(|name| !skip(name)) {
+        let mut declared = HashSet::new();
+        for service in services {
+            // Each answer may have all that the file imports, once more.
+            if declared.contains(&service) {
+                continue;
+            }
             match self.files_of(&service).await {
-                Ok(Some(found)) => files.extend(found),
+                Ok(Some(found)) => {
+                    declared.extend(found.iter().flat_map(Described::services));
+                    files.extend(found);
+                    // Unless a file does that comes later.
+                    undescribed.push((service, "what the server sends for it does not declare it".to_owned()));
+                }
                 Ok(None) => undescribed.push((service, "the server lists it, and does not know it".to_owned())),
-                Err(error @ AskError::Refused { .. }) => undescribed.push((service, error.to_string())),
+                Err(error) if error.is_of_the_question() => undescribed.push((service, error.to_string())),
                 Err(error) => return Err(error),
             }
         }
+        undescribed.retain(|(service, _)| !declared.contains(service));
         let mut fetched = self.with_extensions(files).await?;
         for (service, what) in undescribed {
             fetched.undescribe(&service, &what);
@@ -235,7 +269,8 @@ impl ReflectionClient {
 
     async fn files(&mut self, query: Query) -> Result<Option<Vec<Bytes>>, AskError> {
         match self.ask(query).await {
-            Ok(Answer::Files(files)) => Ok(Some(files.file_descriptor_proto)),
+            // Some servers answer so where there is nothing: akka's and pekko's.
+            Ok(Answer::Files(files)) => Ok(Some(files.file_descriptor_proto).filter(|files| !files.is_empty())),
             Ok(Answer::Error(error)) if error.error_code == Code::NotFound.number() => Ok(None),
             Err(error) if error.is_unknown() => Ok(None),
             Ok(other) => Err(odd(other)),
@@ -249,11 +284,12 @@ impl ReflectionClient {
             query: Some(query),
         };
         let question = Bytes::from(question.encode_to_vec());
-        let answer = self.answer(question).await?;
+        let answer = timeout(self.patience, self.answer(question)).await;
+        let answer = answer.map_err(|_| AskError::Silent(self.patience))??;
         self.received = self.received.saturating_add(answer.len());
         if self.received > MOST_BYTES {
             self.open = None;
-            return Err(AskError::Broken("more than 128 MiB of descriptors"));
+            return Err(AskError::Broken(TOO_MUCH));
         }
         let answer = Response::decode(answer).map_err(|_| AskError::Broken("a message that does not decode"))?;
         answer.answer.ok_or(AskError::Broken("an answer of an unknown kind"))
@@ -317,8 +353,14 @@ impl AskError {
                 status.code(),
                 Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled
             ),
-            Self::NoReflection | Self::Refused { .. } | Self::Broken(_) => true,
+            Self::Broken(_) => !self.is_too_much(),
+            Self::NoReflection | Self::Refused { .. } => true,
+            Self::Silent(_) => false,
         }
+    }
+
+    fn is_too_much(&self) -> bool {
+        matches!(self, Self::Broken(what) if *what == TOO_MUCH)
     }
 
     /// Servers of tonic end the call at a name that they do not know. The next question begins another one.

@@ -1,6 +1,6 @@
 //! What a server said of itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use descant_descriptors::{Error, Finding, Schema, SchemaBuilder, Severity};
@@ -26,6 +26,8 @@ pub struct Fetched {
 pub(super) struct Described {
     pub(super) name: String,
     pub(super) imports: Vec<String>,
+    /// Full names.
+    services: Vec<String>,
     bytes: Bytes,
 }
 
@@ -34,15 +36,41 @@ pub(super) struct Described {
 struct Head {
     #[prost(string, tag = "1")]
     name: String,
+    #[prost(string, tag = "2")]
+    package: String,
     #[prost(string, repeated, tag = "3")]
     imports: Vec<String>,
+    #[prost(message, repeated, tag = "6")]
+    services: Vec<Named>,
+}
+
+/// `google.protobuf.ServiceDescriptorProto`, as far.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Named {
+    #[prost(string, tag = "1")]
+    name: String,
 }
 
 impl Described {
     /// `None`: it is no descriptor.
     pub(super) fn read(bytes: Bytes) -> Option<Self> {
-        let Head { name, imports } = Head::decode(bytes.clone()).ok()?;
-        Some(Self { name, imports, bytes })
+        let head = Head::decode(bytes.clone()).ok()?;
+        let package = head.package;
+        let full = |service: Named| match package.as_str() {
+            "" => service.name,
+            package => format!("{package}.{}", service.name),
+        };
+        Some(Self {
+            name: head.name,
+            imports: head.imports,
+            services: head.services.into_iter().map(full).collect(),
+            bytes,
+        })
+    }
+
+    /// Full names of the services that a file declares; none if it is no descriptor.
+    pub(super) fn services(bytes: &Bytes) -> Vec<String> {
+        Self::read(bytes.clone()).map_or_else(Vec::new, |file| file.services)
     }
 
     pub(super) fn is_named(bytes: &Bytes, name: &str) -> bool {
@@ -69,9 +97,20 @@ impl Fetched {
         }
     }
 
-    fn has(&self, name: &str) -> bool {
-        let found = self.files.binary_search_by(|file| file.name.as_str().cmp(name));
-        found.is_ok()
+    /// The file that declares a service.
+    fn declaring(&self, service: &str) -> Option<&Described> {
+        let mut files = self.files.iter();
+        files.find(|file| file.services.iter().any(|name| name == service))
+    }
+
+    /// Why a service is not among what was loaded: what [`load`](Self::load) found of it, or of its file.
+    pub fn why_not<'f>(&self, service: &str, findings: &'f [Finding]) -> Option<&'f str> {
+        let names = self.declaring(service).map(|file| Finding::file_names(&file.name));
+        let is_its = |finding: &&Finding| match &names {
+            Some(names) => names.contains(&finding.file),
+            None => finding.symbol == service,
+        };
+        findings.iter().find(is_its).map(|finding| finding.what.as_str())
     }
 
     /// The files.
@@ -110,17 +149,25 @@ impl Fetched {
     /// `base` makes what the files are added to; it is called once for each attempt. `origin` names the server in findings.
     ///
     /// # Errors
-    /// If nothing loads, with what was wrong at first; or what is wrong is none of the files, such as HTTP rules of `base` that cannot be read.
+    /// If nothing loads, or none of the services does, with what was wrong at first; or what is wrong is none of the files, such as HTTP rules of
+    /// `base` that cannot be read.
     pub fn load(&self, origin: &str, base: impl Fn() -> SchemaBuilder) -> Result<(Schema, Vec<Finding>), Error> {
         let mut left_out = BTreeSet::new();
         let undescribed = self.undescribed.iter();
         let mut findings: Vec<_> = undescribed
             .map(|(name, what)| warning("", name, what.clone()))
             .collect();
-        let mut first = None;
+        let mut first: Option<Error> = None;
         for attempt in 1..=ATTEMPTS {
             let kept = self.files.iter().filter(|file| !left_out.contains(&file.name));
-            let sources = base().bytes(origin, set(kept)).leave_out_unfit_http_rules();
+            if let Some(first) = &first
+                && kept.clone().all(|file| file.services.is_empty())
+            {
+                // What is left, such as files of well-known types, nobody can call.
+                return Err(first.clone());
+            }
+            let sources = base().bytes(origin, set(kept));
+            let sources = sources.leave_out_unfit_http_rules().allow_missing_imports();
             let error = match sources.build() {
                 Ok(schema) => {
                     findings.extend(warnings(&schema));
@@ -134,10 +181,7 @@ impl Fetched {
             }
             findings.extend(wrong);
             findings.extend(self.leave_out_importers(&mut left_out));
-            let first = first.get_or_insert(error);
-            if left_out.len() == self.files.len() {
-                return Err(first.clone());
-            }
+            first.get_or_insert(error);
         }
         // The loop ends by its attempts.
         base().build().map(|schema| (schema, findings))
@@ -145,11 +189,24 @@ impl Fetched {
 
     /// Leaves out the files in which something is wrong, and says what.
     fn wrong(&self, error: &Error, left_out: &mut BTreeSet<String>) -> Vec<Finding> {
-        let of_files = error.findings().iter().filter(|finding| {
-            finding.severity == Severity::Error && self.has(&finding.file) && !left_out.contains(&finding.file)
-        });
-        let wrong: Vec<_> = of_files.cloned().map(as_warning).collect();
-        left_out.extend(wrong.iter().map(|finding| finding.file.clone()));
+        let names = self
+            .files
+            .iter()
+            .map(|file| (Finding::file_names(&file.name), &file.name));
+        let names: HashMap<_, _> = names
+            .flat_map(|(shown, name)| shown.map(|shown| (shown, name)))
+            .collect();
+        let (mut wrong, mut fresh) = (Vec::new(), Vec::new());
+        for finding in error.findings() {
+            match names.get(&finding.file) {
+                Some(name) if finding.severity == Severity::Error && !left_out.contains(*name) => {
+                    wrong.push(as_warning(finding.clone()));
+                    fresh.push((*name).clone());
+                }
+                _ => {}
+            }
+        }
+        left_out.extend(fresh);
         wrong
     }
 

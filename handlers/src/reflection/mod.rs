@@ -65,8 +65,8 @@ pub struct Reflection {
     absence: Option<Arc<Absence>>,
 }
 
-/// Why not all is there that there may be; `None`: it is.
-type Absence = dyn Fn() -> Option<Status> + Send + Sync;
+/// Why not all is there that there may be; `None`: it is. It is told whether something was asked for that is not known.
+type Absence = dyn Fn(bool) -> Option<Status> + Send + Sync;
 
 impl Reflection {
     /// Tells everything that the schema of the call holds.
@@ -105,9 +105,10 @@ impl Reflection {
     }
 
     /// Answers with this status, as long as there is one, where it would say that something does not exist, or which services there
-    /// are: for a server that is still to learn what it serves.
+    /// are: for a server that is still to learn what it serves. `absence` is asked then alone, and told which it is: `true`, that something does
+    /// not exist.
     #[must_use]
-    pub fn absence(self, absence: impl Fn() -> Option<Status> + Send + Sync + 'static) -> Self {
+    pub fn absence(self, absence: impl Fn(bool) -> Option<Status> + Send + Sync + 'static) -> Self {
         let absence: Option<Arc<Absence>> = Some(Arc::new(absence));
         Self { absence, ..self }
     }
@@ -161,7 +162,7 @@ impl Session {
         let mut desk = Desk {
             schemas: View(&self.schemas),
             scope: self.scope.as_deref(),
-            absent: self.absence.as_ref().and_then(|absence| absence()),
+            absence: self.absence.as_deref(),
             sent: &mut self.sent,
         };
         let answer = Some(desk.answer(query));

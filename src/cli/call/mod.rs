@@ -27,7 +27,7 @@ use self::{
 };
 use super::{
     args::{Call, Protocol},
-    ask::{self, Asker},
+    ask::Asker,
     failure::{Failure, Kind},
     grpcurl, metadata, screen,
     server::Server,
@@ -147,12 +147,9 @@ impl Errand<'_> {
         let service = self.path.trim_start_matches('/').rsplit_once('/');
         let service = service.map_or("", |(service, _)| service);
         let whole = self.whole();
-        ask::within(&self.server, ask::PATIENCE, async {
-            let asker = Asker::new(&self.server, self.metadata.clone());
-            let mut asker = asker.http_rules(&self.args.http_rules);
-            asker.schema_of_either(service, Some(&whole)).await
-        })
-        .await
+        let asker = Asker::new(&self.server, self.metadata.clone());
+        let mut asker = asker.http_rules(&self.args.http_rules);
+        asker.schema_of_either(service, Some(&whole)).await
     }
 
     /// The name as that of a service, which is told so.

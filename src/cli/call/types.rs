@@ -7,12 +7,7 @@ use descant_descriptors::{Codec, MessageType, Schema};
 use tokio::sync::Mutex;
 
 use super::show;
-use crate::cli::{
-    args::Call,
-    ask::{self, Asker},
-    failure::Failure,
-    server::Server,
-};
+use crate::cli::{args::Call, ask::Asker, failure::Failure, server::Server};
 
 /// What is known of a server's types. Clones are the same.
 #[derive(Clone)]
@@ -93,9 +88,8 @@ impl Types {
             .filter(|name| known.asked.insert((*name).clone()))
             .collect();
         if let (Some(source), false) = (&known.source, fresh.is_empty()) {
-            let asked = source.ask(&known.schema, &fresh).await;
-            let (schema, failure) = asked.map_or_else(|failure| (None, Some(failure)), |(more, why)| (Some(more), why));
-            known.schema = schema.unwrap_or_else(|| known.schema.clone());
+            let (schema, failure) = source.ask(&known.schema, &fresh).await;
+            known.schema = schema;
             if let Some(failure) = failure.filter(|_| source.verbose) {
                 show::line(format_args!("= {}", failure.what()));
             }
@@ -106,12 +100,9 @@ impl Types {
 }
 
 impl Source {
-    async fn ask(&self, schema: &Schema, names: &[&String]) -> Result<(Schema, Option<Failure>), Failure> {
-        ask::within(&self.server, ask::PATIENCE, async {
-            let asker = Asker::new(&self.server, self.metadata.clone());
-            Ok(asker.http_rules(&self.http_rules).more(schema, names).await)
-        })
-        .await
+    async fn ask(&self, schema: &Schema, names: &[&String]) -> (Schema, Option<Failure>) {
+        let asker = Asker::new(&self.server, self.metadata.clone());
+        asker.http_rules(&self.http_rules).more(schema, names).await
     }
 }
 

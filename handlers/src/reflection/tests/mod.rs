@@ -1,3 +1,4 @@
+mod asked;
 mod client;
 mod files;
 
@@ -109,7 +110,7 @@ async fn what_does_not_exist_is_an_answer_and_not_the_end() {
 
 #[tokio::test]
 async fn what_is_still_to_come_is_not_said_to_be_missing() {
-    let why = || Some(Status::unavailable("not yet"));
+    let why = |_| Some(Status::unavailable("not yet"));
     let mut client = connect(&Reflection::new().absence(why));
     for query in [
         symbol("acme.None"),
@@ -120,7 +121,7 @@ async fn what_is_still_to_come_is_not_said_to_be_missing() {
         assert_eq!((error.error_code, error.error_message.as_str()), (14, "not yet"));
     }
     assert!(!client.files(symbol("acme.Things")).await.is_empty());
-    let mut client = connect(&Reflection::new().absence(|| None));
+    let mut client = connect(&Reflection::new().absence(|_| None));
     assert_eq!(client.error(symbol("acme.None")).await.error_code, 5);
     assert_eq!(client.services().await.len(), 5);
 }
