@@ -29,7 +29,7 @@ use super::{
     status::{self, Stage},
     stream::{Broken, Stream},
 };
-use crate::{Answer, Coding, Encodings, Messages, Reply, Status};
+use crate::{Answer, Coding, Messages, Reply, Status};
 
 /// As [`Handler::check`](crate::Handler::check) has it, and each call that comes nevertheless.
 pub(super) const NO_GRPC_OVER_HTTP1: &str =
@@ -41,8 +41,6 @@ pub(super) struct Terms {
     pub(super) speech: Speech,
     pub(super) codec: UpstreamCodec,
     pub(super) sent: Sent,
-    /// The codings that messages of the reply may have.
-    pub(super) offered: Encodings,
     pub(super) shape: Shape,
     /// Of a message of the reply, as it came and inflated.
     pub(super) message_bytes: usize,

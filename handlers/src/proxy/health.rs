@@ -21,7 +21,7 @@ use super::{
     request,
     speech::UpstreamCodec,
 };
-use crate::{Code, Encodings, Message, Messages, Status};
+use crate::{Code, Message, Messages, Status};
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 /// Not more often.
@@ -106,7 +106,6 @@ async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck) 
         speech,
         codec: UpstreamCodec::Proto,
         sent: Sent::PLAIN,
-        offered: Encodings::default(),
         shape: Shape::Unary,
         message_bytes: pool.upstream.options.message_bytes,
         depth: pool.upstream.options.depth,

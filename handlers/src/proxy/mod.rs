@@ -361,7 +361,6 @@ impl Proxy {
             speech,
             codec: options.codec,
             sent: lease.taken().for_call(call),
-            offered: call.accepted,
             shape,
             message_bytes: options.message_bytes,
             depth: options.depth,

@@ -71,7 +71,7 @@ pub(super) fn head(response: Response<Stream>, first: First, terms: &Terms) -> R
         return Err(status::of_http(parts.status, &parts.headers, speech));
     }
     Ok(Head {
-        encoding: codings::of_reply(&parts.headers, speech, terms.offered)?,
+        encoding: codings::of_reply(&parts.headers, speech)?,
         metadata: status::own(parts.headers, speech),
         body: match first {
             First::Data(first) => Incoming::Begun(first, body),
@@ -212,7 +212,7 @@ impl Source {
         if !speech.fits(terms.codec, &headers) {
             return Err(status::of_http(status, &headers, speech));
         }
-        let encoding = codings::of_reply(&headers, speech, terms.offered)?;
+        let encoding = codings::of_reply(&headers, speech)?;
         let whole = all(limit, |cx| self.poll_data(cx)).await?;
         let whole = whole.ok_or_else(|| too_large(limit))?;
         let message = match encoding.filter(|_| !whole.is_empty()) {

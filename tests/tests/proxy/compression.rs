@@ -170,12 +170,38 @@ async fn what_does_not_inflate_is_the_senders_fault() {
 }
 
 #[tokio::test]
-async fn a_coding_that_was_not_offered_is_an_error() {
-    let (upstream, _) = answering(None, Some("gzip"), envelope(1, &gzip(TEXT))).await;
+async fn what_comes_in_a_coding_that_was_not_offered_is_inflated() {
+    let (upstream, seen) = answering(None, Some("gzip"), envelope(1, &gzip(TEXT))).await;
+    let json = Ask::bytes(UNARY, [Bytes::from_static(b"{}")])
+        .without("te")
+        .without("content-type");
+    let asks = vec![
+        Ask::empty(UNARY),
+        Ask::empty(SERVER),
+        json.header("content-type", "application/json"),
+    ];
+    let answers = asked(&upstream, asks).await;
+    for answer in &answers[..2] {
+        assert_eq!(answer.code(), Some(0), "{answer:?}");
+        assert!(!answer.headers.contains_key("grpc-encoding"), "{answer:?}");
+        assert_eq!(answer.body, envelope(0, TEXT));
+    }
+    assert_eq!(
+        (answers[2].status.as_u16(), &answers[2].body[..]),
+        (200, &br#"{"text":"hello"}"#[..])
+    );
+    for (fields, _) in &*seen.lock().unwrap() {
+        assert!(!fields.contains_key("grpc-accept-encoding"), "{fields:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_coding_that_nobody_knows_is_an_error() {
+    let (upstream, _) = answering(None, Some("rot13"), envelope(1, &gzip(TEXT))).await;
     let answers = asked(&upstream, vec![Ask::empty(UNARY), Ask::empty(SERVER)]).await;
     for answer in answers {
         assert_eq!(answer.code(), Some(13), "{answer:?}");
-        assert!(answer.reason().contains("gzip"), "{}", answer.reason());
+        assert!(answer.reason().contains("rot13"), "{}", answer.reason());
     }
 }
 

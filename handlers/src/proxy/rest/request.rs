@@ -136,7 +136,6 @@ fn head(
     if method.server_streaming() {
         // What comes bit by bit is read as it is.
         call.accepted = Encodings::default();
-        terms.offered = Encodings::default();
     }
     if composed.target.len() > LONGEST_TARGET {
         let length = composed.target.len();
