@@ -32,6 +32,8 @@ const FRAME: usize = LARGEST_FRAME as usize;
 const JOINED: usize = 16 << 10;
 /// After so many bytes others have their turn.
 const TURN: usize = 1 << 20;
+/// A frame that is not DATA takes as much of a turn as so many bytes: h2 has as much to do.
+const FRAME_TURN: usize = 1 << 10;
 /// How many idle portions a thread keeps. Its connections read one after the other, and mostly hold none in between.
 const POOLED: usize = 1;
 
@@ -76,8 +78,6 @@ pub struct Inbox<T> {
     /// A part of a head, of settings or of a GOAWAY, kept while there is no portion.
     stub: Vec<u8>,
     passing: Passing,
-    /// Bytes since others had their turn.
-    turn: usize,
 }
 
 /// What is known of what has gone on.
@@ -87,6 +87,8 @@ struct Passing {
     rest: usize,
     /// Frames of DATA without data that were left out, less the frames that say something.
     empty: u32,
+    /// Bytes since others had their turn.
+    turn: usize,
     peer: Arc<PeerState>,
 }
 
@@ -187,7 +189,6 @@ impl<T> Inbox<T> {
             portion: None,
             stub: Vec::new(),
             passing: Passing::default(),
-            turn: 0,
         }
     }
 
@@ -207,12 +208,6 @@ impl<T> Inbox<T> {
 impl<T: AsyncRead + Unpin> Inbox<T> {
     /// Reads more, or has a part of a frame go on if there is no more for now. `false`: the peer has ended.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        if self.turn >= TURN {
-            self.turn = 0;
-            cx.waker().wake_by_ref();
-            self.put_away();
-            return Poll::Pending;
-        }
         let stub = &mut self.stub;
         let portion = self.portion.get_or_insert_with(|| Portion::of(&mem::take(stub)));
         portion.forget_seen();
@@ -225,7 +220,7 @@ impl<T: AsyncRead + Unpin> Inbox<T> {
                 return Poll::Ready(Ok(true));
             }
             Poll::Pending => {
-                self.turn = 0;
+                self.passing.turn = 0;
                 if let Some(portion) = self.portion.take() {
                     self.stub.extend_from_slice(portion.unseen());
                     portion.give_back();
@@ -235,7 +230,7 @@ impl<T: AsyncRead + Unpin> Inbox<T> {
         };
         let read = read?;
         portion.filled += read;
-        self.turn += read;
+        self.passing.turn += read;
         if read == 0 {
             // h2 is to see what the peer broke off in.
             portion.show_rest(&mut self.passing);
@@ -349,6 +344,9 @@ impl Portion {
             } else if self.frames.is_empty() && whole {
                 if kind != DATA || length > 0 {
                     passing.empty = passing.empty.saturating_sub(1);
+                }
+                if kind != DATA {
+                    passing.turn += FRAME_TURN;
                 }
                 let payload = || self.bytes.get(start..start + length).unwrap_or_default();
                 match kind {
@@ -465,6 +463,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Inbox<T> {
         let inbox = self.get_mut();
         let before = out.filled().len();
         loop {
+            if inbox.passing.turn >= TURN {
+                inbox.passing.turn = 0;
+                cx.waker().wake_by_ref();
+                inbox.put_away();
+                return Poll::Pending;
+            }
             if let Some(portion) = &mut inbox.portion {
                 portion.hand_on(&mut inbox.passing, out);
             }

@@ -224,6 +224,30 @@ async fn who_waits_holds_next_to_nothing() {
 }
 
 #[tokio::test]
+async fn a_flood_of_small_frames_leaves_others_their_turn() {
+    let flood = frame(6, 0, 0, &[0; 8]).repeat(10_000);
+    let (mut inbox, mut read, mut turns) = (Inbox::new(&flood[..]), 0, 1);
+    loop {
+        let mut room = vec![0; 8 << 10];
+        let mut out = ReadBuf::new(&mut room);
+        poll_fn(|cx| {
+            let polled = Pin::new(&mut inbox).poll_read(cx, &mut out);
+            turns += usize::from(polled.is_pending());
+            polled
+        })
+        .await
+        .unwrap();
+        if out.filled().is_empty() {
+            break;
+        }
+        read += out.filled().len();
+        // No more than fit into h2's room beyond a turn.
+        assert!(read <= turns * (1024 * 17 + (8 << 10)), "{read} {turns}");
+    }
+    assert_eq!(read, flood.len());
+}
+
+#[tokio::test]
 async fn others_have_their_turn() {
     let bytes = frame(DATA, 0, 1, &[0; 1000]).repeat(3000);
     let mut inbox = Inbox::new(&bytes[..]);
