@@ -359,3 +359,31 @@ async fn a_rule_without_a_body_takes_one_message_of_a_stream() {
         "{heads:?}"
     );
 }
+
+/// Some servers want to be told of no body, and hyper has to be told of one that these methods mostly have not.
+#[tokio::test]
+async fn over_http1_a_request_says_whether_it_has_a_body() {
+    let rules = "http: {rules: [
+        {selector: descant.suite.v1.Shapes.Client, get: /up, body: '*'},
+        {selector: descant.suite.v1.Shapes.Unary, post: '/do/{text}'}]}";
+    let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/suites/protos");
+    let schema = Schema::builder().path(protos).http_rules("rules.yaml", rules);
+    let schema = schema.build().unwrap();
+    let (address, heads) =
+        heads(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}").await;
+    let to = caller((UpstreamProtocol::Rest, true), &format!("http://{address}"));
+    let gateway = Gateway::builder(schema);
+    let gateway = gateway.route("descant.suite.v1.Shapes/Client", to.clone());
+    let gateway = gateway.route("descant.suite.v1.Shapes/Unary", to);
+    let front = serve_gateway(gateway.build().unwrap(), |_| {}).await;
+    let peer = front.connect().await;
+    for (path, begins, says) in [
+        (UNARY, "POST /do/one HTTP/1.1\r\n", "\r\ncontent-length: 0\r\n"),
+        (CLIENT, "GET /up HTTP/1.1\r\n", "\r\ntransfer-encoding: chunked\r\n"),
+    ] {
+        let told = soon(peer.send(Ask::bytes(path, [framed(&text("one"))]))).await;
+        assert_eq!(told.code(), Some(0), "{told:?}");
+        let head = heads.lock().unwrap().pop().unwrap();
+        assert!(head.starts_with(begins) && head.contains(says), "{head}");
+    }
+}

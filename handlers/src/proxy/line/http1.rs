@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Buf as _;
 use http::{
-    HeaderMap, HeaderValue, Request, Response, Uri, Version,
+    HeaderMap, HeaderValue, Method, Request, Response, Uri, Version,
     header::{self, Entry},
 };
 use hyper::{
@@ -229,6 +229,24 @@ pub(in crate::proxy) fn request(head: Request<()>, body: Body) -> Result<Request
     if parts.headers.contains_key(header::TE) {
         // RFC 9110, section 10.1.4.
         parts.headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+    }
+    let is_of_none = matches!(
+        parts.method,
+        Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS
+    );
+    match body.left {
+        // Else some servers answer 411. RFC 9110, section 8.6.
+        Left::Nothing if !is_of_none => {
+            parts
+                .headers
+                .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        // hyper drops bodies of these methods, unless they are said to be there.
+        Left::Stream { .. } if is_of_none => {
+            let chunked = HeaderValue::from_static("chunked");
+            parts.headers.insert(header::TRANSFER_ENCODING, chunked);
+        }
+        _ => {}
     }
     parts.version = Version::HTTP_11;
     Ok(Request::from_parts(parts, body))
