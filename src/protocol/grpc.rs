@@ -56,7 +56,33 @@ fn failed(mut status: Status) -> HeaderMap {
 
 /// The message as `grpc-message` has it; none if it is empty.
 fn escaped(message: &str) -> Option<HeaderValue> {
-    let escaped = utf8_percent_encode(message, ESCAPED).to_string();
+    let mut escaped = utf8_percent_encode(message, ESCAPED).to_string();
+    // A field may not begin or end with one: RFC 9113, section 8.2.1.
+    if escaped.starts_with(' ') {
+        escaped.replace_range(..1, "%20");
+    }
+    if escaped.ends_with(' ') {
+        escaped.replace_range(escaped.len() - 1.., "%20");
+    }
     // Only visible characters and blanks are left, which every header value may hold.
     HeaderValue::try_from(escaped).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_neither_begins_nor_ends_with_a_blank() {
+        for (message, wire) in [
+            ("cannot parse: ", "cannot parse:%20"),
+            ("  a b", "%20 a b"),
+            (" ", "%20"),
+            ("  ", "%20%20"),
+            ("a\n", "a%0A"),
+        ] {
+            assert_eq!(escaped(message).unwrap(), wire);
+        }
+        assert_eq!(escaped(""), None);
+    }
 }
