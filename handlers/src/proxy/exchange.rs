@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Buf as _;
 use descant_descriptors::Shape;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{Request, Response};
@@ -181,7 +182,10 @@ fn over_http2(
             return Err(Failed::of(status, Fate::Unsent));
         }
     };
-    lease.was_sent();
+    lease.was_sent(match &body {
+        Going::One(frame) => frame.remaining(),
+        Going::Nothing | Going::Many(_) => 0,
+    });
     let pump = match body {
         Going::Nothing => None,
         Going::One(frame) => {

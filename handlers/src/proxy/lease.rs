@@ -44,6 +44,8 @@ pub(super) struct Lease {
     admitted: Option<Admitted>,
     /// The request was sent, over HTTP/2.
     sent: bool,
+    /// Bytes of its message, if it has one alone.
+    size: u32,
     /// The reply came to its end.
     whole: bool,
     /// Told of it, where the request may go on for longer.
@@ -69,6 +71,7 @@ impl Lease {
             pool: Arc::clone(pool),
             admitted: None,
             sent: false,
+            size: 0,
             whole: false,
             answered: None,
             deadline: None,
@@ -240,9 +243,10 @@ impl Lease {
         self.speaks_well();
     }
 
-    /// The request goes up, over HTTP/2.
-    pub(super) fn was_sent(&mut self) {
+    /// The request goes up, over HTTP/2; `size`: bytes of its message, if it has one alone.
+    pub(super) fn was_sent(&mut self, size: usize) {
         self.sent = true;
+        self.size = u32::try_from(size).unwrap_or(u32::MAX);
     }
 
     /// Whether the reply broke.
@@ -313,6 +317,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if self.is_reset() {
             self.endpoint.was_reset(&self.line, self.options());
+            self.line.strand(self.size as usize);
         }
         if !self.has_ended() {
             // Of a call that stayed here the connection knows nothing.

@@ -3,13 +3,14 @@
 mod http1;
 mod pings;
 mod siblings;
+mod stranded;
 
 use std::{
     future::poll_fn,
     pin::Pin,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
@@ -19,10 +20,16 @@ use h2::client::{Builder, Connection, SendRequest};
 use http::{Request, Response};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::Instant,
+    runtime::Handle,
+    task::AbortHandle,
+    time::{Instant, sleep},
 };
 
-use self::{http1::Slot, pings::Pings};
+use self::{
+    http1::Slot,
+    pings::Pings,
+    stranded::{PATIENCE, Stranded},
+};
 pub(super) use self::{
     http1::{Body, Unanswered, request as over_http1},
     siblings::Siblings,
@@ -35,7 +42,7 @@ use super::{
     request::Frame,
     silence::Silence,
     stream::Stream,
-    wire::Wire,
+    wire::{Wire, Writes},
 };
 use crate::http2::{Inbox, LARGEST_FRAME, PeerState};
 
@@ -64,11 +71,11 @@ const DEBT: f64 = RESETS;
 pub(super) struct Line {
     speaks: Speaks,
     state: Arc<State>,
-    /// How often something was written.
-    writes: Arc<AtomicU64>,
+    writes: Arc<Writes>,
     /// What the upstream said of itself.
     peer: Arc<PeerState>,
     resets: Mutex<Resets>,
+    stranded: Stranded,
     /// From when on it takes no more calls.
     old: Option<Instant>,
     /// It had a call since it was last looked at; if not, how often that was so.
@@ -78,7 +85,7 @@ pub(super) struct Line {
 
 #[derive(Debug)]
 enum Speaks {
-    Http2(SendRequest<Frame>),
+    Http2(SendRequest<Frame>, AbortHandle),
     Http1(Slot),
 }
 
@@ -180,14 +187,19 @@ impl Line {
         let writes = wire.writes();
         let mut gone = Gone::when_dropped(&state, tally, siblings);
         gone.pinged = keepalive.map(|keepalive| (Arc::clone(&peer), keepalive.every));
-        tokio::spawn(drive(connection, wire, pings, gone));
-        Ok(Self::new(Speaks::Http2(requests), state, (writes, peer), options))
+        let driver = tokio::spawn(drive(connection, wire, pings, gone)).abort_handle();
+        Ok(Self::new(
+            Speaks::Http2(requests, driver),
+            state,
+            (writes, peer),
+            options,
+        ))
     }
 
     fn new(
         speaks: Speaks,
         state: Arc<State>,
-        (writes, peer): (Arc<AtomicU64>, Arc<PeerState>),
+        (writes, peer): (Arc<Writes>, Arc<PeerState>),
         options: &ProxyOptions,
     ) -> Self {
         Self {
@@ -196,6 +208,7 @@ impl Line {
             writes,
             peer,
             resets: Mutex::new(Resets::new(Instant::now())),
+            stranded: Stranded::default(),
             old: options.age.map(|age| {
                 // Not all at once: those who come here together shall not go together.
                 let share = 0.9 + 0.2 * fastrand::f64();
@@ -209,7 +222,7 @@ impl Line {
     /// What the next call is sent by, once it may be. An error: the connection is closing.
     pub(super) async fn ready(&self) -> Result<Ready, ()> {
         match &self.speaks {
-            Speaks::Http2(_) => self.ready_now().ok_or(()),
+            Speaks::Http2(..) => self.ready_now().ok_or(()),
             Speaks::Http1(slot) => {
                 let ready = poll_fn(|cx| slot.poll_ready(cx)).await;
                 ready.map(|()| Ready::Http1).map_err(drop)
@@ -219,7 +232,7 @@ impl Line {
 
     /// The same if that is so at once, over HTTP/2.
     pub(super) fn ready_now(&self) -> Option<Ready> {
-        let Speaks::Http2(requests) = &self.speaks else {
+        let Speaks::Http2(requests, _) = &self.speaks else {
             return None;
         };
         let mut requests = requests.clone();
@@ -232,7 +245,7 @@ impl Line {
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Stream>, Unanswered> {
         match &self.speaks {
             Speaks::Http1(slot) => slot.send(request).await,
-            Speaks::Http2(_) => Err(Unanswered::Unsent(Box::new(request))),
+            Speaks::Http2(..) => Err(Unanswered::Unsent(Box::new(request))),
         }
     }
 
@@ -257,7 +270,7 @@ impl Line {
 
     /// Whether it has had calls for long and says nothing. Of HTTP/1.1 that is not known.
     pub(super) fn is_silent(&self) -> bool {
-        matches!(self.speaks, Speaks::Http2(_)) && self.state.silence.is_long()
+        matches!(self.speaks, Speaks::Http2(..)) && self.state.silence.is_long()
     }
 
     pub(super) fn release(&self) {
@@ -270,14 +283,14 @@ impl Line {
     pub(super) fn has_room(&self) -> bool {
         match &self.speaks {
             // An upstream that allows no call at all for now still gets one, which waits.
-            Speaks::Http2(requests) => self.calls() < requests.current_max_send_streams().clamp(1, MOST_CALLS),
+            Speaks::Http2(requests, _) => self.calls() < requests.current_max_send_streams().clamp(1, MOST_CALLS),
             Speaks::Http1(slot) => self.calls() == 0 && slot.is_ready(),
         }
     }
 
     /// How often something was written over HTTP/2, or may have been.
     pub(super) fn written(&self) -> u64 {
-        self.writes.load(Ordering::Relaxed)
+        self.writes.times()
     }
 
     /// Whether it takes no more calls, though those that it has may go on.
@@ -293,11 +306,30 @@ impl Line {
     /// A call was given up, which the upstream is told by a reset. Of many the next calls go elsewhere, for the sake of those on it, if
     /// there may be another connection.
     pub(super) fn was_reset(&self, may_be_another: impl FnOnce() -> bool) {
-        let Speaks::Http2(_) = self.speaks else { return };
+        let Speaks::Http2(..) = self.speaks else { return };
         let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
         if resets.are_too_many(Instant::now()) && may_be_another() {
             self.give_up();
         }
+    }
+
+    /// A call was given up whose request had so many bytes. A connection that takes nothing, and on which much waits that nobody wants, is closed.
+    pub(super) fn strand(self: &Arc<Self>, bytes: usize) {
+        let Speaks::Http2(_, driver) = &self.speaks else { return };
+        if bytes == 0 || !self.stranded.add(bytes, self.writes.bytes()) {
+            return;
+        }
+        // Outside of a runtime it will not be driven any more.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (line, driver) = (Arc::clone(self), driver.clone());
+        runtime.spawn(async move {
+            sleep(PATIENCE).await;
+            if let Some(bytes) = line.stranded.is_stuck(line.writes.bytes()) {
+                let what = format!("it took nothing while {} MiB waited that were given up", bytes >> 20);
+                let _ = line.state.fault.set(what);
+                driver.abort();
+            }
+        });
     }
 
     /// It turned out to take no more calls.

@@ -20,6 +20,25 @@ use crate::http2::Outbox;
 /// Bytes of what comes first that are kept.
 const GREETING: usize = 3;
 
+/// What was written to a socket.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    times: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Writes {
+    /// How often something was written so far, or may have been.
+    pub(super) fn times(&self) -> u64 {
+        self.times.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were taken so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
 /// A socket and what waits to be written. Clones share it.
 #[derive(Debug)]
 pub(super) struct Wire<T>(Arc<Mutex<State<T>>>);
@@ -33,8 +52,7 @@ struct State<T> {
     greeted: usize,
     /// How often something came.
     reads: u64,
-    /// How often something was written, or may have been.
-    writes: Arc<AtomicU64>,
+    writes: Arc<Writes>,
     /// Why TLS was ended: h2 keeps no more of an error than its words.
     refusal: Option<Unfit>,
 }
@@ -69,8 +87,8 @@ impl<T> Wire<T> {
         self.lock().reads
     }
 
-    /// How often something was written so far, or may have been.
-    pub(super) fn writes(&self) -> Arc<AtomicU64> {
+    /// What was written so far.
+    pub(super) fn writes(&self) -> Arc<Writes> {
         Arc::clone(&self.lock().writes)
     }
 
@@ -94,11 +112,16 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
 
 impl<T: AsyncWrite + Unpin> State<T> {
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.outbox.len() > 0 {
-            // Before, for a write that fails may have brought a part of it there, as over TLS.
-            self.writes.fetch_add(1, Ordering::Relaxed);
+        let waits = self.outbox.len();
+        if waits == 0 {
+            return self.outbox.drain(&mut self.io, cx);
         }
-        self.outbox.drain(&mut self.io, cx)
+        // Before, for a write that fails may have brought a part of it there, as over TLS.
+        self.writes.times.fetch_add(1, Ordering::Relaxed);
+        let drained = self.outbox.drain(&mut self.io, cx);
+        let taken = waits.saturating_sub(self.outbox.len());
+        self.writes.bytes.fetch_add(taken as u64, Ordering::Relaxed);
+        drained
     }
 }
 

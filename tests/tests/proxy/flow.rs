@@ -7,13 +7,21 @@ use std::{
 
 use bytes::Bytes;
 use descant_tests::messages::Ask as Asking;
+use descant_tests::wire::{SETTINGS, frame};
 use h2::{SendStream, server::Builder};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 use super::{
     before,
     upstream::{Asked, upstream_with},
 };
 use crate::support::{Ask, BIDI, SERVER, UNARY, WAIT, envelope, framed, serve, soon, text};
+
+/// RFC 9113, section 6.9.
+const WINDOW_UPDATE: u8 = 8;
 
 /// So many calls, each with more to get than fits on the way, that take none of it; meanwhile another caller is served by
 /// the same connection.
@@ -171,4 +179,49 @@ async fn small_messages_that_are_converted_go_up_together() {
     assert_eq!(upstream.connections(), 1);
     let ended = tokio::time::timeout(std::time::Duration::from_millis(10), waits.finish()).await;
     assert!(ended.is_err(), "{ended:?}");
+}
+
+/// A server that has greeted, grants all, and then takes nothing: what it was to get of calls that are given up is not kept for it.
+#[tokio::test]
+async fn what_is_given_up_is_not_kept_for_a_server_that_takes_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let front = before(address).await;
+    let hung = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let most = i32::MAX.to_be_bytes();
+        let more = (i32::MAX - 65_535).to_be_bytes();
+        let greeting = [
+            frame(SETTINGS, 0, 0, &[&[0, 4][..], &most].concat()),
+            frame(WINDOW_UPDATE, 0, 0, &more),
+        ];
+        socket.write_all(&greeting.concat()).await.unwrap();
+        socket
+    };
+    let peer = front.connect().await;
+    let (mut socket, answers) = tokio::join!(hung, async {
+        let mut answers = Vec::new();
+        for _ in 0..6 {
+            let ask = Ask::bytes(UNARY, [envelope(0, &[b'z'; 4_000_000])]);
+            answers.push(peer.send(ask.header("grpc-timeout", "500m")).await.code());
+        }
+        answers
+    });
+    assert_eq!(answers, [Some(4); 6]);
+    // It is closed, and the next calls get another connection.
+    let again = async {
+        loop {
+            peer.send(Ask::empty(UNARY).header("grpc-timeout", "50m")).await;
+        }
+    };
+    soon(async {
+        tokio::select! {
+            accepted = listener.accept() => accepted.unwrap(),
+            () = again => unreachable!(),
+        }
+    })
+    .await;
+    let mut left = Vec::new();
+    let _ = soon(socket.read_to_end(&mut left)).await;
+    assert!(left.len() < 20_000_000, "{}", left.len());
 }

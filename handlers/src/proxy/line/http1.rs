@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -36,7 +36,7 @@ use crate::{
         misfit::{Misfit, Unfit},
         request::{Frame, Frames},
         stream::{Broken, Stream},
-        wire::Wire,
+        wire::{Wire, Writes},
     },
 };
 
@@ -58,8 +58,7 @@ pub(super) struct Slot {
     asked: AtomicBool,
     /// It had a call that came to its end.
     kept: AtomicBool,
-    /// How often something was written.
-    writes: Arc<AtomicU64>,
+    writes: Arc<Writes>,
     /// How large trailers may be.
     header_bytes: usize,
 }
@@ -120,7 +119,7 @@ impl Slot {
         self.sent.store(body.size_hint().exact() == Some(0), Ordering::Relaxed);
         body.sent = Some(Arc::clone(&self.sent));
         self.asked.store(true, Ordering::Relaxed);
-        let written = self.writes.load(Ordering::Relaxed);
+        let written = self.writes.times();
         let sending = self.sender().try_send_request(request);
         let mut error = match sending.await {
             Ok(mut response) => {
@@ -139,7 +138,7 @@ impl Slot {
 
     /// How far a request came to which no answer did. `written`: how often something was before it.
     fn fate(&self, error: &hyper::Error, written: u64) -> Fate {
-        if self.writes.load(Ordering::Relaxed) == written {
+        if self.writes.times() == written {
             Fate::Unsent
         } else if self.kept.load(Ordering::Relaxed) && is_closed(error) {
             Fate::Closed
