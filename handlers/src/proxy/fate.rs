@@ -39,6 +39,8 @@ pub(super) enum Fate {
     Lost,
     /// The upstream said so, and nothing else.
     Answered,
+    /// The head of a reply came that is no failure by itself: the call is committed. gRFC A6, "When Retries are Valid".
+    Begun,
 }
 
 /// What the upstream says of another attempt.

@@ -133,7 +133,7 @@ impl Lease {
             Fate::Unreachable => Entry::Unreachable,
             Fate::Unsent | Fate::Refused => Entry::Unseen,
             Fate::Closed | Fate::Lost => Entry::Lost,
-            Fate::Answered => Entry::Error,
+            Fate::Answered | Fate::Begun => Entry::Error,
             Fate::Ours | Fate::Full => return,
         };
         self.outcome.store(outcome as u8, Ordering::Relaxed);

@@ -30,13 +30,15 @@ pub(super) struct Sending {
 impl Sending {
     /// Of a reply whose head may be as large as it is.
     pub(super) fn of(response: Response<Stream>, lease: Lease, pump: Option<Pump>) -> Result<Self, Failed> {
-        let most = lease.header_bytes();
-        if header_list::is_too_large(response.headers(), most) {
+        let sending = Self { lease, pump, response };
+        let (lease, most) = (&sending.lease, sending.lease.header_bytes());
+        if header_list::is_too_large(sending.response.headers(), most) {
             let status = lease.broken(&Broken::TooLarge(most), Stage::Asked);
             lease.went_wrong(&status);
-            return Err(Failed::of(status, Fate::Lost));
+            let is_all = sending.is_alone() || sending.is_error();
+            return Err(Failed::of(status, if is_all { Fate::Lost } else { Fate::Begun }));
         }
-        Ok(Self { lease, pump, response })
+        Ok(sending)
     }
 
     pub(super) fn note(&mut self, terms: Terms) {
@@ -113,7 +115,8 @@ impl Sending {
                 Ok(head) => Beginning::Head(head),
                 Err(status) => {
                     reply::went_wrong(&self.lease, http, &status);
-                    let mut failed = Failed::of(status, Fate::Answered);
+                    let fate = if is_all { Fate::Answered } else { Fate::Begun };
+                    let mut failed = Failed::of(status, fate);
                     failed.pushback = pushback;
                     return Err(failed);
                 }

@@ -97,6 +97,35 @@ async fn a_reply_that_has_begun_is_final() {
     }
 }
 
+/// Whatever is wrong with its head: the upstream has run the call. An HTTP status that is none of a reply is a failure.
+#[tokio::test]
+async fn a_reply_that_has_begun_is_final_though_it_cannot_be_read() {
+    const TYPE: &str = "application/grpc";
+    let retry = r#""retryPolicy": { "maxAttempts": 3, "initialBackoff": "0.001s", "maxBackoff": "0.001s",
+        "backoffMultiplier": 1, "retryableStatusCodes": ["INTERNAL"] }"#;
+    let hedge = r#""hedgingPolicy": { "maxAttempts": 3, "hedgingDelay": "60s", "nonFatalStatusCodes": ["INTERNAL"] }"#;
+    for (status, kind, coding, calls) in [
+        (200, TYPE, "gzip", 1),
+        (200, "application/grpc+json", "identity", 1),
+        (400, TYPE, "identity", 3),
+    ] {
+        for (policy, path) in [(retry, FAIL), (retry, UNARY), (hedge, FAIL)] {
+            let scripted = Scripted::start(move |_, mut asked| async move {
+                let head = Response::builder().status(status).header("content-type", kind);
+                let head = head.header("grpc-encoding", coding).body(()).unwrap();
+                let mut stream = asked.respond.send_response(head, false).unwrap();
+                let _ = stream.send_data(envelope(0, b""), false);
+                let _ = stream.send_trailers(trailers("0"));
+            })
+            .await;
+            let json = format!(r#"{{ "methodConfig": [{{ "name": [{{}}], {policy} }}] }}"#);
+            let front = scripted.before(configured(&json)).await;
+            let answer = soon(front.connect().await.send(Ask::empty(path))).await;
+            assert_eq!((answer.code(), scripted.calls()), (Some(13), calls), "{answer:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_upstream_says_how_long_to_wait_or_never() {
     for (said, code, calls) in [("1", 0, 2), ("-1", 14, 1), ("later", 14, 1)] {

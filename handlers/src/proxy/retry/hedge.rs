@@ -196,7 +196,7 @@ impl Race<'_> {
         {
             throttle.failed();
         }
-        if failed.fate == Fate::Ours || !is_listed {
+        if matches!(failed.fate, Fate::Ours | Fate::Begun) || !is_listed {
             return Err(failed.status);
         }
         self.advance(failed)

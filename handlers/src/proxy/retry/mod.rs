@@ -121,7 +121,7 @@ impl Sendings {
             }
             Fate::Closed if idempotency == Idempotency::Unknown => false,
             Fate::Refused | Fate::Closed => !std::mem::replace(&mut self.refused, true),
-            Fate::Ours | Fate::Full | Fate::Unreachable | Fate::Lost | Fate::Answered => false,
+            Fate::Ours | Fate::Full | Fate::Unreachable | Fate::Lost | Fate::Answered | Fate::Begun => false,
         }
     }
 }
@@ -197,7 +197,7 @@ impl<'c> Course<'c> {
             throttle.failed();
         }
         let lost = matches!(failed.fate, Fate::Lost | Fate::Closed);
-        if lost && !self.may_run_twice() || !is_listed {
+        if lost && !self.may_run_twice() || failed.fate == Fate::Begun || !is_listed {
             return Next::GiveUp;
         }
         if self.made >= policy.max_attempts {
@@ -289,7 +289,7 @@ mod tests {
         assert!(!sendings.again(Fate::Refused, Idempotency::Unknown));
         assert!((1..ATTEMPTS).all(|_| sendings.again(Fate::Unsent, Idempotency::Unknown)));
         assert!(!sendings.again(Fate::Unsent, Idempotency::Unknown));
-        for fate in [Fate::Ours, Fate::Unreachable, Fate::Lost, Fate::Answered] {
+        for fate in [Fate::Ours, Fate::Unreachable, Fate::Lost, Fate::Answered, Fate::Begun] {
             assert!(!Sendings::default().again(fate, Idempotency::NoSideEffects));
         }
     }
