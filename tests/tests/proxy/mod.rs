@@ -26,6 +26,7 @@ mod rest;
 mod retry;
 mod script;
 mod shapes;
+mod throttle;
 mod tls;
 mod trailers_only;
 pub(crate) mod upstream;

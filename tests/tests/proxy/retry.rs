@@ -12,8 +12,8 @@ use http::Response;
 use super::{
     hedge::hedging,
     proxy,
-    replica::{Replica, call, failures},
-    script::{End, Scripted, before_with, configured, ending, retrying, throttled},
+    replica::{Replica, call},
+    script::{End, Scripted, before_with, configured, ending, retrying},
     upstream::{Asked, trailers},
 };
 use crate::support::{Ask, BIDI, FAIL, SERVER, UNARY, envelope, soon};
@@ -140,48 +140,6 @@ async fn the_upstream_says_how_long_to_wait_or_never() {
         let front = scripted.before(configured(&slow())).await;
         let answer = call(&front.connect().await).await;
         assert_eq!((answer.code(), scripted.calls()), (Some(code), calls), "{answer:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_upstream_that_fails_gets_no_more_of_the_same() {
-    let scripted = Scripted::failing(&["14"; 100]).await;
-    let front = scripted.before(throttled()).await;
-    let peer = front.connect().await;
-    assert_eq!(failures(&peer, 10).await, 10);
-    // Four attempts of the first call, which is then at six tokens less one; all others have one.
-    assert_eq!(scripted.calls(), 5 + 9);
-}
-
-/// The head of a reply says nothing of how the call ends.
-#[tokio::test]
-async fn calls_that_fail_behind_their_head_bring_no_tokens() {
-    for (code, attempts) in [("14", 1), ("0", 2)] {
-        let scripted = Scripted::start(move |_, mut asked| async move {
-            if asked.request.uri().path() == FAIL {
-                return asked.refuse("14", &[]);
-            }
-            let mut stream = asked.begin();
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            if code == "0" {
-                stream.send_data(envelope(0, b""), false).unwrap();
-            }
-            stream.send_trailers(trailers(code)).unwrap();
-        })
-        .await;
-        let json = r#"{ "methodConfig": [{ "name": [{}], "retryPolicy": { "maxAttempts": 5, "initialBackoff": "0.001s",
-            "maxBackoff": "0.001s", "backoffMultiplier": 1, "retryableStatusCodes": [14] } }],
-            "retryThrottling": { "maxTokens": 4, "tokenRatio": 1 } }"#;
-        let front = scripted.before(configured(json)).await;
-        let peer = front.connect().await;
-        // Until half of the tokens are left.
-        assert_eq!(peer.send(Ask::empty(FAIL)).await.code(), Some(14));
-        assert_eq!(scripted.calls(), 2);
-        for path in [CLIENT, SERVER] {
-            assert_eq!(peer.send(Ask::empty(path)).await.code(), code.parse().ok());
-        }
-        assert_eq!(peer.send(Ask::empty(FAIL)).await.code(), Some(14));
-        assert_eq!(scripted.calls(), 4 + attempts, "{code}");
     }
 }
 

@@ -180,10 +180,11 @@ impl<'c> Course<'c> {
     }
 
     fn next(&mut self, failed: &Failed) -> Next {
-        if matches!(failed.fate, Fate::Ours | Fate::Full) || !self.spare.is_whole() {
+        if matches!(failed.fate, Fate::Ours | Fate::Full) {
             return Next::GiveUp;
         }
-        if self.sendings.again(failed.fate, self.spare.method().idempotency()) {
+        let is_whole = self.spare.is_whole();
+        if is_whole && self.sendings.again(failed.fate, self.spare.method().idempotency()) {
             return Next::Again;
         }
         let Some(policy) = self.policy else {
@@ -191,13 +192,15 @@ impl<'c> Course<'c> {
         };
         let throttle = self.proxy.throttle();
         let is_listed = policy.codes.has(failed.status.code());
+        // Before all else that speaks against another attempt: the upstream has failed whether there is one or not.
         if let Some(throttle) = throttle
             && failed.takes_a_token(is_listed)
         {
             throttle.failed();
         }
         let lost = matches!(failed.fate, Fate::Lost | Fate::Closed);
-        if lost && !self.may_run_twice() || failed.fate == Fate::Begun || !is_listed {
+        let is_committed = !is_whole || failed.fate == Fate::Begun;
+        if is_committed || lost && !self.may_run_twice() || !is_listed {
             return Next::GiveUp;
         }
         if self.made >= policy.max_attempts {
