@@ -35,6 +35,8 @@ pub(super) struct Replies {
     limit: usize,
     /// What the envelope says that ends the body, where there is one.
     said: Option<Box<Result<Metadata, Status>>>,
+    /// That envelope came, and is no larger than it may be.
+    told: bool,
     trailers: Option<Metadata>,
     /// What is wrong with the body's end. What the upstream says of the call comes before it.
     cut: Option<Status>,
@@ -53,6 +55,7 @@ impl Replies {
             speech: terms.speech,
             limit: terms.message_bytes,
             said: None,
+            told: false,
             trailers: None,
             cut: None,
             pump,
@@ -69,6 +72,11 @@ impl Replies {
         };
         self.judge(Some(Err(&status)));
         Poll::Ready(Err(status))
+    }
+
+    /// Whether the upstream said in the body how the call went.
+    pub(super) fn is_told(&self) -> bool {
+        self.told
     }
 
     /// The one message, with the trailers behind it. Another number of them is UNIMPLEMENTED: gRPC core, `doc/statuscodes.md`.
@@ -169,6 +177,7 @@ impl Replies {
             )));
         }
         self.said = Some(Box::new(self.outcome(&message.into_bytes())));
+        self.told = !self.source.lease.is_broken();
         Ok(())
     }
 
@@ -198,7 +207,7 @@ impl Replies {
         match next {
             Some(Ok(_)) if self.said.is_some() => return Poll::Ready(Some(Err(behind_the_end()))),
             Some(Ok(next)) => return Poll::Ready(Some(open(self, next))),
-            Some(Err(Unread::Status(status))) => return Poll::Ready(Some(Err(status))),
+            Some(Err(Unread::Status(status))) if self.said.is_none() => return Poll::Ready(Some(Err(status))),
             Some(Err(Unread::Envelope(EnvelopeError::TooLarge { length, limit }))) => {
                 let what = format!(
                     "the upstream sent a message of {length} bytes, larger than the limit of {limit} bytes (`message_bytes`)"
@@ -208,7 +217,8 @@ impl Replies {
             Some(Err(Unread::Envelope(error))) => {
                 self.cut = Some(Status::internal(format!("the upstream's reply is cut off: {error}")));
             }
-            None => {}
+            // The call was over, whatever became of its stream or connection behind that.
+            Some(Err(Unread::Status(_))) | None => {}
         }
         let ended = match self.said.take() {
             Some(said) => *said,

@@ -152,7 +152,7 @@ impl Begun {
         };
         let mut replies = Replies::new(source, encoding, &self.terms, self.pump);
         let outcome = poll_fn(|cx| replies.poll_outcome(cx)).await;
-        let is_ours = replies.source.is_at_fault();
+        let (is_ours, is_told) = (replies.source.is_at_fault(), replies.is_told());
         let Source { lease, fault, .. } = replies.source;
         match outcome {
             Ok(trailers) => Ok(Self {
@@ -169,7 +169,7 @@ impl Begun {
             Err(status) => Err(Failed {
                 fate: match () {
                     () if is_ours => Fate::Ours,
-                    () if lease.is_broken() => Fate::Lost,
+                    () if lease.is_broken() && !is_told => Fate::Lost,
                     () => Fate::Answered,
                 },
                 pushback: status.grpc_pushback().map(Pushback::said),

@@ -7,6 +7,7 @@ mod codec;
 mod compression;
 mod connections;
 mod counted;
+mod ends;
 mod failures;
 mod faults;
 mod flow;
