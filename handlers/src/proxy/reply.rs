@@ -39,9 +39,9 @@ pub(super) enum First {
 
 /// What comes first of a body. Of a reply of gRPC-Web whose head says how the call went, for with a body the head does not count; and of one that
 /// may have no messages.
-pub(super) async fn peek(response: &mut Response<Stream>, lease: &mut Lease) -> Result<First, Status> {
+pub(super) async fn peek(response: &mut Response<Stream>, lease: &mut Lease) -> Result<First, Broken> {
     while let Some(data) = poll_fn(|cx| response.body_mut().poll_data(cx)).await {
-        let data = data.map_err(|broken| lease.broken(&broken, Stage::Begun))?;
+        let data = data?;
         if !data.is_empty() {
             return Ok(First::Data(data));
         }
@@ -70,13 +70,15 @@ pub(super) fn head(response: Response<Stream>, first: First, terms: &Terms) -> R
     if parts.status != StatusCode::OK || !speech.fits(terms.codec, &parts.headers) {
         return Err(status::of_http(parts.status, &parts.headers, speech));
     }
+    let encoding = codings::of_reply(&parts.headers, speech)?;
     Ok(Head {
-        encoding: codings::of_reply(&parts.headers, speech)?,
-        metadata: status::own(parts.headers, speech),
+        encoding,
         body: match first {
             First::Data(first) => Incoming::Begun(first, body),
+            First::Unknown if speech == Speech::GrpcWeb && status::is_well(&parts.headers) => Incoming::Well(body),
             First::Unknown | First::End => Incoming::Body(body),
         },
+        metadata: status::own(parts.headers, speech),
     })
 }
 
@@ -168,6 +170,8 @@ pub(super) enum Incoming {
     Body(Stream),
     /// The first of a body came already.
     Begun(Bytes, Stream),
+    /// The head says that the call went well, which counts if there is nothing in the body.
+    Well(Stream),
     /// The head was all.
     Ended(Metadata),
 }
@@ -177,7 +181,7 @@ impl Incoming {
     pub(super) fn begins(&self) -> Option<u8> {
         match self {
             Self::Begun(first, _) => first.first().copied(),
-            Self::Body(_) | Self::Ended(_) => None,
+            Self::Body(_) | Self::Well(_) | Self::Ended(_) => None,
         }
     }
 }
@@ -241,6 +245,15 @@ impl Source {
         let body = match &mut self.body {
             Incoming::Body(body) => body,
             Incoming::Ended(_) => return Poll::Ready(None),
+            Incoming::Well(body) => {
+                let data = ready!(body.poll_data(cx));
+                if matches!(&data, Some(Ok(data)) if !data.is_empty())
+                    && let Incoming::Well(body) = mem::replace(&mut self.body, Incoming::Ended(Metadata::new()))
+                {
+                    self.body = Incoming::Body(body);
+                }
+                return Poll::Ready(self.came(data));
+            }
             begun @ Incoming::Begun(..) => {
                 let Incoming::Begun(first, body) = mem::replace(begun, Incoming::Ended(Metadata::new())) else {
                     return Poll::Ready(None);
@@ -249,14 +262,19 @@ impl Source {
                 return Poll::Ready(Some(Ok(first)));
             }
         };
-        Poll::Ready(match ready!(body.poll_data(cx)) {
+        let data = ready!(body.poll_data(cx));
+        Poll::Ready(self.came(data))
+    }
+
+    fn came(&mut self, data: Option<Result<Bytes, Broken>>) -> Option<Result<Bytes, Status>> {
+        match data {
             Some(Ok(data)) => Some(Ok(data)),
             Some(Err(broken)) => Some(Err(self.broken(&broken))),
             None => {
                 self.lease.came_whole();
                 None
             }
-        })
+        }
     }
 
     /// The same for those who split it.
@@ -272,6 +290,7 @@ impl Source {
                 return Poll::Ready(Err(Status::internal(what)));
             }
             Incoming::Body(body) | Incoming::Begun(_, body) => body,
+            Incoming::Well(_) => return Poll::Ready(Ok(Metadata::new())),
             Incoming::Ended(trailers) => return Poll::Ready(Ok(mem::take(trailers))),
         };
         Poll::Ready(match ready!(body.poll_trailers(cx)) {

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 
+use descant_descriptors::Shape;
 use http::{Response, StatusCode};
 
 use super::{
@@ -60,7 +61,10 @@ impl Sending {
     /// Whether some of the body has to be read before anything can be said of the reply.
     pub(super) fn wants_more(&self, terms: Terms) -> bool {
         let speech = terms.speech;
-        let may_be_all = speech == Speech::GrpcWeb && status::is_said(self.response.headers());
+        let headers = self.response.headers();
+        // Who sends a stream may wait for the head, and what went well for nothing but that.
+        let may_wait = || matches!(terms.shape, Shape::ClientStreaming | Shape::Bidi) && status::is_well(headers);
+        let may_be_all = speech == Speech::GrpcWeb && status::is_said(headers) && (self.is_alone() || !may_wait());
         let may_have_none = terms.peeks && speech.end_flag().is_some() && !self.is_alone() && !self.is_error();
         may_be_all || may_have_none || speech.is_bare() && speech.is_refusal(self.response.status())
     }
@@ -73,7 +77,11 @@ impl Sending {
     ) -> Result<Begun, Failed> {
         if !terms.speech.is_bare() {
             let first = reply::peek(&mut self.response, &mut self.lease).await;
-            let first = first.map_err(|status| {
+            let first = first.map_err(|broken| {
+                if let Some(fault) = fault.as_ref().and_then(|fault| fault.get()) {
+                    return Failed::ours(fault.clone());
+                }
+                let status = self.lease.broken(&broken, Stage::Begun);
                 self.lease.went_wrong(&status);
                 Failed::of(status, Fate::Lost)
             })?;

@@ -20,6 +20,11 @@ pub(super) fn is_said(headers: &HeaderMap) -> bool {
     headers.contains_key(STATUS)
 }
 
+/// Whether they say that it went well.
+pub(super) fn is_well(headers: &HeaderMap) -> bool {
+    headers.get(STATUS).is_some_and(|code| code == "0")
+}
+
 /// What these trailers, or the headers of a reply that has no others, say.
 pub(super) fn said(mut headers: HeaderMap) -> Result<Metadata, Status> {
     let Some(code) = headers.get(STATUS) else {

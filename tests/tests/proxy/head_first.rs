@@ -6,14 +6,15 @@ use bytes::Bytes;
 use descant::Gateway;
 use descant_handlers::{Call, Handler, Message, Messages, Metadata, Reply, Status, UpstreamProtocol, async_trait};
 use descant_tests::messages::Answer as Answered;
+use http::Response;
 use prost::Message as _;
 
 use super::{
     WAYS, before, calling,
     shapes::CLIENT,
-    upstream::{Asked, trailers, upstream},
+    upstream::{Asked, Upstream, trailers, upstream},
 };
-use crate::support::{Answer, Ask, Running, envelope, framed, serve_gateway, soon, text};
+use crate::support::{Answer, Ask, BIDI, Running, UNARY, envelope, framed, serve, serve_gateway, soon, text};
 
 /// Says at once that it has begun, and at the end of the request so many times how many messages came.
 struct Counts(usize);
@@ -118,4 +119,63 @@ async fn so_is_an_upstream() {
             format!("the upstream sent {count}, where one message is due")
         );
     }
+}
+
+/// An upstream of gRPC-Web that says in each head how the call went, and of `Unary` all.
+async fn foretelling(code: &'static str, body: &'static [u8]) -> Upstream {
+    upstream(move |mut asked: Asked| async move {
+        let head = Response::builder().header("content-type", "application/grpc-web+proto");
+        let head = head.header("grpc-status", code).body(()).unwrap();
+        if asked.request.uri().path() == UNARY {
+            asked.respond.send_response(head, true).unwrap();
+            return;
+        }
+        let mut stream = asked.respond.send_response(head, false).unwrap();
+        asked.whole().await;
+        // The request may have been broken off.
+        let _ = stream.send_data(body.into(), true);
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_head_that_says_that_all_went_well_does_not_wait_for_a_body() {
+    const ANSWERED: &[u8] = b"\0\0\0\0\0\x80\0\0\0\x10grpc-status: 5\r\n";
+    for (body, code, messages) in [(ANSWERED, 5, 1), (b"", 0, 0), (&ANSWERED[..5], 13, 1)] {
+        let upstream = foretelling("0", body).await;
+        let front = calling((UpstreamProtocol::GrpcWeb, false), upstream.address).await;
+        let peer = front.connect().await;
+        let (mut up, response) = peer.open(Ask::bytes(BIDI, [Bytes::new()])).await.begun().await;
+        up.send_data(framed(&text("one")), true).unwrap();
+        let answer = soon(Answer::read(response)).await;
+        assert_eq!(
+            (answer.code(), answer.envelopes().len()),
+            (Some(code), messages),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_behind_a_head_that_waits_is_told_in_its_own_words() {
+    let upstream = foretelling("5", b"").await;
+    let front = calling((UpstreamProtocol::GrpcWeb, false), upstream.address).await;
+    let peer = front.connect().await;
+    let direct = serve(|_| {}).await;
+    let broken = direct.connect().await.send(Ask::bytes(BIDI, [&b"\0\0\0"[..]])).await;
+    let mut open = peer.open(Ask::bytes(BIDI, [Bytes::new()])).await;
+    open.push(framed(&text("one")));
+    // The head of the first reply comes before that of the second.
+    for _ in 0..2 {
+        assert_eq!(soon(peer.send(Ask::empty(UNARY))).await.code(), Some(5));
+    }
+    open.push(&b"\0\0\0"[..]);
+    open.body.send_data(Bytes::new(), true).unwrap();
+    let (_body, response) = open.begun().await;
+    let answer = soon(Answer::read(response)).await;
+    assert_eq!(
+        (answer.code(), answer.reason()),
+        (broken.code(), broken.reason()),
+        "{answer:?}"
+    );
 }
