@@ -109,6 +109,19 @@ impl<E: From<EnvelopeError>> Envelopes<E> {
         }
     }
 
+    /// The flag of the envelope that was found to be too large, or of which else only a part came.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn pending(&self) -> Option<u8> {
+        let [flag, ..] = self.partial.head;
+        (self.partial.have == HEAD).then_some(flag)
+    }
+
+    /// Goes on with one that was found to be too large, which may have up to `limit` bytes, and so may those behind it.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn allow(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// The next envelope; `None` at the end of the body. Not to be polled again after an error.
     pub fn poll_next(
         &mut self,

@@ -134,6 +134,7 @@ impl Replies {
             };
             match next {
                 Some(Ok(envelope)) if self.speech.is_end(envelope.flag) => self.end(envelope)?,
+                Some(Err(Unread::Envelope(error))) if self.takes_as_end(&error) => {}
                 next => return self.opened(next, cx, Self::message),
             }
         }
@@ -148,6 +149,7 @@ impl Replies {
             };
             match next {
                 Some(Ok(Err(envelope))) if self.speech.is_end(envelope.flag) => self.end(envelope)?,
+                Some(Err(Unread::Envelope(error))) if self.takes_as_end(&error) => {}
                 next => {
                     return self.opened(next, cx, |replies, next| match next {
                         Ok(run) => Ok(Batch::Run(run)),
@@ -156,6 +158,23 @@ impl Replies {
                 }
             }
         }
+    }
+
+    /// Whether what is too large for a message is what ends the body, and no larger than that may be: then it is read on.
+    fn takes_as_end(&mut self, error: &EnvelopeError) -> bool {
+        let EnvelopeError::TooLarge { length, .. } = *error else {
+            return false;
+        };
+        let takes = self.is_at_end() && length <= MOST_AT_END;
+        if takes {
+            self.envelopes.allow(MOST_AT_END);
+        }
+        takes
+    }
+
+    /// Whether the envelope that is not whole is the one that ends the body.
+    fn is_at_end(&self) -> bool {
+        self.envelopes.pending().is_some_and(|flag| self.speech.is_end(flag))
     }
 
     /// Notes what the last envelope says.
@@ -171,10 +190,7 @@ impl Replies {
                 .into();
         }
         if message.len() > MOST_AT_END {
-            return Err(Status::resource_exhausted(format!(
-                "what ends the upstream's reply has {} bytes, more than {MOST_AT_END}",
-                message.len()
-            )));
+            return Err(too_much_at_end(message.len()));
         }
         self.said = Some(Box::new(self.outcome(&message.into_bytes())));
         self.told = !self.source.lease.is_broken();
@@ -208,6 +224,9 @@ impl Replies {
             Some(Ok(_)) if self.said.is_some() => return Poll::Ready(Some(Err(behind_the_end()))),
             Some(Ok(next)) => return Poll::Ready(Some(open(self, next))),
             Some(Err(Unread::Status(status))) if self.said.is_none() => return Poll::Ready(Some(Err(status))),
+            Some(Err(Unread::Envelope(EnvelopeError::TooLarge { length, .. }))) if self.is_at_end() => {
+                return Poll::Ready(Some(Err(too_much_at_end(length))));
+            }
             Some(Err(Unread::Envelope(EnvelopeError::TooLarge { length, limit }))) => {
                 let what = format!(
                     "the upstream sent a message of {length} bytes, larger than the limit of {limit} bytes (`message_bytes`)"
@@ -253,6 +272,12 @@ impl Replies {
             ))),
         }
     }
+}
+
+fn too_much_at_end(length: usize) -> Status {
+    Status::resource_exhausted(format!(
+        "what ends the upstream's reply has {length} bytes, more than {MOST_AT_END}"
+    ))
 }
 
 fn behind_the_end() -> Status {

@@ -9,8 +9,9 @@ use http::Response;
 use tokio::sync::Notify;
 
 use super::{
-    calling,
+    caller, calling,
     http1::heads,
+    proxy,
     script::{before_with, retrying},
     upstream::{Asked, upstream},
 };
@@ -113,5 +114,43 @@ async fn what_was_said_before_a_connection_was_lost_decides_about_another_attemp
             (Some(code), calls),
             "{protocol:?} {path} {answer:?}"
         );
+    }
+}
+
+/// Whatever `message_bytes` says: the limit of a message is none of what ends a reply, and a body has one end.
+#[tokio::test]
+async fn what_ends_a_body_is_no_message() {
+    let details = "A".repeat(700);
+    let status = format!("grpc-status: 5\r\ngrpc-status-details-bin: {details}\r\n");
+    let error = format!(r#"{{"error":{{"code":"not_found","message":"{details}"}}}}"#);
+    let huge = vec![b' '; 300 << 10];
+    for (protocol, paths, flag, end) in [
+        (WEB, &[UNARY, SERVER][..], 0x80, status.as_bytes()),
+        (CONNECT, &[SERVER], 2, error.as_bytes()),
+    ] {
+        for (body, code) in [
+            (envelope(flag, end), 5),
+            ([envelope(0, b"\x0a\x02hi"), envelope(flag, end)].concat().into(), 5),
+            ([envelope(flag, end), envelope(0, &huge[..700])].concat().into(), 13),
+            (envelope(0, &huge[..700]), 8),
+            (envelope(flag, &huge), 8),
+        ] {
+            for path in paths {
+                let answer = body.clone();
+                let upstream = upstream(move |mut asked: Asked| {
+                    let body = answer.clone();
+                    async move {
+                        let head = Response::builder().header("content-type", kind(protocol));
+                        let mut stream = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
+                        let _ = stream.send_data(body, true);
+                    }
+                })
+                .await;
+                let url = format!("http://{}", upstream.address);
+                let front = proxy(caller((protocol, false), &url).message_bytes(512)).await;
+                let answer = soon(front.connect().await.send(Ask::empty(path))).await;
+                assert_eq!(answer.code(), Some(code), "{protocol:?} {path} {answer:?}");
+            }
+        }
     }
 }
