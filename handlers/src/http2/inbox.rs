@@ -320,7 +320,7 @@ impl Portion {
         let mut sorted = true;
         while let Some(head) = self.unseen().first_chunk::<HEAD>() {
             let (length, start) = (length(head), self.seen + HEAD);
-            let [_, _, _, kind, flags, stream @ ..] = *head;
+            let [_, _, _, kind, flags, first, second, third, fourth] = *head;
             let whole = start + length <= self.filled;
             if kind == DATA && length == 0 && flags & (END_STREAM | PADDED) == 0 && passing.empty < MOST_EMPTY {
                 passing.empty += 1;
@@ -328,6 +328,8 @@ impl Portion {
                 continue;
             }
             if whole && kind == DATA && length > 0 && length <= FRAME && flags & PADDED == 0 {
+                // Its first bit means nothing, and is not to be looked at: RFC 9113, section 4.1.
+                let stream = [first & 0x7f, second, third, fourth];
                 sorted &= self.frames.last().is_none_or(|last| last.stream <= stream);
                 self.frames.push(Part {
                     stream,

@@ -107,6 +107,16 @@ fn meaning(frames: &[Seen]) -> (HashMap<u8, Vec<Seen>>, Vec<Seen>) {
     (streams, others)
 }
 
+/// RFC 9113, section 4.1: a bit before the number "MUST be ignored when receiving".
+#[tokio::test]
+async fn a_stream_is_one_whatever_the_bit_before_its_number() {
+    let mut odd = frame(DATA, 0, 1, b"A");
+    odd[5] |= 0x80;
+    let bytes = [odd, frame(DATA, END_STREAM, 1, b"B")].concat();
+    let read = read(&mut Inbox::new(&bytes[..]), FRAME).await;
+    assert_eq!(frames(&read), [(DATA, END_STREAM, 1, b"AB".to_vec())]);
+}
+
 #[tokio::test]
 async fn streams_say_the_same_however_their_frames_come() {
     let mut random = fastrand::Rng::with_seed(7);
