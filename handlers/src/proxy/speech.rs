@@ -165,35 +165,34 @@ impl Speech {
 
     /// Whether a reply is of this protocol, as its content type says.
     pub(super) fn fits(self, codec: UpstreamCodec, headers: &HeaderMap) -> bool {
-        let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-        let Some(kind) = kind else { return false };
         let wanted = match self {
             Self::Grpc => "application/grpc",
             Self::GrpcWeb => "application/grpc-web",
             Self::ConnectStream | Self::ConnectUnary | Self::Rest => self.content_type(codec),
         };
-        let rest = kind
-            .get(..wanted.len())
-            .filter(|start| start.eq_ignore_ascii_case(wanted.as_bytes()))
-            .and_then(|_| kind.get(wanted.len()..));
         let format = match codec {
             UpstreamCodec::Proto => b"proto".as_slice(),
             UpstreamCodec::Json => b"json",
         };
-        // Without parameters, before which there may be blanks. RFC 9110, section 8.3.1.
-        let rest = rest.and_then(|rest| rest.split(|byte| *byte == b';').next());
-        match rest.map(<[u8]>::trim_ascii_end) {
+        match behind(wanted, headers) {
             Some([]) => self.is_bare_type() || codec == UpstreamCodec::Proto,
             Some([b'+', written @ ..]) if !self.is_bare_type() => written.eq_ignore_ascii_case(format),
             _ => false,
         }
     }
 
-    /// Whether the content type of a reply is of this protocol, with whatever format of messages.
+    /// Whether the content type of a reply is of this protocol, with whatever format of messages: servers have others beside these.
     pub(super) fn is_near(self, headers: &HeaderMap) -> bool {
-        [UpstreamCodec::Proto, UpstreamCodec::Json]
-            .into_iter()
-            .any(|codec| self.fits(codec, headers))
+        let wanted = match self {
+            Self::Grpc => "application/grpc",
+            Self::GrpcWeb => "application/grpc-web",
+            Self::ConnectStream => "application/connect",
+            Self::ConnectUnary | Self::Rest => {
+                let mut codecs = [UpstreamCodec::Proto, UpstreamCodec::Json].into_iter();
+                return codecs.any(|codec| self.fits(codec, headers));
+            }
+        };
+        matches!(behind(wanted, headers), Some([] | [b'+', ..]))
     }
 
     /// Whether its content types are whole, without a `+` and the format behind it.
@@ -233,6 +232,16 @@ impl Speech {
             Self::ConnectStream => Some(0x02),
         }
     }
+}
+
+/// What the content type has behind this, if it begins so. Without parameters, before which there may be blanks: RFC 9110, section 8.3.1.
+fn behind<'h>(wanted: &str, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+    let kind = headers.get(header::CONTENT_TYPE)?.as_bytes();
+    let (start, rest) = kind.split_at_checked(wanted.len())?;
+    let rest = rest.split(|byte| *byte == b';').next()?;
+    start
+        .eq_ignore_ascii_case(wanted.as_bytes())
+        .then(|| rest.trim_ascii_end())
 }
 
 /// As people know it.
@@ -325,5 +334,29 @@ mod tests {
             assert_eq!(speech.fits(codec, &headers.into_iter().collect()), fits, "{kind}");
         }
         assert!(!Speech::Grpc.fits(Proto, &HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_format_of_ones_own_is_of_the_protocol_too() {
+        for (speech, kind, is_near) in [
+            (Speech::Grpc, "application/grpc", true),
+            (Speech::Grpc, "application/grpc+thrift", true),
+            (Speech::Grpc, "Application/gRPC+msgpack ; v=1", true),
+            (Speech::Grpc, "application/grpc-web+proto", false),
+            (Speech::Grpc, "application/grpcs", false),
+            (Speech::Grpc, "application/json", false),
+            (Speech::GrpcWeb, "application/grpc-web+thrift", true),
+            (Speech::GrpcWeb, "application/grpc-web-text", false),
+            (Speech::GrpcWeb, "application/grpc", false),
+            (Speech::ConnectStream, "application/connect+json", true),
+            (Speech::ConnectStream, "application/connect+thrift", true),
+            (Speech::ConnectStream, "application/json", false),
+            (Speech::ConnectUnary, "application/json", true),
+            (Speech::ConnectUnary, "application/connect+json", false),
+        ] {
+            let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
+            assert_eq!(speech.is_near(&headers.into_iter().collect()), is_near, "{kind}");
+        }
+        assert!(!Speech::Grpc.is_near(&HeaderMap::new()));
     }
 }
