@@ -53,8 +53,9 @@ const STREAM_WINDOW: u32 = LARGEST_FRAME;
 /// As much for every call: whoever does not read holds up only its own.
 #[allow(clippy::cast_possible_truncation)] // 256.
 const CONNECTION_WINDOW: u32 = MOST_CALLS as u32 * STREAM_WINDOW;
-/// What small DATA frames that nobody has taken yet may cost, as h2 counts it: some 250 for each, so that thirty callers who
-/// do not read messages of a few bytes are borne. Past it h2 gives the connection up.
+/// What small DATA frames that nobody has taken yet may cost, as h2 counts it: each what it has less than 256 bytes, about what its place in a
+/// queue takes. A window of empty messages, each in a frame and a read of its own (others are joined by [`Inbox`]), costs 3.3 MB: of callers who
+/// take none of those, twenty are borne. Past it h2 gives the connection up, with the calls of others.
 const SMALL_FRAMES: usize = 64 << 20;
 /// What h2 takes at least of the headers of a reply, or of its trailers. Much more than what goes on: past it h2 leaves fields of trailers out
 /// whole, so that nobody sees how large they were, and past four times as much it gives the connection up, with the calls of others. Who makes a
