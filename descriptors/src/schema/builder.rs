@@ -71,6 +71,13 @@ impl SchemaBuilder {
         self
     }
 
+    /// Whether a file with such an ending is taken from a folder. One that is hidden, or lies in a hidden folder, is left out
+    /// whatever its ending.
+    #[must_use]
+    pub fn takes_from_folder(file: impl AsRef<Path>) -> bool {
+        source::is_taken_from_folder(file.as_ref())
+    }
+
     /// Adds a `FileDescriptorSet` in memory: binary, JSON or the text format, and that perhaps compressed with gzip or
     /// zstd. `origin` names it in findings.
     #[must_use]

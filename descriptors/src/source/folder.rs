@@ -92,7 +92,7 @@ impl Walk {
     }
 }
 
-fn is_set(path: &Path) -> bool {
+pub(super) fn is_set(path: &Path) -> bool {
     match ending(path) {
         Some("gz" | "zst") => path.file_stem().is_some_and(|stem| is_set(Path::new(stem))),
         Some(ending) => matches!(ending, "binpb" | "pb" | "desc" | "protoset" | "bin"),

@@ -221,6 +221,11 @@ impl Reader<'_> {
     }
 }
 
+/// Whether a file of this name is taken where a folder is loaded that has it in it.
+pub(crate) fn is_taken_from_folder(file: &Path) -> bool {
+    is_proto(file) || folder::is_set(file)
+}
+
 fn is_proto(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "proto")
 }

@@ -6,16 +6,25 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use descant_descriptors::SchemaBuilder;
+use notify::{
+    Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{ModifyKind, RemoveKind},
+};
 
 use super::{Failure, Kind, reload::Reloader};
 use crate::cli::sources::shown;
 
 /// Programs write files in several steps: a reload waits until nothing has changed for this long.
 const QUIET: Duration = Duration::from_millis(200);
+/// But for no longer than this: something may always be written.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Kubernetes replaces what it mounts by turning a link of this name around.
+const MOUNT: &str = "..data";
 
 /// What is watched, as long as this is there.
 #[derive(Debug)]
@@ -98,12 +107,19 @@ pub(super) fn start(paths: &[PathBuf], reloader: &Arc<Reloader>) -> Result<Watch
     let reloader = Arc::clone(reloader);
     thread::spawn(move || {
         while rung.recv().is_ok() {
-            while rung.recv_timeout(QUIET).is_ok() {}
+            settle(&rung, LONGEST_WAIT);
             // How it went is in the log.
             let _ = reloader.reload();
         }
     });
     Ok(Watching { watcher, targets })
+}
+
+/// Waits until nothing has changed for a while, at most for so long.
+#[allow(clippy::disallowed_types)] // On a thread of its own.
+fn settle(rung: &mpsc::Receiver<()>, longest: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < longest && rung.recv_timeout(QUIET).is_ok() {}
 }
 
 /// What is watched: folders with all that is in them, and files by way of their folders, since a file that is replaced is
@@ -140,16 +156,35 @@ impl Watched {
     }
 
     fn concerns(&self, event: &Event) -> bool {
-        !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| self.holds(path))
+        !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| self.holds(path, event.kind))
     }
 
-    fn holds(&self, path: &Path) -> bool {
-        // Kubernetes replaces what it mounts by turning a link of this name around.
-        let is_mount = path.file_name() == Some(OsStr::new("..data"));
+    fn holds(&self, path: &Path, kind: EventKind) -> bool {
+        let is_mount = path.file_name() == Some(OsStr::new(MOUNT));
         self.files.contains(path)
-            || self.folders.iter().any(|folder| path.starts_with(folder))
+            || self.folders.iter().any(|folder| {
+                path.strip_prefix(folder)
+                    .is_ok_and(|inside| is_loaded(inside) && (is_mount || is_source_or_folder(path, kind)))
+            })
             || (is_mount && self.files.iter().any(|file| file.parent() == path.parent()))
     }
+}
+
+/// Whether nothing on this way below a folder is hidden, which loading leaves out.
+fn is_loaded(inside: &Path) -> bool {
+    inside
+        .iter()
+        .all(|name| name == MOUNT || !name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// Whether this is of a file that a folder is loaded for, or of a folder. Anything else may lie there too: the log of the server, for one.
+fn is_source_or_folder(path: &Path, kind: EventKind) -> bool {
+    let may_be_gone_folder = match kind {
+        EventKind::Remove(kind) => kind != RemoveKind::File,
+        EventKind::Modify(kind) => matches!(kind, ModifyKind::Name(_)),
+        _ => false,
+    };
+    SchemaBuilder::takes_from_folder(path) || path.is_dir() || may_be_gone_folder && !path.exists()
 }
 
 fn refused(folder: &Path, error: &notify::Error) -> Failure {
@@ -162,7 +197,7 @@ fn refused(folder: &Path, error: &notify::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use notify::event::{AccessKind, CreateKind};
+    use notify::event::{AccessKind, CreateKind, RenameMode};
 
     use super::*;
 
@@ -186,5 +221,47 @@ mod tests {
         }
         let read = EventKind::Access(AccessKind::Any);
         assert!(!watched.concerns(&event(read, here.join("Cargo.toml"))));
+    }
+
+    #[test]
+    fn of_a_folder_only_what_is_loaded_is_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(place.join("new")).unwrap();
+        std::fs::write(place.join("serve.log"), "reloaded").unwrap();
+        let watched = Watched::of(std::slice::from_ref(&place));
+        let (created, written) = (EventKind::Create(CreateKind::Any), EventKind::Modify(ModifyKind::Any));
+        let (removed, renamed) = (
+            EventKind::Remove(RemoveKind::Folder),
+            EventKind::Modify(ModifyKind::Name(RenameMode::From)),
+        );
+        for (kind, path, concerns) in [
+            (written, "api.proto", true),
+            (removed, "deep/api.binpb.gz", true),
+            (written, "serve.log", false),
+            (created, "serve.log", false),
+            (EventKind::Remove(RemoveKind::File), "serve.old", false),
+            (renamed, "serve.log", false),
+            (written, ".api.proto.swp", false),
+            (written, ".api.proto", false),
+            (written, ".git/api.proto", false),
+            (created, "new", true),
+            (removed, "gone", true),
+            (renamed, "gone", true),
+            (removed, ".git", false),
+            (created, "..data", true),
+        ] {
+            let event = event(kind, place.join(path));
+            assert_eq!(watched.concerns(&event), concerns, "{kind:?} {path}");
+        }
+    }
+
+    #[test]
+    fn what_never_rests_is_waited_for_so_long() {
+        let (bell, rung) = mpsc::sync_channel(0);
+        let ringing = thread::spawn(move || while bell.send(()).is_ok() {});
+        settle(&rung, QUIET);
+        drop(rung);
+        ringing.join().unwrap();
     }
 }
