@@ -22,14 +22,28 @@ pub(super) const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: i32,
-    failed: Option<(Instant, Status)>,
+    failed: Option<Failed>,
+}
+
+/// The last of them.
+#[derive(Debug)]
+struct Failed {
+    at: Instant,
+    until: Instant,
+    why: Status,
 }
 
 impl Backoff {
     /// Why nothing is tried now.
     pub(super) fn refusal(&self) -> Option<Status> {
-        let (until, why) = self.failed.as_ref()?;
-        (Instant::now() < *until).then(|| why.clone())
+        let failed = self.failed.as_ref()?;
+        (Instant::now() < failed.until).then(|| failed.why.clone())
+    }
+
+    /// Whether a failure of what began then is a further one. Attempts that were under way together fail together, of one cause.
+    pub(super) fn is_news(&self, began: Instant) -> bool {
+        let failed = self.failed.as_ref();
+        failed.is_none_or(|failed| failed.at < began && failed.until <= Instant::now())
     }
 
     /// In a row.
@@ -45,7 +59,12 @@ impl Backoff {
     pub(super) fn failed(&mut self, why: Status) -> Duration {
         let wait = (FIRST.as_secs_f64() * GROWTH.powi(self.failures)).min(LAST.as_secs_f64());
         let wait = jittered(Duration::from_secs_f64(wait));
-        self.failed = Some((Instant::now() + wait, why));
+        let at = Instant::now();
+        self.failed = Some(Failed {
+            at,
+            until: at + wait,
+            why,
+        });
         // Past some dozens the wait grows no longer.
         self.failures = (self.failures + 1).min(64);
         wait

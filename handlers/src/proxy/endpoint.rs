@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::{
+    task::{AbortHandle, JoinHandle},
+    time::Instant,
+};
 
 use super::{
     backoff::Backoff,
@@ -194,8 +197,8 @@ impl Endpoint {
         self.backoff().failures() > 0
     }
 
-    /// Connecting has come to this end.
-    pub(super) fn connected(&self, outcome: Result<Line, Status>) {
+    /// Connecting, which began then, has come to this end. Whether that is a further failure.
+    pub(super) fn connected(&self, began: Instant, outcome: Result<Line, Status>) -> bool {
         let failed_before = self.is_doubtful();
         match outcome {
             Ok(line) => {
@@ -208,6 +211,7 @@ impl Endpoint {
                 if !self.retired.load(Ordering::Relaxed) {
                     self.lines().push(Arc::new(line));
                 }
+                false
             }
             Err(status) => {
                 if failed_before {
@@ -215,7 +219,12 @@ impl Endpoint {
                 } else {
                     tracing::warn!(target: "descant.proxy", upstream = %self, "{}", status.message());
                 }
-                self.backoff().failed(status);
+                let mut backoff = self.backoff();
+                let is_news = backoff.is_news(began);
+                if is_news {
+                    backoff.failed(status);
+                }
+                is_news
             }
         }
     }
@@ -297,5 +306,42 @@ impl fmt::Display for Name<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_that_fail_together_are_one_failure() {
+        let target = Arc::new(Target::parse("http://127.0.0.1:1").unwrap());
+        let options = ProxyOptions {
+            http1: true,
+            ..ProxyOptions::default()
+        };
+        let address = Address::Tcp(([127, 0, 0, 1], 1).into());
+        let endpoint = Endpoint::new(target, address, &options, &Arc::default());
+        let grows = || matches!(endpoint.growth(&options, 16), Growth::Dial);
+        let fails = |began| {
+            endpoint.dialled();
+            endpoint.connected(began, Err(Status::unavailable("down")))
+        };
+        let began = Instant::now();
+        assert!((0..16).all(|_| grows()));
+        assert!(!grows());
+        assert!(fails(began));
+        assert!((0..14).all(|_| !fails(began)));
+        // After one failure it rests for a tenth of a second, or a fifth more.
+        tokio::time::advance(Duration::from_millis(121)).await;
+        // The slowest of the first.
+        assert!(!fails(began));
+        assert!(grows());
+        assert!(fails(Instant::now()));
+        assert!(!grows());
+        tokio::time::advance(Duration::from_millis(193)).await;
+        assert!(grows());
     }
 }

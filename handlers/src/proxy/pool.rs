@@ -340,14 +340,16 @@ impl Pool {
     }
 
     async fn open(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<Phases, ConnectError> {
+        let began = Instant::now();
         let opened = dial::open(endpoint, &self.upstream).await;
         let (outcome, told) = match opened {
             Ok((line, phases)) => (Ok(line), Ok(phases)),
             Err(error) => (Err(error.clone().into()), Err(error)),
         };
+        let is_failure = endpoint.connected(began, outcome);
         if told.is_err() {
             // Health checks connect too, and tell by themselves of an address that is away.
-            if self.upstream.options.health.is_none() {
+            if is_failure && self.upstream.options.health.is_none() {
                 self.went_wrong(endpoint);
             }
             let mut named = self.names.iter();
@@ -355,7 +357,6 @@ impl Pool {
                 stale.notify_one();
             }
         }
-        endpoint.connected(outcome);
         told
     }
 
