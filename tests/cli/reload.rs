@@ -182,6 +182,72 @@ fn what_a_source_imports_is_watched() {
     server.until("the import is read again", |server| last(server).contains(" 200 "));
 }
 
+/// The folder with the API, made anew with another one in it.
+fn make_anew(folder: &Path, service: &str) {
+    // There may be none.
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir(folder).unwrap();
+    fs::write(folder.join("library.proto"), LIBRARY.replace("Shelf", service)).unwrap();
+}
+
+const OF_FOLDERS: [&str; 2] = ["gen/library.proto", "gen"];
+
+#[test]
+fn a_folder_that_is_made_anew_is_watched_on() {
+    for descriptors in OF_FOLDERS {
+        let text = format!("descriptors: {descriptors}\nwatch: true\nroutes: [{{ match: '*', echo: {{}} }}]\n");
+        let folder = folder(&text);
+        let place = folder.path().join("gen");
+        make_anew(&place, "Shelf");
+        let mut server = start(folder, &[]);
+        for service in ["Cellar", "Attic", "Hall"] {
+            make_anew(&place, service);
+            server.until(service, |server| {
+                call(server, &format!("{service}/Get")).starts_with("200 ")
+            });
+        }
+        // It is away for longer.
+        fs::remove_dir_all(&place).unwrap();
+        server.until("it is missed", |server| server.err().contains("not reloaded"));
+        for service in ["Garden", "Yard"] {
+            make_anew(&place, service);
+            server.until(service, |server| {
+                call(server, &format!("{service}/Get")).starts_with("200 ")
+            });
+        }
+        // Another is put in its place.
+        make_anew(&place.with_extension("new"), "Roof");
+        fs::rename(&place, place.with_extension("old")).unwrap();
+        fs::rename(place.with_extension("new"), &place).unwrap();
+        server.until("the roof", |server| call(server, "Roof/Get").starts_with("200 "));
+        fs::write(place.join("library.proto"), LIBRARY).unwrap();
+        server.until("the shelf", |server| call(server, "Shelf/Get").starts_with("200 "));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_comes_to_lead_elsewhere_is_watched() {
+    for descriptors in OF_FOLDERS {
+        let text = format!("descriptors: {descriptors}\nwatch: true\nroutes: [{{ match: '*', echo: {{}} }}]\n");
+        let folder = folder(&text);
+        let place = folder.path().to_owned();
+        let release = |name: &str, service: &str| {
+            make_anew(&place.join(name), service);
+            std::os::unix::fs::symlink(name, place.join("fresh")).unwrap();
+            fs::rename(place.join("fresh"), place.join("gen")).unwrap();
+        };
+        release("one", "Cellar");
+        let mut server = start(folder, &[]);
+        for (name, service) in [("two", "Attic"), ("three", "Hall")] {
+            release(name, service);
+            server.until(service, |server| {
+                call(server, &format!("{service}/Get")).starts_with("200 ")
+            });
+        }
+    }
+}
+
 /// A handler has to answer what it is asked, and no more.
 #[test]
 fn a_route_is_held_to_the_methods_that_it_answers() {

@@ -261,9 +261,9 @@ impl Reloader {
     /// Puts the configuration in force; names the keys that have changed to no effect.
     fn try_reload(&self, current: &mut Current) -> Result<Vec<String>, Unchanged> {
         let built = self.given.build();
+        // Before it is read: what changes while it is read is read again.
+        self.follow(built.as_ref().unwrap_or(&current.config));
         if let Ok(config) = &built {
-            // Before it is read: what changes while it is read is read again.
-            self.follow(config);
             self.check_who_describes(config)?;
         }
         let prepared = prepare(built, Use::Reload(&current.handlers));

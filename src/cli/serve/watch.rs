@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
@@ -23,41 +23,63 @@ const QUIET: Duration = Duration::from_millis(200);
 /// But for no longer than this: something may always be written.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// More links on one way lead nowhere.
+const MOST_LINKS: usize = 40;
+
 /// Kubernetes replaces what it mounts by turning a link of this name around.
 const MOUNT: &str = "..data";
+
+/// How often it is looked again at what is to be watched, if it changed meanwhile.
+const LOOKS: usize = 4;
 
 /// What is watched, as long as this is there.
 #[derive(Debug)]
 pub(super) struct Watching {
     watcher: RecommendedWatcher,
     targets: Arc<Mutex<Watched>>,
+    /// What cannot be watched, which has been told.
+    blind: BTreeSet<PathBuf>,
 }
 
 impl Watching {
-    /// Watches these in the place of what was watched.
+    /// Watches these in the place of what was watched. Folders of before as well: one that was made anew is another folder.
     pub(super) fn follow(&mut self, paths: &[PathBuf]) {
-        let next = Watched::of(paths);
-        // Not locked meanwhile: the thread that tells of events waits for it, and is the one that begins to watch.
-        let before = self.targets().clone();
-        let news = next
-            .folders()
-            .filter(|folder| before.folders().all(|old| old != *folder));
-        for (folder, mode) in news {
-            if let Err(error) = self.watcher.watch(folder, mode) {
-                tracing::warn!(
-                    "--watch cannot watch {}: {error}; SIGHUP reloads by hand",
-                    shown(folder)
-                );
+        let mut next = Watched::of(paths);
+        for _ in 0..LOOKS {
+            let before = std::mem::replace(&mut *self.targets(), next.clone());
+            let gone = before
+                .folders()
+                .filter(|(folder, mode, _)| next.folders().all(|(new, now, _)| (new, now) != (*folder, *mode)));
+            for (folder, ..) in gone {
+                // One that is no more is watched no more.
+                let _ = self.watcher.unwatch(folder);
+            }
+            self.watch(&next);
+            // What came to be before it was watched rang no bell.
+            let again = Watched::of(paths);
+            if again == next {
+                break;
+            }
+            next = again;
+        }
+    }
+
+    fn watch(&mut self, next: &Watched) {
+        let mut blind = BTreeSet::new();
+        for (folder, mode, is_needed) in next.folders() {
+            if let Err(error) = self.watcher.watch(folder, mode)
+                && is_needed
+            {
+                if !self.blind.contains(folder) {
+                    tracing::warn!(
+                        "--watch cannot watch {}: {error}; SIGHUP reloads by hand",
+                        shown(folder)
+                    );
+                }
+                blind.insert(folder.to_owned());
             }
         }
-        let gone = before
-            .folders()
-            .filter(|(folder, _)| next.folders().all(|(new, _)| new != *folder));
-        for (folder, _) in gone {
-            // One that is no more is watched no more.
-            let _ = self.watcher.unwatch(folder);
-        }
-        *self.targets() = next;
+        self.blind = blind;
     }
 
     fn targets(&self) -> MutexGuard<'_, Watched> {
@@ -101,8 +123,11 @@ pub(super) fn start(paths: &[PathBuf], reloader: &Arc<Reloader>) -> Result<Watch
         Err(error) => tracing::warn!("--watch missed a change: {error}; SIGHUP reloads by hand"),
     });
     let mut watcher = watcher.map_err(|error| refused(Path::new("files"), &error))?;
-    for (folder, mode) in first.folders() {
-        watcher.watch(folder, mode).map_err(|error| refused(folder, &error))?;
+    for (folder, mode, is_needed) in first.folders() {
+        match watcher.watch(folder, mode) {
+            Err(error) if is_needed => return Err(refused(folder, &error)),
+            _ => {}
+        }
     }
     let reloader = Arc::clone(reloader);
     thread::spawn(move || {
@@ -112,7 +137,11 @@ pub(super) fn start(paths: &[PathBuf], reloader: &Arc<Reloader>) -> Result<Watch
             let _ = reloader.reload();
         }
     });
-    Ok(Watching { watcher, targets })
+    Ok(Watching {
+        watcher,
+        targets,
+        blind: BTreeSet::new(),
+    })
 }
 
 /// Waits until nothing has changed for a while, at most for so long.
@@ -122,51 +151,97 @@ fn settle(rung: &mpsc::Receiver<()>, longest: Duration) {
     while begun.elapsed() < longest && rung.recv_timeout(QUIET).is_ok() {}
 }
 
-/// What is watched: folders with all that is in them, and files by way of their folders, since a file that is replaced is
+/// What is watched: folders with all that is in them, and names by way of the folders that they stand in, since a file that is replaced is
 /// another file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Watched {
     folders: BTreeSet<PathBuf>,
-    files: BTreeSet<PathBuf>,
+    /// Of files, of folders, of the links that lead there, and of what is not there yet.
+    names: BTreeSet<PathBuf>,
+    /// Folders with names of files in them, and of what is not there yet: without these nothing is noticed.
+    needed: BTreeSet<PathBuf>,
 }
 
 impl Watched {
     fn of(paths: &[PathBuf]) -> Self {
-        let absolute = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-        let (folders, files): (Vec<_>, Vec<_>) = paths.iter().partition(|path| path.is_dir());
-        // The name of a file is kept as it is: what a link points to may be what changes.
-        let in_folder = |path: &PathBuf| match (path.parent(), path.file_name()) {
-            (Some(folder), Some(name)) if folder.as_os_str().is_empty() => absolute(&PathBuf::from(".")).join(name),
-            (Some(folder), Some(name)) => absolute(&folder.to_owned()).join(name),
-            _ => path.clone(),
-        };
-        Self {
-            folders: folders.into_iter().map(absolute).collect(),
-            files: files.into_iter().map(in_folder).collect(),
+        let mut watched = Self::default();
+        for path in paths {
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            watched.name(&absolute, MOST_LINKS);
+            if path.is_dir() {
+                watched.folders.insert(path.canonicalize().unwrap_or(absolute));
+            }
+        }
+        watched
+    }
+
+    /// Names that decide what is found on this way: its end, each link, and the first part that is not there.
+    fn name(&mut self, way: &Path, links: usize) {
+        let mut found = PathBuf::new();
+        let mut parts = way.components();
+        while let Some(part) = parts.next() {
+            if part == Component::ParentDir {
+                found.pop();
+                continue;
+            }
+            let around = found.clone();
+            found.push(part);
+            let rest = parts.as_path();
+            let is_last = rest.as_os_str().is_empty();
+            let is_file = match found.symlink_metadata() {
+                Ok(metadata) if metadata.is_symlink() => {
+                    // Links in the root are the system's.
+                    if is_last || around.parent().is_some() {
+                        self.names.insert(found.clone());
+                    }
+                    if is_last && !found.is_dir() {
+                        self.needed.insert(around.clone());
+                    }
+                    if let (Ok(target), true) = (found.read_link(), links > 0) {
+                        self.name(&around.join(target).join(rest), links - 1);
+                    }
+                    return;
+                }
+                Ok(metadata) if is_last => !metadata.is_dir(),
+                Ok(_) => continue,
+                Err(_) => true,
+            };
+            self.names.insert(found);
+            if is_file {
+                self.needed.insert(around);
+            }
+            return;
         }
     }
 
-    fn folders(&self) -> impl Iterator<Item = (&Path, RecursiveMode)> {
-        let whole = self
-            .folders
-            .iter()
-            .map(|folder| (folder.as_path(), RecursiveMode::Recursive));
-        let around: BTreeSet<_> = self.files.iter().filter_map(|file| file.parent()).collect();
-        whole.chain(around.into_iter().map(|folder| (folder, RecursiveMode::NonRecursive)))
+    /// Each folder, how it is watched, and whether it has to be. One inside another that is watched whole is watched with it.
+    fn folders(&self) -> impl Iterator<Item = (&Path, RecursiveMode, bool)> {
+        let whole = self.folders.iter().map(PathBuf::as_path);
+        let around: BTreeSet<_> = self.names.iter().filter_map(|name| name.parent()).collect();
+        let is_inside = |folder: &&Path| self.folders.iter().any(|whole| folder.starts_with(whole));
+        let around = around.into_iter().filter(move |folder| !is_inside(folder));
+        whole
+            .map(|folder| (folder, RecursiveMode::Recursive, true))
+            .chain(around.map(|folder| (folder, RecursiveMode::NonRecursive, self.needed.contains(folder))))
     }
 
     fn concerns(&self, event: &Event) -> bool {
-        !matches!(event.kind, EventKind::Access(_)) && event.paths.iter().any(|path| self.holds(path, event.kind))
+        let is_change = !matches!(event.kind, EventKind::Access(_));
+        // Some were lost.
+        event.need_rescan() || is_change && event.paths.iter().any(|path| self.holds(path, event.kind))
     }
 
     fn holds(&self, path: &Path, kind: EventKind) -> bool {
         let is_mount = path.file_name() == Some(OsStr::new(MOUNT));
-        self.files.contains(path)
+        // A folder around a file that was moved away: another may have its place.
+        let is_lost = || may_be_gone(kind) && self.names.iter().any(|name| name.parent() == Some(path));
+        self.names.contains(path)
             || self.folders.iter().any(|folder| {
                 path.strip_prefix(folder)
                     .is_ok_and(|inside| is_loaded(inside) && (is_mount || is_source_or_folder(path, kind)))
             })
-            || (is_mount && self.files.iter().any(|file| file.parent() == path.parent()))
+            || (is_mount && self.names.iter().any(|name| name.parent() == path.parent()))
+            || is_lost()
     }
 }
 
@@ -179,12 +254,16 @@ fn is_loaded(inside: &Path) -> bool {
 
 /// Whether this is of a file that a folder is loaded for, or of a folder. Anything else may lie there too: the log of the server, for one.
 fn is_source_or_folder(path: &Path, kind: EventKind) -> bool {
-    let may_be_gone_folder = match kind {
+    SchemaBuilder::takes_from_folder(path) || path.is_dir() || may_be_gone(kind) && !path.exists()
+}
+
+/// Whether a folder may have been removed, or moved.
+fn may_be_gone(kind: EventKind) -> bool {
+    match kind {
         EventKind::Remove(kind) => kind != RemoveKind::File,
         EventKind::Modify(kind) => matches!(kind, ModifyKind::Name(_)),
         _ => false,
-    };
-    SchemaBuilder::takes_from_folder(path) || path.is_dir() || may_be_gone_folder && !path.exists()
+    }
 }
 
 fn refused(folder: &Path, error: &notify::Error) -> Failure {
