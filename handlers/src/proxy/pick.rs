@@ -93,8 +93,8 @@ impl Pool {
                 Growth::Dial | Growth::Dialling => {
                     later = true;
                     dials += 1;
-                    // A call that belongs to an address waits for it.
-                    if matches!(order, Order::Ring(..)) && !endpoint.is_doubtful() {
+                    // A call that belongs to an address waits for it, but not for as long as that may take.
+                    if matches!(order, Order::Ring(..)) && !endpoint.is_doubtful() && dials >= want.dials {
                         break;
                     }
                 }

@@ -6,6 +6,7 @@ use descant_handlers::proxy::{Balance, ProxyOptions};
 use tokio::task::JoinSet;
 
 use super::{
+    addresses::silence,
     proxy,
     replica::{Names, Replica, call, failures, quick, until},
     upstream::Asked,
@@ -150,4 +151,22 @@ async fn a_header_whose_server_is_down_goes_to_the_next() {
     let first = owners(&peer, &replicas).await;
     assert_eq!(first, owners(&peer, &replicas).await);
     assert_eq!(Balance::default(), Balance::PowerOfTwo);
+}
+
+#[tokio::test]
+async fn a_header_whose_server_says_nothing_soon_goes_to_the_next() {
+    let replicas = three().await;
+    let addresses = replicas.each_ref().map(Replica::address);
+    let names = Names::of(addresses.into_iter().chain([silence().await]));
+    let front = proxy(names.proxy(options("ring-hash:user"))).await;
+    let mut callers = JoinSet::new();
+    for key in 0..40 {
+        let peer = front.connect().await;
+        callers.spawn(async move {
+            let ask = Ask::empty(UNARY).header("user", format!("user {key}"));
+            peer.send(ask.header("grpc-timeout", "5S")).await.code()
+        });
+    }
+    let codes = callers.join_all().await;
+    assert!(codes.iter().all(|code| *code == Some(0)), "{codes:?}");
 }
