@@ -17,8 +17,8 @@ use super::{
 };
 
 impl Config {
-    /// What is in force, as a file that says the same, with where each value comes from: `# default`, `# descant.yaml:12` or
-    /// `# --grace`. Texts that hold variables of the environment are shown as they are written, for those may be secrets.
+    /// What is in force, as a file that says the same, with where each value comes from: `# descant.yaml:12`, `# --grace` or
+    /// `# default`. Of defaults whole lines are comments: what nobody says may stand beside what does not go with it. Texts that hold variables of the environment are shown as they are written, for those may be secrets.
     pub fn to_yaml(&self) -> String {
         let mut page = Page {
             file: self.file_name(),
@@ -99,6 +99,7 @@ impl Page {
 
     fn member(&mut self, node: &Node, key: &Key, depth: usize, start: &str) {
         let name = key.name;
+        let start = &marked(start, node);
         match ((key.shape)(), &node.value) {
             (Shape::Map(table), Value::Map(_)) if !table.keys.is_empty() => {
                 let _ = writeln!(self.text, "{start}{name}:");
@@ -116,8 +117,8 @@ impl Page {
     }
 
     fn items(&mut self, items: &[Node], of: &Shape, depth: usize) {
-        let start = format!("{}- ", "  ".repeat(depth));
         for item in items {
+            let start = format!("{}- ", marked(&"  ".repeat(depth), item));
             if let (Shape::Map(table), Value::Map(_)) = (of, &item.value) {
                 self.map(item, table, depth + 1, &start);
             } else {
@@ -126,6 +127,25 @@ impl Page {
             }
         }
     }
+}
+
+/// The beginning of a line, which is a comment if nobody says what is in it.
+fn marked(start: &str, node: &Node) -> String {
+    let mark = if is_unsaid(node) && !start.contains('#') {
+        "# "
+    } else {
+        ""
+    };
+    format!("{start}{mark}")
+}
+
+fn is_unsaid(node: &Node) -> bool {
+    node.origin.is_default()
+        && match &node.value {
+            Value::List(items) => items.iter().all(is_unsaid),
+            Value::Map(entries) => entries.iter().all(|entry| is_unsaid(&entry.node)),
+            Value::Null | Value::Text(_) => true,
+        }
 }
 
 /// Where a value comes from.

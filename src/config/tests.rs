@@ -257,7 +257,7 @@ limits: { grace: 1m 30s, message_bytes: 5000, depth: 30 }
     let without_comments = |printed: &str| -> Vec<String> {
         printed
             .lines()
-            .map(|line| line.split("  # ").next().unwrap().to_owned())
+            .map(|line| line.rsplit_once("  # ").map_or(line, |(said, _)| said).to_owned())
             .collect()
     };
     // Relative paths aside, whose file lies elsewhere.
@@ -267,7 +267,36 @@ limits: { grace: 1m 30s, message_bytes: 5000, depth: 30 }
         "{printed}"
     );
     let all = Config::builder().build().unwrap().to_yaml();
-    read(&all).unwrap();
+    let again = read(&all).unwrap();
+    assert_eq!(without_comments(&again.to_yaml()), without_comments(&all), "{all}");
+}
+
+/// Beside what is said a default may be what must not be said.
+#[test]
+fn what_nobody_says_is_printed_as_a_comment() {
+    let text = "
+descriptors: [/a.binpb]
+routes: [{ match: '*', proxy: { url: 'http://h:1', protocol: rest } }]
+limits: { grace: 5s }
+";
+    let config = read(text).unwrap();
+    config.check_schema_interval().unwrap();
+    let printed = config.to_yaml();
+    let again = read(&printed).unwrap();
+    again.check_schema_interval().unwrap();
+    assert!(again.settings().admin.address.origin.is_default());
+    for line in [
+        "# admin:",
+        "# listen:",
+        "routes:",
+        "      protocol: rest  # descant.yaml:3",
+        "      # codec: proto  # default",
+        "limits:",
+        "  grace: 5s  # descant.yaml:4",
+        "  # age: 30m  # default",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}\n{printed}");
+    }
 }
 
 #[test]

@@ -153,7 +153,14 @@ mod docs {
         let schema: serde_json::Value = serde_json::from_str(&printed.out).unwrap();
         jsonschema::meta::validate(&schema).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
+        // Defaults are comments there.
         let print = Config::builder().build().unwrap().to_yaml();
+        let print = print.lines().map(|line| match line.split_once("# ") {
+            Some((before, said)) if said.ends_with("  # default") || said.ends_with(':') => format!("{before}{said}\n"),
+            _ => format!("{line}\n"),
+        });
+        let print: String = print.collect();
+        assert!(print.contains("\nlimits:\n  tls_handshake: "), "{print}");
         for example in examples().into_iter().chain([print]) {
             let value: serde_json::Value = serde_yaml_ng::from_str(&example).unwrap();
             let mut value = value;

@@ -281,9 +281,9 @@ fn what_is_in_force_is_told_with_its_reason() {
         "workers: 3  # --workers",
         "  grace: 5s  # descant.yaml:3",
         "  idle: 7m  # descant.yaml:4",
-        "  age: 30m  # default",
-        "  memory: 0  # default",
-        "watch: false  # default",
+        "  # age: 30m  # default",
+        "  # memory: 0  # default",
+        "# watch: false  # default",
     ] {
         assert!(
             printed.out.lines().any(|printed| printed == line),
