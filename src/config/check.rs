@@ -19,18 +19,7 @@ use crate::{
 
 /// Whether each route and each listener is there once, and what is logged is observed.
 pub(super) fn settings(settings: &Settings, _: Origin, faults: &mut Faults) {
-    if let (false, true, Origin::File { .. }, calls @ Origin::File { .. }) = (
-        *settings.observe,
-        *settings.log.calls != LogCalls::Off,
-        settings.observe.origin,
-        settings.log.calls.origin,
-    ) {
-        faults.add(
-            calls,
-            "calls that are not observed are not logged",
-            "leave out `observe: false`, or set `log.calls` to `off`",
-        );
-    }
+    observed(settings, faults);
     listeners(settings, faults);
     circles(settings, faults);
     let mut seen = HashSet::new();
@@ -41,6 +30,42 @@ pub(super) fn settings(settings: &Settings, _: Origin, faults: &mut Faults) {
         if !seen.insert(parsed) {
             let what = format!("the route `{}` is there twice", pattern.value.0);
             faults.add(pattern.origin, what, "a method has one handler: leave one of them out");
+        }
+    }
+}
+
+/// Whether nothing is to be told of calls that are not observed. Who types `--no-observe` means it, whatever the file says.
+fn observed(settings: &Settings, faults: &mut Faults) {
+    if *settings.observe || !matches!(settings.observe.origin, Origin::File { .. }) {
+        return;
+    }
+    let log = &settings.log;
+    let calls = (*log.calls != LogCalls::Off && !log.calls.origin.is_default()).then_some(log.calls.origin);
+    let payloads = log.payloads.as_ref().map(|payloads| payloads.origin);
+    let otlp = settings.otlp.as_ref().map(|otlp| otlp.origin);
+    for (origin, what, mend) in [
+        (
+            calls,
+            "calls that are not observed are not logged",
+            "leave out `observe: false`, or set `log.calls` to `off`",
+        ),
+        (
+            payloads,
+            "messages of calls that are not observed are not logged",
+            "leave out `observe: false`, or `log.payloads`",
+        ),
+        (
+            otlp,
+            "calls that are not observed have no spans",
+            "leave out `observe: false`, or `otlp`",
+        ),
+    ] {
+        if let Some(origin) = origin {
+            faults.add(
+                origin,
+                what,
+                origin.mend("leave it out, or `observe: false` in the file", mend),
+            );
         }
     }
 }

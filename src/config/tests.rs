@@ -300,6 +300,28 @@ limits: { grace: 5s }
 }
 
 #[test]
+fn what_is_told_of_calls_needs_them_observed() {
+    let typed = [
+        ("--log-calls", "api", "are not logged"),
+        ("--log-payloads", "1KiB", "are not logged"),
+        ("--otlp", "http://c:4318", "have no spans"),
+    ];
+    for (option, value, what) in typed {
+        let error = read_with("observe: false", &[(option, &[value])])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(option) && error.contains(what), "{error}");
+        let config = read_with("observe: true", &[(option, &[value])]).unwrap();
+        assert!(*config.settings().observe);
+    }
+    let told = "log: { calls: api, payloads: 1KiB }\notlp: 'http://c:4318'\n";
+    let error = read(&format!("observe: false\n{told}")).unwrap_err();
+    assert_eq!(error.lines().count(), 3, "{error}");
+    // What is typed wins.
+    assert!(read_with(told, &[("--no-observe", &[])]).is_ok());
+}
+
+#[test]
 fn tls_of_the_file_is_not_lost_to_an_address_that_is_typed() {
     let text = "listen: [{ address: ':1', tls: { certificate: a, key: b } }]";
     let error = read_with(text, &[("--listen", &[":2"])]).unwrap_err();
