@@ -156,7 +156,7 @@ impl Endpoint {
     /// What can be done, if no connection has a place. [`Growth::Dial`] is to be followed by [`dialled`](Self::dialled).
     /// `waiting`: how many calls there are that wait.
     pub(super) fn growth(&self, options: &ProxyOptions, waiting: usize) -> Growth {
-        if self.is_full(options.most_connections()) {
+        if self.is_full(options.most_connections()) || self.is_shut() {
             return Growth::Full;
         }
         if let Some(refusal) = self.backoff().refusal() {
@@ -190,6 +190,12 @@ impl Endpoint {
     /// Whether there are as many connections as there may be.
     pub(super) fn is_full(&self, most: usize) -> bool {
         self.connections() >= most
+    }
+
+    /// Whether it allows no call at all for now: then a further connection helps nobody.
+    fn is_shut(&self) -> bool {
+        let lines = self.lines();
+        !lines.is_empty() && lines.iter().all(|line| line.is_shut())
     }
 
     /// Whether the last attempt to connect failed: then nobody waits for the next one who has somewhere else to go.

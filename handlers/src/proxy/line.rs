@@ -284,10 +284,14 @@ impl Line {
 
     pub(super) fn has_room(&self) -> bool {
         match &self.speaks {
-            // An upstream that allows no call at all for now still gets one, which waits.
-            Speaks::Http2(requests, _) => self.calls() < requests.current_max_send_streams().clamp(1, MOST_CALLS),
+            Speaks::Http2(requests, _) => self.calls() < requests.current_max_send_streams().min(MOST_CALLS),
             Speaks::Http1(slot) => self.calls() == 0 && slot.is_ready(),
         }
+    }
+
+    /// Whether the upstream allows no call at all for now.
+    pub(super) fn is_shut(&self) -> bool {
+        matches!(&self.speaks, Speaks::Http2(requests, _) if requests.current_max_send_streams() == 0)
     }
 
     /// How often something was written over HTTP/2, or may have been.

@@ -12,7 +12,7 @@ use http::{HeaderValue, Response};
 use tokio::sync::Notify;
 
 use super::{
-    before,
+    before, proxy,
     script::before_with,
     upstream::{Asked, Upstream, trailers, upstream, upstream_with},
 };
@@ -226,6 +226,28 @@ async fn an_upstream_that_takes_no_call_for_now_is_one_all_the_same() {
     let upstream = upstream_with(settings, usize::MAX, answer).await;
     let to = Proxy::to(&format!("http://{}", upstream.address)).unwrap();
     soon(to.connect()).await.unwrap();
+    // A call waits, for which no further connection is made: that would allow none either.
+    let front = proxy(to).await;
+    let peer = front.connect().await;
+    let connections = upstream.connections();
+    let late = peer.send(Ask::empty(UNARY).header("grpc-timeout", "600m")).await;
+    assert_eq!((late.code(), upstream.connections()), (Some(4), connections));
+}
+
+#[tokio::test]
+async fn an_upstream_that_takes_no_call_for_now_holds_none_up() {
+    let mut settings = Builder::new();
+    settings.max_concurrent_streams(0);
+    let shut = upstream_with(settings, usize::MAX, answer).await;
+    let open = upstream(answer).await;
+    let urls = [&shut, &open].map(|upstream| format!("http://{}", upstream.address));
+    let front = proxy(Proxy::to_each(&urls).unwrap()).await;
+    eventually(|| shut.open() == 1 && open.open() == 1).await;
+    let peer = front.connect().await;
+    for _ in 0..40 {
+        assert_eq!(soon(peer.send(Ask::empty(UNARY))).await.code(), Some(0));
+    }
+    assert_eq!((shut.connections(), open.connections()), (1, 1));
 }
 
 /// Many messages wait for the window of the connection: each goes as it gets its turn, and none in frames of a byte.
