@@ -15,6 +15,7 @@ use super::{
     read,
     setting::{Reader, Setting},
     shape::Shape,
+    variables::Text,
 };
 use crate::{
     Schema,
@@ -121,7 +122,16 @@ impl Source {
     fn note(&self, origin: Origin, error: &ServiceConfigError, faults: &mut Faults) {
         for fault in error.faults() {
             match self {
-                Self::Here(node) => faults.add(within(node, fault.place()), fault.what(), fault.mend()),
+                Self::Here(node) => {
+                    let (found, origin) = within(node, fault.place());
+                    let written = found.written().or_else(|| service(node, fault.place())?.written());
+                    let what = match written.filter(|_| fault.quotes()) {
+                        // It may repeat what only the environment knows.
+                        Some(written) => format!("the value of `{}` does not fit here", shown(written)),
+                        None => fault.what().to_owned(),
+                    };
+                    faults.add(origin, what, fault.mend());
+                }
                 Self::File { path, text } => {
                     let place = yaml::read(text).ok().flatten().map(|node| place(&node, fault.place()));
                     let at = place.map_or_else(String::new, |place| format!(":{}:{}", place.line, place.column));
@@ -133,8 +143,8 @@ impl Source {
     }
 }
 
-/// Where the last part on this way is that is there.
-fn within(node: &Node, way: &[Step]) -> Origin {
+/// The last part on this way that is there, and its place.
+fn within<'n>(node: &'n Node, way: &[Step]) -> (&'n Node, Origin) {
     let mut found = (node, node.origin);
     for step in way {
         let next = match (&found.0.value, step) {
@@ -152,7 +162,14 @@ fn within(node: &Node, way: &[Step]) -> Origin {
         let Some(next) = next else { break };
         found = next;
     }
-    found.1
+    found
+}
+
+/// The service of a method: both are named if there is none such.
+fn service<'n>(node: &'n Node, way: &[Step]) -> Option<&'n Node> {
+    let (last, around) = way.split_last()?;
+    let is_method = matches!(last, Step::Key(key) if key == "method");
+    is_method.then(|| within(node, around).0.get("service")).flatten()
 }
 
 fn place(node: &yaml::Node, way: &[Step]) -> yaml::Place {
@@ -170,8 +187,26 @@ fn place(node: &yaml::Node, way: &[Step]) -> yaml::Place {
     }
 }
 
+/// A part of a file as JSON, as it is written: of texts with variables not what those hold. `dollar`: what stands for a dollar in all others.
+pub(super) fn as_written(node: &Node, dollar: &str) -> Json {
+    match &node.value {
+        Value::Text(Text {
+            written: Some(written), ..
+        }) => Json::from(written.as_str()),
+        Value::Text(_) | Value::Null => match to_json(node) {
+            Json::String(text) => Json::from(text.replace('$', dollar)),
+            other => other,
+        },
+        Value::List(items) => items.iter().map(|item| as_written(item, dollar)).collect(),
+        Value::Map(entries) => {
+            let member = |entry: &Entry| (entry.key.clone(), as_written(&entry.node, dollar));
+            Json::Object(entries.iter().map(member).collect())
+        }
+    }
+}
+
 /// A part of a file as JSON: what reads as a number or a truth value is one.
-pub(super) fn to_json(node: &Node) -> Json {
+fn to_json(node: &Node) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Text(text) => match serde_json::from_str(&text.value) {

@@ -106,6 +106,16 @@ impl Node {
         }
     }
 
+    /// What the file has in the place of a text with variables, if this is one or has one in it.
+    pub(super) fn written(&self) -> Option<&str> {
+        match &self.value {
+            Value::Null => None,
+            Value::Text(text) => text.written.as_deref(),
+            Value::List(items) => items.iter().find_map(Self::written),
+            Value::Map(entries) => entries.iter().find_map(|entry| entry.node.written()),
+        }
+    }
+
     /// The value of a key, if this is a map that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         let Value::Map(entries) = &self.value else {

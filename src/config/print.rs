@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Config,
+    Config, calls,
     fault::{is_plain, shown},
     node::{Node, Value},
     origin::Origin,
@@ -180,7 +180,7 @@ fn written(node: &Node, shape: &Shape) -> String {
     }
     match (&node.value, shape) {
         // JSON is YAML; a dollar is written twice.
-        (Value::Map(_), Shape::Json { .. }) => to_json(node, shape).to_string().replace('$', "$$"),
+        (Value::Map(_), Shape::Json { .. }) => calls::as_written(node, "$$").to_string(),
         (Value::Text(text), Shape::Json { .. }) => quoted(&text.value.replace('$', "$$")),
         (Value::Text(text), Shape::Scalar(Scalar { form, .. })) => match form {
             Form::Bool | Form::Number { .. } => text.value.clone(),

@@ -131,10 +131,10 @@ fn of_key(key: &Key) -> Json {
     schema
 }
 
-/// A value as JSON has it: numbers and truth values as such.
+/// A value as JSON has it: numbers and truth values as such. What a service config has of variables is shown as it is written.
 pub(super) fn to_json(node: &Node, shape: &Shape) -> Json {
     match (&node.value, shape) {
-        (_, Shape::Json { .. }) => calls::to_json(node),
+        (_, Shape::Json { .. }) => calls::as_written(node, "$"),
         (Value::Text(text), shape) => {
             let text = text.value.as_str();
             let typed = match shape {

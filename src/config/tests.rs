@@ -4,6 +4,7 @@ use std::{env::VarError, fs, sync::Arc};
 
 use super::{
     Config, ConfigError, Handlers, Origin, Setting, TimeOrOff,
+    fault::Faults,
     node::Node,
     schema,
     settings::Settings,
@@ -484,5 +485,52 @@ fn what_a_path_holds_is_not_printed() {
             printed.contains("${SECRET}-calls.json") && !printed.contains("hunter2"),
             "{printed}"
         );
+    }
+}
+
+#[test]
+fn what_a_service_config_has_of_variables_is_not_told() {
+    let with = |method: &str| {
+        let text =
+            "descriptors: a\nroutes: [{ match: '*', proxy: { url: 'http://h:1', service_config: { methodConfig: ";
+        read(&format!("{text}[{method}] }} }} }}]"))
+    };
+    for method in [
+        "{ name: [{}], timeout: '${SECRET}' }",
+        "{ name: [{}], retryPolicy: { retryableStatusCodes: ['${SECRET}'] } }",
+        "{ name: { service: '${SECRET}' } }",
+    ] {
+        let error = with(method).unwrap_err().to_string();
+        let told = "the value of `${SECRET}` does not fit here";
+        assert!(error.contains(told) && !error.contains("hunter2"), "{error}");
+    }
+    let error = with("{ name: [{}], timeout: 5 }").unwrap_err().to_string();
+    assert!(error.contains("5 does not fit here"), "{error}");
+    let proto = tempfile::Builder::new().suffix(".proto").tempfile().unwrap();
+    let text = "syntax = \"proto3\"; package p; message M {} service S { rpc A(M) returns (M); }";
+    fs::write(proto.path(), text).unwrap();
+    let schema = crate::Schema::builder().path(proto.path()).build().unwrap();
+    for name in [
+        "service: '${SECRET}'".to_owned(),
+        "service: '${SECRET}', method: 'a$$b'".to_owned(),
+        "service: p.S, method: '${SECRET}'".to_owned(),
+    ] {
+        let config = with(&format!("{{ name: [{{ {name} }}], waitForReady: '${{NONE:-true}}' }}")).unwrap();
+        for (printed, dollar) in [(config.to_yaml(), "$$"), (config.to_json().to_string(), "$")] {
+            let shows = printed.contains("${SECRET}") && !printed.contains("hunter2");
+            assert!(shows && printed.contains("\"waitForReady\":true"), "{printed}");
+            let doubled = !name.contains("a$") || printed.contains(&format!("a{dollar}b"));
+            assert!(doubled, "{printed}");
+        }
+        let calls = config.settings().routes[0]
+            .proxy
+            .as_ref()
+            .unwrap()
+            .service_config
+            .as_ref();
+        let mut faults = Faults::default();
+        calls.unwrap().check(&schema, &mut faults);
+        let error = config.outcome(faults).unwrap_err().to_string();
+        assert!(error.contains("`${SECRET}`") && !error.contains("hunter2"), "{error}");
     }
 }

@@ -12,6 +12,7 @@ pub struct ServiceConfigFault {
     place: Vec<Step>,
     what: String,
     mend: String,
+    quotes: bool,
 }
 
 /// A step on the way to a part of JSON.
@@ -40,7 +41,13 @@ impl ServiceConfigFault {
             place,
             what: what.into(),
             mend: mend.into(),
+            quotes: false,
         }
+    }
+
+    /// The same, which repeats what was found.
+    pub(super) fn quoting(self) -> Self {
+        Self { quotes: true, ..self }
     }
 
     /// Where it is, from the whole on.
@@ -51,6 +58,11 @@ impl ServiceConfigFault {
     /// What is wrong.
     pub fn what(&self) -> &str {
         &self.what
+    }
+
+    /// Whether that repeats what stands there, or in the place of the name beside it: not to be shown where it may be a secret.
+    pub fn quotes(&self) -> bool {
+        self.quotes
     }
 
     /// How to mend it.

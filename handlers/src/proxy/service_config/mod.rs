@@ -192,7 +192,7 @@ impl Name {
         };
         let mut place = self.place.clone();
         place.push(Step::Key(key.to_owned()));
-        Some(ServiceConfigFault::new(place, what, mend))
+        Some(ServiceConfigFault::new(place, what, mend).quoting())
     }
 }
 

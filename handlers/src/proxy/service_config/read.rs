@@ -50,7 +50,9 @@ impl Reader {
         if shown.len() < found.to_string().len() {
             shown.push_str("...");
         }
-        self.fault(format!("{shown} does not fit here"), due);
+        let what = format!("{shown} does not fit here");
+        self.faults
+            .push(ServiceConfigFault::new(self.place.clone(), what, due).quoting());
         None
     }
 
