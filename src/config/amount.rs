@@ -19,9 +19,25 @@ macro_rules! time_pattern {
     };
 }
 
+/// Digits of 1024 or more.
+macro_rules! from_1024 {
+    () => {
+        "([1-9][0-9]{4,}|[2-9][0-9]{3}|1[1-9][0-9]{2}|10[3-9][0-9]|102[4-9])"
+    };
+}
+
 /// What a size fits that is not zero.
 const SIZE_PATTERN: &str = "^(?=.*[1-9])[0-9]+ *(B|KiB|MiB|GiB)?$";
 const SIZE_OR_ZERO_PATTERN: &str = "^[0-9]+ *(B|KiB|MiB|GiB)?$";
+/// One of 1 KiB or more.
+const SIZE_FROM_KIB_PATTERN: &str = concat!("^0*([1-9][0-9]* *(KiB|MiB|GiB)|", from_1024!(), " *B?)$");
+/// One of 1 MiB or more, or nothing.
+const MEMORY_PATTERN: &str = concat!(
+    "^(0+ *(B|KiB|MiB|GiB)?|0*([1-9][0-9]* *(MiB|GiB)|",
+    from_1024!(),
+    r" *KiB|([1-9][0-9]{7,}|[2-9][0-9]{6}|1[1-9][0-9]{5}|10[5-9][0-9]{4}|1049[0-9]{3}|1048[6-9][0-9]{2}|",
+    r"10485[89][0-9]|104857[6-9]) *B?))$"
+);
 
 /// A size in bytes, of no fewer than `LEAST`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,11 +129,16 @@ impl<const LEAST: u64> FromScalar for Size<LEAST> {
         let (least, pattern) = match LEAST {
             0 => (String::new(), SIZE_OR_ZERO_PATTERN),
             1 => (" above 0".to_owned(), SIZE_PATTERN),
+            1024 => (" from 1KiB on".to_owned(), SIZE_FROM_KIB_PATTERN),
             _ => (format!(" from {} on", Self(LEAST).shown()), SIZE_PATTERN),
         };
         scalar(
             format!("a size{least} such as 64KiB or 4MiB, or a number of bytes"),
-            Form::NumberOrText { least: LEAST, pattern },
+            Form::NumberOrText {
+                least: LEAST,
+                or_zero: false,
+                pattern,
+            },
         )
     }
 
@@ -148,8 +169,9 @@ impl FromScalar for Memory {
         scalar(
             "a size from 1MiB on such as 512MiB or 4GiB, or 0",
             Form::NumberOrText {
-                least: 0,
-                pattern: SIZE_OR_ZERO_PATTERN,
+                least: LEAST_MEMORY,
+                or_zero: true,
+                pattern: MEMORY_PATTERN,
             },
         )
     }

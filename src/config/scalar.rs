@@ -84,7 +84,7 @@ impl FromScalar for String {
     fn scalar() -> Scalar {
         Scalar {
             private: true,
-            ..scalar("a text", Form::Text(None))
+            ..scalar("a text", Form::AnyText(None))
         }
     }
 
@@ -97,7 +97,7 @@ impl FromScalar for PathBuf {
     fn scalar() -> Scalar {
         Scalar {
             private: true,
-            ..scalar("a path", Form::Text(Some("^[^\\u0000]+$")))
+            ..scalar("a path", Form::AnyText(Some("^[^\\u0000]+$")))
         }
     }
 

@@ -50,7 +50,10 @@ fn of(shape: &Shape) -> Json {
 fn of_scalar(scalar: &Scalar) -> Json {
     let variable = || json!({ "$ref": "#/$defs/variable" });
     match scalar.form {
-        Form::Bool => json!({ "anyOf": [{ "type": "boolean" }, variable()] }),
+        Form::Bool => {
+            let quoted = json!({ "enum": ["true", "True", "TRUE", "false", "False", "FALSE"] });
+            json!({ "anyOf": [{ "type": "boolean" }, quoted, variable()] })
+        }
         Form::Number { least, most: u64::MAX } => {
             json!({ "anyOf": [{ "type": "integer", "minimum": least }, variable()] })
         }
@@ -59,11 +62,22 @@ fn of_scalar(scalar: &Scalar) -> Json {
         }
         Form::Text(None) => json!({ "type": "string" }),
         Form::Text(Some(pattern)) => json!({ "anyOf": [{ "type": "string", "pattern": pattern }, variable()] }),
-        Form::NumberOrText { least, pattern } => json!({ "anyOf": [
-            { "type": "integer", "minimum": least },
-            { "type": "string", "pattern": pattern },
-            variable(),
-        ] }),
+        Form::AnyText(None) => json!({ "type": ["string", "number", "boolean"] }),
+        Form::AnyText(Some(pattern)) => {
+            // To what is no text the expression does not apply.
+            json!({ "anyOf": [{ "type": ["string", "number", "boolean"], "pattern": pattern }, variable()] })
+        }
+        Form::NumberOrText {
+            least,
+            or_zero,
+            pattern,
+        } => {
+            let zero = or_zero.then(|| json!({ "const": 0 }));
+            let number = json!({ "type": "integer", "minimum": least });
+            let text = json!({ "type": "string", "pattern": pattern });
+            let any = zero.into_iter().chain([number, text, variable()]);
+            json!({ "anyOf": any.collect::<Vec<_>>() })
+        }
         Form::ZeroOrText(pattern) => json!({ "anyOf": [
             { "const": 0 },
             { "type": "string", "pattern": pattern },

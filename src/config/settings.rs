@@ -484,7 +484,7 @@ impl FromScalar for Authority {
     fn scalar() -> Scalar {
         Scalar {
             due: "a host, or a host and a port, such as orders.example:443".to_owned(),
-            form: Form::Text(Some("^[^/@ ]+$")),
+            form: Form::AnyText(Some("^[^/@ ]+$")),
             private: false,
         }
     }
@@ -513,7 +513,7 @@ impl FromScalar for HeaderText {
     fn scalar() -> Scalar {
         Scalar {
             due: "the name of a header, or `*`".to_owned(),
-            form: Form::Text(Some("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")),
+            form: Form::AnyText(Some("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")),
             private: false,
         }
     }

@@ -44,9 +44,12 @@ pub(super) enum Form {
     },
     /// A text; a regular expression that it fits.
     Text(Option<&'static str>),
-    /// A whole number, or a text that fits a regular expression.
+    /// The same, which may be what otherwise reads as a number or a truth value.
+    AnyText(Option<&'static str>),
+    /// A whole number, or a text that fits a regular expression; `or_zero`: the number may be 0 as well.
     NumberOrText {
         least: u64,
+        or_zero: bool,
         pattern: &'static str,
     },
     /// The number 0, or a text that fits a regular expression.

@@ -1,5 +1,7 @@
 //! What settings mean, and what they say of what is wrong.
 
+mod validator;
+
 use std::{env::VarError, fs, sync::Arc};
 
 use super::{
@@ -402,73 +404,6 @@ fn a_proxy_takes_messages_as_large_as_peers_may_send() {
     // After a reload.
     assert_eq!(most(plain, &before).0, 5000);
     assert_eq!(most(own, &before).0, 4 << 20);
-}
-
-/// What the reader takes of times fits the schema, and what it refuses does not.
-#[test]
-fn times_are_read_as_the_schema_has_them() {
-    let validator = jsonschema::validator_for(&Config::json_schema()).unwrap();
-    let expect = |text: &str, is_one: bool| {
-        let value: serde_json::Value = serde_yaml_ng::from_str(text).unwrap();
-        assert_eq!(
-            (read(text).is_ok(), validator.is_valid(&value)),
-            (is_one, is_one),
-            "{text}"
-        );
-    };
-    for (time, is_one) in [
-        ("30s", true),
-        ("1.5s", true),
-        ("0.5s", true),
-        ("5mins", true),
-        ("2hrs", true),
-        ("30secs", true),
-        ("100millis", true),
-        ("70µs", true),
-        ("1h 30min", true),
-        ("1h30min", true),
-        ("1.s", false),
-        (".5s", false),
-        ("5", false),
-        ("5 parsecs", false),
-        ("-1s", false),
-        ("0s", false),
-        ("0", false),
-    ] {
-        expect(&format!("limits: {{ message: '{time}' }}"), is_one);
-    }
-    for key in ["limits: { message: ", "limits: { grace: ", "cors: { max_age: "] {
-        for (time, is_time) in [
-            ("0", true),
-            ("'0'", true),
-            ("0s", true),
-            ("5", false),
-            ("-1", false),
-            ("0.5", false),
-        ] {
-            expect(&format!("{key}{time} }}"), is_time && !key.contains("message"));
-        }
-    }
-    for (proxy, is_one) in [
-        ("", false),
-        ("[]", false),
-        ("http://h:1", true),
-        ("['http://h:1', 'http://h:2']", true),
-        ("{ url: [] }", false),
-        (
-            "{ url: 'http://h:1', service_config: { methodConfig: [{ name: [{}], timeout: '${T:-2s}' }] } }",
-            true,
-        ),
-        (
-            "{ url: 'http://h:1', service_config: { methodConfig: [{ name: [{}], timeout: 2 }] } }",
-            false,
-        ),
-    ] {
-        expect(
-            &format!("descriptors: a\nroutes:\n- match: '*'\n  proxy: {proxy}\n"),
-            is_one,
-        );
-    }
 }
 
 #[test]
