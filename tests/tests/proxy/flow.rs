@@ -202,7 +202,7 @@ async fn what_is_given_up_is_not_kept_for_a_server_that_takes_nothing() {
     let (mut socket, answers) = tokio::join!(hung, async {
         let mut answers = Vec::new();
         for _ in 0..6 {
-            let ask = Ask::bytes(UNARY, [envelope(0, &[b'z'; 4_000_000])]);
+            let ask = Ask::bytes(UNARY, [envelope(0, &vec![b'z'; 4_000_000])]);
             answers.push(peer.send(ask.header("grpc-timeout", "500m")).await.code());
         }
         answers
