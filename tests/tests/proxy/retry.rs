@@ -105,7 +105,7 @@ async fn a_reply_that_has_begun_is_final_though_it_cannot_be_read() {
         "backoffMultiplier": 1, "retryableStatusCodes": ["INTERNAL"] }"#;
     let hedge = r#""hedgingPolicy": { "maxAttempts": 3, "hedgingDelay": "60s", "nonFatalStatusCodes": ["INTERNAL"] }"#;
     for (status, kind, coding, calls) in [
-        (200, TYPE, "gzip", 1),
+        (200, TYPE, "rot13", 1),
         (200, "application/grpc+json", "identity", 1),
         (400, TYPE, "identity", 3),
     ] {
