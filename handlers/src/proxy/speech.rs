@@ -69,6 +69,16 @@ impl UpstreamProtocol {
     }
 }
 
+/// What a reply says of its body, which callers get in another form: RFC 9530, section 2; RFC 9110, section 14.
+const OF_BODY: [&str; 6] = [
+    "content-digest",
+    "content-md5",
+    "content-range",
+    "repr-digest",
+    "digest",
+    "accept-ranges",
+];
+
 impl Speech {
     /// The headers of metadata that goes to an upstream, without what belongs to HTTP or to this protocol.
     pub(super) fn request_headers(self, metadata: Metadata) -> HeaderMap {
@@ -82,7 +92,14 @@ impl Speech {
     pub(super) fn headers(self, metadata: Metadata) -> HeaderMap {
         match self {
             Self::Grpc | Self::GrpcWeb => metadata.into_grpc_headers(),
-            Self::ConnectStream | Self::ConnectUnary | Self::Rest => metadata.into_headers(),
+            Self::ConnectStream => metadata.into_headers(),
+            Self::ConnectUnary | Self::Rest => {
+                let mut headers = metadata.into_headers();
+                for name in OF_BODY {
+                    headers.remove(name);
+                }
+                headers
+            }
         }
     }
 
