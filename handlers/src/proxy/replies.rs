@@ -204,7 +204,7 @@ impl Replies {
         match self.speech {
             Speech::ConnectStream => match connect::End::read(end)? {
                 end if header_list::is_too_large(&end.fields, most) => Err(too_large()),
-                end => end.outcome(),
+                end => end.outcome().map_err(|status| status::bounded(status, most)),
             },
             _ => match status::lines(end)? {
                 trailers if header_list::is_too_large(&trailers, most) => Err(too_large()),

@@ -57,8 +57,12 @@ pub(super) fn head(response: Response<Stream>, first: First, terms: &Terms) -> R
     // Trailers-only: the one header block of a reply.
     if speech.has_trailers()
         && status::is_said(&parts.headers)
-        && (matches!(first, First::End) || body.is_end_stream() || parts.status != StatusCode::OK)
-        && !matches!(first, First::Data(_))
+        && match first {
+            // With a body the head does not count; unless that is a page, which says nothing of the call.
+            First::Data(_) => parts.status != StatusCode::OK,
+            First::End => true,
+            First::Unknown => body.is_end_stream() || parts.status != StatusCode::OK,
+        }
     {
         let trailers = status::said(parts.headers)?;
         return Ok(Head {
@@ -92,16 +96,9 @@ pub(super) async fn unary(response: Response<Stream>, lease: Lease, terms: &Term
     };
     if parts.status != StatusCode::OK {
         let http = parts.status;
-        return Err(match source.refusal(parts).await {
-            Ok(told) => {
-                went_wrong(&source.lease, http, &told);
-                told
-            }
-            Err(broken) => {
-                source.lease.went_wrong(&broken);
-                broken
-            }
-        });
+        let told = source.refusal(parts).await;
+        went_wrong(&source.lease, http, &told);
+        return Err(told);
     }
     let read = source.unary(parts, terms).await;
     match &read {
@@ -232,13 +229,14 @@ impl Source {
         Ok((metadata, trailers, message))
     }
 
-    /// What a unary reply of Connect says that is an error; else why it cannot be read.
-    async fn refusal(&mut self, parts: Parts) -> Result<Status, Status> {
+    /// What a unary reply of Connect says that is an error.
+    async fn refusal(&mut self, parts: Parts) -> Status {
         let Parts { status, headers, .. } = parts;
-        let whole = all(connect::MOST, |cx| self.poll_data(cx)).await?.unwrap_or_default();
-        // What cannot be inflated says no more than its status of HTTP does.
+        // One that is cut off, or cannot be inflated, says no more than its status of HTTP does.
+        let whole = all(connect::MOST, |cx| self.poll_data(cx)).await;
+        let whole = whole.ok().flatten().unwrap_or_default();
         let json = codings::inflate(&headers, whole, connect::MOST).unwrap_or_default();
-        Ok(connect::error(status, headers, &json))
+        connect::error(status, headers, &json)
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {

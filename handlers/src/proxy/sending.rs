@@ -88,7 +88,7 @@ impl Sending {
             let begun = self.begun(first, fault, terms, json)?;
             return if terms.peeks { begun.settled().await } else { Ok(begun) };
         }
-        let pushback = pushback(self.response.headers());
+        let (pushback, most) = (pushback(self.response.headers()), self.lease.header_bytes());
         let told = if let Some(Reader::Rest(reading)) = json.as_deref() {
             rest::refusal(self.response, self.lease, reading, terms.depth).await
         } else {
@@ -96,7 +96,7 @@ impl Sending {
             let mistaken = || Status::internal("the upstream calls an error what is none");
             told.err().unwrap_or_else(mistaken)
         };
-        let mut failed = Failed::of(told, Fate::Answered);
+        let mut failed = Failed::of(status::bounded(told, most), Fate::Answered);
         failed.pushback = pushback;
         Err(failed)
     }

@@ -184,6 +184,18 @@ async fn broken_answers_are_told() {
             "HTTP 404 Not Found and no content type, not as gRPC-Web does",
         ),
         (WEB, web, 13, "does not say how the call went"),
+        (
+            CONNECT,
+            b"HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\ncontent-length: 300\r\n\r\n{\"code\":",
+            7,
+            "HTTP 403 Forbidden",
+        ),
+        (
+            WEB,
+            b"HTTP/1.1 403 Forbidden\r\ngrpc-status: 16\r\ngrpc-message: token expired\r\ncontent-length: 6\r\n\r\ndenied",
+            16,
+            "token expired",
+        ),
     ] {
         let front = calling(way, once(answer).await).await;
         let told = front.connect().await.send(Ask::empty(UNARY)).await;
@@ -200,6 +212,39 @@ async fn an_error_of_connect_is_a_status() {
     let told = front.connect().await.send(Ask::empty(UNARY)).await;
     assert_eq!((told.code(), told.reason()), (Some(5), "gone"), "{told:?}");
     assert_eq!((told.last("note"), told.last("late")), (Some("a"), Some("b")));
+}
+
+/// In trailers of gRPC there is no room for all that a body may say.
+#[tokio::test]
+async fn a_long_error_of_a_body_is_cut_for_trailers() {
+    let message = "x".repeat(40_000);
+    for (way, body) in [
+        (CONNECT, format!(r#"{{"code":"aborted","message":"{message}"}}"#)),
+        (REST, format!(r#"{{"code":10,"message":"{message}"}}"#)),
+    ] {
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 409 Conflict\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        let front = calling(way, once(answer.leak().as_bytes()).await).await;
+        let told = front.connect().await.send(Ask::empty(UNARY)).await;
+        assert_eq!(told.code(), Some(10), "{told:?}");
+        let reason = told.reason();
+        assert!(reason.ends_with("x...") && reason.len() < 4000, "{}", reason.len());
+    }
+}
+
+/// The caller gets another body.
+#[tokio::test]
+async fn what_a_reply_says_of_its_body_stays_behind() {
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-digest: sha-256=:AA==:\r\n\
+        repr-digest: sha-256=:AA==:\r\naccept-ranges: bytes\r\nnote: a\r\ncontent-length: 2\r\n\r\n{}";
+    let front = calling(REST, once(answer).await).await;
+    let told = front.connect().await.send(Ask::empty(UNARY)).await;
+    assert_eq!((told.code(), &told.headers["note"]), (Some(0), &"a".parse().unwrap()));
+    for name in ["content-digest", "repr-digest", "accept-ranges"] {
+        assert!(!told.headers.contains_key(name), "{told:?}");
+    }
 }
 
 #[tokio::test]

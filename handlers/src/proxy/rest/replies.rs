@@ -96,7 +96,8 @@ impl Replies {
             }
             Framing::Events(events) => match events.next().map_err(|TooLarge(limit)| too_large(limit))? {
                 Some(event) if event.is_error => {
-                    Err(element::failure(&event.data, &self.reading, self.codec.options().depth))
+                    let status = element::failure(&event.data, &self.reading, self.codec.options().depth);
+                    Err(self.arriving.bounded(status))
                 }
                 Some(event) => self.element(Some(&event.data)),
                 None => Ok(None),
@@ -141,7 +142,8 @@ impl Replies {
 
     fn element(&mut self, json: Option<&[u8]>) -> Result<Option<Message>, Status> {
         let (reading, codec) = (&self.reading, &mut self.codec);
-        json.map(|json| element::streamed(json, reading, codec)).transpose()
+        let element = json.map(|json| element::streamed(json, reading, codec)).transpose();
+        element.map_err(|status| self.arriving.bounded(status))
     }
 }
 

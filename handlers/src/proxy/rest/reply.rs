@@ -74,6 +74,11 @@ impl Arriving {
         self.fault.as_ref().and_then(|fault| fault.get()).cloned()
     }
 
+    /// A failure that stood in the body.
+    pub(super) fn bounded(&self, status: Status) -> Status {
+        status::bounded(status, self.lease.header_bytes())
+    }
+
     /// Tells the address of a call that failed. Of a request that broke the upstream knows nothing.
     pub(super) fn went_wrong(&self, status: &Status) {
         if self.own_fault().is_none() {
