@@ -174,6 +174,11 @@ impl Unfit {
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Misfit::HungUp,
             _ => Misfit::Other,
         };
+        // rustls says it in words of its own, with an address on the web. Not all servers send an alert first.
+        if error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_some() {
+            let what = "it hung up behind the TLS handshake: it may ask for a client certificate, or for another one";
+            return Self::new(misfit, what);
+        }
         Self::new(misfit, error.to_string())
     }
 

@@ -167,7 +167,16 @@ async fn http2_has_to_be_chosen() {
     }
 }
 
-/// A server that takes handshakes, and knows these protocols.
+/// As servers do that miss a certificate, and say so with no alert.
+#[tokio::test]
+async fn who_hangs_up_behind_the_handshake_may_ask_for_a_certificate() {
+    let authority = Authority::new();
+    let upstream = speaking(&authority.issue(NAME), &[b"h2".to_vec()]).await;
+    let why = "it hung up behind the TLS handshake: it may ask for a client certificate";
+    refused(&asked(upstream, trusting(&authority)).await, why);
+}
+
+/// A server that takes handshakes, knows these protocols, and hangs up.
 async fn speaking(shown: &Issued, protocols: &[Vec<u8>]) -> SocketAddr {
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().unwrap();
