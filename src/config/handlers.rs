@@ -8,13 +8,13 @@ use super::{
     Config,
     fault::{ConfigError, Faults},
     origin::{Origin, Placed},
-    settings::{self, Route, Spoken, Squeezed, Upstream, UpstreamKeepalive, UpstreamTls, Written},
+    settings::{self, Route, Spoken, Squeezed, Told, Upstream, UpstreamKeepalive, UpstreamTls, Written},
 };
 use crate::{
     GatewayBuilder, Schema, UpstreamSchema,
     handlers::{
         Echo, Encoding, Handler, Proxy, ProxyError, UpstreamCodec, UpstreamProtocol,
-        proxy::{HealthCheck, Keepalive, Outlier, ProxyOptions},
+        proxy::{Forwarded, HealthCheck, Keepalive, Outlier, ProxyOptions},
         tls::ClientTls,
     },
 };
@@ -231,6 +231,11 @@ pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     options.encodings = codings.filter_map(|coding| coding.value.encoding()).collect();
     options.connect_get = *settings.connect_get;
     options.rest_array = *settings.rest_array;
+    options.forwarded = match settings.forwarded.value {
+        Told::Pass => Forwarded::Pass,
+        Told::Add => Forwarded::Add,
+        Told::Set => Forwarded::Set,
+    };
     options.connect_timeout = settings.connect_timeout.0;
     if let Some(most) = &settings.message_bytes {
         options.message_bytes = most.whole();

@@ -126,6 +126,8 @@ section! {
     connect_get: Placed<bool>, default("false"), flags(&[Flag::means("--to-get", "true")]);
     /// Send the messages of streams as a JSON array, which is what Envoy's transcoder takes, not as lines. With `protocol: rest`.
     rest_array: Placed<bool>, default("false");
+    /// What it is told of who calls, in `x-forwarded-for` and `x-forwarded-proto`.
+    forwarded: Placed<Told>, default("pass"), flags(&[Flag::value("--to-forwarded")]);
     /// How long a connection may take to be made, and the look-up of a name.
     connect_timeout: Placed<Time>, default("10s");
     /// The largest message of a reply.
@@ -411,6 +413,18 @@ choice! {
         Proto = "proto",
         /// `ProtoJSON`
         Json = "json",
+    }
+}
+
+choice! {
+    /// What a server is told of who calls.
+    Told {
+        /// What callers say themselves
+        Pass = "pass",
+        /// The caller's address behind those that it named
+        Add = "add",
+        /// The caller's address alone
+        Set = "set",
     }
 }
 

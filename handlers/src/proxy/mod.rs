@@ -17,6 +17,7 @@ mod dial;
 mod endpoint;
 mod exchange;
 mod fate;
+mod forwarded;
 mod gauge;
 mod header_list;
 mod health;
@@ -73,6 +74,7 @@ use self::{
 };
 pub use self::{
     dial::Phases,
+    forwarded::Forwarded,
     misfit::{ConnectError, Misfit},
     options::{Balance, HealthCheck, Keepalive, Outlier, ProxyOptions},
     resolve::Resolve,
@@ -213,6 +215,13 @@ impl Proxy {
         self
     }
 
+    /// Sets [`ProxyOptions::forwarded`].
+    #[must_use]
+    pub fn forwarded(mut self, forwarded: Forwarded) -> Self {
+        self.change().options.forwarded = forwarded;
+        self
+    }
+
     /// Sets [`ProxyOptions::message_bytes`].
     #[must_use]
     pub fn message_bytes(mut self, most: usize) -> Self {
@@ -257,7 +266,8 @@ impl Proxy {
         upstream
     }
 
-    fn answer(&self, call: Call) -> Answer<'_> {
+    fn answer(&self, mut call: Call) -> Answer<'_> {
+        self.upstream.options.forwarded.tell(&mut call);
         // Whoever makes the answer where there is no runtime has it polled where there is one.
         if self.is_plain() && !self.wants_whole(&call) && Handle::try_current().is_ok() {
             return Box::pin(self.plainly(call));

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use http::HeaderName;
 
 use super::{
+    forwarded::Forwarded,
     service_config::ServiceConfig,
     speech::{UpstreamCodec, UpstreamProtocol},
 };
@@ -54,6 +55,8 @@ pub struct ProxyOptions {
     /// Whether requests carry [`Call::request_id`](crate::Call::request_id) as `x-request-id`, in the place of what the call's metadata has
     /// there; they do. Else that metadata goes up as any other, which is for clients that say what a user says and nothing else.
     pub request_ids: bool,
+    /// What the upstream is told of who calls; what callers say themselves.
+    pub forwarded: Forwarded,
     /// How long a connection may take to be made, with TLS and the server's SETTINGS, and the look-up of a name; 10 s.
     pub connect_timeout: Duration,
     /// Which address a call goes to; the less busy of two.
@@ -181,6 +184,7 @@ impl Default for ProxyOptions {
             header_bytes: 16 << 10,
             depth: 100,
             request_ids: true,
+            forwarded: Forwarded::default(),
             connect_timeout: Duration::from_secs(10),
             balance: Balance::default(),
             connections: None,

@@ -34,6 +34,11 @@ pub(crate) struct Upstream {
     #[arg(long = "to-encoding", value_name = "CODING", value_parser = ["gzip", "zstd", "br", "deflate", "snappy"], requires = "to")]
     pub(crate) encodings: Vec<String>,
 
+    /// What it is told of who calls, in `x-forwarded-for` and `x-forwarded-proto`: what callers say themselves (`pass`), their address
+    /// behind those that they name (`add`), or their address alone (`set`) [default: pass]
+    #[arg(long = "to-forwarded", value_name = "HOW", value_parser = ["pass", "add", "set"], requires = "to")]
+    pub(crate) forwarded: Option<String>,
+
     /// Call unary methods without side effects (`idempotency_level`) by GET; with connect
     #[arg(long = "to-get", requires = "protocol")]
     pub(crate) get: bool,

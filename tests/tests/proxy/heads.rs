@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use descant_handlers::{Proxy, UpstreamProtocol};
+use descant_handlers::{Proxy, UpstreamProtocol, proxy::Forwarded};
 use descant_tests::messages::Answer;
 use http::{HeaderMap, HeaderValue, Response, Uri};
 
@@ -65,6 +65,19 @@ async fn the_id_of_a_call_goes_up_as_it_goes_back() {
     assert_eq!(ids[0].len(), 32);
     // It is the caller's only in a gateway that keeps those.
     assert_ne!(ids[0], GIVEN);
+}
+
+#[tokio::test]
+async fn an_upstream_is_told_who_calls_if_that_is_wanted() {
+    for (forwarded, wanted) in [
+        (Forwarded::Pass, "9.9.9.9"),
+        (Forwarded::Add, "9.9.9.9, 127.0.0.1"),
+        (Forwarded::Set, "127.0.0.1"),
+    ] {
+        let ask = Ask::empty(UNARY).header("x-forwarded-for", "9.9.9.9");
+        let (_upstream, told) = seen_by(|proxy| proxy.forwarded(forwarded), ask).await;
+        assert_eq!(told.headers["x-forwarded-for"], wanted);
+    }
 }
 
 #[tokio::test]
