@@ -322,7 +322,8 @@ impl Line {
     /// A call was given up whose request had so many bytes. A connection that takes nothing, and on which much waits that nobody wants, is closed.
     pub(super) fn strand(self: &Arc<Self>, bytes: usize) {
         let Speaks::Http2(_, driver) = &self.speaks else { return };
-        if bytes == 0 || !self.stranded.add(bytes, self.writes.bytes()) {
+        // While it takes something h2 lets go of what is given up.
+        if bytes == 0 || !self.writes.waits() || !self.stranded.add(bytes, self.writes.bytes()) {
             return;
         }
         // Outside of a runtime it will not be driven any more.
@@ -330,7 +331,8 @@ impl Line {
         let (line, driver) = (Arc::clone(self), driver.clone());
         runtime.spawn(async move {
             sleep(PATIENCE).await;
-            if let Some(bytes) = line.stranded.is_stuck(line.writes.bytes()) {
+            let stuck = line.stranded.is_stuck(line.writes.bytes());
+            if let Some(bytes) = stuck.filter(|_| line.writes.waits()) {
                 let what = format!("it took nothing while {} MiB waited that were given up", bytes >> 20);
                 let _ = line.state.fault.set(what);
                 driver.abort();

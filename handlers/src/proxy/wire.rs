@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -25,12 +25,18 @@ const GREETING: usize = 3;
 pub(super) struct Writes {
     times: AtomicU64,
     bytes: AtomicU64,
+    waits: AtomicBool,
 }
 
 impl Writes {
     /// How often something was written so far, or may have been.
     pub(super) fn times(&self) -> u64 {
         self.times.load(Ordering::Relaxed)
+    }
+
+    /// Whether something waits that the socket does not take.
+    pub(super) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Relaxed)
     }
 
     /// How many bytes were taken so far.
@@ -112,15 +118,17 @@ impl<T: AsyncWrite + Unpin> Wire<T> {
 
 impl<T: AsyncWrite + Unpin> State<T> {
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let waits = self.outbox.len();
-        if waits == 0 {
-            return self.outbox.drain(&mut self.io, cx);
+        let waiting = self.outbox.len();
+        if waiting > 0 {
+            // Before, for a write that fails may have brought a part of it there, as over TLS.
+            self.writes.times.fetch_add(1, Ordering::Relaxed);
         }
-        // Before, for a write that fails may have brought a part of it there, as over TLS.
-        self.writes.times.fetch_add(1, Ordering::Relaxed);
         let drained = self.outbox.drain(&mut self.io, cx);
-        let taken = waits.saturating_sub(self.outbox.len());
-        self.writes.bytes.fetch_add(taken as u64, Ordering::Relaxed);
+        self.writes.waits.store(drained.is_pending(), Ordering::Relaxed);
+        if waiting > 0 {
+            let taken = waiting.saturating_sub(self.outbox.len());
+            self.writes.bytes.fetch_add(taken as u64, Ordering::Relaxed);
+        }
         drained
     }
 }

@@ -225,3 +225,26 @@ async fn what_is_given_up_is_not_kept_for_a_server_that_takes_nothing() {
     let _ = soon(socket.read_to_end(&mut left)).await;
     assert!(left.len() < 20_000_000, "{}", left.len());
 }
+
+/// One that takes all of it and takes its time keeps its connection, and the calls of others that it has.
+#[tokio::test]
+async fn what_is_given_up_and_was_taken_costs_others_nothing() {
+    let upstream = upstream_with(Builder::new(), usize::MAX, |mut asked: Asked| async move {
+        while let Some(data) = asked.request.body_mut().data().await {
+            let length = data.unwrap().len();
+            let _ = asked.request.body_mut().flow_control().release_capacity(length);
+        }
+        pending::<()>().await;
+    })
+    .await;
+    let front = before(upstream.address).await;
+    let peer = front.connect().await;
+    let waits = front.connect().await.open(Ask::empty(WAIT)).await;
+    for _ in 0..6 {
+        let ask = Ask::bytes(UNARY, [envelope(0, &vec![b'z'; 4_000_000])]);
+        assert_eq!(peer.send(ask.header("grpc-timeout", "300m")).await.code(), Some(4));
+    }
+    let ended = tokio::time::timeout(std::time::Duration::from_millis(1500), waits.finish()).await;
+    assert!(ended.is_err(), "{ended:?}");
+    assert_eq!(upstream.connections(), 1);
+}
