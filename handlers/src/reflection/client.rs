@@ -155,7 +155,7 @@ impl ReflectionClient {
             match self.file(&name).await {
                 Ok(files) => fresh.extend(files.unwrap_or_default()),
                 // The loader has copies of the well-known ones, and names what is missing.
-                Err(error) if error.is_of_the_question() => {}
+                Err(error) if error.is_of_the_name() => {}
                 Err(error) => return Err(error),
             }
             // Asked for once, whatever came.
@@ -184,7 +184,11 @@ impl ReflectionClient {
                 return Ok(fetched);
             }
             files.splice(..0, fetched.files());
-            let mut more = self.with_imports(files).await?;
+            let mut more = match self.with_imports(files).await {
+                // Those that extend something are not worth all else.
+                Err(error) if error.is_too_much() => return Ok(fetched),
+                more => more?,
+            };
             more.undescribe_too(fetched);
             fetched = more;
             if !answers {
@@ -255,7 +259,7 @@ impl ReflectionClient {
                     undescribed.push((service, "what the server sends for it does not declare it".to_owned()));
                 }
                 Ok(None) => undescribed.push((service, "the server lists it, and does not know it".to_owned())),
-                Err(error) if error.is_of_the_question() => undescribed.push((service, error.to_string())),
+                Err(error) if error.is_of_the_name() => undescribed.push((service, error.to_string())),
                 Err(error) => return Err(error),
             }
         }
@@ -356,6 +360,19 @@ impl AskError {
             Self::Broken(_) => !self.is_too_much(),
             Self::NoReflection | Self::Refused { .. } => true,
             Self::Silent(_) => false,
+        }
+    }
+
+    /// Whether it is the name that was asked for that the server has no answer to: all else may pass, and what was known before is better than less.
+    fn is_of_the_name(&self) -> bool {
+        match self {
+            Self::Ended(status) => matches!(
+                status.code(),
+                Code::NotFound | Code::InvalidArgument | Code::Unimplemented | Code::OutOfRange
+            ),
+            Self::Broken(_) => !self.is_too_much(),
+            Self::Refused { .. } => true,
+            Self::NoReflection | Self::Silent(_) => false,
         }
     }
 
