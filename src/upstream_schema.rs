@@ -17,11 +17,13 @@ use descant_handlers::{
 };
 use tokio::{
     sync::{Mutex, Notify},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{Error, Gateway, GatewayBuilder, observe::is_obeyed};
 
+/// How long a server may take to describe itself, each answer of which may take its time.
+const LONGEST: Duration = Duration::from_secs(300);
 /// Between two looks at what the server describes, whoever asks for them.
 const LEAST: Duration = Duration::from_secs(1);
 /// After the first failure, as long as there is no schema at all.
@@ -67,6 +69,8 @@ struct Inner {
     server: ArcSwap<Described>,
     /// Somebody asks for a look.
     bell: Notify,
+    /// Another server is asked.
+    changed: Notify,
     /// Why there is no schema yet; `None`: there is one.
     absent: ArcSwapOption<Status>,
     /// What is served, and by which server. Held by who looks: one at a time.
@@ -92,6 +96,12 @@ pub enum UpstreamSchemaError {
     /// The server does not describe itself, or cannot be reached.
     #[error("{0}")]
     Ask(AskError),
+    /// It takes too long.
+    #[error("it has not described itself within {} min", LONGEST.as_secs() / 60)]
+    Late,
+    /// Another one is asked by now.
+    #[error("another server is asked in its place")]
+    Replaced,
     /// It serves nothing but reflection and health.
     #[error("it lists no service of its own: does it tell its reflection of them?")]
     NoService,
@@ -129,6 +139,7 @@ impl UpstreamSchema {
         Self(Arc::new(Inner {
             server: ArcSwap::from_pointee(server),
             bell: Notify::new(),
+            changed: Notify::new(),
             absent: ArcSwapOption::from_pointee(absent),
             last: Mutex::new(None),
             told: std::sync::Mutex::default(),
@@ -144,6 +155,7 @@ impl UpstreamSchema {
         sources: impl Fn() -> SchemaBuilder + Send + Sync + 'static,
     ) {
         self.0.server.store(Arc::new(Described::new(proxy, interval, sources)));
+        self.0.changed.notify_waiters();
         // Whoever waits does so for as long as it was said before.
         self.0.bell.notify_one();
     }
@@ -174,12 +186,17 @@ impl UpstreamSchema {
     /// Looks now. `None`: nothing has changed, unless `anew` says to load it in any case.
     pub async fn refresh(&self, gateway: &Gateway, anew: bool) -> Result<Option<Renewed>, UpstreamSchemaError> {
         let mut last = self.0.last.lock().await;
+        let changed = self.0.changed.notified();
         let server = self.0.server.load_full();
         if last.is_none() {
             // Before it is asked: one that hangs is not heard of for long, and there may be nobody who waits for that.
             tell_health(gateway, ServingStatus::NotServing);
         }
-        let renewed = match server.fetch().await {
+        let fetched = tokio::select! {
+            fetched = server.fetch() => fetched,
+            () = changed => Err(UpstreamSchemaError::Replaced),
+        };
+        let renewed = match fetched {
             Ok(fetched) if !anew && server.gave(last.as_ref(), &fetched) => {
                 self.told().clear();
                 return Ok(None);
@@ -321,7 +338,10 @@ impl Described {
 
     async fn fetch(&self) -> Result<Fetched, UpstreamSchemaError> {
         let mut client = ReflectionClient::new(self.proxy.clone());
-        let fetched = client.everything(is_own).await.map_err(UpstreamSchemaError::Ask)?;
+        let fetched = timeout(LONGEST, client.everything(is_own)).await;
+        let fetched = fetched
+            .map_err(|_| UpstreamSchemaError::Late)?
+            .map_err(UpstreamSchemaError::Ask)?;
         if fetched.is_empty() {
             let told = fetched.undescribed().map(|(name, why)| format!("{name} ({why})"));
             let told = told.collect::<Vec<_>>().join(", ");
@@ -464,8 +484,6 @@ impl fmt::Debug for UpstreamSchema {
 #[cfg(test)]
 mod tests {
     use descant_handlers::from_fn;
-
-    use tokio::time::timeout;
 
     use super::*;
 

@@ -1,7 +1,13 @@
 //! Loading anew: the configuration and the whole schema aside, then one swap; and likewise the certificates. What fails
 //! changes nothing.
 
-use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::{
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::Duration,
+};
 
 use descant::{
     Config, ConfigError, Error, Gateway, Tls, UpstreamSchema,
@@ -39,6 +45,9 @@ pub(super) struct Reloader {
     current: Mutex<Current>,
 }
 
+/// How long a reload waits for a server that describes itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// What is in force.
 #[derive(Debug)]
 pub(super) struct Current {
@@ -74,8 +83,14 @@ impl Described {
             // Nobody waits any more at the end of the process.
             let _ = tell.send(schema.refresh(&gateway, true).await);
         });
-        match told.recv() {
-            Err(_) => Err(Unchanged::because("the server is ending".to_owned())),
+        match told.recv_timeout(PATIENCE) {
+            Err(RecvTimeoutError::Disconnected) => Err(Unchanged::because("the server is ending".to_owned())),
+            Err(RecvTimeoutError::Timeout) => {
+                let (name, time) = (self.schema.name(), PATIENCE.as_secs());
+                Err(Unchanged::because(format!(
+                    "{name} has not described its API within {time} s; it is still asked, and all else is in force"
+                )))
+            }
             Ok(Ok(renewed)) => {
                 for finding in renewed.iter().flat_map(|renewed| &renewed.findings) {
                     tracing::warn!("{}", check::plain(finding));
