@@ -237,6 +237,11 @@ impl Lease {
         }
     }
 
+    /// How the call went was said before its reply broke.
+    pub(super) fn was_told(&self) {
+        self.outcome.store(OPEN, Ordering::Relaxed);
+    }
+
     /// The call failed, for which its request is to blame.
     pub(super) fn was_refused(&self) {
         self.ended(Entry::Error);

@@ -204,7 +204,7 @@ impl Replies {
         match self.speech {
             Speech::ConnectStream => match connect::End::read(end)? {
                 end if header_list::is_too_large(&end.fields, most) => Err(too_large()),
-                end => end.outcome().map_err(|status| status::bounded(status, most)),
+                end => end.outcome().map_err(|status| status.with_grpc_room(most)),
             },
             _ => match status::lines(end)? {
                 trailers if header_list::is_too_large(&trailers, most) => Err(too_large()),
@@ -237,7 +237,8 @@ impl Replies {
                 self.cut = Some(Status::internal(format!("the upstream's reply is cut off: {error}")));
             }
             // The call was over, whatever became of its stream or connection behind that.
-            Some(Err(Unread::Status(_))) | None => {}
+            Some(Err(Unread::Status(_))) => self.source.lease.was_told(),
+            None => {}
         }
         let ended = match self.said.take() {
             Some(said) => *said,
