@@ -34,10 +34,12 @@ struct Inner {
     came: Option<Box<Came>>,
 }
 
-/// What a server has said in fields that gRPC alone has, as it stood there: callers by gRPC get the same.
+/// What a server has said in fields that gRPC alone has, as it stood there: callers by gRPC get the same; and how much room there is for what it
+/// has said elsewhere.
 #[derive(Clone, Default, PartialEq)]
 struct Came {
     number: Option<i32>,
+    room: Option<usize>,
     details: Option<HeaderValue>,
     pushback: Option<HeaderValue>,
 }
@@ -182,6 +184,47 @@ impl Status {
         came.or_else(|| bin::encode(&self.to_details_bin()?).ok())
     }
 
+    /// Has callers by gRPC get no more than so many bytes of message and details: of a failure that stood in a body, where there is room for much.
+    /// They get it as trailers, which many clients take up to some KiB, and else lose all of.
+    #[must_use]
+    pub fn with_grpc_room(mut self, bytes: usize) -> Self {
+        self.0.came.get_or_insert_default().room = Some(bytes);
+        self
+    }
+
+    /// What there is room for: see [`with_grpc_room`](Self::with_grpc_room). Of more the message is cut, and the details are left out if they take
+    /// more than half by themselves.
+    #[must_use]
+    pub fn within_grpc_room(mut self) -> Self {
+        let Some(room) = self.0.came.as_ref().and_then(|came| came.room) else {
+            return self;
+        };
+        // Base64 for the details, which have the message once more.
+        let details = self
+            .details()
+            .iter()
+            .map(|detail| detail.type_url.len() + detail.value.len());
+        let details = details.sum::<usize>() / 3 * 4;
+        let again = if details > 0 { self.message().len() / 3 * 4 } else { 0 };
+        if escaped(self.message()) + again + details <= room {
+            return self;
+        }
+        let mut left = room / 5;
+        let mut letters = self.message().char_indices();
+        let end = letters.find(|(_, letter)| {
+            left = left.saturating_sub(escaped(letter.encode_utf8(&mut [0; 4])));
+            left == 0
+        });
+        if let Some((end, _)) = end {
+            self.0.message.truncate(end);
+            self.0.message.push_str("...");
+        }
+        if details > room / 2 {
+            self.0.details.clear();
+        }
+        self
+    }
+
     /// Takes `grpc-retry-pushback-ms` as a server sent it: when, if ever, it wants the call to be tried again. gRFC A6, "Pushback".
     #[must_use]
     pub fn with_grpc_pushback(mut self, pushback: HeaderValue) -> Self {
@@ -220,6 +263,12 @@ impl Status {
         status.0.details = details;
         Ok(status)
     }
+}
+
+/// Bytes of a text in `grpc-message`.
+fn escaped(text: &str) -> usize {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%';
+    text.bytes().map(|byte| if is_plain(byte) { 1 } else { 3 }).sum()
 }
 
 /// One constructor for each code: its name, and when to use it.
@@ -367,6 +416,30 @@ mod tests {
             let told = Status::aborted("lost").with_grpc_details(HeaderValue::from_static(odd));
             assert_eq!((told.details(), told.message()), (&[][..], "lost"), "{odd}");
             assert_eq!(told.grpc_details().unwrap(), odd);
+        }
+    }
+
+    #[test]
+    fn what_stood_in_a_body_fits_into_trailers() {
+        let any = |size| Any {
+            type_url: "type.googleapis.com/a.B".into(),
+            value: vec![7; size],
+        };
+        let long = Status::internal("x".repeat(20_000));
+        for (status, text, details) in [
+            (Status::internal("y".repeat(16_384)), 16_384, 0),
+            (long.clone(), 3275 + 3, 0),
+            (long.clone().with_any(any(5000)), 3275 + 3, 1),
+            (long.with_any(any(9000)), 3275 + 3, 0),
+            (Status::internal("short").with_any(any(9000)), 5, 1),
+            (Status::internal("short").with_any(any(13_000)), 5, 0),
+            (Status::internal("\u{20ac}".repeat(4000)), 363 * 3 + 3, 0),
+        ] {
+            let whole = status.clone().within_grpc_room();
+            assert_eq!(whole, status);
+            let cut = status.with_grpc_room(16_384).within_grpc_room();
+            assert_eq!((cut.message().len(), cut.details().len()), (text, details));
+            assert_eq!(cut.code(), Code::Internal);
         }
     }
 

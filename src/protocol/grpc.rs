@@ -35,7 +35,8 @@ pub(super) fn trailers(outcome: Result<Metadata, Status>) -> HeaderMap {
     }
 }
 
-fn failed(mut status: Status) -> HeaderMap {
+fn failed(status: Status) -> HeaderMap {
+    let mut status = status.within_grpc_room();
     let details = status.grpc_details();
     let pushback = status.grpc_pushback().cloned();
     let code = HeaderValue::from(status.grpc_number());

@@ -96,7 +96,7 @@ impl Sending {
             let mistaken = || Status::internal("the upstream calls an error what is none");
             told.err().unwrap_or_else(mistaken)
         };
-        let mut failed = Failed::of(status::bounded(told, most), Fate::Answered);
+        let mut failed = Failed::of(told.with_grpc_room(most), Fate::Answered);
         failed.pushback = pushback;
         Err(failed)
     }

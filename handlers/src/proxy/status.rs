@@ -1,6 +1,6 @@
 //! What became of a call, when the upstream said so and when it did not.
 
-use std::{fmt, mem};
+use std::fmt;
 
 use base64::Engine as _;
 use h2::Reason;
@@ -115,46 +115,6 @@ pub(super) fn code_of_http(status: StatusCode) -> Code {
         429 | 502 | 503 | 504 => Code::Unavailable,
         _ => Code::Unknown,
     }
-}
-
-/// A failure that stood in a body, where there is room for much: callers by gRPC get it as trailers, which many take up to some KiB, and else lose all
-/// of it. Of one that would have more than `most` bytes there, the message is cut, and the details are left out if they alone take more than half.
-pub(super) fn bounded(mut status: Status, most: usize) -> Status {
-    // Base64 for the details, which have the message once more.
-    let details = status
-        .details()
-        .iter()
-        .map(|detail| detail.type_url.len() + detail.value.len());
-    let details = details.sum::<usize>() / 3 * 4;
-    let message = status.message();
-    let again = if details > 0 { message.len() / 3 * 4 } else { 0 };
-    if escaped(message) + again + details <= most {
-        return status;
-    }
-    let (mut text, mut room) = (String::new(), most / 5);
-    for letter in message.chars() {
-        room = room.saturating_sub(escaped(letter.encode_utf8(&mut [0; 4])));
-        if room == 0 {
-            text.push_str("...");
-            break;
-        }
-        text.push(letter);
-    }
-    let kept = (details <= most / 2).then(|| status.details().to_vec());
-    let mut cut = Status::from_grpc_number(status.grpc_number(), text)
-        .with_head(mem::take(status.head_mut()))
-        .with_metadata(mem::take(status.metadata_mut()));
-    cut = kept.into_iter().flatten().fold(cut, Status::with_any);
-    match status.grpc_pushback() {
-        Some(pushback) => cut.with_grpc_pushback(pushback.clone()),
-        None => cut,
-    }
-}
-
-/// Bytes of a text in `grpc-message`.
-fn escaped(text: &str) -> usize {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'%';
-    text.bytes().map(|byte| if is_plain(byte) { 1 } else { 3 }).sum()
 }
 
 /// Trailers that stand in a body, one a line. gRPC-Web, "Message framing".
@@ -276,28 +236,6 @@ mod tests {
                 let told = Status::from_details_bin(&BASE64.decode(told).unwrap()).unwrap();
                 assert_eq!(told.code(), status.code(), "{code}");
             }
-        }
-    }
-
-    #[test]
-    fn what_stood_in_a_body_fits_into_trailers() {
-        let any = |size| prost_types::Any {
-            type_url: "type.googleapis.com/a.B".into(),
-            value: vec![7; size],
-        };
-        let long = Status::internal("x".repeat(20_000)).with_metadata(Metadata::default());
-        for (status, text, details) in [
-            (Status::internal("y".repeat(16_384)), 16_384, 0),
-            (long.clone(), 3275 + 3, 0),
-            (long.clone().with_any(any(5000)), 3275 + 3, 1),
-            (long.with_any(any(9000)), 3275 + 3, 0),
-            (Status::internal("short").with_any(any(9000)), 5, 1),
-            (Status::internal("short").with_any(any(13_000)), 5, 0),
-            (Status::internal("\u{20ac}".repeat(4000)), 363 * 3 + 3, 0),
-        ] {
-            let cut = bounded(status, 16_384);
-            assert_eq!((cut.message().len(), cut.details().len()), (text, details));
-            assert_eq!(cut.code(), Code::Internal);
         }
     }
 

@@ -76,7 +76,7 @@ impl Arriving {
 
     /// A failure that stood in the body.
     pub(super) fn bounded(&self, status: Status) -> Status {
-        status::bounded(status, self.lease.header_bytes())
+        status.with_grpc_room(self.lease.header_bytes())
     }
 
     /// Tells the address of a call that failed. Of a request that broke the upstream knows nothing.
