@@ -29,7 +29,7 @@ use crate::{
 const BOOK: &str = "bookshop.v1.Catalog/GetBook";
 
 /// An address where nobody listens.
-fn free() -> String {
+pub(crate) fn free() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
@@ -575,6 +575,7 @@ fn settings_change_while_the_server_behind_is_away() {
     write(&address, "log: { calls: api }\n");
     let (status, body) = http(&admin, "POST /reload");
     assert!(status.contains(" 422 "), "{body}");
+    assert_eq!(report(&body)["reloaded"], true, "{body}");
     let why = report(&body)["error"].as_str().unwrap().to_owned();
     assert!(
         why.contains("does not describe its API, the schema of before stays, and all else is in force: "),

@@ -5,7 +5,10 @@ use std::fs;
 use rcgen::generate_simple_self_signed;
 use tempfile::TempDir;
 
-use crate::process::{Server, demo_set, descant, http};
+use crate::{
+    described::free,
+    process::{Server, demo_set, descant, http},
+};
 
 const GET: &str = "GET /v1/books/emma";
 
@@ -112,6 +115,40 @@ fn a_renewed_authority_is_read_on_reload() {
             .err()
             .contains("certificates for the upstream not reloaded, those that were used stay")
     });
+}
+
+#[test]
+fn a_reload_says_that_it_took_effect_though_a_certificate_stays() {
+    let (_folder, crt, key) = certificate("a");
+    let behind = Server::start(&["--tls-cert", &crt, "--tls-key", &key]);
+    let (place, admin) = (tempfile::tempdir().unwrap(), free());
+    let (file, trusted) = (place.path().join("descant.yaml"), place.path().join("ca.pem"));
+    fs::copy(&crt, &trusted).unwrap();
+    let write = |more: &str| {
+        let (set, port) = (demo_set(), behind.address().rsplit_once(':').unwrap().1);
+        let proxy = format!("{{ url: 'https://localhost:{port}', tls: {{ ca: ca.pem }} }}");
+        let text = format!(
+            "descriptors: '{}'\nadmin: '{admin}'\nroutes: [{{ match: '*', proxy: {proxy} }}]\n{more}",
+            set.display()
+        );
+        fs::write(&file, text).unwrap();
+    };
+    write("");
+    let front = Server::start(&["-c", file.to_str().unwrap(), "--admin", &admin]);
+    assert!(http(front.address(), GET).0.contains(" 200 "));
+
+    fs::write(&trusted, "").unwrap();
+    write("rest: { pretty: true }\nworkers: 3\n");
+    let (status, body) = http(&admin, "POST /reload");
+    assert_eq!(status, "HTTP/1.1 422 Unprocessable Entity", "{body}");
+    let report: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(report["reloaded"], true, "{body}");
+    assert_eq!(report["needs_restart"], serde_json::json!(["workers"]));
+    let why = report["error"].as_str().unwrap();
+    let told = "certificates for the upstream not reloaded, those that were used stay: ";
+    assert!(why.starts_with(told) && why.contains("ca.pem"), "{why}");
+    let (status, body) = http(front.address(), GET);
+    assert!(status.contains(" 200 ") && body.contains("{\n"), "{body}");
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! | `GET /readyz` | 200 while calls are welcome, 503 once the server drains |
 //! | `GET /schema` | services and methods as JSON, and what was found in the descriptors |
 //! | `GET /explain?request=...` | what would become of a request: `request=GET /v1/books`, `header=name: value` (repeatable), `body=...`; as JSON, or as text to who accepts that |
-//! | `POST /reload` | reads the configuration and the descriptors anew; 422 with all that is wrong if they cannot be used |
+//! | `POST /reload` | reads the configuration and the descriptors anew; 422 with all that is wrong if they cannot be used, or not all could be read again |
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -18,14 +18,14 @@ use http::{HeaderName, HeaderValue, Method as Verb, Request, Response, StatusCod
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time,
 };
 
-use super::reload::{Reloader, Unchanged};
+use super::reload::{Reloaded, Reloader, Unchanged};
 use crate::cli::{check, explain};
 
 /// Requests at a time. More wait in the listener's queue.
@@ -150,14 +150,10 @@ impl Pages {
         let reloader = Arc::clone(&self.reloader);
         let outcome = tokio::task::spawn_blocking(move || reloader.reload()).await;
         match outcome {
-            Ok(Ok(done)) => page(
-                StatusCode::OK,
-                &json!({
-                    "reloaded": true,
-                    "serves": done.contents,
-                    "needs_restart": done.needs_restart,
-                }),
-            ),
+            Ok(Ok(done)) => {
+                let (status, report) = report(&done);
+                page(status, &report)
+            }
             Ok(Err(unchanged)) => page(StatusCode::UNPROCESSABLE_ENTITY, &refusal(&unchanged)),
             Err(error) => text(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -170,6 +166,19 @@ impl Pages {
 /// Browsers say so when a page of another site sends a request, which its reader did not mean to.
 fn is_cross_site(request: &Request<Incoming>) -> bool {
     request.headers().contains_key(header::ORIGIN)
+}
+
+/// Of a reload that took effect. The status tells also of what could not be read again, or no script would notice.
+fn report(done: &Reloaded) -> (StatusCode, Value) {
+    let mut report = Map::new();
+    report.insert("reloaded".to_owned(), true.into());
+    report.insert("serves".to_owned(), done.contents.as_str().into());
+    report.insert("needs_restart".to_owned(), done.needs_restart.clone().into());
+    if done.stays.is_empty() {
+        return (StatusCode::OK, report.into());
+    }
+    report.insert("error".to_owned(), done.stays.join("; ").into());
+    (StatusCode::UNPROCESSABLE_ENTITY, report.into())
 }
 
 fn refusal(unchanged: &Unchanged) -> Value {

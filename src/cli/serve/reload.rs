@@ -62,6 +62,8 @@ pub(super) struct Reloaded {
     pub(super) contents: String,
     /// Keys that have changed, to no effect before the next start.
     pub(super) needs_restart: Vec<String>,
+    /// Why something is as it was though the configuration is in force: the schema of the server behind, or certificates.
+    pub(super) stays: Vec<String>,
 }
 
 /// A schema that the server behind describes, and the runtime on which it is asked.
@@ -76,7 +78,7 @@ impl Described {
         Self { schema, runtime }
     }
 
-    fn reload(&self, gateway: &Gateway) -> Result<(), Unchanged> {
+    fn reload(&self, gateway: &Gateway) -> Result<(), String> {
         let (tell, told) = mpsc::channel();
         let (schema, gateway) = (self.schema.clone(), gateway.clone());
         self.runtime.spawn(async move {
@@ -84,12 +86,12 @@ impl Described {
             let _ = tell.send(schema.refresh(&gateway, true).await);
         });
         match told.recv_timeout(PATIENCE) {
-            Err(RecvTimeoutError::Disconnected) => Err(Unchanged::because("the server is ending".to_owned())),
+            Err(RecvTimeoutError::Disconnected) => Err("the server is ending".to_owned()),
             Err(RecvTimeoutError::Timeout) => {
                 let (name, time) = (self.schema.name(), PATIENCE.as_secs());
-                Err(Unchanged::because(format!(
+                Err(format!(
                     "{name} has not described its API within {time} s; it is still asked, and all else is in force"
-                )))
+                ))
             }
             Ok(Ok(renewed)) => {
                 for finding in renewed.iter().flat_map(|renewed| &renewed.findings) {
@@ -104,15 +106,13 @@ impl Described {
                     "does not describe its API, the schema of before stays"
                 };
                 let name = self.schema.name();
-                Err(Unchanged::because(format!(
-                    "{name} {what}, and all else is in force: {error}"
-                )))
+                Err(format!("{name} {what}, and all else is in force: {error}"))
             }
         }
     }
 }
 
-/// Why a reload changed nothing, or not all that it should have.
+/// Why a reload changed nothing but certificates.
 #[derive(Debug)]
 pub(super) struct Unchanged {
     pub(super) why: String,
@@ -204,17 +204,18 @@ impl Reloader {
         &self.gateway
     }
 
-    /// Reloads and logs how it went; says what is served now. Takes as long as loading takes: not for a thread that serves.
+    /// Reloads and logs how it went; says what is served now, and what stays as it was. Takes as long as loading takes: not for a thread that serves.
     pub(super) fn reload(&self) -> Result<Reloaded, Unchanged> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = self.reload_gateway(&mut current);
         let certificates = self.reload_certificates(&current);
-        let (reloaded, looked) = outcome?;
-        looked.and(certificates).map(|()| reloaded)
+        let mut reloaded = outcome?;
+        reloaded.stays.extend(certificates);
+        Ok(reloaded)
     }
 
-    /// Certificates run out: they are renewed though the descriptors may be broken just now.
-    fn reload_certificates(&self, current: &Current) -> Result<(), Unchanged> {
+    /// Certificates run out: they are renewed though the descriptors may be broken just now. Says why some stay, if they do.
+    fn reload_certificates(&self, current: &Current) -> Vec<String> {
         // All of them, whatever is wrong with one.
         let shown = self
             .shown
@@ -224,26 +225,26 @@ impl Reloader {
         let upstream = current.handlers.reload_certificates();
         let upstream = upstream.map(|read| read.map_err(|error| error.to_string()));
         let shown = renewed("the certificates", "shown", shown);
-        renewed("the certificates for the upstream", "used", upstream).and(shown)
+        let upstream = renewed("the certificates for the upstream", "used", upstream);
+        shown.into_iter().chain(upstream).collect()
     }
 
     /// As the configuration says, and then as the server behind describes it, if it does. Of the two the one does not need the other: something may
     /// have to be changed while that server is down.
-    fn reload_gateway(&self, current: &mut Current) -> Result<(Reloaded, Result<(), Unchanged>), Unchanged> {
+    fn reload_gateway(&self, current: &mut Current) -> Result<Reloaded, Unchanged> {
         let outcome = self.try_reload(current).map(|needs_restart| {
             let looked = self.described.as_ref().map_or(Ok(()), |by| by.reload(&self.gateway));
-            let contents = check::contents(&self.gateway.schema());
-            let reloaded = Reloaded {
-                contents,
+            Reloaded {
+                contents: check::contents(&self.gateway.schema()),
                 needs_restart,
-            };
-            (reloaded, looked)
+                stays: looked.err().into_iter().collect(),
+            }
         });
         match &outcome {
-            Ok((reloaded, looked)) => {
+            Ok(reloaded) => {
                 tracing::info!("reloaded: {}", reloaded.contents);
-                if let Err(unchanged) = looked {
-                    tracing::error!("{}", unchanged.why);
+                for why in &reloaded.stays {
+                    tracing::error!("{why}");
                 }
                 for key in &reloaded.needs_restart {
                     tracing::warn!(
@@ -349,18 +350,18 @@ impl Reloader {
     }
 }
 
-/// Tells how certificates were read again, if there are any.
-fn renewed(what: &str, how: &str, outcome: Option<Result<(), String>>) -> Result<(), Unchanged> {
-    match outcome {
-        None => Ok(()),
-        Some(Ok(())) => {
+/// Tells how certificates were read again, if there are any; and returns it if they stay.
+fn renewed(what: &str, how: &str, outcome: Option<Result<(), String>>) -> Option<String> {
+    match outcome? {
+        Ok(()) => {
             tracing::info!("reloaded {what}");
-            Ok(())
+            None
         }
-        Some(Err(why)) => {
+        Err(why) => {
             let what = what.trim_start_matches("the ");
-            tracing::error!("{what} not reloaded, those that were {how} stay: {why}");
-            Err(Unchanged::because(why))
+            let told = format!("{what} not reloaded, those that were {how} stay: {why}");
+            tracing::error!("{told}");
+            Some(told)
         }
     }
 }
