@@ -114,6 +114,7 @@ mod health;
 #[cfg(feature = "http2")]
 pub mod http2;
 pub mod layer;
+pub mod leaving;
 mod message;
 mod messages;
 mod metadata;

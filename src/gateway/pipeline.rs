@@ -200,13 +200,12 @@ fn watch(accepted: &mut Result<&mut Accepted, Box<Refusal>>, arrival: Arrival, c
     let mut log = arrival.log;
     if let Some(log) = &mut log {
         log.routed(binding, subject.path().unwrap_or_default(), doubtful());
-        log.ends_at(deadline);
     }
     let span = arrival.span.and_then(|mut span| {
         span.routed(binding, doubtful());
         span.begin(subject, protocol, context.connection.peer())
     });
-    let mut watch = Watch::begin(subject.clone(), protocol, request_id, log, span);
+    let mut watch = Watch::begin(subject.clone(), protocol, request_id, deadline, log, span);
     if let Err(refusal) = accepted
         && let Some(status) = &refusal.status
     {

@@ -53,7 +53,7 @@ use crate::error::Error;
 ///
 /// They are events of [`tracing`] at the level `INFO`, with the target `descant.grpc` and the texts `grpc.request` and
 /// `grpc.response`. The first is written when a request has come, and has those of its [fields](LogField) that are known then. The
-/// second is written once the reply has ended, or the caller has gone (`code` is then `CANCELLED`), and has all of them, so that one
+/// second is written once the reply has ended, or the caller has gone (`code` is then `CANCELLED`, or `DEADLINE_EXCEEDED` if its time was over), and has all of them, so that one
 /// line tells of a call. [`GatewayBuilder::log_fields`](crate::GatewayBuilder::log_fields) chooses which. Nothing is put together for a
 /// record that no subscriber wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

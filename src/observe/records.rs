@@ -3,7 +3,7 @@
 use std::{
     fmt::{self, Write as _},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use descant_descriptors::Binding;
@@ -37,7 +37,6 @@ pub(super) struct Records {
 pub(crate) struct Log {
     records: Arc<Records>,
     peer: Peer,
-    deadline: Option<Instant>,
     http_status: Option<StatusCode>,
     /// Nobody knows which path it is, and some are not for logs.
     doubtful: bool,
@@ -83,7 +82,6 @@ impl Records {
             texts: self.fields.iter().map(text).collect(),
             records: self.clone(),
             peer: peer.clone(),
-            deadline: None,
             http_status: None,
             doubtful: false,
         }))
@@ -91,11 +89,6 @@ impl Records {
 }
 
 impl Log {
-    /// Until when the call may take.
-    pub(crate) fn ends_at(&mut self, deadline: Option<Instant>) {
-        self.deadline = deadline;
-    }
-
     /// Which rule, or else which path, leads to the method. `doubtful`: nothing leads anywhere, and some rules hide their paths.
     pub(crate) fn routed(&mut self, binding: Option<&Binding>, path: &str, doubtful: bool) {
         let route = binding.map_or(path, Binding::template);
@@ -201,19 +194,19 @@ impl Log {
             LogField::RequestId => Said::Shown(display(&call.request_id)),
             LogField::Peer if known => Said::Shown(display(&self.peer)),
             LogField::Timeout => {
-                let allowed = self
+                let allowed = call
                     .deadline
                     .map(|deadline| deadline.saturating_duration_since(call.began()));
                 allowed.map_or(Said::Nothing, |allowed| Said::Number(milliseconds(allowed)))
             }
-            LogField::TimeLeft => self.deadline.map_or(Said::Nothing, |deadline| {
+            LogField::TimeLeft => call.deadline.map_or(Said::Nothing, |deadline| {
                 let (left, over) = (
                     deadline.saturating_duration_since(now),
                     now.saturating_duration_since(deadline),
                 );
                 Said::Number(milliseconds(left) - milliseconds(over))
             }),
-            LogField::Code => Said::Text(call.code.name()),
+            LogField::Code => call.code.map_or(Said::Nothing, |code| Said::Text(code.name())),
             LogField::HttpStatus => self
                 .http_status
                 .map_or(Said::Nothing, |status| Said::Count(status.as_u16().into())),

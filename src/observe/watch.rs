@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use descant_handlers::{Code, Message, Messages, Metadata, RequestId, Status, Trace, envelope::Batch};
+use descant_handlers::{Code, Message, Messages, Metadata, RequestId, Status, Trace, envelope::Batch, leaving};
 use http::StatusCode;
 
 use super::{
@@ -17,7 +17,8 @@ use super::{
 };
 use crate::protocol::Protocol;
 
-/// Watches a call, if anybody wants to know. Dropped, it tells how the call went: if nobody has said so, the caller has gone.
+/// Watches a call, if anybody wants to know. Dropped, it tells how the call went: if nobody has said so, the caller has gone,
+/// or its time is over.
 #[derive(Debug, Default)]
 pub(crate) struct Watch(Option<Watched>);
 
@@ -27,7 +28,9 @@ pub(super) struct Watched {
     pub(super) protocol: Protocol,
     pub(super) request_id: RequestId,
     began: Instant,
-    pub(super) code: Code,
+    pub(super) deadline: Option<Instant>,
+    /// `None`: nobody has said yet how it ends.
+    pub(super) code: Option<Code>,
     pub(super) received: Size,
     pub(super) sent: Size,
     /// What came of a request that is a stream.
@@ -53,6 +56,7 @@ impl Watch {
         subject: Arc<Subject>,
         protocol: Protocol,
         request_id: RequestId,
+        deadline: Option<Instant>,
         log: Option<Box<Log>>,
         span: Option<ServerSpan>,
     ) -> Self {
@@ -65,7 +69,8 @@ impl Watch {
             protocol,
             request_id,
             began: Instant::now(),
-            code: Code::Cancelled,
+            deadline,
+            code: None,
             received: Size::default(),
             sent: Size::default(),
             incoming: None,
@@ -175,7 +180,7 @@ impl Watch {
     /// It is known how the call ends.
     pub(crate) fn ended(&mut self, code: Code) {
         if let Some(watched) = &mut self.0 {
-            watched.code = code;
+            watched.code = Some(code);
         }
     }
 
@@ -209,7 +214,7 @@ impl Watched {
     }
 
     fn failed(&mut self, status: &Status) {
-        self.code = status.code();
+        self.code = Some(status.code());
         if let Some(log) = &mut self.log {
             let misread = self.misread || self.incoming.as_ref().is_some_and(|incoming| incoming.is_misread());
             log.failed(status, || misread && self.subject.is_private());
@@ -228,6 +233,19 @@ impl Watched {
         }
     }
 
+    /// How a call ended whose caller has gone.
+    fn left(&self) -> Code {
+        let allowed = self
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(self.began));
+        let rounding = allowed.map(leaving::rounding).unwrap_or_default();
+        if leaving::is_late(self.deadline, rounding, || tokio::time::Instant::now().into_std()) {
+            Code::DeadlineExceeded
+        } else {
+            Code::Cancelled
+        }
+    }
+
     fn tell(&mut self, took: Duration) {
         if let Some(incoming) = &self.incoming {
             self.received = incoming.size();
@@ -235,9 +253,11 @@ impl Watched {
         self.series().in_flight.dec();
         let sampled = self.span.as_ref().and_then(ServerSpan::sampled);
         self.subject.took(self.protocol, took, sampled);
-        self.subject.ended(self.protocol, self.code);
+        let code = self.code.unwrap_or_else(|| self.left());
+        self.code = Some(code);
+        self.subject.ended(self.protocol, code);
         if let Some(span) = &mut self.span {
-            span.ended(self.code);
+            span.ended(code);
         }
         if let Some(log) = &self.log {
             log.response(self, took);

@@ -145,6 +145,24 @@ async fn calls_in_flight_show_and_end_cancelled_when_the_caller_goes() {
     expect_ended(&gateway, "descant.suite.v1.Shapes/Bidi", Code::Cancelled, "grpc", 1).await;
 }
 
+/// As gRPC's C core does: it rounds the time up that it tells, and resets the call when its own is over.
+#[tokio::test]
+async fn a_caller_that_goes_since_its_time_is_over_is_no_cancellation() {
+    let (_server, gateway, peer) = start().await;
+    let mut waiting = peer.open(Ask::empty(WAIT).header("grpc-timeout", "2S")).await;
+    waiting.body.send_data(vec![0; 5].into(), true).unwrap();
+    let method = WAIT.trim_start_matches('/');
+    let begun = async {
+        while series(&gateway, "requests_in_flight", method, "grpc") != Some(1) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon(begun).await;
+    tokio::time::sleep(Duration::from_millis(1980)).await;
+    waiting.body.send_reset(Reason::CANCEL);
+    expect_ended(&gateway, method, Code::DeadlineExceeded, "grpc", 1).await;
+}
+
 #[tokio::test]
 async fn nothing_that_a_peer_says_becomes_a_label() {
     let (_server, gateway, peer) = start().await;

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use http::{Request, Response};
@@ -24,7 +24,7 @@ use super::{
     stream::{Broken, Stream},
     target::Target,
 };
-use crate::{Code, Status};
+use crate::{Code, Status, leaving};
 
 /// What is told of a call whose time is over.
 pub(super) const LATE: &str = "the deadline of the call has passed";
@@ -51,6 +51,8 @@ pub(super) struct Lease {
     /// Told of it, where the request may go on for longer.
     answered: Option<Arc<AtomicBool>>,
     deadline: Option<Instant>,
+    /// Milliseconds before it at which the caller may leave because of it.
+    rounding: u16,
     /// As what it counts, if it is an attempt at a call.
     attempt: Option<Entry>,
     /// How it ended, as an [`Entry`]; [`OPEN`]: it has not.
@@ -75,6 +77,7 @@ impl Lease {
             whole: false,
             answered: None,
             deadline: None,
+            rounding: 0,
             attempt: None,
             outcome: AtomicU8::new(OPEN),
             broke: AtomicBool::new(false),
@@ -116,7 +119,7 @@ impl Lease {
         self.give_up();
         let found = self.pool.ready_at(&self.endpoint).await;
         let (_, mut other) = found.inspect_err(|_| self.came_to(Fate::Unreachable))?;
-        other.wait_until(self.deadline);
+        (other.deadline, other.rounding) = (self.deadline, self.rounding);
         other.attempt = self.attempt.take();
         Ok(other.admitted(self.admitted.take()))
     }
@@ -142,6 +145,10 @@ impl Lease {
     /// When the caller stops waiting.
     pub(super) fn wait_until(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
+        if let Some(deadline) = deadline {
+            let rounding = leaving::rounding(deadline.saturating_duration_since(now()));
+            self.rounding = u16::try_from(rounding.as_millis()).unwrap_or(u16::MAX);
+        }
     }
 
     /// All of the reply came.
@@ -329,7 +336,8 @@ impl Drop for Lease {
             if self.sent && self.line.is_silent() {
                 self.pool.doubt(&self.endpoint);
             }
-            self.ended(if self.is_late() { Entry::Late } else { Entry::Cancelled });
+            let late = leaving::is_late(self.deadline, Duration::from_millis(self.rounding.into()), now);
+            self.ended(if late { Entry::Late } else { Entry::Cancelled });
         }
         if self.attempt.is_some() {
             self.pool.tally.count_of(self.outcome.load(Ordering::Relaxed));

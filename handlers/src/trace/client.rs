@@ -4,15 +4,19 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
 use super::{Span, SpanKind, SpanStart, Value, attributes};
-use crate::{Call, Code, Message, MessageStream, Messages, Metadata, Reply, Status, envelope::Batch};
+use crate::{Call, Code, Message, MessageStream, Messages, Metadata, Reply, Status, envelope::Batch, leaving};
 
-/// A call that is made for another one: of an upstream server. Dropped before it is known how it ends, it was given up.
+/// A call that is made for another one: of an upstream server. Dropped before it is known how it ends, it was given up, for its time if that is over.
 pub struct ClientSpan {
     /// `None` once it is told how it ended.
     span: Option<Box<dyn Span>>,
+    deadline: Option<Instant>,
+    /// See [`leaving::rounding`].
+    rounding: Duration,
 }
 
 impl ClientSpan {
@@ -40,7 +44,14 @@ impl ClientSpan {
         if let Some(context) = span.context() {
             context.write(&mut call.metadata)?;
         }
-        Ok(Some(Self { span: Some(span) }))
+        let allowed = call
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        Ok(Some(Self {
+            span: Some(span),
+            deadline: call.deadline,
+            rounding: allowed.map(leaving::rounding).unwrap_or_default(),
+        }))
     }
 
     /// Watches an answer to its end.
@@ -71,7 +82,10 @@ impl ClientSpan {
 
 impl Drop for ClientSpan {
     fn drop(&mut self) {
-        self.end(Code::Cancelled);
+        if self.span.is_some() {
+            let late = leaving::is_late(self.deadline, self.rounding, Instant::now);
+            self.end(if late { Code::DeadlineExceeded } else { Code::Cancelled });
+        }
     }
 }
 

@@ -228,6 +228,14 @@ async fn a_deadline_that_passes_is_told_apart_from_a_caller_that_goes() {
     front
         .becomes(&[("attempts_ended_total", "cancelled", 1), ("attempts_in_flight", "", 0)])
         .await;
+    // Clients may round up what they tell, and go when their own time is over.
+    let ask = Ask::empty(UNARY).header("grpc-timeout", "2S");
+    let mut open = front.peer.open(ask).await;
+    open.body.send_data(envelope(0, b""), true).unwrap();
+    front.becomes(&[("attempts_in_flight", "", 1)]).await;
+    tokio::time::sleep(Duration::from_millis(1980)).await;
+    open.body.send_reset(Reason::CANCEL);
+    front.becomes(&[("attempts_ended_total", "timeout", 2)]).await;
 }
 
 #[tokio::test]
