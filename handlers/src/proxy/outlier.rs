@@ -11,11 +11,14 @@ use std::{
 use super::{backoff::LONGEST, endpoint::Endpoint, ledger::Entry, options::Outlier, pool::Pool, silence::Doubt};
 use crate::Code;
 
+/// More failures than are ever counted.
+const ON_TRIAL: u32 = 1 << 31;
+
 /// How the calls of an address went.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     ejected: AtomicBool,
-    /// Failures, one behind the other.
+    /// Failures, one behind the other; [`ON_TRIAL`] and more: the address was ejected, and no call has gone well since.
     row: AtomicU32,
     /// Of this interval.
     good: AtomicU32,
@@ -61,7 +64,9 @@ impl Pool {
         };
         endpoint.record.bad.fetch_add(1, Ordering::Relaxed);
         let row = endpoint.record.row.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if row >= outlier.consecutive.max(1) {
+        if row > ON_TRIAL {
+            self.eject(endpoint, outlier, &"it failed again, on trial");
+        } else if row >= outlier.consecutive.max(1) {
             self.eject(endpoint, outlier, &format_args!("{row} failures in a row"));
         }
     }
@@ -113,12 +118,12 @@ impl Pool {
             "ejected for {} s: {why}",
             time.as_secs_f64()
         );
-        let (back, trial) = (Arc::downgrade(endpoint), outlier.consecutive.saturating_sub(1));
+        let back = Arc::downgrade(endpoint);
         tokio::spawn(async move {
             tokio::time::sleep(time).await;
             if let Some(endpoint) = back.upgrade() {
                 // On trial: the next failure ejects it again.
-                endpoint.record.row.store(trial, Ordering::Relaxed);
+                endpoint.record.row.store(ON_TRIAL, Ordering::Relaxed);
                 endpoint.record.ejected.store(false, Ordering::Relaxed);
                 tracing::info!(target: "descant.proxy", upstream = %endpoint, "gets calls again");
             }

@@ -10,6 +10,7 @@ use std::{
 
 use descant_handlers::{UpstreamCodec, UpstreamProtocol, proxy::ProxyOptions};
 use http::{HeaderValue, Response};
+use tracing::Level;
 
 use super::{
     proxy,
@@ -17,7 +18,10 @@ use super::{
     script::retrying,
     upstream::{Asked, trailers},
 };
-use crate::support::{Ask, BIDI, SERVER, UNARY, envelope, eventually, soon};
+use crate::{
+    logs::Lines,
+    support::{Ask, BIDI, SERVER, UNARY, envelope, eventually, soon},
+};
 
 fn options(change: impl FnOnce(&mut descant_handlers::proxy::Outlier)) -> ProxyOptions {
     let mut options = quick();
@@ -110,6 +114,7 @@ async fn a_request_that_breaks_ejects_nobody() {
 
 #[tokio::test]
 async fn a_server_that_is_well_again_gets_calls_again() {
+    let (lines, _guard) = Lines::json(Level::WARN);
     let (recovering, ill) = Replica::recovering().await;
     let one = Replica::start().await;
     let names = Names::of([one.address(), recovering.address()]);
@@ -121,6 +126,9 @@ async fn a_server_that_is_well_again_gets_calls_again() {
     // On trial one failure is enough.
     tokio::time::sleep(Duration::from_millis(2100)).await;
     assert_eq!(failures(&peer, 50).await, 1);
+    for why in ["2 s: 5 failures in a row", "4 s: it failed again, on trial"] {
+        lines.records(&format!("ejected for {why}"), 1).await;
+    }
     ill.store(false, Ordering::SeqCst);
     let before = recovering.calls();
     until(&peer, |answer| {
