@@ -375,7 +375,14 @@ impl Config {
         }
         let named = !self.settings.descriptors.0.is_empty() || self.is_described_by_upstream();
         let is_all = self.is_whole("descriptors") && self.is_whole("routes");
-        if self.file.is_some() && is_all && !named {
+        if self.file.is_some() && is_all && !named && self.settings.routes.iter().any(|route| route.proxy.is_some()) {
+            faults.add(
+                None,
+                "it names no descriptors, and nothing else says which methods its routes answer",
+                "add `descriptors: api.binpb`; without descriptors there may be one route, `match: '*'`, \
+                 whose upstream describes itself by gRPC's reflection",
+            );
+        } else if self.file.is_some() && is_all && !named {
             faults.add(
                 None,
                 "it names nothing that could be served",
