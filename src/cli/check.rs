@@ -18,26 +18,29 @@ use super::{
 /// Loads, reports, and exits with 4 if there are errors; with 3 if it is the configuration that is wrong.
 pub(crate) fn run(args: &Check, given: &ConfigBuilder) -> Result<ExitCode, Failure> {
     if args.config.is_none() {
-        return report(args, &sources::load(&args.paths, &args.http_rules));
+        return report(args, &[], &sources::load(&args.paths, &args.http_rules));
     }
     match prepare(given.build(), Use::Start) {
         Ok(prepared) if prepared.config.is_described_by_upstream() && args.format == ReportFormat::Text => {
+            screen::print(&lines(&prepared.warnings))?;
             screen::print("The configuration is sound. What is served the upstream says, once `serve` asks it.\n")?;
             Ok(ExitCode::SUCCESS)
         }
-        Ok(prepared) => report(args, &Ok(prepared.schema)),
+        Ok(prepared) => report(args, &prepared.warnings, &Ok(prepared.schema)),
         Err(Unsound {
             config: None,
             descriptors: Some(error),
-        }) => report(args, &Err(error)),
+        }) => report(args, &[], &Err(error)),
         Err(unsound) => refused(args, unsound),
     }
 }
 
-fn report(args: &Check, outcome: &Result<Schema, Error>) -> Result<ExitCode, Failure> {
+/// `warnings`: those of the configuration.
+fn report(args: &Check, warnings: &[Finding], outcome: &Result<Schema, Error>) -> Result<ExitCode, Failure> {
+    let found: Vec<_> = warnings.iter().chain(findings(outcome)).cloned().collect();
     let report = match args.format {
-        ReportFormat::Text => text(outcome),
-        ReportFormat::Json => format!("{:#}\n", json(outcome)),
+        ReportFormat::Text => format!("{}{}\n", lines(&found), summary(outcome, &found)),
+        ReportFormat::Json => format!("{:#}\n", json(outcome, &found)),
     };
     screen::print(&report)?;
     Ok(match outcome {
@@ -109,20 +112,19 @@ fn tone(severity: Severity) -> Tone {
     }
 }
 
-fn text(outcome: &Result<Schema, Error>) -> String {
+fn lines(found: &[Finding]) -> String {
     let mut text = String::new();
-    for finding in findings(outcome) {
+    for finding in found {
         let _ = writeln!(text, "{}", line(finding));
         if !finding.mend.is_empty() {
             let _ = writeln!(text, "  {FAINT}hint:{FAINT:#} {}", screen::escape(&finding.mend));
         }
     }
-    let _ = writeln!(text, "{}", summary(outcome));
     text
 }
 
-fn summary(outcome: &Result<Schema, Error>) -> String {
-    let found = counts(outcome).map(|(count, what)| plural(count, what)).join(", ");
+fn summary(outcome: &Result<Schema, Error>, found: &[Finding]) -> String {
+    let found = counts(found).map(|(count, what)| plural(count, what)).join(", ");
     match outcome {
         Ok(schema) => format!("{}: {found}", contents(schema)),
         Err(_) => format!("The descriptors do not load: {found}"),
@@ -140,9 +142,9 @@ pub(crate) fn contents(schema: &Schema) -> String {
     .join(", ")
 }
 
-fn json(outcome: &Result<Schema, Error>) -> Value {
+fn json(outcome: &Result<Schema, Error>, found: &[Finding]) -> Value {
     let schema = outcome.as_ref().ok();
-    let [errors, warnings, notes] = counts(outcome).map(|(count, _)| count);
+    let [errors, warnings, notes] = counts(found).map(|(count, _)| count);
     json!({
         "loads": schema.is_some(),
         "files": schema.map(|schema| schema.files().len()),
@@ -151,7 +153,7 @@ fn json(outcome: &Result<Schema, Error>) -> Value {
         "errors": errors,
         "warnings": warnings,
         "notes": notes,
-        "findings": findings(outcome).iter().map(finding_json).collect::<Vec<_>>(),
+        "findings": found.iter().map(finding_json).collect::<Vec<_>>(),
     })
 }
 
@@ -163,8 +165,7 @@ fn findings(outcome: &Result<Schema, Error>) -> &[Finding] {
 }
 
 /// How many of each severity.
-fn counts(outcome: &Result<Schema, Error>) -> [(usize, &'static str); 3] {
-    let found = findings(outcome);
+fn counts(found: &[Finding]) -> [(usize, &'static str); 3] {
     let count = |severity| found.iter().filter(|finding| finding.severity == severity).count();
     [
         (count(Severity::Error), "error"),

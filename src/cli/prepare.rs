@@ -5,7 +5,7 @@ use descant::{
     config::{Handlers, Listener},
     demo,
 };
-use descant_descriptors::{Builtin, Error, Schema};
+use descant_descriptors::{Builtin, Error, Finding, Schema};
 
 use super::{
     config,
@@ -22,6 +22,8 @@ pub(crate) struct Prepared {
     /// What is served; with nothing in it yet if the server behind describes it.
     pub(crate) schema: Schema,
     pub(crate) handlers: Handlers,
+    /// What of the configuration can be used, and is hardly meant.
+    pub(crate) warnings: Vec<Finding>,
     /// None for a reload, which leaves listeners as they are.
     pub(crate) listeners: Vec<Listener>,
 }
@@ -79,6 +81,7 @@ pub(crate) fn prepare(built: Result<Config, ConfigError>, used: Use<'_>) -> Resu
     let wrong = faults.into_iter().reduce(ConfigError::and);
     match (wrong, schema, handlers, listeners) {
         (None, Ok(Some(schema)), Some(handlers), Some(listeners)) => Ok(Prepared {
+            warnings: config.warnings(&schema),
             config,
             is_demo,
             schema,

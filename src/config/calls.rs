@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use descant_descriptors::yaml;
+use descant_descriptors::{Method, yaml};
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -54,6 +54,13 @@ impl UpstreamCalls {
     /// Notes what it names and the API does not have.
     pub(super) fn check(&self, schema: &Schema, faults: &mut Faults) {
         if let Err(error) = self.config.check(schema) {
+            self.source.note(self.origin, &error, faults);
+        }
+    }
+
+    /// Notes what it names and none of these methods is.
+    pub(super) fn check_use(&self, methods: &[Method], faults: &mut Faults) {
+        if let Err(error) = self.config.check_use(methods) {
             self.source.note(self.origin, &error, faults);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
+use descant_descriptors::{Finding, Severity};
 use strsim::osa_distance;
 
 use super::{Config, origin::Origin};
@@ -167,6 +168,18 @@ impl ConfigError {
             format!("{}{}{mend}", Place(self, fault), fault.what)
         };
         self.faults.iter().map(line)
+    }
+
+    /// The same as warnings: it can be used.
+    pub(super) fn into_warnings(self) -> Vec<Finding> {
+        let warning = |fault: &Fault| Finding {
+            severity: Severity::Warning,
+            file: Place(&self, fault).to_string().trim_end_matches(": ").to_owned(),
+            symbol: String::new(),
+            what: fault.what.clone(),
+            mend: fault.mend.clone(),
+        };
+        self.faults.iter().map(warning).collect()
     }
 
     /// How many things are wrong.

@@ -31,6 +31,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod variables;
+mod warnings;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -11,7 +11,7 @@ fn check(folder: &Path, file: &str) -> Ran {
     check.output().unwrap().into()
 }
 
-/// Each file in `faults` has a fault, and beside it what is said of that. After a change of the texts, run this with
+/// Each file in `faults` has a fault, or what is hardly meant, and beside it what is said of that. After a change of the texts, run this with
 /// `UPDATE_SNAPSHOTS=1`.
 #[test]
 fn every_fault_is_told_as_it_was_agreed() {

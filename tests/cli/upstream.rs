@@ -152,6 +152,33 @@ fn a_reload_says_that_it_took_effect_though_a_certificate_stays() {
 }
 
 #[test]
+fn what_is_hardly_meant_is_told_at_the_start_and_on_reload() {
+    let (place, admin) = (tempfile::tempdir().unwrap(), free());
+    let file = place.path().join("descant.yaml");
+    let write = |service: &str| {
+        let (set, names) = (
+            demo_set(),
+            format!("[{{ name: [{{ service: {service} }}], timeout: 1s }}]"),
+        );
+        let proxy = format!("{{ url: 'http://127.0.0.1:1', service_config: {{ methodConfig: {names} }} }}");
+        let text = format!(
+            "descriptors: '{}'\nadmin: '{admin}'\nroutes: [{{ match: bookshop.v1.Catalog, proxy: {proxy} }}]\n",
+            set.display()
+        );
+        fs::write(&file, text).unwrap();
+    };
+    let told = "descant.yaml:3:129: the service bookshop.v1.Desk is not among the methods of this route";
+    write("bookshop.v1.Desk");
+    let front = Server::start(&["-c", file.to_str().unwrap(), "--admin", &admin]);
+    assert_eq!(front.err().matches(told).count(), 1, "{}", front.err());
+    assert_eq!(http(&admin, "POST /reload").0, "HTTP/1.1 200 OK");
+    assert_eq!(front.err().matches(told).count(), 2, "{}", front.err());
+    write("bookshop.v1.Catalog");
+    assert_eq!(http(&admin, "POST /reload").0, "HTTP/1.1 200 OK");
+    assert_eq!(front.err().matches(told).count(), 2, "{}", front.err());
+}
+
+#[test]
 fn several_servers_may_be_behind() {
     let (one, other) = (Server::start(&[]), Server::start(&[]));
     let urls = [&one, &other].map(|server| format!("http://{}", server.address()));

@@ -23,7 +23,7 @@ use descant::{
     config::{ConfigBuilder, Handlers, Listener, LogFormat, LogLevel, Settings},
     demo,
 };
-use descant_descriptors::Severity;
+use descant_descriptors::{Finding, Severity};
 use tracing::level_filters::LevelFilter;
 
 use self::{
@@ -50,6 +50,7 @@ pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failu
         is_demo,
         schema,
         handlers,
+        warnings,
         listeners,
     } = prepare(given.build(), Use::Start)?;
     let settings = config.settings();
@@ -58,8 +59,9 @@ pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failu
     if *settings.watch {
         watch::check(&watched(&config, &schema), is_demo)?;
     }
+    warn(&warnings);
     if !config.is_described_by_upstream() {
-        warn(&schema);
+        warn(schema.findings());
     }
     let upstream = config.upstream_schema(&handlers);
     let builder = builder(&config, is_demo, schema, &handlers);
@@ -251,8 +253,8 @@ async fn bind_admin(settings: &Settings) -> Result<Option<tokio::net::TcpListene
     }
 }
 
-fn warn(schema: &Schema) {
-    for finding in schema.findings() {
+fn warn(findings: &[Finding]) {
+    for finding in findings {
         if finding.severity == Severity::Warning {
             tracing::warn!("{}", check::plain(finding));
         }

@@ -287,6 +287,7 @@ impl Reloader {
             config,
             schema,
             handlers,
+            warnings,
             ..
         } = prepared.map_err(|unsound| Unchanged::of_unsound(&unsound))?;
         let described = self.described.as_ref().map(|described| &described.schema);
@@ -300,7 +301,7 @@ impl Reloader {
             let schema = if described.is_some() {
                 self.gateway.schema()
             } else {
-                warn(&schema);
+                warn(schema.findings());
                 schema
             };
             let builder = builder(&config, self.is_demo, schema, &handlers);
@@ -315,6 +316,7 @@ impl Reloader {
             // Its HTTP rules are read again with it.
             config.change_upstream_schema(schema, &current.handlers);
         }
+        warn(&warnings);
         self.set_volume(&config);
         // What is imported is known only now.
         self.follow(&config);

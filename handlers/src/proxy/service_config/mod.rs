@@ -139,6 +139,15 @@ impl ServiceConfig {
         ServiceConfigError::among(faults.collect())
     }
 
+    /// Whether what it names is among `methods`, those that it is used for. What the schema does not have is for [`check`](Self::check) to tell.
+    ///
+    /// # Errors
+    /// Each service and method that is not, with its place.
+    pub fn check_use(&self, methods: &[Method]) -> Result<(), ServiceConfigError> {
+        let faults = self.names.iter().filter_map(|name| name.check_use(methods));
+        ServiceConfigError::among(faults.collect())
+    }
+
     pub(super) fn throttling(&self) -> Option<&RetryThrottling> {
         self.throttling.as_ref()
     }
@@ -161,6 +170,24 @@ impl Name {
             ("", _) => String::new(),
             (service, method) => format!("/{service}/{method}"),
         }
+    }
+
+    fn check_use(&self, methods: &[Method]) -> Option<ServiceConfigFault> {
+        let key = self.key();
+        let is_whole = self.method.is_empty();
+        let fits = |path: &str| path == key || (is_whole && path.starts_with(&key));
+        if methods.iter().any(|method| fits(method.path())) || key.is_empty() {
+            return None;
+        }
+        let (step, named) = match self.method.as_str() {
+            "" => ("service", format!("the service {}", self.service)),
+            method => ("method", format!("the method {}/{method}", self.service)),
+        };
+        let mut place = self.place.clone();
+        place.push(Step::Key(step.to_owned()));
+        let what = format!("{named} is not among the methods of this route: what is said of it has no effect");
+        let mend = "say it where that is routed, or leave it out";
+        Some(ServiceConfigFault::new(place, what, mend))
     }
 
     fn check(&self, schema: &Schema) -> Option<ServiceConfigFault> {
