@@ -1,16 +1,21 @@
 //! What can be used as it is, and is hardly meant.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, path::PathBuf};
 
 use descant_descriptors::{Finding, Method, Schema};
+use tokio_rustls::rustls::pki_types::UnixTime;
 
 use super::{
     Config,
     calls::UpstreamCalls,
     fault::{Faults, shown},
+    origin::Placed,
     settings::Upstream,
 };
-use crate::gateway::{Pattern, answered};
+use crate::{
+    gateway::{Pattern, answered},
+    handlers::tls::{self, Pem},
+};
 
 impl Config {
     /// What it says that can be used, and yet is hardly meant: warnings, each with its place and a remedy.
@@ -18,6 +23,14 @@ impl Config {
         let mut faults = Faults::default();
         for upstream in self.upstreams() {
             urls(upstream, &mut faults);
+        }
+        let own = self.settings.listen.0.iter().filter_map(|listen| listen.tls.as_ref());
+        let own = own.flat_map(|tls| &tls.certificate.0);
+        let shown = self
+            .upstreams()
+            .filter_map(|upstream| upstream.tls.as_ref()?.certificate.as_ref());
+        for file in own.chain(shown) {
+            dates(file, &mut faults);
         }
         // What a server describes itself is not known yet, and may change.
         if !self.is_described_by_upstream() {
@@ -49,6 +62,27 @@ impl Config {
         for calls in routes.iter().filter_map(|(_, calls)| *calls) {
             calls.check_use(&of(calls), faults);
         }
+    }
+}
+
+/// Of the certificates of a file, those that nobody takes who looks at their dates.
+fn dates(file: &Placed<PathBuf>, faults: &mut Faults) {
+    // One that cannot be read is a fault, which is told elsewhere.
+    let found = tls::certificates(&Pem::File(file.value.clone())).unwrap_or_default();
+    for (place, certificate) in found.iter().enumerate() {
+        let Some(outdated) = tls::outdated(certificate, UnixTime::now()) else {
+            continue;
+        };
+        let which = match place {
+            0 => "the certificate".to_owned(),
+            place => format!("certificate {} of its chain", place + 1),
+        };
+        let path = shown(&file.value.to_string_lossy());
+        faults.add(
+            file.origin,
+            format!("{path}: {which} is not valid: {outdated}"),
+            "renew it",
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use descant_handlers::tls::refused_as_outdated;
 use tokio_rustls::rustls::{self, CertificateError, OtherError};
 
 use super::{clock::Phase, greeting::Mistake, http1, http2};
@@ -70,6 +71,10 @@ fn of_tls(error: &io::Error) -> String {
             "the client's certificate is of a form that is not taken ({reason}): it has to be of X.509 version 3, and not an \
              authority's own"
         ),
+        Some(rustls::Error::InvalidCertificate(reason)) => match refused_as_outdated(reason) {
+            Some(outdated) => format!("the client's certificate is not taken: {outdated}"),
+            None => error.to_string(),
+        },
         _ => error.to_string(),
     }
 }

@@ -171,10 +171,66 @@ fn an_authority_that_is_a_server_is_trusted_by_name_and_date() {
             asked(&other, &other_key, &other),
             "not valid for name localhost, but for elsewhere.test\n",
         ),
-        (asked(&old, &old_key, &old), "expired"),
+        (
+            asked(&old, &old_key, &old),
+            "it has expired: it was valid until 2001-01-01T00:00:00Z, and it is 2",
+        ),
     ] {
         assert_eq!(ran.code, Some(1), "{says}");
         assert!(ran.err.contains(says), "{says}: {}", ran.err);
+    }
+}
+
+#[test]
+fn certificates_out_of_date_are_told_before_anybody_refuses_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let issue = |name: &str, change: fn(&mut CertificateParams)| {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().pem();
+        fs::write(path(&folder, &format!("{name}.crt")), &certificate).unwrap();
+        fs::write(path(&folder, &format!("{name}.key")), key.serialize_pem()).unwrap();
+        certificate
+    };
+    let good = issue("good", |_| {});
+    let old = issue("old", |params| params.not_after = date_time_ymd(2001, 2, 3));
+    issue("early", |params| params.not_before = date_time_ymd(3000, 1, 31));
+    fs::write(path(&folder, "good.crt"), format!("{good}{old}")).unwrap();
+    fs::copy(demo_set(), path(&folder, "api.binpb")).unwrap();
+    let file = path(&folder, "descant.yaml");
+    let text = "descriptors: api.binpb\nadmin: off\nlisten:\n\
+                - { address: 'localhost:0', tls: { certificate: [old.crt, good.crt], key: [old.key, good.key] } }\n\
+                routes:\n- match: '*'\n  proxy: { url: 'https://localhost:1', tls: { certificate: early.crt, key: early.key } }\n";
+    fs::write(&file, text).unwrap();
+    let told = [
+        (
+            "4:50",
+            "old.crt: the certificate is not valid: it has expired: it was valid until 2001-02-03T00:00:00Z",
+        ),
+        (
+            "4:59",
+            "good.crt: certificate 2 of its chain is not valid: it has expired: ",
+        ),
+        (
+            "7:60",
+            "early.crt: the certificate is not valid: it is not valid yet: it will be from 3000-01-31T00:00:00Z on",
+        ),
+    ];
+    let told = told.map(|(place, told)| format!("{file}:{place}: {}", path(&folder, told)));
+    let checked = descant(["check", "-c", &file]);
+    for told in &told {
+        assert!(checked.out.contains(told), "{told}: {}", checked.out);
+    }
+    assert_eq!(checked.code, Some(0));
+    assert_eq!(checked.out.matches("warning: ").count(), 3, "{}", checked.out);
+    let (old, key) = (path(&folder, "old.crt"), path(&folder, "old.key"));
+    let server = Server::start(&["-c", &file, "--tls-cert", &old, "--tls-key", &key]);
+    let own = format!(
+        "--tls-cert: {old}: the certificate is not valid: it has expired: it was valid until 2001-02-03T00:00:00Z"
+    );
+    for told in [&own, &told[2]] {
+        assert!(server.err().contains(told), "{told}: {}", server.err());
     }
 }
 

@@ -6,7 +6,10 @@ use h2::Reason;
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError, OtherError};
 
 use super::{options::ProxyOptions, speech::UpstreamProtocol};
-use crate::{Status, tls::TlsError};
+use crate::{
+    Status,
+    tls::{TlsError, refused_as_outdated},
+};
 
 /// Why a connection cannot be made or used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,7 +270,7 @@ fn distrusted(error: &CertificateError) -> String {
             format!("not valid for name {}, but for {has}", expected.to_str())
         }
         // Names in it are the server's words.
-        _ => error.to_string().escape_debug().to_string(),
+        _ => refused_as_outdated(error).unwrap_or_else(|| error.to_string().escape_debug().to_string()),
     }
 }
 

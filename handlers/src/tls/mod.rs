@@ -8,10 +8,12 @@ mod error;
 mod identity;
 mod pem;
 mod trust;
+mod validity;
 
 pub use self::{
     client::ClientTls,
     error::TlsError,
     identity::identity,
     pem::{Pem, certificates, key},
+    validity::{outdated, refused_as_outdated},
 };
