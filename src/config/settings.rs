@@ -130,7 +130,7 @@ section! {
     forwarded: Placed<Told>, default("pass"), flags(&[Flag::value("--to-forwarded")]);
     /// How long a connection may take to be made, and the look-up of a name.
     connect_timeout: Placed<Time>, default("10s");
-    /// The largest message of a reply.
+    /// The largest message of a reply, as it comes, and where it is inflated after that too.
     message_bytes: Option<Placed<Size<1>>>, otherwise("as `limits.message_bytes`");
     /// How often it is asked what it serves, by reflection, where no descriptors are named; or `off`.
     schema_interval: Placed<TimeOrOff>, default("30s"), flags(&[Flag::value("--schema-interval")]);
@@ -318,7 +318,7 @@ section! {
     header_bytes: Placed<Size<LEAST_HEADER_BYTES>>, default("16KiB");
     /// Fields among a request's headers.
     header_fields: Placed<Number<LEAST_HEADER_FIELDS, U32>>, default("100");
-    /// Bytes of a message, after inflation; of a proxy's reply too, unless the proxy says otherwise.
+    /// Bytes of a message as it comes, and where it is inflated after that too; of a proxy's reply too, unless the proxy says otherwise.
     message_bytes: Placed<Size<1>>, default("4MiB");
     /// Bytes of a request's body that a peer may send before they are read, and a sixty-fourth more for what stands around a message of that size.
     stream_window: Placed<Size<1>>, default("64KiB");

@@ -45,7 +45,8 @@ pub struct Limits {
     pub header_bytes: u32,
     /// Fields among a request's headers. More is answered with status 431. Default 100.
     pub header_fields: usize,
-    /// Bytes of a message, after inflation. Default 4 MiB.
+    /// Bytes of a message as it comes, and where it is inflated after that too. Of one that goes on compressed, to an upstream that takes
+    /// its coding, what it would inflate to is not known, and for the upstream to bound. Default 4 MiB.
     pub message_bytes: usize,
     /// How deep messages may nest in requests and replies that are looked into: those that are JSON on one side. Default 100; more than
     /// [`JsonOptions::MOST_DEPTH`](crate::JsonOptions::MOST_DEPTH) counts as that. What counts as a level is told at [`JsonOptions::depth`](crate::JsonOptions::depth).

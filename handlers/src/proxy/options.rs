@@ -44,7 +44,7 @@ pub struct ProxyOptions {
     /// Codings of compressed messages that the upstream takes, whatever it says: many servers do not say so. None: only those of
     /// which a reply has told.
     pub encodings: Encodings,
-    /// The largest message of a reply, in bytes; a larger one is `RESOURCE_EXHAUSTED`. 4 MiB, as in gRPC's own clients. (What
+    /// The largest message of a reply, in bytes as it comes, and where it is inflated after that too; a larger one is `RESOURCE_EXHAUSTED`. 4 MiB, as in gRPC's own clients. (What
     /// requests may have is for the server to say that takes them.)
     pub message_bytes: usize,
     /// Bytes that the head of a reply may take, and its trailers, as HTTP/2 counts them; larger ones are `INTERNAL`. 16 KiB.
