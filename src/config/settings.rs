@@ -314,9 +314,9 @@ section! {
     grace: Placed<Duration>, default("30s"), flags(&[Flag::value("--grace")]);
     /// Requests at a time on one connection.
     streams: Placed<Number<1, U32>>, default("100");
-    /// Bytes of a request's headers, each field counted with 32 more.
+    /// Bytes of a request's headers, each field counted with 32 more. More is HTTP 431, of every protocol.
     header_bytes: Placed<Size<LEAST_HEADER_BYTES>>, default("16KiB");
-    /// Fields among a request's headers.
+    /// Fields among a request's headers. More is HTTP 431, of every protocol.
     header_fields: Placed<Number<LEAST_HEADER_FIELDS, U32>>, default("100");
     /// Bytes of a message as it comes, and where it is inflated after that too; of a proxy's reply too, unless the proxy says otherwise.
     message_bytes: Placed<Size<1>>, default("4MiB");
