@@ -308,9 +308,9 @@ section! {
     idle: Placed<TimeOrOff>, default("5m");
     /// Pings to peers of HTTP/2 from which nothing comes. `off` may stand alone.
     keepalive: Keepalive, default("{}");
-    /// How old a connection may grow before it is asked to go, within 10 % more or less, or `off`.
+    /// How old a connection may grow before it is asked to go, within 10 % more or less, or `off`. Its calls then have `grace` to end.
     age: Placed<TimeOrOff>, default("30m");
-    /// How long calls in flight may take once a stop is asked for; `0s`: they end at once.
+    /// How long calls in flight may take once a stop is asked for, or their connection has reached `age`; `0s`: they end at once.
     grace: Placed<Duration>, default("30s"), flags(&[Flag::value("--grace")]);
     /// Requests at a time on one connection.
     streams: Placed<Number<1, U32>>, default("100");
