@@ -187,7 +187,7 @@ impl Name {
         place.push(Step::Key(step.to_owned()));
         let what = format!("{named} is not among the methods of this route: what is said of it has no effect");
         let mend = "say it where that is routed, or leave it out";
-        Some(ServiceConfigFault::new(place, what, mend))
+        Some(ServiceConfigFault::new(place, what, mend).quoting())
     }
 
     fn check(&self, schema: &Schema) -> Option<ServiceConfigFault> {
