@@ -4,7 +4,6 @@
 //! soon. A server that hangs takes nothing, and the calls that it does not answer would add up.
 
 use std::{
-    mem,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -25,7 +24,8 @@ struct Heap {
     bytes: usize,
     /// How much the connection had taken when the first of it was given up.
     taken: u64,
-    is_watched: bool,
+    /// And when it began to be watched, if it is.
+    watched: Option<u64>,
 }
 
 impl Stranded {
@@ -37,14 +37,19 @@ impl Stranded {
             (heap.bytes, heap.taken) = (0, taken);
         }
         heap.bytes = heap.bytes.saturating_add(bytes);
-        heap.bytes > MOST && !mem::replace(&mut heap.is_watched, true)
+        let begins = heap.bytes > MOST && heap.watched.is_none();
+        if begins {
+            heap.watched = Some(taken);
+        }
+        begins
     }
 
-    /// Whether the connection still takes nothing: how many bytes wait there.
+    /// Whether the connection has taken nothing since then: how many bytes wait there.
     pub(super) fn is_stuck(&self, taken: u64) -> Option<usize> {
         let mut heap = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heap.is_watched = false;
-        (!heap.has_moved(taken)).then_some(heap.bytes)
+        let since = heap.watched.take().unwrap_or(taken);
+        let moves = heap.has_moved(taken) || taken.saturating_sub(since) >= MOVES;
+        (heap.bytes > MOST && !moves).then_some(heap.bytes)
     }
 }
 
@@ -70,5 +75,11 @@ mod tests {
         assert!(stranded.add(1, 2 * MOVES - 1));
         assert_eq!(stranded.is_stuck(2 * MOVES), None);
         assert!(!stranded.add(1, 2 * MOVES));
+        // It moves, and less waits than before as it is looked at.
+        let stranded = Stranded::default();
+        assert!(stranded.add(MOST + 1, 0));
+        assert!(!stranded.add(1, MOVES));
+        assert_eq!(stranded.is_stuck(MOVES), None);
+        assert!(stranded.add(MOST + 1, MOVES + 1));
     }
 }
