@@ -154,8 +154,11 @@ impl UpstreamSchema {
         interval: Option<Duration>,
         sources: impl Fn() -> SchemaBuilder + Send + Sync + 'static,
     ) {
-        self.0.server.store(Arc::new(Described::new(proxy, interval, sources)));
-        self.0.changed.notify_waiters();
+        let server = Arc::new(Described::new(proxy, interval, sources));
+        let before = self.0.server.swap(Arc::clone(&server));
+        if before.name != server.name {
+            self.0.changed.notify_waiters();
+        }
         // Whoever waits does so for as long as it was said before.
         self.0.bell.notify_one();
     }
@@ -218,7 +221,8 @@ impl UpstreamSchema {
                 Ok(Some(renewed))
             }
             Err(error) => {
-                if last.is_none() {
+                let is_told = !matches!(error, UpstreamSchemaError::Replaced);
+                if last.is_none() && is_told {
                     let why = format!("{} has not described its API yet: {error}", server.name);
                     self.0.absent.store(Some(Arc::new(Status::unavailable(why))));
                 }
@@ -246,6 +250,8 @@ impl UpstreamSchema {
                         self.tell(&renewed);
                     }
                 }
+                // The look at the other one is due.
+                Err(UpstreamSchemaError::Replaced) => {}
                 Err(error) => {
                     failures += 1;
                     self.tell_why(&error);
@@ -342,7 +348,7 @@ impl Described {
         let fetched = fetched
             .map_err(|_| UpstreamSchemaError::Late)?
             .map_err(UpstreamSchemaError::Ask)?;
-        if fetched.is_empty() {
+        if !fetched.has_services() {
             let told = fetched.undescribed().map(|(name, why)| format!("{name} ({why})"));
             let told = told.collect::<Vec<_>>().join(", ");
             return Err(match told.as_str() {

@@ -49,6 +49,8 @@ pub struct ReflectionClient {
     received: usize,
     /// For one answer.
     patience: Duration,
+    /// The one of [`METHODS`] that has answered.
+    version: Option<&'static str>,
     open: Option<Open>,
 }
 
@@ -92,6 +94,7 @@ impl ReflectionClient {
             metadata: Metadata::new(),
             received: 0,
             patience: PATIENCE,
+            version: None,
             open: None,
         }
     }
@@ -208,7 +211,9 @@ impl ReflectionClient {
             Ok(Answer::ExtensionNumbers(numbers)) => BTreeSet::from_iter(numbers.extension_number),
             Ok(Answer::Error(error)) if error.error_code == Code::NotFound.number() => BTreeSet::new(),
             Ok(_) => return Ok(false),
-            Err(error) if error.is_of_the_question() || error.is_too_much() => return Ok(false),
+            Err(error) if error.is_of_the_question() || error.is_too_much() || matches!(error, AskError::Silent(_)) => {
+                return Ok(false);
+            }
             Err(error) => return Err(error),
         };
         for number in numbers {
@@ -229,7 +234,11 @@ impl ReflectionClient {
                     files.extend(found);
                 }
                 Err(AskError::Refused { .. }) => {}
-                Err(error) if error.is_of_the_question() || error.is_too_much() => return Ok(false),
+                Err(error)
+                    if error.is_of_the_question() || error.is_too_much() || matches!(error, AskError::Silent(_)) =>
+                {
+                    return Ok(false);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -322,7 +331,12 @@ impl ReflectionClient {
     async fn begin(&mut self, question: Bytes) -> Result<Bytes, AskError> {
         let schema = Schema::builder().builtin(Builtin::Reflection).build();
         let schema = schema.map_err(|error| AskError::Ended(error.into()))?;
-        for method in METHODS.iter().filter_map(|path| schema.method(path)) {
+        for path in METHODS {
+            if self.version.is_some_and(|version| version != path) {
+                continue;
+            }
+            let is_known = self.version.is_some();
+            let Some(method) = schema.method(path) else { continue };
             let (questions, incoming) = mpsc::channel(1);
             // There is room for one.
             let _ = questions.try_send(question.clone());
@@ -332,15 +346,16 @@ impl ReflectionClient {
             call.accepted = Encodings::every();
             let mut answers = match self.server.call(call).await {
                 Ok(reply) => reply.messages,
-                Err(status) if status.code() == Code::Unimplemented => continue,
+                Err(status) if status.code() == Code::Unimplemented && !is_known => continue,
                 Err(status) => return Err(AskError::Ended(status)),
             };
             match answers.next().await {
                 Some(Ok(answer)) => {
                     self.open = Some(Open { questions, answers });
+                    self.version = Some(path);
                     return answer.into_wire().map_err(AskError::Ended);
                 }
-                Some(Err(status)) if status.code() == Code::Unimplemented => {}
+                Some(Err(status)) if status.code() == Code::Unimplemented && !is_known => {}
                 Some(Err(status)) => return Err(AskError::Ended(status)),
                 None => return Err(AskError::Broken("no answer")),
             }

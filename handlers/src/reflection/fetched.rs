@@ -132,6 +132,11 @@ impl Fetched {
         self.files.is_empty()
     }
 
+    /// Whether any file declares a service.
+    pub fn has_services(&self) -> bool {
+        self.files.iter().any(|file| !file.services.is_empty())
+    }
+
     /// What the server did not describe: services that it lists, and why.
     pub fn undescribed(&self) -> impl Iterator<Item = (&str, &str)> {
         self.undescribed.iter().map(|(name, why)| (name.as_str(), why.as_str()))

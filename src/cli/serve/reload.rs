@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Mutex, OnceLock, PoisonError,
-        mpsc::{self, RecvTimeoutError},
+        mpsc::{self, RecvTimeoutError, SendError},
     },
     time::Duration,
 };
@@ -82,8 +82,13 @@ impl Described {
         let (tell, told) = mpsc::channel();
         let (schema, gateway) = (self.schema.clone(), gateway.clone());
         self.runtime.spawn(async move {
-            // Nobody waits any more at the end of the process.
-            let _ = tell.send(schema.refresh(&gateway, true).await);
+            let looked = schema.refresh(&gateway, true).await;
+            // Where nobody waits any more it is told as any other look.
+            match tell.send(looked) {
+                Err(SendError(Ok(Some(renewed)))) => schema.tell(&renewed),
+                Err(SendError(Err(error))) => schema.tell_why(&error),
+                _ => {}
+            }
         });
         match told.recv_timeout(PATIENCE) {
             Err(RecvTimeoutError::Disconnected) => Err("the server is ending".to_owned()),
