@@ -179,7 +179,14 @@ impl ConfigError {
             what: fault.what.clone(),
             mend: fault.mend.clone(),
         };
-        self.faults.iter().map(warning).collect()
+        let more = (self.more > 0).then(|| Finding {
+            severity: Severity::Warning,
+            file: String::new(),
+            symbol: String::new(),
+            what: format!("{} more are left out", self.more),
+            mend: String::new(),
+        });
+        self.faults.iter().map(warning).chain(more).collect()
     }
 
     /// How many things are wrong.

@@ -469,7 +469,10 @@ fn what_a_service_config_has_of_variables_is_not_told() {
         assert!(error.contains("`${SECRET}`") && !error.contains("hunter2"), "{error}");
         for warning in config.warnings(&schema) {
             let warning = warning.to_string();
-            assert!(warning.contains("`${SECRET}`") && !warning.contains("hunter2"), "{warning}");
+            assert!(
+                warning.contains("`${SECRET}`") && !warning.contains("hunter2"),
+                "{warning}"
+            );
         }
     }
 }

@@ -285,7 +285,6 @@ fn behind_the_end() -> Status {
     Status::internal("the upstream sent messages behind the end of its reply")
 }
 
-/// gRPC core, `doc/compression.md`: a coding that was not offered is INTERNAL.
 fn unannounced() -> Status {
     Status::internal("the upstream sent a compressed message, and no header of the reply says how it is compressed")
 }

@@ -4,7 +4,7 @@ use std::{future::pending, net::SocketAddr, time::Duration};
 
 use descant::Gateway;
 use descant_handlers::{
-    Health, Proxy,
+    Health, Proxy, UpstreamProtocol,
     proxy::{HealthCheck, ProxyOptions},
 };
 use h2::Reason;
@@ -13,8 +13,9 @@ use super::{
     WAYS,
     addresses::{nowhere, silence},
     builder, caller,
+    ends::{cut_off, end},
     hedge::hedging,
-    http1::{CONNECT, EMPTY, once},
+    http1::{CONNECT, EMPTY, heads, once},
     replica::{Names, Replica, call, failures, quick},
     script::{End, Scripted, ending, retrying, throttled},
     upstream::Asked,
@@ -104,6 +105,23 @@ async fn idler() -> Replica {
         pending::<()>().await;
     })
     .await
+}
+
+#[tokio::test]
+async fn what_was_said_before_a_reply_broke_counts() {
+    for (code, outcome) in [(0, "ok"), (5, "error")] {
+        let protocol = UpstreamProtocol::GrpcWeb;
+        let body = [envelope(0, b""), end(protocol, code)].concat();
+        let (address, _) = heads(cut_off(protocol, &body)).await;
+        let front = Front::of(caller((protocol, true), &format!("http://{address}"))).await;
+        let answer = soon(front.peer.send(Ask::empty(UNARY))).await;
+        assert_eq!(answer.code(), Some(code), "{answer:?}");
+        let wanted = [
+            ("attempts_ended_total", outcome, 1),
+            ("attempts_ended_total", "lost", 0),
+        ];
+        front.becomes(&wanted).await;
+    }
 }
 
 #[tokio::test]

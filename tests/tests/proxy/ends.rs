@@ -28,7 +28,7 @@ fn kind(protocol: UpstreamProtocol) -> &'static str {
 }
 
 /// What ends a body with this code.
-fn end(protocol: UpstreamProtocol, code: i32) -> Bytes {
+pub(super) fn end(protocol: UpstreamProtocol, code: i32) -> Bytes {
     match (protocol, code) {
         (UpstreamProtocol::GrpcWeb, code) => envelope(0x80, format!("grpc-status: {code}\r\n").as_bytes()),
         (_, 0) => envelope(2, b"{}"),
@@ -38,7 +38,7 @@ fn end(protocol: UpstreamProtocol, code: i32) -> Bytes {
 }
 
 /// An answer over HTTP/1.1 of which the last chunk is missing.
-fn cut_off(protocol: UpstreamProtocol, body: &[u8]) -> &'static [u8] {
+pub(super) fn cut_off(protocol: UpstreamProtocol, body: &[u8]) -> &'static [u8] {
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: {}\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n",
         kind(protocol),
