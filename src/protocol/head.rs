@@ -261,12 +261,10 @@ impl Head {
         for name in &self.others {
             headers.remove(name);
         }
-        let metadata = Metadata::from_headers(headers);
+        let mut metadata = Metadata::from_headers(headers);
         if self.binary {
-            for (name, _) in metadata.iter().filter(|(name, _)| name.ends_with("-bin")) {
-                let sound = metadata.get_all_bin(name).try_for_each(|value| value.map(drop));
-                sound.map_err(|error| Fault::bad_request(&format_args!("{name}: {error}")))?;
-            }
+            let sound = metadata.part_bin();
+            sound.map_err(|(name, error)| Fault::bad_request(&format_args!("{name}: {error}")))?;
         }
         Ok((metadata, HeaderMap::new()))
     }

@@ -12,6 +12,9 @@ pub use self::check::MetadataError;
 #[cfg(feature = "proxy")]
 pub(crate) use self::check::is_reserved;
 
+/// Values of one `-bin` name that may have been joined.
+const MOST_PARTS: usize = 100;
+
 /// What travels beside the messages: names with values, in order, each name as often as you like.
 ///
 /// Names are lower-case (`[0-9a-z_.-]+`). A name that ends in `-bin` holds bytes, every other one
@@ -73,6 +76,45 @@ impl Metadata {
             .into_iter()
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
             .map(bin::decode)
+    }
+
+    /// Takes `-bin` values apart that were joined with commas, and writes each as gRPC does: for metadata that was received and goes on. Some servers do
+    /// not read what others may write, and refuse calls of others for it that come by the same connection.
+    ///
+    /// # Errors
+    /// With the name, if a value is no base64, or there are more than 100 of it.
+    pub fn part_bin(&mut self) -> Result<(), (HeaderName, MetadataError)> {
+        let names = self.0.keys().filter(|name| name.as_str().ends_with("-bin"));
+        let names: Vec<_> = names.cloned().collect();
+        for name in names {
+            if let Err(error) = self.part_values(&name) {
+                return Err((name, error));
+            }
+        }
+        Ok(())
+    }
+
+    fn part_values(&mut self, name: &HeaderName) -> Result<(), MetadataError> {
+        let mut parted = Vec::new();
+        for value in self.get_all_bin(name.as_str()) {
+            if parted.len() == MOST_PARTS {
+                return Err(MetadataError::too_many());
+            }
+            parted.push(bin::encode(&value?)?);
+        }
+        // Padded as RFC 4648 has it, everybody reads them.
+        let without_padding = |value: &'_ HeaderValue| {
+            let value = value.as_bytes();
+            let padding = value.iter().rev().take_while(|byte| **byte == b'=').count();
+            let padding = if value.len().is_multiple_of(4) { padding } else { 0 };
+            value.get(..value.len() - padding).unwrap_or_default().to_vec()
+        };
+        let came = self.0.get_all(name).iter().map(without_padding);
+        if came.eq(parted.iter().map(HeaderValue::as_bytes)) {
+            return Ok(());
+        }
+        self.0.remove(name);
+        parted.into_iter().try_for_each(|value| self.add(name.clone(), value))
     }
 
     /// Sets the one text of this name, in the place of all it had.
@@ -197,6 +239,34 @@ mod tests {
 
     fn texts(metadata: &Metadata, name: &str) -> Vec<String> {
         metadata.get_all(name).map(String::from).collect()
+    }
+
+    #[test]
+    fn bytes_go_on_one_by_one_as_grpc_writes_them() {
+        for (came, parted) in [
+            (&["AAE"][..], &["AAE"][..]),
+            (&["AAE=", "AA==", "AA="], &["AAE", "AA", "AA"]),
+            (&["AAE=", "AA=="], &["AAE=", "AA=="]),
+            (&["AAE=, AQI=", "/+8="], &["AAE", "AQI", "/+8"]),
+            // With bits over.
+            (&["AB"], &["AA"]),
+            (&["AAE,"], &["AAE", ""]),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in came {
+                headers.append("a-bin", value.parse().unwrap());
+            }
+            headers.insert("note", "a,b".parse().unwrap());
+            let mut metadata = Metadata::from_headers(headers);
+            metadata.part_bin().unwrap();
+            assert_eq!(metadata.get_all("a-bin").collect::<Vec<_>>(), parted);
+            assert_eq!(metadata.get("note"), Some("a,b"));
+        }
+        for wrong in ["_-8".to_owned(), "A".to_owned(), "AA,".repeat(100)] {
+            let headers = [(HeaderName::from_static("a-bin"), wrong.parse().unwrap())];
+            let mut metadata = Metadata::from_headers(headers.into_iter().collect());
+            assert_eq!(metadata.part_bin().unwrap_err().0, "a-bin");
+        }
     }
 
     #[test]
