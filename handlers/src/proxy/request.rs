@@ -56,6 +56,8 @@ pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32)
     let mut headers = speech.request_headers(mem::take(&mut call.metadata));
     if speech.is_bare() {
         forget_body(&mut headers);
+    } else {
+        forget_odd_names(&mut headers);
     }
     if let Some(before) = before {
         headers.insert(PREVIOUS, before.into());
@@ -100,6 +102,19 @@ fn forget_body(headers: &mut HeaderMap) {
     };
     let names: Vec<_> = headers.keys().filter(is_of_body).cloned().collect();
     for name in names {
+        headers.remove(name);
+    }
+}
+
+/// Takes out names that HTTP has and gRPC has not: servers refuse the call for them. gRPC over HTTP/2, "Header-Name".
+fn forget_odd_names(headers: &mut HeaderMap) {
+    let is_odd = |name: &&HeaderName| {
+        let name = name.as_str().bytes();
+        name.fold(false, |odd, byte| {
+            odd | !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'-' | b'.')
+        })
+    };
+    while let Some(name) = headers.keys().find(is_odd).cloned() {
         headers.remove(name);
     }
 }

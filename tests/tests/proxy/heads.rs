@@ -81,6 +81,19 @@ async fn an_upstream_is_told_who_calls_if_that_is_wanted() {
 }
 
 #[tokio::test]
+async fn names_that_grpc_has_not_stay_behind() {
+    let ask = Ask::empty(UNARY)
+        .header("x!y", "1")
+        .header("x-y.z_0", "2")
+        .header("a-bin", "AAE,AQI");
+    let (_upstream, told) = seen(ask).await;
+    assert!(!told.headers.contains_key("x!y"), "{told:?}");
+    assert_eq!(told.headers["x-y.z_0"], "2");
+    let bytes: Vec<_> = told.headers.get_all("a-bin").iter().collect();
+    assert_eq!(bytes, ["AAE", "AQI"]);
+}
+
+#[tokio::test]
 async fn the_authority_is_the_urls_or_what_is_said() {
     const SAID: &str = "orders.example:8443";
     let (upstream, told) = seen(Ask::empty(UNARY)).await;
