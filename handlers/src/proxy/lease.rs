@@ -337,6 +337,9 @@ impl Drop for Lease {
                 self.pool.doubt(&self.endpoint);
             }
             let late = leaving::is_late(self.deadline, Duration::from_millis(self.rounding.into()), now);
+            if late && self.attempt.is_some() && self.line.is_unheard() {
+                self.pool.went_wrong(&self.endpoint);
+            }
             self.ended(if late { Entry::Late } else { Entry::Cancelled });
         }
         if self.attempt.is_some() {

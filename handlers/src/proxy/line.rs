@@ -275,6 +275,11 @@ impl Line {
         matches!(self.speaks, Speaks::Http2(..)) && self.state.silence.is_long()
     }
 
+    /// Whether its call got no answer at all, over HTTP/1.1: there a server that is stopped looks like one that is slow, even to who connects anew.
+    pub(super) fn is_unheard(&self) -> bool {
+        matches!(&self.speaks, Speaks::Http1(slot) if slot.is_unheard())
+    }
+
     pub(super) fn release(&self) {
         self.used.store(true, Ordering::Relaxed);
         if self.state.calls.fetch_sub(1, Ordering::Relaxed) == 1 {

@@ -13,6 +13,7 @@ use http::{HeaderValue, Response};
 use tracing::Level;
 
 use super::{
+    addresses::silence,
     proxy,
     replica::{Names, Replica, call, failures, quick, until},
     script::retrying,
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     logs::Lines,
-    support::{Ask, BIDI, SERVER, UNARY, envelope, eventually, soon},
+    support::{Ask, BIDI, SERVER, UNARY, envelope, eventually, serve, soon},
 };
 
 fn options(change: impl FnOnce(&mut descant_handlers::proxy::Outlier)) -> ProxyOptions {
@@ -40,6 +41,23 @@ async fn of_three_the_bad_one_is_ejected() {
         let failed = failures(&peer, 1000).await;
         assert_eq!((failed, bad.calls()), (5, 5), "{code}");
     }
+}
+
+/// Over HTTP/1.1 it cannot be asked whether it is there: it takes connections as before.
+#[tokio::test]
+async fn one_that_has_stopped_is_ejected_over_http1_too() {
+    let well = serve(|_| {}).await;
+    let names = Names::of([silence().await, well.address]);
+    let mut options = quick();
+    (options.protocol, options.http1) = (UpstreamProtocol::Connect, true);
+    let front = proxy(names.proxy(options)).await;
+    let peer = front.connect().await;
+    let mut failed = 0;
+    for _ in 0..60 {
+        let answer = soon(peer.send(Ask::empty(UNARY).header("grpc-timeout", "200m"))).await;
+        failed += usize::from(answer.code() != Some(0));
+    }
+    assert_eq!(failed, 5);
 }
 
 #[tokio::test]

@@ -56,6 +56,8 @@ pub(super) struct Slot {
     sent: Arc<AtomicBool>,
     /// Its call has begun to send a request.
     asked: AtomicBool,
+    /// And the head of an answer came.
+    heard: AtomicBool,
     /// It had a call that came to its end.
     kept: AtomicBool,
     writes: Arc<Writes>,
@@ -91,6 +93,7 @@ impl Slot {
             driver: driver.abort_handle(),
             sent: Arc::default(),
             asked: AtomicBool::new(false),
+            heard: AtomicBool::new(false),
             kept: AtomicBool::new(false),
             writes,
             header_bytes,
@@ -119,10 +122,12 @@ impl Slot {
         self.sent.store(body.size_hint().exact() == Some(0), Ordering::Relaxed);
         body.sent = Some(Arc::clone(&self.sent));
         self.asked.store(true, Ordering::Relaxed);
+        self.heard.store(false, Ordering::Relaxed);
         let written = self.writes.times();
         let sending = self.sender().try_send_request(request);
         let mut error = match sending.await {
             Ok(mut response) => {
+                self.heard.store(true, Ordering::Relaxed);
                 forget_connection(response.headers_mut());
                 return Ok(response.map(|body| Stream::Http1(body, self.header_bytes)));
             }
@@ -145,6 +150,11 @@ impl Slot {
         } else {
             Fate::Lost
         }
+    }
+
+    /// Whether its call was sent, and no answer to it has begun.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) && !self.heard.load(Ordering::Relaxed)
     }
 
     /// Its call has ended; `whole`: with its reply. Whether it takes another one; if not it closes.
