@@ -20,10 +20,21 @@ const ANOTHER_PROTOCOL: &str = "does it speak another protocol? --protocol grpc,
 /// Of the head of a reply, and of its trailers: who looks into what goes wrong sees tokens and details of any size.
 const HEADER_BYTES: usize = 1 << 20;
 /// What the first bytes of a server may tell after the connection was made, and what does not fit then.
-const FOUND_OUT: [(&str, Misfit); 3] = [
+const FOUND_OUT: [(&str, Misfit); 4] = [
     ("it speaks TLS", Misfit::Tls),
     ("it answers in HTTP/2", Misfit::Http2),
     ("it speaks SSH", Misfit::Other),
+    (
+        "it asks for a client certificate, and none was shown",
+        Misfit::ClientCertificate,
+    ),
+];
+/// What there is of a server that hangs up as a request of HTTP/1.1 comes, before it has said anything.
+const HUNG_UP: [&str; 4] = [
+    "connection closed before message completed",
+    "Connection reset by peer",
+    "hung up behind the TLS handshake",
+    "closes each connection at once",
 ];
 /// What servers of TLS say to plain text over HTTP/1.1: Descant, Go's and nginx.
 const SPEAKS_TLS: [&str; 3] = ["this port speaks TLS", "to an HTTPS server", "to HTTPS port"];
@@ -163,6 +174,20 @@ impl Server {
         self.http1 && !self.proxy.speaks_tls() && (refused || is_told)
     }
 
+    /// Why a server may have hung up on a request of HTTP/1.1: over HTTP/2 that is found out before.
+    fn hung_up(&self, told: &str) -> Option<Misfit> {
+        let lost = told.strip_prefix(&format!("the connection to {} is lost: ", self.proxy));
+        let lost = lost.or_else(|| told.strip_prefix(&format!("{} ", self.proxy)));
+        let lost = lost.filter(|_| self.http1)?;
+        if lost.contains("refuses TLS with the alert") {
+            return Some(Misfit::ClientCertificate);
+        }
+        HUNG_UP
+            .iter()
+            .any(|words| lost.contains(words))
+            .then_some(Misfit::HungUp)
+    }
+
     /// What a server was found out to be that was connected to and speaks something else: the same as if it had been known at once.
     pub(crate) fn found_out(&self, status: &Status) -> Option<Failure> {
         let told = status.message();
@@ -180,6 +205,9 @@ impl Server {
         let told = status.message();
         if self.may_speak_tls(told) {
             return Some(format!("does it speak TLS? then {}", self.mend(Misfit::Tls)));
+        }
+        if let Some(misfit) = self.hung_up(told) {
+            return Some(self.mend(misfit));
         }
         if self.flag.is_empty() && told == "the upstream reset the call: unexpected internal error encountered" {
             return Some(ANOTHER_PROTOCOL.to_owned());

@@ -655,6 +655,21 @@ fn what_does_not_fit_is_told_plainly() {
         assert_eq!(ran.err, told.replace("ADDRESS", address));
         assert_eq!(ran.code, Some(64 + code), "{told}");
     }
+    // Over HTTP/1.1 nothing is said before a call.
+    let ran = descant([
+        "call",
+        rude.as_str(),
+        BOOK,
+        demo_set().to_str().unwrap(),
+        "--protocol",
+        "connect",
+        "--http1",
+    ]);
+    assert!(
+        ran.err
+            .ends_with("hint: does it speak TLS? then say https://HOST:PORT\n"),
+        "{ran:?}"
+    );
     // A gateway's own troubles are none of who calls it.
     let front = Server::start(&[demo_set().to_str().unwrap(), "--to", &format!("http://{}", pages())]);
     let relayed = call(&front, &[BOOK]);

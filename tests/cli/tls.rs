@@ -246,6 +246,28 @@ fn a_server_that_asks_for_a_certificate_hangs_up() {
 }
 
 #[test]
+fn a_certificate_that_is_missing_is_told_over_either_version_of_http() {
+    let folder = certificates(&["a"]);
+    let (crt, key) = (path(&folder, "a.crt"), path(&folder, "a.key"));
+    let server = Server::start(&["--tls-cert", &crt, "--tls-key", &key, "--tls-client-ca", &crt]);
+    let address = format!("https://{}", server.address());
+    let set = demo_set();
+    for more in [&["--protocol", "connect"][..], &["--protocol", "connect", "--http1"]] {
+        let call = [
+            "call",
+            &address,
+            "bookshop.v1.Catalog/ListBooks",
+            set.to_str().unwrap(),
+            "--insecure",
+        ];
+        let ran = descant([&call[..], more].concat());
+        assert_eq!(ran.code, Some(64 + 14), "{ran:?}");
+        let told = "it asks for a client certificate, and none was shown\nhint: --cert FILE and --key FILE show one that it trusts\n";
+        assert!(ran.err.ends_with(told), "{ran:?}");
+    }
+}
+
+#[test]
 fn tls_is_not_looked_for_where_there_is_none() {
     let server = Server::start(&[]);
     let ran = descant(["list", "--insecure", "--from", &format!("https://{}", server.address())]);

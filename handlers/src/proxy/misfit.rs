@@ -93,6 +93,16 @@ impl From<ConnectError> for Status {
     }
 }
 
+/// What is said of a server that hangs up over TLS. Not all send an alert first.
+pub(super) const BEHIND_TLS: &str =
+    "it hung up behind the TLS handshake: it may ask for a client certificate, or for another one";
+
+/// Whether a connection ended without the end of TLS, which rustls says in words of its own, with an address on the web.
+pub(super) fn is_cut_tls(error: &(dyn Error + 'static)) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_some())
+}
+
 impl Unfit {
     pub(super) fn new(misfit: Misfit, what: impl Into<String>) -> Self {
         let what = what.into();
@@ -177,10 +187,8 @@ impl Unfit {
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Misfit::HungUp,
             _ => Misfit::Other,
         };
-        // rustls says it in words of its own, with an address on the web. Not all servers send an alert first.
-        if error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_some() {
-            let what = "it hung up behind the TLS handshake: it may ask for a client certificate, or for another one";
-            return Self::new(misfit, what);
+        if is_cut_tls(error) {
+            return Self::new(misfit, BEHIND_TLS);
         }
         Self::new(misfit, error.to_string())
     }

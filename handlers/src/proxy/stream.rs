@@ -12,7 +12,7 @@ use h2::RecvStream;
 use http::HeaderMap;
 use hyper::body::{Body as _, Incoming};
 
-use super::header_list;
+use super::{header_list, misfit};
 
 /// Bytes as they come, then perhaps trailers.
 #[derive(Debug)]
@@ -130,6 +130,8 @@ impl fmt::Display for Broken {
             Self::TooLarge(most) => write!(f, "its head or its trailers are larger than {} KiB", most >> 10),
             Self::Http2(error) => error.fmt(f),
             Self::Http1(error) => match error.source() {
+                // In the words of those that are made out before.
+                Some(reason) if misfit::is_cut_tls(reason) => f.write_str(misfit::BEHIND_TLS),
                 Some(reason) => write!(f, "{error}: {reason}"),
                 None => error.fmt(f),
             },
