@@ -258,7 +258,10 @@ impl Asker {
                 if let Some(failure) = self.server.found_out(status) {
                     return failure;
                 }
-                let mend = self.server.hint(status).unwrap_or_default();
+                let mend = self
+                    .server
+                    .hint(status)
+                    .unwrap_or_else(|| self.server.hint_at_reflection().to_owned());
                 let told = status.to_string();
                 let what = format!("reflection at {name} ended with {}", screen::escape(&told));
                 Failure::new(Kind::Other, what, mend).by_server(status.code())

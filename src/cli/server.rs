@@ -154,6 +154,15 @@ impl Server {
         self.describing.as_ref().unwrap_or(&self.proxy)
     }
 
+    /// What to do where reflection ends and nothing says why.
+    pub(crate) fn hint_at_reflection(&self) -> &'static str {
+        if self.http1 && !self.is_rest() {
+            "reflection is a stream both ways, which many servers do not take over HTTP/1.1: name a PATH that describes it"
+        } else {
+            ""
+        }
+    }
+
     fn is_rest(&self) -> bool {
         self.describing.is_some()
     }

@@ -572,12 +572,17 @@ fn silence() -> (TcpListener, String) {
     (listener, address)
 }
 
-/// A server that hangs up.
-fn rude() -> String {
+/// A server that says the same to every request, and hangs up.
+fn parrots(answer: &'static [u8]) -> String {
     let (listener, address) = silence();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let _ = stream.unwrap().read(&mut [0; 4096]);
+            let mut stream = stream.unwrap();
+            // Of some nothing is asked.
+            thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer);
+            });
         }
     });
     address
@@ -590,7 +595,7 @@ fn what_does_not_fit_is_told_plainly() {
     let http1 = parrot(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
     let headless = parrot(b"<!DOCTYPE HTML>\n<html></html>\n");
     let tls = parrot(&[21, 3, 3, 0, 2, 2, 40]);
-    let (page, rude) = (pages(), rude());
+    let (page, rude) = (pages(), parrots(b""));
     let over_tls = format!("https://{}", plain.address());
     for (address, code, told) in [
         (
@@ -655,21 +660,6 @@ fn what_does_not_fit_is_told_plainly() {
         assert_eq!(ran.err, told.replace("ADDRESS", address));
         assert_eq!(ran.code, Some(64 + code), "{told}");
     }
-    // Over HTTP/1.1 nothing is said before a call.
-    let ran = descant([
-        "call",
-        rude.as_str(),
-        BOOK,
-        demo_set().to_str().unwrap(),
-        "--protocol",
-        "connect",
-        "--http1",
-    ]);
-    assert!(
-        ran.err
-            .ends_with("hint: does it speak TLS? then say https://HOST:PORT\n"),
-        "{ran:?}"
-    );
     // A gateway's own troubles are none of who calls it.
     let front = Server::start(&[demo_set().to_str().unwrap(), "--to", &format!("http://{}", pages())]);
     let relayed = call(&front, &[BOOK]);
@@ -686,6 +676,33 @@ fn what_does_not_fit_is_told_plainly() {
     let name = descant(["call", "nowhere.invalid:50051", BOOK]);
     assert_eq!(name.code, Some(64 + 14), "{name:?}");
     assert!(name.err.ends_with("hint: is the name of the host right?\n"), "{name:?}");
+}
+
+/// Where nothing is said before a call.
+#[test]
+fn what_does_not_fit_over_http1_is_told_as_plainly() {
+    let rude = parrots(b"");
+    let ran = descant([
+        "call",
+        &rude,
+        BOOK,
+        demo_set().to_str().unwrap(),
+        "--protocol",
+        "connect",
+        "--http1",
+    ]);
+    assert!(
+        ran.err
+            .ends_with("hint: does it speak TLS? then say https://HOST:PORT\n"),
+        "{ran:?}"
+    );
+    let no_streams =
+        parrots(b"HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let ran = descant(["call", &no_streams, BOOK, "--protocol", "connect", "--http1"]);
+    assert!(
+        ran.err.ends_with("over HTTP/1.1: name a PATH that describes it\n"),
+        "{ran:?}"
+    );
 }
 
 #[test]
