@@ -32,6 +32,8 @@ use prometheus::IntGauge;
 
 use self::{payloads::Payloads, records::Records, subject::Told};
 
+#[cfg(feature = "proxy")]
+pub(crate) use self::records::is_obeyed;
 pub use self::{
     fields::{LogField, LogFieldError},
     metrics::Metrics,
@@ -40,7 +42,6 @@ pub use self::{
 pub(crate) use self::{
     holdings::MemoryWatch,
     metrics::MetricsError,
-    records::is_obeyed,
     records::{Log, REDACTED},
     span::Draft,
     subject::Subject,
