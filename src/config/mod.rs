@@ -225,7 +225,12 @@ impl ConfigBuilder {
             None => None,
             Some(Ok(document)) => document,
             Some(Err(error)) => {
-                let mend = mend(&error.what);
+                let text = file.map(|file| file.text.as_str()).unwrap_or_default();
+                let mend = if is_variable(text, error.place) {
+                    "a variable in `{ }` or `[ ]` needs quotes: \"${NAME}\""
+                } else {
+                    mend(&error.what)
+                };
                 faults.add(
                     Origin::at(error.place),
                     format!("this cannot be read as YAML: {}", error.what),
@@ -301,6 +306,14 @@ fn no_utf8(bytes: &[u8], error: Utf8Error) -> String {
     let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
     let line = before.split(|byte| *byte == b'\n').count();
     format!("the file is no UTF-8, in line {line}")
+}
+
+/// Whether a `${` stands there, of which YAML takes the `{` for a map within a map or a list.
+fn is_variable(text: &str, place: yaml::Place) -> bool {
+    let line = place.line.checked_sub(1).and_then(|before| text.lines().nth(before));
+    let line = line.map(|line| line.strip_prefix('\u{feff}').unwrap_or(line));
+    let mut behind = line.unwrap_or_default().chars().skip(place.column.saturating_sub(2));
+    place.column > 1 && behind.next() == Some('$') && behind.next() == Some('{')
 }
 
 /// How to mend what the parser of YAML stumbles over.
