@@ -50,6 +50,8 @@ mod findings;
 mod gzip;
 mod http;
 mod link;
+#[doc(hidden)]
+pub mod near;
 mod pool;
 mod raw;
 mod render;

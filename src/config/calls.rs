@@ -130,17 +130,26 @@ impl Source {
         for fault in error.faults() {
             match self {
                 Self::Here(node) => {
-                    let (found, origin) = within(node, fault.place());
+                    let (found, mut origin) = within(node, fault.place());
+                    if fault.is_of_key() {
+                        origin = key(node, fault.place()).unwrap_or(origin);
+                    }
                     let written = found.written().or_else(|| service(node, fault.place())?.written());
-                    let what = match written.filter(|_| fault.quotes()) {
+                    let (what, mend) = match written.filter(|_| fault.quotes()) {
                         // It may repeat what only the environment knows.
-                        Some(written) => format!("the value of `{}` does not fit here", shown(written)),
-                        None => fault.what().to_owned(),
+                        Some(written) => (
+                            format!("the value of `{}` does not fit here", shown(written)),
+                            fault.due(),
+                        ),
+                        None => (fault.what().to_owned(), fault.mend()),
                     };
-                    faults.add(origin, what, fault.mend());
+                    faults.add(origin, what, mend);
                 }
                 Self::File { path, text } => {
-                    let place = yaml::read(text).ok().flatten().map(|node| place(&node, fault.place()));
+                    let place = yaml::read(text)
+                        .ok()
+                        .flatten()
+                        .map(|node| place(&node, fault.place(), fault.is_of_key()));
                     let at = place.map_or_else(String::new, |place| format!(":{}:{}", place.line, place.column));
                     let path = shown(&path.to_string_lossy());
                     faults.add(origin, format!("{path}{at}: {}", fault.what()), fault.mend());
@@ -172,6 +181,20 @@ fn within<'n>(node: &'n Node, way: &[Step]) -> (&'n Node, Origin) {
     found
 }
 
+/// Where the key stands that this way ends with.
+fn key(node: &Node, way: &[Step]) -> Option<Origin> {
+    let (Step::Key(last), around) = way.split_last()? else {
+        return None;
+    };
+    let Value::Map(entries) = &within(node, around).0.value else {
+        return None;
+    };
+    entries
+        .iter()
+        .find(|entry| entry.key == *last)
+        .map(|entry| entry.origin)
+}
+
 /// The service of a method: both are named if there is none such.
 fn service<'n>(node: &'n Node, way: &[Step]) -> Option<&'n Node> {
     let (last, around) = way.split_last()?;
@@ -179,17 +202,19 @@ fn service<'n>(node: &'n Node, way: &[Step]) -> Option<&'n Node> {
     is_method.then(|| within(node, around).0.get("service")).flatten()
 }
 
-fn place(node: &yaml::Node, way: &[Step]) -> yaml::Place {
+/// `of_key`: of the last step the key, not its value.
+fn place(node: &yaml::Node, way: &[Step], of_key: bool) -> yaml::Place {
     let next = match (&node.value, way.first()) {
         (yaml::Value::Map(entries), Some(Step::Key(key))) => {
             let is_key = |found: &yaml::Node| matches!(&found.value, yaml::Value::Text(text) if text == key);
-            entries.iter().find(|(found, _)| is_key(found)).map(|(_, value)| value)
+            let entry = entries.iter().find(|(found, _)| is_key(found));
+            entry.map(|(key, value)| if of_key && way.len() == 1 { key } else { value })
         }
         (yaml::Value::List(items), Some(Step::Item(index))) => items.get(*index),
         _ => None,
     };
     match next {
-        Some(next) => place(next, way.get(1..).unwrap_or_default()),
+        Some(next) => place(next, way.get(1..).unwrap_or_default(), of_key),
         None => node.place,
     }
 }

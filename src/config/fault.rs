@@ -2,8 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use descant_descriptors::{Finding, Severity};
-use strsim::osa_distance;
+use descant_descriptors::{Finding, Severity, near};
 
 use super::{Config, origin::Origin};
 
@@ -11,8 +10,6 @@ use super::{Config, origin::Origin};
 const MOST: usize = 50;
 /// Characters of a line that are shown, and of a text that is repeated.
 const SHOWN: usize = 120;
-/// Letters that may differ between a name and what it is taken to have been meant as.
-const NEAR: usize = 3;
 
 /// Why a configuration cannot be used: everything that is wrong with it, each fault with its place and a remedy.
 #[derive(Clone)]
@@ -297,16 +294,7 @@ pub(super) fn is_plain(character: char) -> bool {
 
 /// `did you mean ...?`, or which names there are.
 pub(super) fn nearest(name: &str, known: &[&str]) -> String {
-    let lower: String = name
-        .chars()
-        .take(SHOWN)
-        .collect::<String>()
-        .to_lowercase()
-        .replace('-', "_");
-    let near = known.iter().map(|known| (osa_distance(&lower, known), *known)).min();
-    let near = near.filter(|(distance, _)| *distance <= NEAR && distance * 2 <= lower.len());
-    let begins = |known: &&&str| lower.len() >= NEAR && known.starts_with(&lower);
-    match near.map(|(_, near)| near).or(known.iter().find(begins).copied()) {
+    match near::nearest(name, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there is {}", listed(known)),
     }

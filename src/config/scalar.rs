@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use descant_descriptors::near;
+
 use super::{
     node::Node,
     setting::{From, FromScalar, Reader, Setting, Unfit},
@@ -163,7 +165,13 @@ impl FromScalar for Pattern {
     fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
         match text.parse::<crate::gateway::Pattern>() {
             Ok(_) => Ok(Self(text.to_owned())),
-            Err(_) => Err(Unfit::Other),
+            // A service, written as a package or as all its methods.
+            Err(_) => match text.strip_suffix("/*").map(str::parse::<crate::gateway::Pattern>) {
+                Some(Ok(service)) => Err(Unfit::Mended(format!(
+                    "did you mean `{service}`, which is all its methods?"
+                ))),
+                _ => Err(Unfit::Other),
+            },
         }
     }
 }
@@ -177,6 +185,14 @@ impl Setting for Unavailable {
         let what = format!("`{}` is not there yet", reader.key);
         reader.faults.add(node.origin, what, "leave it out");
         None
+    }
+}
+
+/// Why a word is none of these, which what is due lists already.
+pub(super) fn unknown(text: &str, words: &[&str]) -> Unfit {
+    match near::nearest(text, words) {
+        Some(near) => Unfit::Mended(format!("did you mean `{near}`?")),
+        None => Unfit::Other,
     }
 }
 
@@ -209,7 +225,7 @@ macro_rules! choice {
             ) -> Result<Self, $crate::config::setting::Unfit> {
                 match text {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err($crate::config::setting::Unfit::Other),
+                    _ => Err($crate::config::scalar::unknown(text, &[$($word),+])),
                 }
             }
         }

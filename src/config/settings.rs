@@ -11,7 +11,7 @@ use super::{
     check,
     origin::Placed,
     place::{AdminAddress, ListenAddress, PageOrigin, ReceiverUrl, UpstreamUrl},
-    scalar::{Number, Pattern, Unavailable, choice},
+    scalar::{Number, Pattern, Unavailable, choice, unknown},
     setting::{From, FromScalar, OneOrMore, Unfit, section},
     shape::{Flag, Form, Scalar},
 };
@@ -490,7 +490,10 @@ impl FromScalar for Balance {
     }
 
     fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
-        text.parse().map_err(Unfit::Because)
+        text.parse().map_err(|why| match text.split_once(':') {
+            Some(("ring-hash", _)) => Unfit::Because(why),
+            _ => unknown(text, &["power-of-two", "round-robin", "ring-hash:HEADER"]),
+        })
     }
 }
 

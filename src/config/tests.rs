@@ -25,6 +25,7 @@ fn read_with(text: &str, flags: &[(&str, &[&str])]) -> Result<Config, ConfigErro
         "PORT" => Ok("8080".to_owned()),
         "EMPTY" => Ok(String::new()),
         "SECRET" => Ok("hunter2: [*x]".to_owned()),
+        "CODE" => Ok("UNAVALABLE".to_owned()),
         _ => Err(VarError::NotPresent),
     };
     builder.within(&environment)
@@ -439,6 +440,13 @@ fn what_a_service_config_has_of_variables_is_not_told() {
         let told = "the value of `${SECRET}` does not fit here";
         assert!(error.contains(told) && !error.contains("hunter2"), "{error}");
     }
+    // What it resembles would be as good as told.
+    let text = "{ name: [{}], retryPolicy: { retryableStatusCodes: ['${CODE}'] } }";
+    let error = with(text).unwrap_err().to_string();
+    assert!(
+        error.contains("`${CODE}`") && !error.contains("did you mean"),
+        "{error}"
+    );
     let error = with("{ name: [{}], timeout: 5 }").unwrap_err().to_string();
     assert!(error.contains("5 does not fit here"), "{error}");
     let proto = tempfile::Builder::new().suffix(".proto").tempfile().unwrap();

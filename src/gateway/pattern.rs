@@ -1,8 +1,8 @@
 //! Which methods a route answers.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use descant_descriptors::{Method, Schema};
+use descant_descriptors::{Method, Schema, near};
 
 /// `pkg.Service/Method`, `pkg.Service`, `pkg.*` (the package and those below it) or `*`. The most specific one wins.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +62,13 @@ impl Pattern {
                     _ => schema.nearest_services(name),
                 }
             }
-            Self::Package(prefix) => schema.nearest_services(prefix),
+            Self::Package(prefix) => {
+                let package = prefix.trim_end_matches('.');
+                match nearest_package(package, schema) {
+                    Some(near) => vec![format!("{near}.*")],
+                    None => schema.nearest_services(package),
+                }
+            }
             Self::All => Vec::new(),
         }
     }
@@ -71,6 +77,20 @@ impl Pattern {
     pub(super) fn names_service(fit: Fit) -> bool {
         fit.0 >= 2
     }
+}
+
+/// The package that resembles this one, of those that services are in and those around them.
+fn nearest_package(package: &str, schema: &Schema) -> Option<String> {
+    let mut packages = BTreeSet::new();
+    for service in schema.services() {
+        let mut name = service.full_name();
+        while let Some((around, _)) = name.rsplit_once('.') {
+            packages.insert(around.to_owned());
+            name = around;
+        }
+    }
+    let packages: Vec<_> = packages.iter().map(String::as_str).collect();
+    near::nearest(package, &packages).map(str::to_owned)
 }
 
 /// The pattern that fits a method best, and what is said of it.

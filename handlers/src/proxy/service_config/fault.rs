@@ -11,8 +11,11 @@ pub struct ServiceConfigError(Vec<ServiceConfigFault>);
 pub struct ServiceConfigFault {
     place: Vec<Step>,
     what: String,
-    mend: String,
+    due: String,
+    /// What may be meant by what was found.
+    guess: Option<String>,
     quotes: bool,
+    of_key: bool,
 }
 
 /// A step on the way to a part of JSON.
@@ -36,13 +39,26 @@ impl ServiceConfigError {
 }
 
 impl ServiceConfigFault {
-    pub(super) fn new(place: Vec<Step>, what: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub(super) fn new(place: Vec<Step>, what: impl Into<String>, due: impl Into<String>) -> Self {
         Self {
             place,
             what: what.into(),
-            mend: mend.into(),
+            due: due.into(),
+            guess: None,
             quotes: false,
+            of_key: false,
         }
+    }
+
+    /// The same, mended by this name if there is one: what was found resembles it.
+    pub(super) fn near(self, name: Option<&str>) -> Self {
+        let guess = name.map(|name| format!("did you mean `{name}`?"));
+        Self { guess, ..self }
+    }
+
+    /// The same, about the key at the end of its place.
+    pub(super) fn of_key(self) -> Self {
+        Self { of_key: true, ..self }
     }
 
     /// The same, which repeats what was found.
@@ -65,9 +81,19 @@ impl ServiceConfigFault {
         self.quotes
     }
 
-    /// How to mend it.
+    /// Whether it is about the key that the place ends with, not about the value of that.
+    pub fn is_of_key(&self) -> bool {
+        self.of_key
+    }
+
+    /// How to mend it. What was found may show in that too: [`due`](Self::due) is for where it may be a secret.
     pub fn mend(&self) -> &str {
-        &self.mend
+        self.guess.as_ref().unwrap_or(&self.due)
+    }
+
+    /// How to mend it, whatever was found.
+    pub fn due(&self) -> &str {
+        &self.due
     }
 }
 
@@ -85,8 +111,8 @@ impl fmt::Display for ServiceConfigFault {
             f.write_str(": ")?;
         }
         f.write_str(&self.what)?;
-        if !self.mend.is_empty() {
-            write!(f, "; {}", self.mend)?;
+        if !self.mend().is_empty() {
+            write!(f, "; {}", self.mend())?;
         }
         Ok(())
     }

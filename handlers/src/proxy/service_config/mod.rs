@@ -213,13 +213,10 @@ impl Name {
                 )
             }
         };
-        let mend = match nearest.first() {
-            Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => "`descant list` says which there are".to_owned(),
-        };
         let mut place = self.place.clone();
         place.push(Step::Key(key.to_owned()));
-        Some(ServiceConfigFault::new(place, what, mend).quoting())
+        let fault = ServiceConfigFault::new(place, what, "`descant list` says which there are");
+        Some(fault.near(nearest.first().map(String::as_str)).quoting())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use descant_descriptors::near;
 use serde_json::{Map, Value};
 
 use super::{
@@ -46,13 +47,19 @@ impl Reader {
 
     /// Something other stands here than what is due.
     fn unfit<T>(&mut self, found: &Value, due: &str) -> Option<T> {
+        self.unfit_near(found, due, &[])
+    }
+
+    /// The same where one of these words may be meant.
+    fn unfit_near<T>(&mut self, found: &Value, due: &str, words: &[&str]) -> Option<T> {
         let mut shown: String = found.to_string().chars().take(SHOWN).collect();
         if shown.len() < found.to_string().len() {
             shown.push_str("...");
         }
         let what = format!("{shown} does not fit here");
-        self.faults
-            .push(ServiceConfigFault::new(self.place.clone(), what, due).quoting());
+        let near = found.as_str().and_then(|found| near::nearest(found, words));
+        let fault = ServiceConfigFault::new(self.place.clone(), what, due);
+        self.faults.push(fault.near(near).quoting());
         None
     }
 
@@ -70,18 +77,12 @@ impl Reader {
             return self.unfit(value, &format!("it is an object with the keys {}", known()));
         };
         for key in map.keys().filter(|key| !keys.contains(&key.as_str())) {
-            let near = keys
-                .iter()
-                .find(|known| known.eq_ignore_ascii_case(&key.replace('_', "")));
-            let mend = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there is {}", known()),
-            };
             let shown: String = key.chars().take(SHOWN).collect();
-            self.within(Step::Key(key.clone()), |reader| {
-                reader.fault(format!("there is no key {shown:?} here"), mend);
-                Some(())
-            });
+            let mut place = self.place.clone();
+            place.push(Step::Key(key.clone()));
+            let what = format!("there is no key {shown:?} here");
+            let fault = ServiceConfigFault::new(place, what, format!("there is {}", known()));
+            self.faults.push(fault.near(near::nearest(key, keys)).of_key());
         }
         Some(map)
     }
@@ -315,12 +316,17 @@ impl Reader {
                         None
                     }
                     Some(code) => Some(code),
-                    None => reader.unfit(value, CODE),
+                    None => reader.unfit_near(value, CODE, &failures()),
                 }
             },
         )?;
         Some(codes.into_iter().collect())
     }
+}
+
+/// The names of all codes but `OK`.
+fn failures() -> Vec<&'static str> {
+    (1..=16).map(|number| Code::from(number).name()).collect()
 }
 
 const ATTEMPTS: &str = "how many attempts there are at most, the first one counted, from 2 to 5";

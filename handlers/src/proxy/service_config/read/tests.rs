@@ -139,6 +139,32 @@ retryThrottling.tokenRatio: 0 does not fit here; it is a number from 0.001 to 10
 }
 
 #[test]
+fn what_is_misspelt_is_told_with_what_is_near() {
+    let found = told(
+        r#"{
+            "methodConfg": [],
+            "methodConfig": [
+                { "name": [{ "methd": "C" }], "waitForRedy": true, "retryPolcy": {} },
+                { "name": [{ "service": "a.B" }], "hedgingPolicy": { "maxAttempts": 2, "nonFatalStatusCodes": ["UNAVALABLE", "OKAY"] } }
+            ],
+            "colour": 1
+        }"#,
+    );
+    let expected = format!(
+        r#"colour: there is no key "colour" here; there is `methodConfig`, `retryThrottling`
+methodConfg: there is no key "methodConfg" here; did you mean `methodConfig`?
+methodConfig[0].name[0].methd: there is no key "methd" here; did you mean `method`?
+methodConfig[0].retryPolcy: there is no key "retryPolcy" here; did you mean `retryPolicy`?
+methodConfig[0].waitForRedy: there is no key "waitForRedy" here; did you mean `waitForReady`?
+methodConfig[1].hedgingPolicy.nonFatalStatusCodes[0]: "UNAVALABLE" does not fit here; did you mean `UNAVAILABLE`?
+methodConfig[1].hedgingPolicy.nonFatalStatusCodes[1]: "OKAY" does not fit here; {CODE}"#
+    );
+    let mut sorted: Vec<_> = found.lines().collect();
+    sorted.sort_unstable();
+    assert_eq!(sorted.join("\n"), expected);
+}
+
+#[test]
 fn a_name_is_there_once() {
     let found = told(r#"{ "methodConfig": [{ "name": [{}] }, { "name": [{ "service": "" }] }] }"#);
     assert!(
