@@ -22,9 +22,17 @@ pub(crate) fn uri(endpoint: &str) -> Result<Uri, String> {
     match (uri.scheme_str(), uri.host()) {
         (Some("http" | "https"), Some(host)) if !host.is_empty() => match uri.port_u16() {
             Some(0) => Err(refused("has the port 0, where nothing listens")),
+            // What is no number of a port would be passed over, and the usual one asked.
+            None if has_more(&uri, host) => Err(refused("has a port that is no number up to 65535")),
             _ => Ok(uri),
         },
         (Some("http" | "https"), _) => Err(refused("has no host")),
         _ => Err(refused("has no scheme that is spoken")),
     }
+}
+
+/// Whether something stands behind the host.
+fn has_more(uri: &Uri, host: &str) -> bool {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    authority.rsplit('@').next() != Some(host)
 }

@@ -146,12 +146,15 @@ fn read(written: &str) -> Result<(Place, bool, uri::Authority), String> {
     if let Some(path) = written.strip_prefix("unix:") {
         return unix(path);
     }
-    let (scheme, _) = written.split_once("://").ok_or("a scheme is missing")?;
+    let (scheme, behind) = written.split_once("://").ok_or("a scheme is missing")?;
     let (secure, usual) = match scheme {
         "http" => (false, 80),
         "https" => (true, 443),
         other => return Err(format!("{other} is not spoken")),
     };
+    if behind.is_empty() || behind.starts_with('/') {
+        return Err("a host is missing".to_owned());
+    }
     let uri: Uri = written.parse().map_err(|error| format!("{error}"))?;
     if uri.path() != "/" || uri.query().is_some() {
         return Err("there is something behind the port".to_owned());
@@ -272,6 +275,8 @@ mod tests {
             ("http://orders:", "the port is no number from 1 to 65535"),
             ("http://orders:0", "the port is no number from 1 to 65535"),
             ("http://:9000", "a host is missing"),
+            ("http://", "a host is missing"),
+            ("http:///v1", "a host is missing"),
             ("http://me@orders:9000", "a user's name has no meaning here"),
             ("http://orders:9000/v1", "there is something behind the port"),
             ("http://orders:9000?a", "there is something behind the port"),
