@@ -119,7 +119,7 @@ impl Config {
         let mut faults = Faults::default();
         if self.settings.listen.0.is_empty() && self.is_whole("listen") {
             faults.add(
-                None,
+                self.tree.origin_of("listen"),
                 "`listen` is an empty list: there is nowhere to listen",
                 "name an address, or leave `listen` out",
             );

@@ -186,13 +186,7 @@ fn key(node: &Node, way: &[Step]) -> Option<Origin> {
     let (Step::Key(last), around) = way.split_last()? else {
         return None;
     };
-    let Value::Map(entries) = &within(node, around).0.value else {
-        return None;
-    };
-    entries
-        .iter()
-        .find(|entry| entry.key == *last)
-        .map(|entry| entry.origin)
+    within(node, around).0.origin_of(last)
 }
 
 /// The service of a method: both are named if there is none such.

@@ -118,10 +118,19 @@ impl Node {
 
     /// The value of a key, if this is a map that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
+        self.entry(key).map(|entry| &entry.node)
+    }
+
+    /// The place of a key, if this is a map that has it.
+    pub(super) fn origin_of(&self, key: &str) -> Option<Origin> {
+        self.entry(key).map(|entry| entry.origin)
+    }
+
+    fn entry(&self, key: &str) -> Option<&Entry> {
         let Value::Map(entries) = &self.value else {
             return None;
         };
-        entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+        entries.iter().find(|entry| entry.key == key)
     }
 }
 

@@ -76,6 +76,7 @@ impl FromScalar for ListenAddress {
                 Ok(_) => Ok(Self(text.to_owned())),
                 Err(_) => Err(Unfit::Mended("ports are numbers up to 65535".to_owned())),
             },
+            _ if text.starts_with('/') => Err(Unfit::Mended(format!("did you mean `unix:{text}`?"))),
             None if text.parse::<u16>().is_ok() => Err(Unfit::Mended(format!("did you mean `:{text}`?"))),
             None if !text.is_empty() && !text.contains('/') => {
                 Err(Unfit::Mended(format!("add the port: `{text}:50051` for instance")))

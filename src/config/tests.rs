@@ -306,15 +306,20 @@ limits: { grace: 5s }
 #[test]
 fn what_is_told_of_calls_needs_them_observed() {
     let typed = [
-        ("--log-calls", "api", "are not logged"),
-        ("--log-payloads", "1KiB", "are not logged"),
-        ("--otlp", "http://c:4318", "have no spans"),
+        ("--log-calls", "api", "calls that are not observed are not logged"),
+        (
+            "--log-payloads",
+            "1KiB",
+            "messages of calls that are not observed are not logged",
+        ),
+        ("--otlp", "http://c:4318", "calls that are not observed have no spans"),
     ];
     for (option, value, what) in typed {
         let error = read_with("observe: false", &[(option, &[value])])
             .unwrap_err()
             .to_string();
-        assert!(error.contains(option) && error.contains(what), "{error}");
+        let mend = "leave it out, or `observe: false` in the file";
+        assert_eq!(error, format!("{option}: {what}\n  hint: {mend}"));
         let config = read_with("observe: true", &[(option, &[value])]).unwrap();
         assert!(*config.settings().observe);
     }
@@ -329,14 +334,22 @@ fn what_is_told_of_calls_needs_them_observed() {
 fn tls_of_the_file_is_not_lost_to_an_address_that_is_typed() {
     let text = "listen: [{ address: ':1', tls: { certificate: a, key: b } }]";
     let error = read_with(text, &[("--listen", &[":2"])]).unwrap_err();
-    assert!(error.to_string().contains("TLS, which would be lost"), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "--listen: it takes the place of listeners that speak TLS, which would be lost\n  \
+         hint: give --tls-cert and --tls-key as well, or change the address in the file"
+    );
     let both = [("--listen", &[":2"][..]), ("--tls-cert", &["c"]), ("--tls-key", &["d"])];
     let config = read_with(text, &both).unwrap();
     let listen = &config.settings().listen.0[0];
     assert_eq!(listen.tls.as_ref().unwrap().key.0[0].value.to_str(), Some("d"));
     let text = "listen: [{ address: ':1', tls: { certificate: a, key: b, client_ca: c } }]";
     let error = read_with(text, &both).unwrap_err();
-    assert!(error.to_string().contains("would not be asked for any more"), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "--listen: it takes the place of listeners that ask clients for certificates, which would not be asked for any more\n  \
+         hint: give --tls-client-ca as well, or change the address in the file"
+    );
     let all = [&both[..], &[("--tls-client-ca", &["e"])]].concat();
     assert!(read_with(text, &all).is_ok());
     // Without a file as well.

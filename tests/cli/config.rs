@@ -1,6 +1,6 @@
 //! The configuration: what it says of what is wrong, to the letter, and what it brings about.
 
-use std::{fs, path::Path};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, path::Path};
 
 use crate::process::{Ran, command, descant, repository};
 
@@ -8,6 +8,9 @@ use crate::process::{Ran, command, descant, repository};
 fn check(folder: &Path, file: &str) -> Ran {
     let mut check = command(["check", "-c", file]);
     check.current_dir(folder).env_remove("HOST").env_remove("PORT");
+    check
+        .env("SECRET", "hunter2")
+        .env("NO_TEXT", OsStr::from_bytes(b"\xff"));
     check.output().unwrap().into()
 }
 
@@ -24,6 +27,7 @@ fn every_fault_is_told_as_it_was_agreed() {
         }
         let ran = check(&folder, path.file_name().unwrap().to_str().unwrap());
         let told = format!("{}{}exit code {}\n", ran.err, ran.out, ran.code.unwrap());
+        assert!(!told.contains("hunter2"), "what only the environment knows: {told}");
         let agreed = path.with_extension("txt");
         if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
             fs::write(&agreed, &told).unwrap();
