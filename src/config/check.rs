@@ -9,6 +9,7 @@ use super::{
     fault::{ConfigError, Faults, shown},
     handlers::{Handlers, options},
     origin::{Origin, Placed},
+    scalar,
     settings::{CrossOrigin, LogCalls, Outlier, Route, Settings, Spoken, Tls, Upstream, UpstreamTls, Written},
 };
 use crate::{
@@ -22,8 +23,13 @@ pub(super) fn settings(settings: &Settings, _: Origin, faults: &mut Faults) {
     observed(settings, faults);
     listeners(settings, faults);
     circles(settings, faults);
+    twice(settings.routes.iter().map(|route| &route.pattern), faults);
+}
+
+/// Whether each route is there once.
+pub(super) fn twice<'p>(patterns: impl Iterator<Item = &'p Placed<scalar::Pattern>>, faults: &mut Faults) {
     let mut seen = HashSet::new();
-    for Route { pattern, .. } in &settings.routes {
+    for pattern in patterns {
         let Ok(parsed) = pattern.value.0.parse::<Pattern>() else {
             continue;
         };
@@ -412,8 +418,27 @@ impl Config {
             }
             check_route(route, pattern, handlers.of(route), (schema, &methods), &mut faults);
         }
+        for remnant in self.remnants.iter().filter(|_| !self.is_described_by_upstream()) {
+            remnant.check(schema, &mut faults);
+        }
         self.outcome(faults)
     }
+}
+
+/// Notes a pattern that no method fits.
+pub(super) fn matches(pattern: &Pattern, origin: Origin, schema: &Schema, faults: &mut Faults) -> bool {
+    // An empty API has nothing to match, and is not what a user of `*` is to be told of.
+    if *pattern == Pattern::All || schema.methods().any(|method| pattern.fits(&method).is_some()) {
+        return true;
+    }
+    let nearest = hint(&pattern.nearest(schema));
+    let mend = match nearest.trim_start_matches("; ") {
+        "" => "`descant list` says which services and methods there are",
+        nearest => nearest,
+    };
+    let what = format!("`{pattern}` matches no method of the descriptors");
+    faults.add(origin, what, mend);
+    false
 }
 
 /// `methods`: those of the schema that the route answers.
@@ -425,16 +450,7 @@ fn check_route(
     faults: &mut Faults,
 ) {
     let written = &route.pattern;
-    let fits_none = || !schema.methods().any(|method| pattern.fits(&method).is_some());
-    // An empty API has nothing to match, and is not what a user of `*` is to be told of.
-    if methods.is_empty() && *pattern != Pattern::All && fits_none() {
-        let nearest = hint(&pattern.nearest(schema));
-        let mend = match nearest.trim_start_matches("; ") {
-            "" => "`descant list` says which services and methods there are",
-            nearest => nearest,
-        };
-        let what = format!("`{pattern}` matches no method of the descriptors");
-        faults.add(written.origin, what, mend);
+    if methods.is_empty() && !matches(pattern, written.origin, schema, faults) {
         return;
     }
     if route.echo.is_some() && !methods.is_empty() && methods.iter().all(|method| method.input() != method.output()) {

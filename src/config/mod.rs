@@ -22,6 +22,7 @@ mod origin;
 mod place;
 mod print;
 mod reference;
+mod remnant;
 mod scalar;
 mod schema;
 mod setting;
@@ -48,6 +49,7 @@ use descant_descriptors::yaml;
 use self::{
     fault::Faults,
     node::{Environment, Node, Value},
+    remnant::Remnant,
     setting::{Reader, Setting},
 };
 
@@ -90,6 +92,8 @@ pub struct Config {
     file: Option<Arc<fault::File>>,
     /// Keys of which something was left out; none in a configuration that is sound.
     lacking: BTreeSet<&'static str>,
+    /// Of routes that were left out.
+    remnants: Vec<Remnant>,
 }
 
 /// What a configuration is made of.
@@ -201,12 +205,16 @@ impl ConfigBuilder {
                 tree,
                 file,
                 lacking,
+                remnants: Vec::new(),
             }),
             _ => {
                 // What is wrong with it has been told, but for what its parts mean to each other.
                 let rest = self.settings(&tree, true, &mut Faults::default());
+                let mut remnants = Remnant::of_all(&tree, self.folder());
+                check::twice(remnants.iter().map(|route| &route.pattern), &mut faults);
                 if let Some((settings, _)) = &rest {
                     check::settings(settings, tree.origin, &mut faults);
+                    remnants.retain(|remnant| !settings.routes.iter().any(|route| remnant.is_of(route)));
                 }
                 let error = faults.into_error(file.clone());
                 Err(error.with_rest(rest.map(|(settings, lacking)| Config {
@@ -214,6 +222,7 @@ impl ConfigBuilder {
                     tree,
                     file,
                     lacking,
+                    remnants,
                 })))
             }
         }
@@ -252,6 +261,11 @@ impl ConfigBuilder {
         Some(tree)
     }
 
+    /// Where the file lies.
+    fn folder(&self) -> Option<&Path> {
+        self.file.as_deref().and_then(Path::parent)
+    }
+
     /// The settings, and the keys of which something is `left_out` since it cannot be read.
     fn settings(
         &self,
@@ -259,13 +273,8 @@ impl ConfigBuilder {
         leaves_out: bool,
         faults: &mut Faults,
     ) -> Option<(Settings, BTreeSet<&'static str>)> {
-        let mut reader = Reader {
-            faults,
-            folder: self.file.as_deref().and_then(Path::parent),
-            key: "",
-            leaves_out,
-            lacking: BTreeSet::new(),
-        };
+        let mut reader = Reader::new(faults, self.folder());
+        reader.leaves_out = leaves_out;
         let settings = Settings::read(tree, &mut reader)?;
         Some((settings, reader.lacking))
     }

@@ -86,6 +86,19 @@ pub(super) struct Reader<'r> {
     pub(super) lacking: BTreeSet<&'static str>,
 }
 
+impl<'r> Reader<'r> {
+    /// One that reads everything. `folder`: where the file lies.
+    pub(super) fn new(faults: &'r mut Faults, folder: Option<&'r Path>) -> Self {
+        Self {
+            faults,
+            folder,
+            key: "",
+            leaves_out: false,
+            lacking: BTreeSet::new(),
+        }
+    }
+}
+
 impl Reader<'_> {
     /// The entries of a map that has only keys that it may have, and exactly one of those that exclude each other.
     pub(super) fn entries<'n>(&mut self, node: &'n Node, table: &Table) -> Option<&'n [Entry]> {
