@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Schema,
-    handlers::proxy::{ServiceConfig, ServiceConfigError, Step},
+    handlers::proxy::{ServiceConfig, ServiceConfigFault, Step},
 };
 
 /// What is said of the calls to a server, method by method. Two are equal if they say the same, wherever they stand.
@@ -51,17 +51,22 @@ impl UpstreamCalls {
         }
     }
 
+    /// Notes what has no effect in it.
+    pub(super) fn check_keys(&self, faults: &mut Faults) {
+        self.source.note(self.origin, self.config.passed_over(), faults);
+    }
+
     /// Notes what it names and the API does not have.
     pub(super) fn check(&self, schema: &Schema, faults: &mut Faults) {
         if let Err(error) = self.config.check(schema) {
-            self.source.note(self.origin, &error, faults);
+            self.source.note(self.origin, error.faults(), faults);
         }
     }
 
     /// Notes what it names and none of these methods is.
     pub(super) fn check_use(&self, methods: &[Method], faults: &mut Faults) {
         if let Err(error) = self.config.check_use(methods) {
-            self.source.note(self.origin, &error, faults);
+            self.source.note(self.origin, error.faults(), faults);
         }
     }
 }
@@ -117,7 +122,7 @@ impl Setting for UpstreamCalls {
                 source,
             }),
             Err(error) => {
-                source.note(node.origin, &error, reader.faults);
+                source.note(node.origin, error.faults(), reader.faults);
                 None
             }
         }
@@ -126,8 +131,8 @@ impl Setting for UpstreamCalls {
 
 impl Source {
     /// Notes faults, each with its place in the configuration, or in the file that is named there.
-    fn note(&self, origin: Origin, error: &ServiceConfigError, faults: &mut Faults) {
-        for fault in error.faults() {
+    fn note(&self, origin: Origin, found: &[ServiceConfigFault], faults: &mut Faults) {
+        for fault in found {
             match self {
                 Self::Here(node) => {
                     let (found, mut origin) = within(node, fault.place());
@@ -249,7 +254,7 @@ fn to_json(node: &Node) -> Json {
 
 /// For validators.
 fn schema() -> Json {
-    // Where a text is not as good a variable may stand.
+    // Where a text is not as good a variable may stand. `true`: whatever stands there is passed over.
     let or_variable = |schema: Json| json!({ "anyOf": [schema, { "$ref": "#/$defs/variable" }] });
     let time = or_variable(json!({ "type": "string", "pattern": r"^([0-9]+(\.[0-9]{0,9})?|\.[0-9]{1,9})s$" }));
     let attempts = or_variable(json!({ "type": "integer", "minimum": 2 }));
@@ -290,6 +295,8 @@ fn schema() -> Json {
             "waitForReady": or_variable(json!({ "type": "boolean" })),
             "retryPolicy": retry,
             "hedgingPolicy": hedge,
+            "maxRequestMessageBytes": true,
+            "maxResponseMessageBytes": true,
         }),
         &["name"],
     );
@@ -301,7 +308,13 @@ fn schema() -> Json {
         &["maxTokens", "tokenRatio"],
     );
     let config = object(
-        json!({ "methodConfig": { "type": "array", "items": method }, "retryThrottling": throttling }),
+        json!({
+            "methodConfig": { "type": "array", "items": method },
+            "retryThrottling": throttling,
+            "loadBalancingConfig": true,
+            "loadBalancingPolicy": true,
+            "healthCheckConfig": true,
+        }),
         &[],
     );
     json!({ "anyOf": [{ "type": "string" }, config] })

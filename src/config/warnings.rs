@@ -23,6 +23,9 @@ impl Config {
         let mut faults = Faults::default();
         for upstream in self.upstreams() {
             urls(upstream, &mut faults);
+            if let Some(calls) = &upstream.service_config {
+                calls.check_keys(&mut faults);
+            }
         }
         let own = self.settings.listen.0.iter().filter_map(|listen| listen.tls.as_ref());
         let own = own.flat_map(|tls| &tls.certificate.0);

@@ -63,6 +63,14 @@ fn times_are_read_as_the_schema_has_them() {
             "{ url: 'http://h:1', service_config: { methodConfig: [{ name: [{}], timeout: 2 }] } }",
             false,
         ),
+        (
+            "{ url: 'http://h:1', service_config: { loadBalancingConfig: [], methodConfig: [{ name: [{}], maxRequestMessageBytes: 1 }] } }",
+            true,
+        ),
+        (
+            "{ url: 'http://h:1', service_config: { loadBalancingConfg: [] } }",
+            false,
+        ),
     ] {
         expect(
             &format!("descriptors: a\nroutes:\n- match: '*'\n  proxy: {proxy}\n"),

@@ -16,7 +16,7 @@ const MOST_ATTEMPTS: u32 = 5;
 
 /// How calls are treated, method by method: timeouts, retries, hedging, whether they wait for a connection. Read from JSON as
 /// gRPC's own clients have it; of `methodConfig` the keys `name`, `timeout`, `waitForReady`, `retryPolicy` and `hedgingPolicy` are known,
-/// and `retryThrottling` beside it.
+/// and `retryThrottling` beside it. The other keys that gRPC has are set elsewhere here: see [`passed_over`](Self::passed_over).
 ///
 /// ```
 /// use descant_handlers::{Proxy, proxy::{ProxyOptions, ServiceConfig}};
@@ -50,6 +50,7 @@ pub struct ServiceConfig {
     /// By the path of a method, `/SERVICE/` or nothing.
     methods: HashMap<String, Arc<MethodConfig>>,
     throttling: Option<RetryThrottling>,
+    passed_over: Vec<ServiceConfigFault>,
 }
 
 /// What a part of the config is about, and where it stands.
@@ -128,6 +129,12 @@ impl ServiceConfig {
     /// Whether it says nothing: each call is made as it comes.
     pub fn is_empty(&self) -> bool {
         self.methods.is_empty()
+    }
+
+    /// The keys in it that gRPC's clients know and that have no effect here, each with its place and the setting that says the same: of balancing,
+    /// health checks and the size of messages.
+    pub fn passed_over(&self) -> &[ServiceConfigFault] {
+        &self.passed_over
     }
 
     /// Whether each method and service that it names is there.

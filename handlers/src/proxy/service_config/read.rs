@@ -1,6 +1,6 @@
 //! Reading a service config.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use descant_descriptors::near;
 use serde_json::{Map, Value};
@@ -19,6 +19,22 @@ const LONGEST: u64 = 315_576_000_000;
 const DURATION: &str = "it is a text of seconds such as \"0.1s\" or \"30s\"";
 const CODE: &str = "it is the name of a code such as \"UNAVAILABLE\", or its number";
 
+/// Keys of `grpc.service_config.ServiceConfig`, and what says the same here.
+const ELSEWHERE: [(&str, &str); 3] = [
+    ("loadBalancingConfig", BALANCE),
+    ("loadBalancingPolicy", BALANCE),
+    (
+        "healthCheckConfig",
+        "`health` says which service the servers are asked for",
+    ),
+];
+const BALANCE: &str = "`balance` says which server, or address, a call goes to";
+/// The same of `MethodConfig`.
+const ELSEWHERE_OF_METHODS: [(&str, &str); 2] = [
+    ("maxRequestMessageBytes", "`limits.message_bytes` bounds requests"),
+    ("maxResponseMessageBytes", "`message_bytes` bounds replies"),
+];
+
 pub(super) fn read(json: &str) -> Result<ServiceConfig, ServiceConfigError> {
     let mut reader = Reader::default();
     let config = match serde_json::from_str(json) {
@@ -29,7 +45,9 @@ pub(super) fn read(json: &str) -> Result<ServiceConfig, ServiceConfigError> {
         }
     };
     ServiceConfigError::among(reader.faults)?;
-    Ok(config.unwrap_or_default())
+    let config = config.unwrap_or_default();
+    let passed_over = reader.passed_over;
+    Ok(ServiceConfig { passed_over, ..config })
 }
 
 /// Walks through the JSON, and notes what is wrong. A part that cannot be used is `None`, and told of.
@@ -37,6 +55,8 @@ pub(super) fn read(json: &str) -> Result<ServiceConfig, ServiceConfigError> {
 struct Reader {
     place: Vec<Step>,
     faults: Vec<ServiceConfigFault>,
+    /// Keys that gRPC knows, and that say nothing here.
+    passed_over: Vec<ServiceConfigFault>,
 }
 
 impl Reader {
@@ -72,19 +92,48 @@ impl Reader {
 
     /// A map with no keys but these.
     fn map<'v>(&mut self, value: &'v Value, keys: &[&str]) -> Option<&'v Map<String, Value>> {
+        self.map_beside(value, keys, &[])
+    }
+
+    /// The same with keys that are passed over; what says the same here stands beside each.
+    fn map_beside<'v>(
+        &mut self,
+        value: &'v Value,
+        keys: &[&str],
+        elsewhere: &[(&str, &str)],
+    ) -> Option<&'v Map<String, Value>> {
         let known = || keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
         let Value::Object(map) = value else {
             return self.unfit(value, &format!("it is an object with the keys {}", known()));
         };
-        for key in map.keys().filter(|key| !keys.contains(&key.as_str())) {
+        for (key, value) in map.iter().filter(|(key, _)| !keys.contains(&key.as_str())) {
+            if let Some((_, instead)) = elsewhere.iter().find(|(known, _)| known == key) {
+                if !value.is_null() {
+                    self.pass_over(key, instead);
+                }
+                continue;
+            }
             let shown: String = key.chars().take(SHOWN).collect();
             let mut place = self.place.clone();
             place.push(Step::Key(key.clone()));
             let what = format!("there is no key {shown:?} here");
             let fault = ServiceConfigFault::new(place, what, format!("there is {}", known()));
-            self.faults.push(fault.near(near::nearest(key, keys)).of_key());
+            let names: Vec<_> = keys
+                .iter()
+                .chain(elsewhere.iter().map(|(key, _)| key))
+                .copied()
+                .collect();
+            self.faults.push(fault.near(near::nearest(key, &names)).of_key());
         }
         Some(map)
+    }
+
+    fn pass_over(&mut self, key: &str, instead: &str) {
+        let mut place = self.place.clone();
+        place.push(Step::Key(key.to_owned()));
+        let what = format!("`{key}` is passed over: what it says has no effect");
+        self.passed_over
+            .push(ServiceConfigFault::new(place, what, instead).of_key());
     }
 
     /// The value of a key, if it is there.
@@ -129,15 +178,14 @@ impl Reader {
     }
 
     fn config(&mut self, value: &Value) -> Option<ServiceConfig> {
-        let map = self.map(value, &["methodConfig", "retryThrottling"])?;
+        let map = self.map_beside(value, &["methodConfig", "retryThrottling"], &ELSEWHERE)?;
         let methods = self.optional(map, "methodConfig", |reader, value| {
             reader.list(value, "it is a list of objects", Self::method_config)
         });
         let throttling = self.optional(map, "retryThrottling", Self::throttling);
         let mut config = ServiceConfig {
-            names: Vec::new(),
-            methods: HashMap::new(),
             throttling,
+            ..ServiceConfig::default()
         };
         for (names, method) in methods.unwrap_or_default() {
             let method = Arc::new(method);
@@ -156,7 +204,7 @@ impl Reader {
 
     fn method_config(&mut self, value: &Value) -> Option<(Vec<Name>, MethodConfig)> {
         let keys = ["name", "timeout", "waitForReady", "retryPolicy", "hedgingPolicy"];
-        let map = self.map(value, &keys)?;
+        let map = self.map_beside(value, &keys, &ELSEWHERE_OF_METHODS)?;
         let due = "a list of methods: [{ \"service\": \"pkg.Service\", \"method\": \"Method\" }]; {} is all that nothing else is said of";
         let names = self.needed(map, "name", due, |reader, value| {
             let names = reader.list(value, "it is a list of objects", Self::name)?;

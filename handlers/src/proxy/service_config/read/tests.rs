@@ -73,6 +73,38 @@ fn nothing_may_be_said() {
 }
 
 #[test]
+fn what_is_set_elsewhere_is_passed_over() {
+    let config = read(
+        r#"{
+            "loadBalancingConfig": [{ "round_robin": {} }],
+            "loadBalancingPolicy": "ROUND_ROBIN",
+            "healthCheckConfig": { "serviceName": "a.B" },
+            "methodConfig": [{ "name": [{}], "timeout": "1s", "maxRequestMessageBytes": 1, "maxResponseMessageBytes": null }]
+        }"#,
+    )
+    .unwrap();
+    assert!(!config.is_empty());
+    let mut told: Vec<_> = config.passed_over().iter().map(ToString::to_string).collect();
+    told.sort_unstable();
+    let passed = |key: &str| format!("`{key}` is passed over: what it says has no effect");
+    assert_eq!(
+        told,
+        [
+            format!(
+                "healthCheckConfig: {}; `health` says which service the servers are asked for",
+                passed("healthCheckConfig")
+            ),
+            format!("loadBalancingConfig: {}; {BALANCE}", passed("loadBalancingConfig")),
+            format!("loadBalancingPolicy: {}; {BALANCE}", passed("loadBalancingPolicy")),
+            format!(
+                "methodConfig[0].maxRequestMessageBytes: {}; `limits.message_bytes` bounds requests",
+                passed("maxRequestMessageBytes")
+            ),
+        ]
+    );
+}
+
+#[test]
 fn faults_of_a_policy_are_told() {
     let place = "methodConfig[0].retryPolicy";
     let attempts = "it is a whole number from 2 on; the first attempt counts, and more than 5 are 5";
@@ -120,10 +152,10 @@ fn other_faults_are_told_all_at_once() {
                   "retryPolicy": { "maxAttempts": 2, "initialBackoff": "1s", "maxBackoff": "1s", "backoffMultiplier": 1, "retryableStatusCodes": [14] } }
             ],
             "retryThrottling": { "maxTokens": 1001, "tokenRatio": 0 },
-            "loadBalancingConfig": []
+            "loadBalancingConfg": []
         }"#,
     );
-    let expected = r#"loadBalancingConfig: there is no key "loadBalancingConfig" here; there is `methodConfig`, `retryThrottling`
+    let expected = r#"loadBalancingConfg: there is no key "loadBalancingConfg" here; did you mean `loadBalancingConfig`?
 methodConfig[0].time_out: there is no key "time_out" here; did you mean `timeout`?
 methodConfig[0].waitForReady: "yes" does not fit here; it is true or false
 methodConfig[1].name[1]: a method without its service; add `service`, its full name
