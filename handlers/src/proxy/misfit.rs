@@ -100,7 +100,10 @@ pub(super) const BEHIND_TLS: &str =
 /// Whether a connection ended without the end of TLS, which rustls says in words of its own, with an address on the web.
 pub(super) fn is_cut_tls(error: &(dyn Error + 'static)) -> bool {
     let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_some())
+    let is_cut = |error: &io::Error| {
+        error.kind() == io::ErrorKind::UnexpectedEof && error.to_string().contains("TLS close_notify")
+    };
+    error.is_some_and(is_cut)
 }
 
 impl Unfit {

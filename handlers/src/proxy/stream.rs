@@ -124,14 +124,20 @@ impl Stream {
 }
 
 /// hyper keeps the reason apart.
+impl Broken {
+    /// Whether the connection was cut off over TLS.
+    pub(super) fn is_cut_tls(&self) -> bool {
+        matches!(self, Self::Http1(error) if error.source().is_some_and(misfit::is_cut_tls))
+    }
+}
+
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge(most) => write!(f, "its head or its trailers are larger than {} KiB", most >> 10),
             Self::Http2(error) => error.fmt(f),
             Self::Http1(error) => match error.source() {
-                // In the words of those that are made out before.
-                Some(reason) if misfit::is_cut_tls(reason) => f.write_str(misfit::BEHIND_TLS),
+                Some(reason) if misfit::is_cut_tls(reason) => write!(f, "{error}: TLS was not ended"),
                 Some(reason) => write!(f, "{error}: {reason}"),
                 None => error.fmt(f),
             },

@@ -163,7 +163,7 @@ async fn broken_answers_are_told() {
             CONNECT,
             b"HTTP/1.1 200 OK\r\ncontent-type: application/proto\r\ncontent-length: 9\r\n\r\n\x0a",
             14,
-            "is lost: ",
+            "is lost: error reading a body from connection",
         ),
         (
             CONNECT,
