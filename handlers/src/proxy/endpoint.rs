@@ -21,6 +21,7 @@ use super::{
     line::{Line, Siblings},
     options::ProxyOptions,
     outlier::Record,
+    silence::Silence,
     target::{Place, Target},
 };
 use crate::{Status, upstreams::AddressState};
@@ -45,6 +46,8 @@ pub(super) struct Endpoint {
     backoff: Mutex<Backoff>,
     calls: AtomicUsize,
     pub(super) record: Record,
+    /// Since when its calls over HTTP/1.1 get no answer.
+    silence: Silence,
     pub(super) taken: Taken,
     /// What it says of itself.
     pub(super) unwell: AtomicBool,
@@ -80,6 +83,7 @@ impl Endpoint {
             backoff: Mutex::default(),
             calls: AtomicUsize::new(0),
             record: Record::default(),
+            silence: Silence::default(),
             taken: Taken::always(options.encodings),
             unwell: AtomicBool::new(false),
             retired: AtomicBool::new(false),
@@ -145,12 +149,27 @@ impl Endpoint {
     /// Takes a place on this connection. To be [released](Self::release).
     pub(super) fn occupy(&self, line: &Line) {
         line.take();
-        self.calls.fetch_add(1, Ordering::Relaxed);
+        let others = self.calls.fetch_add(1, Ordering::Relaxed);
+        if line.is_http1() {
+            self.silence.begins(others == 0);
+        }
+    }
+
+    /// It answers a call, over HTTP/1.1.
+    pub(super) fn heard(&self) {
+        self.silence.ends();
+    }
+
+    /// Whether it has had calls for long and answers none, over HTTP/1.1.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silence.is_long()
     }
 
     pub(super) fn release(&self, line: &Line) {
         line.release();
-        self.calls.fetch_sub(1, Ordering::Relaxed);
+        if self.calls.fetch_sub(1, Ordering::Relaxed) == 1 && line.is_http1() {
+            self.silence.rests();
+        }
     }
 
     /// What can be done, if no connection has a place. [`Growth::Dial`] is to be followed by [`dialled`](Self::dialled).

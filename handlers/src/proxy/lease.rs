@@ -111,7 +111,11 @@ impl Lease {
 
     /// Sends a request over HTTP/1.1, and waits for the head of its reply.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Stream>, Unanswered> {
-        self.line.send(request).await
+        let sent = self.line.send(request).await;
+        if sent.is_ok() {
+            self.endpoint.heard();
+        }
+        sent
     }
 
     /// Another place at the same address, in the place of this one, which is given up.
@@ -337,7 +341,7 @@ impl Drop for Lease {
                 self.pool.doubt(&self.endpoint);
             }
             let late = leaving::is_late(self.deadline, Duration::from_millis(self.rounding.into()), now);
-            if late && self.attempt.is_some() && self.line.is_unheard() {
+            if late && self.attempt.is_some() && self.line.is_unheard() && self.endpoint.is_silent() {
                 self.pool.went_wrong(&self.endpoint);
             }
             self.ended(if late { Entry::Late } else { Entry::Cancelled });

@@ -275,6 +275,10 @@ impl Line {
         matches!(self.speaks, Speaks::Http2(..)) && self.state.silence.is_long()
     }
 
+    pub(super) fn is_http1(&self) -> bool {
+        matches!(self.speaks, Speaks::Http1(_))
+    }
+
     /// Whether its call got no answer at all, over HTTP/1.1: there a server that is stopped looks like one that is slow, even to who connects anew.
     pub(super) fn is_unheard(&self) -> bool {
         matches!(&self.speaks, Speaks::Http1(slot) if slot.is_unheard())

@@ -152,9 +152,10 @@ impl Slot {
         }
     }
 
-    /// Whether its call was sent, and no answer to it has begun.
+    /// Whether the request of its call was sent to its end, and no answer to it has begun.
     pub(super) fn is_unheard(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) && !self.heard.load(Ordering::Relaxed)
+        let is_sent = self.asked.load(Ordering::Relaxed) && self.sent.load(Ordering::Relaxed);
+        is_sent && !self.heard.load(Ordering::Relaxed)
     }
 
     /// Its call has ended; `whole`: with its reply. Whether it takes another one; if not it closes.
