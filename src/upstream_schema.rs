@@ -156,7 +156,7 @@ impl UpstreamSchema {
     ) {
         let server = Arc::new(Described::new(proxy, interval, sources));
         let before = self.0.server.swap(Arc::clone(&server));
-        if before.name != server.name {
+        if before.name != server.name || before.proxy.chosen() != server.proxy.chosen() {
             self.0.changed.notify_waiters();
         }
         // Whoever waits does so for as long as it was said before.
@@ -287,6 +287,10 @@ impl UpstreamSchema {
 
     /// Logs why a look changed nothing, unless that was the reason the last time.
     pub fn tell_why(&self, error: &UpstreamSchemaError) {
+        // The look at the other one is due.
+        if matches!(error, UpstreamSchemaError::Replaced) {
+            return;
+        }
         let why = on_one_line(&error.to_string());
         let mut told = self.told();
         if *told == why {

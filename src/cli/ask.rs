@@ -261,7 +261,7 @@ impl Asker {
                 let mend = self
                     .server
                     .hint(status)
-                    .unwrap_or_else(|| self.server.hint_at_reflection().to_owned());
+                    .unwrap_or_else(|| self.server.hint_at_reflection(status).to_owned());
                 let told = status.to_string();
                 let what = format!("reflection at {name} ended with {}", screen::escape(&told));
                 Failure::new(Kind::Other, what, mend).by_server(status.code())

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use descant::handlers::{
-    ConnectError, Misfit, Phases, Proxy, Status, UpstreamProtocol,
+    Code, ConnectError, Misfit, Phases, Proxy, Status, UpstreamProtocol,
     proxy::{Authority, ProxyOptions},
     tls::ClientTls,
 };
@@ -155,8 +155,16 @@ impl Server {
     }
 
     /// What to do where reflection ends and nothing says why.
-    pub(crate) fn hint_at_reflection(&self) -> &'static str {
-        if self.http1 && !self.is_rest() {
+    pub(crate) fn hint_at_reflection(&self, status: &Status) -> &'static str {
+        let says_enough = matches!(
+            status.code(),
+            Code::Unauthenticated
+                | Code::PermissionDenied
+                | Code::ResourceExhausted
+                | Code::DeadlineExceeded
+                | Code::Cancelled
+        );
+        if self.http1 && !self.is_rest() && !says_enough {
             "reflection is a stream both ways, which many servers do not take over HTTP/1.1: name a PATH that describes it"
         } else {
             ""

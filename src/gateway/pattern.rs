@@ -82,7 +82,7 @@ impl Pattern {
 /// The package that resembles this one, of those that services are in and those around them.
 fn nearest_package(package: &str, schema: &Schema) -> Option<String> {
     let mut packages = BTreeSet::new();
-    for service in schema.services() {
+    for service in schema.services().filter(|service| service.methods().next().is_some()) {
         let mut name = service.full_name();
         while let Some((around, _)) = name.rsplit_once('.') {
             packages.insert(around.to_owned());

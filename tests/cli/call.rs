@@ -703,6 +703,12 @@ fn what_does_not_fit_over_http1_is_told_as_plainly() {
         ran.err.ends_with("over HTTP/1.1: name a PATH that describes it\n"),
         "{ran:?}"
     );
+    let unknown = parrots(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let ran = descant(["call", &unknown, BOOK, "--protocol", "connect", "--http1"]);
+    assert!(
+        ran.err.contains("UNAUTHENTICATED") && !ran.err.contains("PATH"),
+        "{ran:?}"
+    );
 }
 
 #[test]

@@ -114,7 +114,8 @@ fn forget_odd_names(headers: &mut HeaderMap) {
             odd | !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'-' | b'.')
         })
     };
-    while let Some(name) = headers.keys().find(is_odd).cloned() {
+    let odd: Vec<_> = headers.keys().filter(is_odd).cloned().collect();
+    for name in odd {
         headers.remove(name);
     }
 }
