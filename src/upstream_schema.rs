@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use crate::{Error, Gateway, GatewayBuilder, observe::is_obeyed};
+use crate::{Error, Gateway, GatewayBuilder, observe::on_one_line};
 
 /// How long a server may take to describe itself, each answer of which may take its time.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -382,19 +382,6 @@ impl Described {
 /// The gateway answers these itself.
 fn is_own(service: &str) -> bool {
     service == "grpc.health.v1.Health" || service.starts_with("grpc.reflection.")
-}
-
-/// Without what ends a line of the log, whatever names the server has given.
-fn on_one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if is_obeyed(letter) {
-            line.extend(letter.escape_default());
-        } else {
-            line.push(letter);
-        }
-    }
-    line
 }
 
 fn tell_health(gateway: &Gateway, status: ServingStatus) {

@@ -33,7 +33,7 @@ use prometheus::IntGauge;
 use self::{payloads::Payloads, records::Records, subject::Told};
 
 #[cfg(feature = "proxy")]
-pub(crate) use self::records::is_obeyed;
+pub(crate) use self::records::on_one_line;
 pub use self::{
     fields::{LogField, LogFieldError},
     metrics::Metrics,

@@ -14,6 +14,7 @@ use tracing::field::{DisplayValue, Value, display};
 
 use super::{
     LogField,
+    payloads::start,
     site::{MOST, Site},
     watch::Watched,
 };
@@ -256,24 +257,30 @@ fn values(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 /// A text that a peer has chosen: no control characters, which a terminal obeys, and no more than so much of it.
 pub(super) fn clean(text: &str) -> String {
-    let mut cleaned = String::with_capacity(text.len().min(LONGEST));
-    for letter in text.chars() {
-        if cleaned.len() >= LONGEST {
-            cleaned.push_str("...");
-            break;
-        }
-        if is_obeyed(letter) {
-            cleaned.extend(letter.escape_default());
-        } else {
-            cleaned.push(letter);
-        }
+    let kept = start(text, LONGEST);
+    let mut cleaned = on_one_line(kept);
+    if kept.len() < text.len() {
+        cleaned.push_str("...");
     }
     cleaned
 }
 
+/// A text without what ends a line of the log, or steers whoever reads it.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_obeyed(letter) {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    line
+}
+
 /// Letters that a terminal obeys, that end lines, or that turn the direction of those around them: Unicode, "Bidirectional Character
 /// Types".
-pub(crate) fn is_obeyed(letter: char) -> bool {
+pub(super) fn is_obeyed(letter: char) -> bool {
     let turns = matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}');
     turns || letter.is_control()
 }

@@ -100,7 +100,12 @@ fn forget_body(headers: &mut HeaderMap) {
         let name = name.as_str();
         name.starts_with("content-") || name == "digest" || name == "repr-digest"
     };
-    let names: Vec<_> = headers.keys().filter(is_of_body).cloned().collect();
+    forget(headers, is_of_body);
+}
+
+/// Takes out the names of which this holds.
+fn forget(headers: &mut HeaderMap, holds: impl FnMut(&&HeaderName) -> bool) {
+    let names: Vec<_> = headers.keys().filter(holds).cloned().collect();
     for name in names {
         headers.remove(name);
     }
@@ -114,10 +119,7 @@ fn forget_odd_names(headers: &mut HeaderMap) {
             odd | !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'-' | b'.')
         })
     };
-    let odd: Vec<_> = headers.keys().filter(is_odd).cloned().collect();
-    for name in odd {
-        headers.remove(name);
-    }
+    forget(headers, is_odd);
 }
 
 /// The head of a request for this path, whatever else it says.
