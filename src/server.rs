@@ -85,7 +85,7 @@ impl Server {
     /// Serves until `shutdown` is ready; dropped, it stops as well.
     ///
     /// Then watchers of `grpc.health.v1` hear `NOT_SERVING`, nothing new is accepted, peers are asked to go elsewhere, and
-    /// calls in flight may finish within [`Limits::grace`]; what is left after that is cut off.
+    /// calls in flight may finish within [`Limits::grace`]; what is left after that ends `UNAVAILABLE`.
     ///
     /// Connections are served on the runtime that this is called on; see [`ServerBuilder::workers`].
     ///

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
@@ -10,21 +11,32 @@ use std::{
 use descant_handlers::Status;
 use tokio::time::{Sleep, sleep_until};
 
-/// The end of a call's time, for whoever waits on its behalf. Its timer is set only once there is something to wait for.
+use crate::transport::Dismissal;
+
+/// The end of a call's time, for whoever waits on its behalf: its own, or that of its connection, at which the task that waits is woken.
+/// A timer is set only once there is something to wait for.
 #[derive(Debug)]
 pub(crate) struct Deadline {
     at: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
+    dismissal: Arc<Dismissal>,
 }
 
 impl Deadline {
-    /// `None`: the call may take for ever.
-    pub(crate) fn at(at: Option<Instant>) -> Self {
-        Self { at, timer: None }
+    /// `None`: the call may take as long as its connection.
+    pub(crate) fn new(at: Option<Instant>, dismissal: &Arc<Dismissal>) -> Self {
+        Self {
+            at,
+            timer: None,
+            dismissal: dismissal.clone(),
+        }
     }
 
     /// Ready with the status of the call once its time is over.
     pub(crate) fn poll_exceeded(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        if let Some(dismissed) = self.dismissal.status() {
+            return Poll::Ready(dismissed);
+        }
         let Some(at) = self.at else {
             return Poll::Pending;
         };
@@ -34,6 +46,9 @@ impl Deadline {
 
     /// The status of the call if its time is over: for whoever always has something to do, and so never waits.
     pub(crate) fn exceeded(&self) -> Option<Status> {
+        if let Some(dismissed) = self.dismissal.status() {
+            return Some(dismissed);
+        }
         let at = self.at?;
         (tokio::time::Instant::now().into_std() >= at).then(passed)
     }
@@ -69,7 +84,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_part_that_takes_too_long_is_dropped() {
         let at = tokio::time::Instant::now() + Duration::from_secs(1);
-        let mut deadline = Deadline::at(Some(at.into_std()));
+        let mut deadline = Deadline::new(Some(at.into_std()), &Arc::default());
         let done = deadline.bound(pin!(async { Ok(1) })).await;
         assert_eq!(done.unwrap(), 1);
         let late = deadline.bound(pin!(std::future::pending::<Result<(), _>>())).await;

@@ -9,7 +9,6 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Poll, ready},
-    time::Instant,
 };
 
 use descant_handlers::{Answer, Handler, Messages, Reply, RequestId, Status};
@@ -251,7 +250,7 @@ async fn run(accepted: &mut Accepted, sends_id: bool, visitor: Option<&Visitor>)
         exchange,
         watch,
     } = accepted;
-    let mut deadline = Deadline::at(exchange.deadline);
+    let mut deadline = exchange.time();
     let mut read = match arriving.take() {
         Some(arriving) => read(arriving, watch, &mut deadline).await,
         None => Err(answered_before()),
@@ -284,7 +283,7 @@ async fn run(accepted: &mut Accepted, sends_id: bool, visitor: Option<&Visitor>)
             }
             match responded {
                 Ok(response) => return Poll::Ready(response),
-                Err(unfinished) => collecting = Some(Box::pin(collect(unfinished, exchange.deadline))),
+                Err(unfinished) => collecting = Some(Box::pin(collect(unfinished, exchange.time()))),
             }
         }
         let Some(collecting) = &mut collecting else {
@@ -302,8 +301,8 @@ async fn run(accepted: &mut Accepted, sends_id: bool, visitor: Option<&Visitor>)
 type Collecting = Pin<Box<dyn Future<Output = Result<Collected, Status>> + Send>>;
 
 /// Waits for what an answer lacks.
-async fn collect(mut unfinished: Box<Unfinished>, deadline: Option<Instant>) -> Result<Collected, Status> {
-    Deadline::at(deadline).bound(pin!(unfinished.collect())).await
+async fn collect(mut unfinished: Box<Unfinished>, mut deadline: Deadline) -> Result<Collected, Status> {
+    deadline.bound(pin!(unfinished.collect())).await
 }
 
 /// Reads the message of a call that takes one. Mostly it has come together with the head.

@@ -168,7 +168,7 @@ impl Mount {
     }
 
     /// Stops: watchers of `grpc.health.v1` hear `NOT_SERVING`, nothing new is accepted, and calls in flight may take so long to
-    /// finish; what is left then is cut off. Returns once all of that is done. If it does not serve nothing happens.
+    /// finish; what is left then ends `UNAVAILABLE`, or is cut off where other mounts stay on the port. Returns once all of that is done. If it does not serve nothing happens.
     ///
     /// If this is dropped before it is done nobody waits any more; what is in flight ends with the grace at the latest.
     ///

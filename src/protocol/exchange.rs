@@ -18,13 +18,19 @@ use super::{
     outgoing::Outgoing,
     rest,
 };
-use crate::{gateway::Deadline, observe::Watch, transport::Outbound};
+use crate::{
+    gateway::Deadline,
+    observe::Watch,
+    transport::{Dismissal, Outbound},
+};
 
 /// What of a request is needed to answer it.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     /// When the call must be over.
     pub(crate) deadline: Option<Instant>,
+    /// Whether it has to be so before, for its connection's sake.
+    pub(super) dismissal: Arc<Dismissal>,
     pub(super) shape: Shape,
     /// Empty, with room for the headers of the response: that of the request's own.
     pub(super) room: HeaderMap,
@@ -96,6 +102,11 @@ impl Exchange {
         }
     }
 
+    /// How long the call may take.
+    pub(crate) fn time(&self) -> Deadline {
+        Deadline::new(self.deadline, &self.dismissal)
+    }
+
     /// The answer takes time, and what is kept to make a quick one quicker is not worth its memory.
     pub(crate) fn waits(&mut self) {
         self.room = HeaderMap::new();
@@ -146,7 +157,7 @@ impl Exchange {
         }
         watch.replied(&rest.metadata);
         watch.answered(StatusCode::OK);
-        let outgoing = Outgoing::new(rest.messages, Deadline::at(self.deadline), watch);
+        let outgoing = Outgoing::new(rest.messages, self.time(), watch);
         self.speech.stream(rest.metadata, first, outgoing, rest.coding)
     }
 

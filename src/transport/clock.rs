@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::limits::{Keepalive, Limits};
+use super::{
+    dismissal::Cause,
+    limits::{Keepalive, Limits},
+};
 
 /// A peer that takes less than this a second counts as stalled.
 pub(super) const SLOWEST: u64 = 1 << 10;
 /// How long a peer without requests may take to acknowledge a graceful GOAWAY.
 const ACKNOWLEDGE: Duration = Duration::from_secs(2);
+/// How long calls that are dismissed may take to say so; and, once they have, a peer to read it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+const LAST_READ: Duration = Duration::from_millis(50);
 /// For a clock without anything to wait for.
 const LATER: Duration = Duration::from_secs(24 * 3600);
 
@@ -40,6 +46,8 @@ pub(super) enum Order {
     Ping,
     /// End gracefully: GOAWAY, finish what is in flight.
     Retire,
+    /// Tell the requests that are being answered that their time is over.
+    Dismiss(Cause),
     /// End now.
     Close(Phase),
 }
@@ -85,6 +93,10 @@ pub(super) struct Clock {
     stall: Option<(Instant, u64)>,
     /// When GOAWAY was sent.
     retired: Option<Instant>,
+    /// Whether the server stops.
+    drains: bool,
+    /// When requests were told that their time is over.
+    dismissed: Option<Instant>,
 }
 
 impl Clock {
@@ -104,6 +116,8 @@ impl Clock {
             was_busy: false,
             stall: None,
             retired: None,
+            drains: false,
+            dismissed: None,
         }
     }
 
@@ -121,6 +135,7 @@ impl Clock {
     /// The grace of a drain counts, in the place of that of the limits.
     pub(super) fn drain(&mut self, grace: Duration) {
         self.grace = grace;
+        self.drains = true;
     }
 
     /// Takes note that GOAWAY was sent.
@@ -154,7 +169,15 @@ impl Clock {
             return Order::Close(Phase::Keepalive);
         }
         if let Some(retired) = self.retired {
-            if passed(retired + self.grace) {
+            if let Some(dismissed) = self.dismissed {
+                let read = !facts.busy && facts.blocked.is_none() && passed(self.active + LAST_READ);
+                if read || passed(dismissed + LAST_WORDS) {
+                    return Order::Close(Phase::Grace);
+                }
+            } else if facts.busy && passed(retired + self.grace) {
+                self.dismissed = Some(now);
+                return Order::Dismiss(if self.drains { Cause::Stop } else { Cause::Age });
+            } else if passed(retired + self.grace) {
                 return Order::Close(Phase::Grace);
             }
             if !facts.busy && passed((retired + ACKNOWLEDGE).max(self.active)) {

@@ -10,7 +10,7 @@ use std::{
 
 use descant_handlers::{Peer, TlsIdentity};
 
-use super::{Account, Limits, Memory};
+use super::{Account, Dismissal, Limits, Memory};
 
 /// What the streams of one connection share.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(crate) struct Connection {
     pulled: Tally,
     /// All that is held for it.
     account: Arc<Account>,
+    dismissal: Arc<Dismissal>,
 }
 
 /// Bytes that the streams of a connection have together, and the tasks that wait for fewer.
@@ -70,6 +71,7 @@ impl Connection {
             abandoned: AtomicUsize::new(0),
             held: Tally::default(),
             pulled: Tally::default(),
+            dismissal: Arc::default(),
         }
     }
 
@@ -92,6 +94,11 @@ impl Connection {
     /// What is held for it.
     pub(crate) fn account(&self) -> &Arc<Account> {
         &self.account
+    }
+
+    /// Whether its calls are to end.
+    pub(crate) fn dismissal(&self) -> &Arc<Dismissal> {
+        &self.dismissal
     }
 
     pub(super) fn sent_frames(&self) -> &AtomicU64 {

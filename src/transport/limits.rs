@@ -35,8 +35,8 @@ pub struct Limits {
     /// How old a connection may grow before it is asked to go, within 10 % more or less, so that
     /// clients find new servers. Requests that are open on it then have [`grace`](Self::grace) to end. Default 30 min; `None`: for ever.
     pub age: Option<Duration>,
-    /// How long requests in flight may take once a connection or the server is to end; what is still open then is cut off without a
-    /// status. Default 30 s.
+    /// How long requests in flight may take once a connection or the server is to end; what is still open then ends
+    /// `UNAVAILABLE`. Default 30 s.
     pub grace: Duration,
     /// Requests at a time on one connection: `SETTINGS_MAX_CONCURRENT_STREAMS`. Default 100.
     pub streams: u32,

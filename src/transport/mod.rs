@@ -18,6 +18,7 @@ mod container;
 mod converse;
 pub(crate) mod cookies;
 mod crew;
+mod dismissal;
 mod drain;
 mod ended;
 mod gate;
@@ -45,6 +46,7 @@ use tokio::runtime::Handle;
 pub(crate) use self::{
     accept::{Listening, Service, serve_one},
     connection::Connection,
+    dismissal::Dismissal,
     drain::Drain,
     ended::Ended,
     inbound::{Inbound, InboundError},

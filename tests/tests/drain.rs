@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use descant_handlers::Code;
 use descant_tests::wire::{GOAWAY, HEADERS};
-use tokio::{net::TcpStream, time::sleep};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::sleep,
+};
 
-use crate::support::{Ask, BIDI, UNARY, WAIT, framed, raw::Raw, serve, soon, text};
+use crate::support::{Ask, BIDI, Open, Peer, Running, SERVER, UNARY, WAIT, framed, raw::Raw, serve, soon, text};
 
 #[tokio::test]
 async fn an_idle_server_stops_at_once() {
@@ -40,19 +45,98 @@ async fn a_call_in_flight_finishes() {
     server.stopped().await;
 }
 
+/// Calls of every kind that no server would end by itself.
+struct Endless {
+    peer: Peer,
+    begun: Open,
+    waiting: Open,
+    rest: TcpStream,
+}
+
+impl Endless {
+    async fn on(server: &Running) -> Self {
+        let peer = server.connect().await;
+        let mut begun = peer.open(Ask::bytes(BIDI, [&b""[..]])).await;
+        begun.push(framed(&text("first")));
+        let mut waiting = peer.open(Ask::empty(WAIT)).await;
+        waiting.body.send_data(vec![0; 5].into(), true).unwrap();
+        let mut rest = TcpStream::connect(server.address).await.unwrap();
+        let head = format!(
+            "POST {WAIT} HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}"
+        );
+        rest.write_all(head.as_bytes()).await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        Self {
+            peer,
+            begun,
+            waiting,
+            rest,
+        }
+    }
+
+    /// Each is told that it ends, and why.
+    async fn are_told(mut self, why: &str) {
+        let waited = soon(self.waiting.answer()).await;
+        assert_eq!(waited.code(), Some(Code::Unavailable.number()));
+        assert!(waited.reason().contains(why), "{}", waited.reason());
+        let begun = soon(self.begun.answer()).await;
+        assert_eq!(
+            (begun.envelopes().len(), begun.code()),
+            (1, Some(Code::Unavailable.number()))
+        );
+        let mut said = String::new();
+        soon(self.rest.read_to_string(&mut said)).await.unwrap();
+        assert!(
+            said.starts_with("HTTP/1.1 503 ") && said.contains("connection: close"),
+            "{said}"
+        );
+        assert!(said.contains("\"unavailable\"") && said.contains(why), "{said}");
+        soon(self.peer.connection).await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
-async fn a_call_that_never_ends_is_cut_off_after_the_grace() {
+async fn calls_that_never_end_are_told_after_the_grace() {
     let mut server = serve(|limits| limits.grace = Duration::from_millis(300)).await;
-    let peer = server.connect().await;
-    let mut open = peer.open(Ask::empty(WAIT)).await;
-    open.body.send_data(vec![0; 5].into(), true).unwrap();
-    sleep(Duration::from_millis(50)).await;
+    let endless = Endless::on(&server).await;
     let began = Instant::now();
     server.stop();
     server.stopped().await;
-    assert!((Duration::from_millis(250)..Duration::from_secs(5)).contains(&began.elapsed()));
-    let answer = soon(open.answer()).await;
-    assert_ne!(answer.code(), Some(0));
+    let took = began.elapsed();
+    assert!(
+        (Duration::from_millis(290)..Duration::from_millis(1500)).contains(&took),
+        "{took:?}"
+    );
+    endless.are_told("the server stops").await;
+}
+
+#[tokio::test]
+async fn calls_on_an_old_connection_are_told_to_begin_anew() {
+    let server = serve(|limits| {
+        limits.age = Some(Duration::from_millis(300));
+        limits.grace = Duration::from_millis(200);
+    })
+    .await;
+    let endless = Endless::on(&server).await;
+    endless.are_told("`limits.age`").await;
+    // Others are served as before.
+    let other = server.connect().await;
+    assert_eq!(other.send(Ask::one(UNARY, &text("hi"))).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_does_not_hold_up_the_stop() {
+    let mut server = serve(|limits| limits.grace = Duration::from_millis(100)).await;
+    let peer = server.connect().await;
+    let mut much = text("much");
+    (much.size, much.count) = (10_000, 100_000);
+    let mut open = peer.open(Ask::bytes(SERVER, [&b""[..]])).await;
+    open.body.send_data(framed(&much), true).unwrap();
+    let _unread = open.head().await;
+    let began = Instant::now();
+    server.stop();
+    server.stopped().await;
+    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -165,6 +165,7 @@ impl Opened<'_> {
         };
         let exchange = Exchange {
             deadline: self.deadline,
+            dismissal: context.connection.dismissal().clone(),
             shape: Shape::Unary,
             room: self.room,
             speech: Speech::Unary(Box::new(Unary {

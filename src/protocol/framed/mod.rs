@@ -113,6 +113,7 @@ impl Opening {
         let accepted = if form.is_wire() { accepted } else { Encodings::default() };
         let exchange = Exchange {
             deadline: head.deadline(),
+            dismissal: context.connection.dismissal().clone(),
             shape: method.shape(),
             room,
             speech: Speech::Framed(Answer {

@@ -154,6 +154,7 @@ impl Ready<'_> {
         let time = context.connection.limits().message;
         let exchange = Exchange {
             deadline: self.deadline,
+            dismissal: context.connection.dismissal().clone(),
             shape: method.shape(),
             room: self.room,
             speech: Speech::Rest(answer.clone()),

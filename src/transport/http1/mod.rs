@@ -40,7 +40,7 @@ use self::{
     wire::Wire,
 };
 use super::{
-    Connection, Draining, Ended, Inbound, Limits, Serve, Share,
+    Connection, Dismissal, Draining, Ended, Inbound, Limits, Serve, Share,
     clock::{Clock, Order, Phase},
     greeting::{Mistake, farewell},
     refusal::{self, Refusal},
@@ -89,6 +89,7 @@ where
     let clock = clock.without_pings();
     let driver = Driver {
         http: Box::pin(http),
+        dismissal: connection.dismissal().clone(),
         wire: wire.clone(),
         busy: busy.clone(),
         draining: Some(Box::pin(async move { draining.grace().await })),
@@ -147,6 +148,7 @@ async fn answer<S: Serve>(
 struct Driver<T, S: HttpService<Incoming>> {
     http: Pin<Box<Http1<TokioIo<Wire<T>>, S>>>,
     wire: Wire<T>,
+    dismissal: Arc<Dismissal>,
     /// Whether a request is being answered.
     busy: Arc<AtomicBool>,
     /// Until the drain has begun.
@@ -207,6 +209,7 @@ where
                 // There are no pings in HTTP/1.1.
                 Order::Ping => {}
                 Order::Retire => self.retire(),
+                Order::Dismiss(cause) => self.dismissal.give(cause),
                 Order::Close(phase) => return Poll::Ready(close(phase)),
             }
         }

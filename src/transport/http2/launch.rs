@@ -8,14 +8,17 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use h2::{RecvStream, server::SendResponse};
 use http::Request;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::{super::Payload, Asked, Shared};
+use super::{
+    super::{Dismissal, Payload},
+    Asked, Shared,
+};
 
 /// Begins to answer each request.
 ///
@@ -37,13 +40,19 @@ pub(super) struct Launcher<S, A, F> {
 /// After so many in a row that wait, the next answer is taken for one that will.
 const IN_A_ROW: usize = 4;
 
+/// An answer that can be told that it is to end.
+pub(super) trait Answer: Future<Output = ()> {
+    /// It is polled in a task of its own, with this waker, and has to wait.
+    fn stands_by(self: Pin<&mut Self>, waker: &Waker);
+}
+
 /// An answer under way, where it will not move.
 type Slot<F> = Pin<Box<Option<F>>>;
 
 impl<S, A, F> Launcher<S, A, F>
 where
     A: Fn(Arc<Shared<S>>, Request<RecvStream>, SendResponse<Payload>) -> F,
-    F: Future<Output = ()> + Send + 'static,
+    F: Answer + Send + 'static,
 {
     pub(super) fn new(shared: Shared<S>, answer: A) -> Self {
         Self {
@@ -91,6 +100,11 @@ where
         }
     }
 
+    /// Whether the answers are to end.
+    pub(super) fn dismissal(&self) -> &Arc<Dismissal> {
+        self.shared.connection.dismissal()
+    }
+
     /// Lets go of what only a busy connection has a use for.
     pub(super) fn rest(&mut self) {
         self.spare = None;
@@ -104,7 +118,7 @@ struct Started<F> {
     waiting: Option<Arc<AtomicUsize>>,
 }
 
-impl<F: Future<Output = ()>> Future for Started<F> {
+impl<F: Answer> Future for Started<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -112,6 +126,11 @@ impl<F: Future<Output = ()>> Future for Started<F> {
         let polled = poll(&mut self.slot, cx);
         if let (Poll::Ready(()), Some(waiting)) = (polled, first) {
             waiting.store(0, Ordering::Relaxed);
+        }
+        if polled.is_pending()
+            && let Some(answer) = self.slot.as_mut().as_pin_mut()
+        {
+            answer.stands_by(cx.waker());
         }
         polled
     }

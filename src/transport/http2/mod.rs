@@ -30,7 +30,11 @@ use tokio::{
 };
 
 pub(super) use self::meter::Violation;
-use self::{bell::Bell, launch::Launcher, wire::Wire};
+use self::{
+    bell::Bell,
+    launch::{Answer, Launcher},
+    wire::Wire,
+};
 use super::{
     Connection, Draining, Ended, Limits, Payload, Serve,
     clock::{Clock, Order, Phase},
@@ -151,7 +155,7 @@ impl<T, S, A, F> Driver<T, S, A, F>
 where
     T: AsyncRead + AsyncWrite + Unpin,
     A: Fn(Arc<Shared<S>>, Request<RecvStream>, SendResponse<Payload>) -> F,
-    F: Future<Output = ()> + Send + 'static,
+    F: Answer + Send + 'static,
 {
     fn new(
         mut h2: h2::server::Connection<Wire<T>, Payload>,
@@ -210,6 +214,7 @@ where
                 }
                 Order::Ping => self.ping(cx),
                 Order::Retire => self.retire(),
+                Order::Dismiss(cause) => self.launcher.dismissal().give(cause),
                 Order::Close(phase) => return Poll::Ready(self.close(phase, cx)),
             }
         }

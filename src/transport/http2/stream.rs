@@ -5,7 +5,7 @@ use std::{
     mem::take,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -27,10 +27,12 @@ use super::{
         clock::SLOWEST,
         connection::{Hold, Unsent},
         cookies,
+        dismissal::Standby,
         pump::{Batch, End, Pump},
         refusal,
     },
     Shared,
+    launch::Answer,
 };
 
 /// A whole reply of up to so many bytes is not counted as held: `limits.streams` bounds how many there are.
@@ -61,6 +63,8 @@ pin_project! {
         // How many requests of the connection were not read to their end before this one.
         abandoned: usize,
         share: Share,
+        // While it waits in a task of its own.
+        standby: Standby,
         #[pin]
         stage: Stage<F>,
     }
@@ -111,7 +115,19 @@ pub(super) fn answer<S: Serve>(
         waits,
         abandoned,
         share,
+        standby: Standby::default(),
         stage,
+    }
+}
+
+impl<F, S> Answer for Answering<F, S>
+where
+    F: Future<Output = Response<Outbound>>,
+{
+    fn stands_by(self: Pin<&mut Self>, waker: &Waker) {
+        let answering = self.project();
+        let dismissal = answering.shared.connection.dismissal();
+        answering.standby.wait(dismissal, waker);
     }
 }
 

@@ -1,12 +1,14 @@
 //! Two records a call, with the fields that were asked for.
 
+use std::time::Duration;
+
 use descant::{LogCalls, LogField, Mount, Schema, Tls};
 use http::{Method, StatusCode};
 use tokio_rustls::rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use tracing::Level;
 
 use super::{Lines, OPEN, SECRET, TALK, VAULT, fields, rest, vault};
-use crate::support::{Ask, Peer, certificates::Authority};
+use crate::support::{Ask, Peer, certificates::Authority, soon};
 
 const ALL: &str = "method,service,protocol,request_id,trace_id,peer,tls_fingerprint,user_agent,http_method,http_path,http_route,timeout_ms,code,\
                    status_message,http_status,duration_ms,time_left_ms,request_messages,request_bytes,response_messages,response_bytes,\
@@ -299,4 +301,20 @@ async fn a_client_is_known_by_its_certificate() {
         .step_by(2)
         .map(|at| u8::from_str_radix(&told[at..at + 2], 16).unwrap());
     assert!(bytes.eq(sha256.as_ref().iter().copied()), "{told}");
+}
+
+#[tokio::test]
+async fn a_call_that_outlives_a_stop_is_unavailable() {
+    let (lines, _guard) = Lines::json(Level::INFO);
+    let (mount, peer) = vault(|gateway| gateway.log_fields(fields("code,status_message,http_status"))).await;
+    let mut waiting = peer.open(Ask::empty(OPEN).header("waits", "yes")).await;
+    waiting.body.send_data(vec![0; 5].into(), true).unwrap();
+    lines.records("grpc.request", 1).await;
+    mount.stop_within(Duration::from_millis(50)).await.unwrap();
+    let record = lines.response().await;
+    assert_eq!(record["code"], "UNAVAILABLE");
+    let message = record["status_message"].as_str().unwrap();
+    assert!(message.starts_with("the server stops"), "{message}");
+    assert_eq!(record["http_status"], 200);
+    assert_eq!(soon(waiting.answer()).await.reason(), message);
 }
