@@ -26,7 +26,7 @@ use crate::{
         self, Accepted, Arriving, Collected, Context, Finds, Place, Protocol, Refusal, Unfinished, caught, given_id,
         guarded,
     },
-    transport::{Connection, Inbound, Memory, Outbound, Serve},
+    transport::{Connection, Full, Inbound, Memory, Outbound, Serve, Visit},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(RequestId::KEY);
@@ -40,8 +40,12 @@ impl Serve for Gateway {
         self.answer(request, connection)
     }
 
-    fn connected(&self) -> impl Send + 'static {
+    fn connected(&self) -> impl Visit {
         self.connected()
+    }
+
+    fn refused(&self, full: Full) {
+        self.refused(full);
     }
 
     fn serves_on(&self, runtime: &Handle) -> impl Send + 'static {
@@ -106,6 +110,13 @@ impl Gateway {
     /// Counts a connection as open until the answer is dropped, if anything is counted.
     pub(crate) fn connected(&self) -> Option<Presence> {
         self.0.snapshot.load().plan().observer.as_ref().map(Observer::connected)
+    }
+
+    /// Counts a connection that was not let in, if anything is counted.
+    pub(crate) fn refused(&self, full: Full) {
+        if let Some(observer) = &self.0.snapshot.load().plan().observer {
+            observer.refused(full);
+        }
     }
 
     /// Shows what connections hold together until the answer is dropped, if anything is counted.

@@ -22,7 +22,7 @@ use crate::{
     Error, Gateway,
     error::ErrorKind,
     gateway::{Serving, is_own_path},
-    transport::{Connection, Frame, Inbound, Load, Memory, Outbound, OutboundStream, Seat, Serve},
+    transport::{Connection, Frame, Full, Inbound, Load, Memory, Outbound, OutboundStream, Seat, Serve, Visit},
 };
 
 /// The mounts that a server serves; at least one. Clones are the same roster.
@@ -254,8 +254,12 @@ impl Signal {
 
 impl Serve for Roster {
     /// A connection is the port's: it counts for the mount that has been there longest.
-    fn connected(&self) -> impl Send + 'static {
+    fn connected(&self) -> impl Visit {
         self.first().gateway.connected()
+    }
+
+    fn refused(&self, full: Full) {
+        self.first().gateway.refused(full);
     }
 
     /// So is what connections hold, which stands in that one's metrics.

@@ -9,7 +9,10 @@ use prometheus::{
 };
 
 use super::{exemplars::Shelf, holdings::Holdings, openmetrics, runtimes::Runtimes, upstreams::Upstreams};
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    transport::{End, Full},
+};
 
 /// Upper bounds of the duration's buckets, in seconds.
 pub(super) const BUCKETS: [f64; 15] = [
@@ -26,6 +29,9 @@ pub(super) const BUCKETS: [f64; 15] = [
 /// | `descant_grpc_request_messages_total`, `descant_grpc_request_bytes_total` | `method`, `protocol` | messages that came, and their bytes as protobuf, or of those that came compressed as they came |
 /// | `descant_grpc_response_messages_total`, `descant_grpc_response_bytes_total` | `method`, `protocol` | messages that went out |
 /// | `descant_open_connections`, `descant_connections_total` | | connections that servers have accepted |
+/// | `descant_connections_refused_total` | `limit` | connections that were closed at once, for one of the [limits](crate::Limits) `connections`, `connections_per_peer` and `memory` |
+/// | `descant_connections_ended_total` | `reason` | those that were accepted and have ended: `done`, `tls`, `protocol`, `timeout`, `lost` |
+/// | `descant_build_info` | `version` | always 1: of which version this is |
 /// | `descant_memory_bytes`, `descant_memory_limit_bytes` | | what servers hold for connections, calls and messages, and [may hold](crate::Limits::memory) |
 /// | `descant_upstream_attempts_total` | `upstream`, `kind` | attempts at calls of a server behind: `first`, `retry`, `hedge`, `resent` |
 /// | `descant_upstream_attempts_ended_total` | `upstream`, `outcome` | those that have ended: `ok`, `error`, `unreachable`, `unseen`, `lost`, `timeout`, `cancelled` |
@@ -157,6 +163,9 @@ pub(super) struct Families {
     pub(super) response_bytes: IntCounterVec,
     pub(super) open_connections: IntGauge,
     pub(super) connections: IntCounter,
+    pub(super) refused_connections: IntCounterVec,
+    pub(super) ended_connections: IntCounterVec,
+    build: IntGaugeVec,
     pub(super) memory: Holdings,
     pub(super) runtimes: Runtimes,
     pub(super) upstreams: Upstreams,
@@ -197,6 +206,23 @@ impl Families {
             )?,
             open_connections: IntGauge::new("descant_open_connections", "Connections that are open.")?,
             connections: IntCounter::new("descant_connections_total", "Connections that were accepted.")?,
+            refused_connections: counters(
+                Opts::new(
+                    "descant_connections_refused_total",
+                    "Connections that were closed at once, by the limit that was reached.",
+                ),
+                "limit",
+                Full::ALL.map(Full::limit),
+            )?,
+            ended_connections: counters(
+                Opts::new(
+                    "descant_connections_ended_total",
+                    "Connections that were accepted and have ended, by the reason.",
+                ),
+                "reason",
+                End::ALL.map(End::name),
+            )?,
+            build: build()?,
             memory: Holdings::new()?,
             runtimes: Runtimes::new()?,
             upstreams: Upstreams::new()?,
@@ -204,7 +230,7 @@ impl Families {
         })
     }
 
-    fn all(&self) -> [&dyn Collector; 12] {
+    fn all(&self) -> [&dyn Collector; 15] {
         [
             &self.requests,
             &self.duration,
@@ -215,11 +241,30 @@ impl Families {
             &self.response_bytes,
             &self.open_connections,
             &self.connections,
+            &self.refused_connections,
+            &self.ended_connections,
+            &self.build,
             &self.memory,
             &self.runtimes,
             &self.upstreams,
         ]
     }
+}
+
+/// Counters with one label, whose values are known: each is there from the start, so that the first of a kind is seen to come.
+fn counters<const N: usize>(opts: Opts, label: &str, values: [&'static str; N]) -> Result<IntCounterVec, MetricsError> {
+    let counters = IntCounterVec::new(opts, &[label])?;
+    for value in values {
+        counters.get_metric_with_label_values(&[value])?;
+    }
+    Ok(counters)
+}
+
+fn build() -> Result<IntGaugeVec, MetricsError> {
+    let opts = Opts::new("descant_build_info", "Of which version this is; always 1.");
+    let build = IntGaugeVec::new(opts, &["version"])?;
+    build.get_metric_with_label_values(&[env!("CARGO_PKG_VERSION")])?.set(1);
+    Ok(build)
 }
 
 /// What a registry holds. Not the whole of [`Metrics`], which hold the registry.

@@ -25,12 +25,10 @@ mod watch;
 
 use std::{fmt, sync::Arc};
 
+use self::{metrics::Families, payloads::Payloads, records::Records, subject::Told};
 use descant_descriptors::Method;
 use descant_handlers::{Peer, trace::Tracer};
 use http::request::Parts;
-use prometheus::IntGauge;
-
-use self::{payloads::Payloads, records::Records, subject::Told};
 
 #[cfg(feature = "proxy")]
 pub(crate) use self::records::on_one_line;
@@ -48,7 +46,10 @@ pub(crate) use self::{
     upstreams::UpstreamWatch,
     watch::Watch,
 };
-use crate::error::Error;
+use crate::{
+    error::Error,
+    transport::{End, Full, Visit},
+};
 
 /// Which calls are told of in the log, with two records each.
 ///
@@ -176,17 +177,29 @@ impl Observer {
         let families = self.metrics.families();
         families.connections.inc();
         families.open_connections.inc();
-        Presence(families.open_connections.clone())
+        Presence(families.clone())
+    }
+
+    /// Counts a connection that was not let in.
+    pub(crate) fn refused(&self, full: Full) {
+        let refused = &self.metrics.families().refused_connections;
+        refused.with_label_values(&[full.limit()]).inc();
     }
 }
 
 /// A connection that is open.
 #[must_use]
-pub(crate) struct Presence(IntGauge);
+pub(crate) struct Presence(Arc<Families>);
+
+impl Visit for Presence {
+    fn ends(&self, end: End) {
+        self.0.ended_connections.with_label_values(&[end.name()]).inc();
+    }
+}
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.0.dec();
+        self.0.open_connections.dec();
     }
 }
 

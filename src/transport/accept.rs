@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    Connection, Drain, Draining, Ended, Limits, Memory, Serve, Tls, converse,
+    Connection, Drain, Draining, End, Ended, Limits, Memory, Serve, Tls, Visit, converse,
     crew::{Accepted, Crew, Host},
     gate::Gate,
     limits::LONGEST,
@@ -63,7 +63,7 @@ impl<S: Serve> Service<S> {
         let _held = self.serve.holds(&memory);
         let host = Tasks {
             memory: memory.clone(),
-            serve: self.serve,
+            serve: self.serve.clone(),
             limits: self.limits.clone(),
             draining: self.drain.watch(),
         };
@@ -72,7 +72,8 @@ impl<S: Serve> Service<S> {
         let gate = Gate::new(self.limits, memory);
         let mut accepting = JoinSet::new();
         for Listening { listener, tls } in self.listeners {
-            accepting.spawn(accept(listener.start()?, tls, gate.clone(), crew.clone()));
+            let to = (self.serve.clone(), gate.clone(), crew.clone());
+            accepting.spawn(accept(listener.start()?, tls, to));
         }
         let grace = shutdown.await.min(LONGEST);
         accepting.shutdown().await;
@@ -96,12 +97,18 @@ where
     let memory = Memory::new(limits.memory_in_all());
     let _held = serve.holds(&memory);
     let connection = Arc::new(Connection::sharing(Peer::default(), limits, memory));
-    let _connected = serve.connected();
-    converse::serve(io, serve, connection, drain.watch()).await
+    let connected = serve.connected();
+    let ended = converse::serve(io, serve, connection, drain.watch()).await;
+    connected.ends(End::of(&ended));
+    ended
 }
 
 /// Accepts for ever.
-async fn accept<S: Serve>(listener: Accepting, tls: Option<Tls>, gate: Arc<Gate>, crew: Arc<Crew<Tasks<S>>>) {
+async fn accept<S: Serve>(
+    listener: Accepting,
+    tls: Option<Tls>,
+    (serve, gate, crew): (S, Arc<Gate>, Arc<Crew<Tasks<S>>>),
+) {
     let mut rest = REST;
     loop {
         match listener.accept().await {
@@ -114,7 +121,10 @@ async fn accept<S: Serve>(listener: Accepting, tls: Option<Tls>, gate: Arc<Gate>
                         tls: tls.clone(),
                         pass,
                     }),
-                    Err(full) => tracing::debug!(%peer, "connection refused: {full}"),
+                    Err(full) => {
+                        serve.refused(full);
+                        tracing::debug!(%peer, "connection refused: {full}");
+                    }
                 }
             }
             Err(error) if is_peers(&error) => tracing::debug!(%error, "a connection was gone before it was accepted"),
@@ -162,6 +172,7 @@ impl<S: Serve> Host for Tasks<S> {
                 // A session of rustls takes a kilobyte and more: plain connections need not have room for it.
                 Some(tls) => Box::pin(converse::serve_tls(socket, &tls, serve, connection, draining)).await,
             };
+            connected.ends(End::of(&ended));
             match ended {
                 Ok(()) => tracing::trace!(%peer, "connection closed"),
                 Err(ended) if ended.is_notable() => tracing::info!(%peer, "connection closed: {ended}"),

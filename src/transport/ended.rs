@@ -39,6 +39,51 @@ pub(crate) enum Ended {
     Write(#[source] io::Error),
 }
 
+/// How connections end, as they are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// By agreement: one side asked for it, and nothing was left to do.
+    Done,
+    /// No TLS came about.
+    Tls,
+    /// The peer spoke something else, or broke the protocol, or sent more than it may.
+    Protocol,
+    /// A phase took too long.
+    Timeout,
+    /// One side is gone.
+    Lost,
+}
+
+impl End {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [Self::Done, Self::Tls, Self::Protocol, Self::Timeout, Self::Lost];
+
+    /// What it is called in metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Tls => "tls",
+            Self::Protocol => "protocol",
+            Self::Timeout => "timeout",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// Of a connection that ended so.
+    pub(crate) fn of(ended: &Result<(), Ended>) -> Self {
+        match ended {
+            Ok(()) => Self::Done,
+            Err(Ended::Tls(_)) => Self::Tls,
+            Err(Ended::Stranger(_) | Ended::Violation(_) | Ended::Refused(_)) => Self::Protocol,
+            Err(Ended::Late(_)) => Self::Timeout,
+            Err(Ended::Http2(error)) if error.is_io() => Self::Lost,
+            Err(Ended::Http2(_)) => Self::Protocol,
+            Err(Ended::Http1(error)) if error.is_parse() => Self::Protocol,
+            Err(Ended::Http1(_) | Ended::Read(_) | Ended::Write(_)) => Self::Lost,
+        }
+    }
+}
+
 impl Ended {
     /// Whether whoever runs the server would want to know of it: a peer's mistake, or calls that were cut off.
     pub(crate) fn is_notable(&self) -> bool {

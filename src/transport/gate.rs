@@ -39,13 +39,27 @@ pub(super) struct Pass {
 
 /// The limit that keeps a connection out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Full {
+pub(crate) enum Full {
     #[error("`limits.connections` are open")]
     All,
     #[error("`limits.connections_per_peer` are open from that peer")]
     Peer,
     #[error("more than `limits.memory` is held")]
     Memory,
+}
+
+impl Full {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::All, Self::Peer, Self::Memory];
+
+    /// The limit's name among `limits`.
+    pub(crate) fn limit(self) -> &'static str {
+        match self {
+            Self::All => "connections",
+            Self::Peer => "connections_per_peer",
+            Self::Memory => "memory",
+        }
+    }
 }
 
 impl Gate {

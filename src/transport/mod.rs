@@ -48,7 +48,8 @@ pub(crate) use self::{
     connection::Connection,
     dismissal::Dismissal,
     drain::Drain,
-    ended::Ended,
+    ended::{End, Ended},
+    gate::Full,
     inbound::{Inbound, InboundError},
     listener::{BindError, UNIX, bind},
     load::{Load, Seat},
@@ -77,11 +78,33 @@ pub(crate) trait Serve: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = http::Response<Outbound>> + Send + use<Self>;
 
     /// Takes note of a connection, which is open until the answer is dropped.
-    fn connected(&self) -> impl Send + 'static {}
+    fn connected(&self) -> impl Visit {}
+
+    /// Takes note of a connection that was not let in.
+    fn refused(&self, _full: Full) {}
 
     /// Takes note of what all connections of a server hold together, until the answer is dropped.
     fn holds(&self, _memory: &Arc<Memory>) -> impl Send + 'static {}
 
     /// Takes note of a runtime that serves until the answer is dropped.
     fn serves_on(&self, _runtime: &Handle) -> impl Send + 'static {}
+}
+
+/// A connection that is open, as whoever counts them sees it.
+pub(crate) trait Visit: Send + 'static {
+    /// It ends so.
+    fn ends(&self, end: End);
+}
+
+impl Visit for () {
+    fn ends(&self, _: End) {}
+}
+
+/// Nobody may be counting.
+impl<V: Visit> Visit for Option<V> {
+    fn ends(&self, end: End) {
+        if let Some(visit) = self {
+            visit.ends(end);
+        }
+    }
 }

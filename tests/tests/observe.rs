@@ -7,6 +7,10 @@ use descant_handlers::{Code, Echo, Health};
 use descant_tests::messages::Failure;
 use h2::Reason;
 use http::Method;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::support::{Ask, BIDI, FAIL, Peer, Running, SERVER, UNARY, WAIT, framed, serve_gateway, soon, text};
 
@@ -235,6 +239,33 @@ async fn connections_are_counted_while_they_are_open() {
     })
     .await;
     assert!(scrape(&gateway).contains("descant_connections_total 2\n"));
+}
+
+#[tokio::test]
+async fn connections_are_counted_by_how_they_ended_or_why_they_never_began() {
+    let gateway = descant_tests::gateway(&Health::new());
+    let server = serve_gateway(gateway.clone(), |limits| limits.connections = 1).await;
+    let scraped = async |line: &str| {
+        soon(async {
+            while !scrape(&gateway).contains(&format!("{line}\n")) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    };
+    scraped("descant_connections_refused_total{limit=\"connections\"} 0").await;
+    scraped("descant_connections_ended_total{reason=\"timeout\"} 0").await;
+    let first = server.connect().await;
+    let mut refused = TcpStream::connect(server.address).await.unwrap();
+    assert_eq!(soon(refused.read(&mut [0])).await.unwrap_or(0), 0);
+    scraped("descant_connections_refused_total{limit=\"connections\"} 1").await;
+    drop(first);
+    scraped("descant_connections_ended_total{reason=\"done\"} 1").await;
+    let mut odd = TcpStream::connect(server.address).await.unwrap();
+    odd.write_all(b"SSH-2.0-OpenSSH_9.7\r\n").await.unwrap();
+    scraped("descant_connections_ended_total{reason=\"protocol\"} 1").await;
+    let version = env!("CARGO_PKG_VERSION");
+    scraped(&format!("descant_build_info{{version=\"{version}\"}} 1")).await;
 }
 
 fn schema() -> Schema {
