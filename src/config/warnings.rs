@@ -1,6 +1,9 @@
 //! What can be used as it is, and is hardly meant.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use descant_descriptors::{Finding, Method, Schema};
 use tokio_rustls::rustls::pki_types::UnixTime;
@@ -27,12 +30,7 @@ impl Config {
                 calls.check_keys(&mut faults);
             }
         }
-        let own = self.settings.listen.0.iter().filter_map(|listen| listen.tls.as_ref());
-        let own = own.flat_map(|tls| &tls.certificate.0);
-        let shown = self
-            .upstreams()
-            .filter_map(|upstream| upstream.tls.as_ref()?.certificate.as_ref());
-        for file in own.chain(shown) {
+        for file in self.shown_certificates() {
             dates(file, &mut faults);
         }
         // What a server describes itself is not known yet, and may change.
@@ -40,6 +38,20 @@ impl Config {
             self.unused_calls(schema, &mut faults);
         }
         faults.into_error(self.file.clone()).into_warnings()
+    }
+
+    /// The files of the certificates that are shown: to clients, and to servers behind.
+    pub fn certificates(&self) -> impl Iterator<Item = &Path> {
+        self.shown_certificates().map(|file| &*file.value)
+    }
+
+    fn shown_certificates(&self) -> impl Iterator<Item = &Placed<PathBuf>> {
+        let own = self.settings.listen.0.iter().filter_map(|listen| listen.tls.as_ref());
+        let own = own.flat_map(|tls| &tls.certificate.0);
+        own.chain(
+            self.upstreams()
+                .filter_map(|upstream| upstream.tls.as_ref()?.certificate.as_ref()),
+        )
     }
 
     fn upstreams(&self) -> impl Iterator<Item = &Upstream> {

@@ -88,6 +88,7 @@ fn a_change_of_routes_is_served_and_a_fault_changes_nothing() {
     let place = folder.path().to_owned();
     let server = start(folder, &["--admin", &admin]);
     assert!(call(&server, "Shelf/Get").starts_with("501 "));
+    assert_eq!(reloads(&admin), [0, 0, 1]);
 
     write(
         &place,
@@ -100,6 +101,7 @@ fn a_change_of_routes_is_served_and_a_fault_changes_nothing() {
     assert!(call(&server, "Shelf/Get").starts_with("200 "));
     let told = "`workers` has changed, which takes effect with the next start: what was in force stays";
     assert!(server.err().contains(told), "{}", server.err());
+    assert_eq!(reloads(&admin), [1, 0, 1]);
 
     write(
         &place,
@@ -131,6 +133,21 @@ fn a_change_of_routes_is_served_and_a_fault_changes_nothing() {
         "{body}"
     );
     assert!(call(&server, "Desk/Back").starts_with("200 "));
+    assert_eq!(reloads(&admin), [1, 2, 0]);
+}
+
+/// How many reloads went well and failed, and whether the last went well.
+fn reloads(admin: &str) -> [u64; 3] {
+    let (_, metrics) = http(admin, "GET /metrics");
+    [
+        "descant_reloads_total{outcome=\"done\"}",
+        "descant_reloads_total{outcome=\"failed\"}",
+        "descant_last_reload_successful",
+    ]
+    .map(|series| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(series));
+        line.unwrap().trim().parse().unwrap()
+    })
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd, generate_simple_self_signed};
 use tempfile::TempDir;
 
-use crate::process::{Server, demo_set, descant};
+use crate::process::{Server, demo_set, descant, http};
 
 /// A folder with `NAME.crt` and `NAME.key`.
 fn certificates(names: &[&str]) -> TempDir {
@@ -302,4 +302,28 @@ fn a_renewed_certificate_is_shown_after_a_reload() {
     fs::copy(path(&folder, "b.key"), &key).unwrap();
     server.signal("HUP");
     server.until("it shows the new one", |_| asked(&new) == Some(0));
+}
+
+#[test]
+fn until_when_certificates_are_valid_is_among_the_metrics() {
+    let folder = certificates(&[]);
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut shown = |year| {
+        params.not_after = date_time_ymd(year, 1, 31);
+        let certificate = params.self_signed(&key).unwrap();
+        fs::write(folder.path().join("a.crt"), certificate.pem()).unwrap();
+    };
+    shown(2090);
+    fs::write(folder.path().join("a.key"), key.serialize_pem()).unwrap();
+    let (crt, key_file) = (path(&folder, "a.crt"), path(&folder, "a.key"));
+    let mut server = Server::start(&["--tls-cert", &crt, "--tls-key", &key_file, "--admin", "127.0.0.1:0"]);
+    let admin = server.admin();
+    let series = |seconds| format!("descant_certificate_not_after_timestamp_seconds{{file=\"{crt}\"}} {seconds}\n");
+    let metrics = || http(&admin, "GET /metrics").1;
+    assert!(metrics().contains(&series(3_789_504_000_i64)), "{}", metrics());
+    shown(2091);
+    server.signal("HUP");
+    let renewed = series(3_821_040_000);
+    server.until("the date of the new certificate", |_| metrics().contains(&renewed));
 }

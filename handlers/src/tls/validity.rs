@@ -25,7 +25,12 @@ pub fn outdated(certificate: &CertificateDer<'_>, now: UnixTime) -> Option<Strin
     }
 }
 
-/// The same of a certificate that was refused; `None`: it was for something else.
+/// The last second in which a certificate is valid, of UNIX time; `None`: it is of a form that is not known.
+pub fn valid_until(certificate: &CertificateDer<'_>) -> Option<i64> {
+    dates(certificate).map(|[_, last]| last)
+}
+
+/// Why a certificate was refused, if that was for its dates; `None`: it was for something else.
 pub fn refused_as_outdated(error: &CertificateError) -> Option<String> {
     let at = |time: &UnixTime| At(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
     match error {

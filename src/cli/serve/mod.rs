@@ -7,6 +7,7 @@ mod reload;
 mod signals;
 mod tls;
 mod traces;
+mod upkeep;
 mod watch;
 
 use std::{
@@ -29,6 +30,7 @@ use tracing::level_filters::LevelFilter;
 use self::{
     banner::{Backend, Banner},
     reload::{Current, Described, Reloader},
+    upkeep::Upkeep,
 };
 use super::{
     args::Serve,
@@ -72,8 +74,10 @@ pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failu
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Kind::Other, error, ""))?;
     let backend = Backend::of(settings, is_demo);
+    let upkeep = Upkeep::new(gateway.metrics(), &config);
+    let upkeep = upkeep.map_err(|error| Failure::new(Kind::Other, error, ""))?;
     let current = Current { config, handlers };
-    let mut reloader = Reloader::new(given.clone(), is_demo, current, gateway, volume, otlp.clone());
+    let mut reloader = Reloader::new(given.clone(), is_demo, current, gateway, (volume, upkeep), otlp.clone());
     if let Some(upstream) = upstream {
         reloader.describe_by(Described::new(upstream, runtime.handle().clone()));
     }

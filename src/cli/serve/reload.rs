@@ -18,7 +18,14 @@ use descant_descriptors::{Finding, Severity};
 
 use tokio::runtime::Handle;
 
-use super::{attach, builder, level, traces::traced, warn, watch::Watching, watched};
+use super::{
+    attach, builder, level,
+    traces::traced,
+    upkeep::{Outcome, Upkeep},
+    warn,
+    watch::Watching,
+    watched,
+};
 use crate::cli::{
     check,
     log::Volume,
@@ -34,6 +41,7 @@ pub(super) struct Reloader {
     is_demo: bool,
     gateway: Gateway,
     volume: Volume,
+    upkeep: Upkeep,
     /// Where spans go.
     otlp: Option<Otlp>,
     /// The server behind, if it describes what is served.
@@ -162,7 +170,7 @@ impl Reloader {
         is_demo: bool,
         current: Current,
         gateway: Gateway,
-        volume: Volume,
+        (volume, upkeep): (Volume, Upkeep),
         otlp: Option<Otlp>,
     ) -> Self {
         Self {
@@ -171,6 +179,7 @@ impl Reloader {
             is_demo,
             gateway,
             volume,
+            upkeep,
             otlp,
             described: None,
             shown: Vec::new(),
@@ -214,9 +223,19 @@ impl Reloader {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = self.reload_gateway(&mut current);
         let certificates = self.reload_certificates(&current);
-        let mut reloaded = outcome?;
-        reloaded.stays.extend(certificates);
-        Ok(reloaded)
+        if certificates.is_empty() {
+            self.upkeep.read_certificates(&current.config);
+        }
+        let outcome = outcome.map(|mut reloaded| {
+            reloaded.stays.extend(certificates);
+            reloaded
+        });
+        self.upkeep.reloaded(match &outcome {
+            Ok(reloaded) if reloaded.stays.is_empty() => Outcome::Done,
+            Ok(_) => Outcome::Partial,
+            Err(_) => Outcome::Failed,
+        });
+        outcome
     }
 
     /// Certificates run out: they are renewed though the descriptors may be broken just now. Says why some stay, if they do.
