@@ -81,7 +81,7 @@
 //!
 //! `call`, `reply`, `handler`, `layer` are the contract; `message`, `pieces`, `messages`, `metadata`, `status`, `code`,
 //! `peer`, `request_id`, `trace`, `extensions`, `encoding`, `envelope` what it is made of; `typed` the adapters; `echo`, `reflection`,
-//! `health`, `proxy` the built-in handlers; `upstreams` what is counted of servers that a handler calls; `http2` what stands between h2 and a socket.
+//! `health`, `proxy` the built-in handlers; `upstreams` what is told of servers that a handler calls; `http2` what stands between h2 and a socket.
 
 #![cfg_attr(
     not(all(

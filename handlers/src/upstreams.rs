@@ -1,6 +1,13 @@
-//! What a handler tells of the servers that it calls, for metrics.
+//! What a handler tells of the servers that it calls: counts for metrics, and of one call which server took it.
 
-use std::{collections::BTreeMap, fmt, ops::AddAssign};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    ops::AddAssign,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::Call;
 
 /// The counts of one upstream of a handler, which gives them by [`Handler::upstreams`](crate::Handler::upstreams). They may outlive it: its
 /// calls may.
@@ -13,6 +20,69 @@ pub trait UpstreamCounts: fmt::Debug + Send + Sync + 'static {
 
     /// Whether nothing will change any more: the handler is gone, with its calls and connections.
     fn is_over(&self) -> bool;
+}
+
+/// The attempts at one call of a server behind. Whoever wants to know of them [gives the call one](Self::of) before its handler is called; a handler that
+/// calls servers tells the one in [`Call::extensions`], if there is one. Clones are the same log.
+///
+/// ```
+/// use descant_handlers::upstreams::AttemptLog;
+///
+/// let log = AttemptLog::default();
+/// let teller = log.clone();
+/// teller.begun(&"10.0.0.7:9000");
+/// teller.begun(&"10.0.0.8:9000");
+/// assert_eq!((log.count(), log.address().as_deref()), (2, Some("10.0.0.8:9000")));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct AttemptLog(Arc<Mutex<Attempted>>);
+
+#[derive(Debug, Default)]
+struct Attempted {
+    count: u32,
+    address: Option<String>,
+}
+
+impl AttemptLog {
+    /// That of a call. It gets one if nobody has asked for it before.
+    #[cold]
+    pub fn of(call: &mut Call) -> Self {
+        if let Some(log) = call.extensions.get() {
+            return Self::clone(log);
+        }
+        let log = Self::default();
+        call.extensions.insert(log.clone());
+        log
+    }
+
+    /// The call is sent to this address.
+    // Few calls have a log: what it takes is not to stand where the others pass.
+    #[cold]
+    pub fn begun(&self, address: &dyn fmt::Display) {
+        let mut attempted = self.attempted();
+        attempted.count += 1;
+        attempted.address = Some(address.to_string());
+    }
+
+    /// Of several attempts that of this address is the one that answers.
+    #[cold]
+    pub fn answered(&self, address: &dyn fmt::Display) {
+        self.attempted().address = Some(address.to_string());
+    }
+
+    /// How often the call was sent.
+    pub fn count(&self) -> u32 {
+        self.attempted().count
+    }
+
+    /// The address that answered, or, as long as none has, the last one that it was sent to.
+    pub fn address(&self) -> Option<String> {
+        self.attempted().address.clone()
+    }
+
+    fn attempted(&self) -> MutexGuard<'_, Attempted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 macro_rules! counters {

@@ -158,8 +158,8 @@ pub(crate) struct Observing {
 
     /// What those records say, in this order, out of `method`, `service`, `protocol`, `request_id`, `trace_id`, `peer`, `tls_fingerprint`,
     /// `user_agent`, `http_method`, `http_path`, `http_route`, `timeout_ms`, `code`, `status_message`, `http_status`, `duration_ms`,
-    /// `time_left_ms`, `request_messages`, `request_bytes`, `response_messages`, `response_bytes`, `metadata.NAME`,
-    /// `response_metadata.NAME`, `trailer.NAME`, with commas between them [default: `method,protocol,request_id,peer,code,duration_ms` and the
+    /// `time_left_ms`, `request_messages`, `request_bytes`, `response_messages`, `response_bytes`, `upstream_address`, `upstream_attempts`,
+    /// `metadata.NAME`, `response_metadata.NAME`, `trailer.NAME`, with commas between them [default: `method,protocol,request_id,peer,code,duration_ms` and the
     /// four sizes]
     #[arg(long, value_name = "FIELD,...", value_delimiter = ',', requires = "logging")]
     pub(crate) log_fields: Vec<LogField>,

@@ -152,6 +152,8 @@ struct Opened {
 }
 
 /// Makes a call of a request, and begins to observe it. If it is not to be: why.
+// Requests are large: called as a function it would get a copy.
+#[inline]
 fn accept(
     snapshot: &Snapshot,
     request: Request<Inbound>,
@@ -180,6 +182,7 @@ fn accept(
         accepted.watch = watch;
         if let Some((call, only)) = accepted.arriving.as_mut().and_then(Arriving::parts) {
             call.trace = accepted.watch.trace();
+            accepted.watch.follow(call);
             if only.is_none() {
                 let messages = mem::replace(&mut call.messages, Messages::empty());
                 call.messages = accepted.watch.incoming(messages);

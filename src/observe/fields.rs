@@ -29,6 +29,8 @@ use http::HeaderName;
 /// | `time_left_ms` | response | what is left until the deadline; less than 0 after it |
 /// | `request_messages`, `request_bytes` | response | messages that came, and their bytes as protobuf, or of those that came compressed as they came |
 /// | `response_messages`, `response_bytes` | response | messages that went out |
+/// | `upstream_address` | response | the address of the server behind that answered, or, if none did, of the last that the call was sent to |
+/// | `upstream_attempts` | response | how often the call was sent to one |
 /// | `response_metadata.NAME` | response | metadata of the reply, from before its messages |
 /// | `trailer.NAME` | response | metadata of the reply or of its error, from after its messages |
 ///
@@ -98,6 +100,10 @@ pub enum LogField {
     ResponseMessages,
     /// `response_bytes`
     ResponseBytes,
+    /// `upstream_address`
+    UpstreamAddress,
+    /// `upstream_attempts`
+    UpstreamAttempts,
     /// `response_metadata.NAME`
     ResponseMetadata(HeaderName),
     /// `trailer.NAME`
@@ -105,7 +111,7 @@ pub enum LogField {
 }
 
 /// Those that have a name of their own.
-static NAMED: [(&str, LogField); 21] = [
+static NAMED: [(&str, LogField); 23] = [
     ("method", LogField::Method),
     ("service", LogField::Service),
     ("protocol", LogField::Protocol),
@@ -127,6 +133,8 @@ static NAMED: [(&str, LogField); 21] = [
     ("request_bytes", LogField::RequestBytes),
     ("response_messages", LogField::ResponseMessages),
     ("response_bytes", LogField::ResponseBytes),
+    ("upstream_address", LogField::UpstreamAddress),
+    ("upstream_attempts", LogField::UpstreamAttempts),
 ];
 
 /// A field of metadata of that name.
@@ -160,6 +168,11 @@ impl LogField {
         ]
     }
 
+    /// Whether it is of servers behind.
+    pub(super) fn is_of_upstream(&self) -> bool {
+        matches!(self, Self::UpstreamAddress | Self::UpstreamAttempts)
+    }
+
     /// Whether it is known when a request has come.
     pub(super) fn is_of_request(&self) -> bool {
         use LogField::{
@@ -178,6 +191,8 @@ impl LogField {
             | Self::RequestBytes
             | Self::ResponseMessages
             | Self::ResponseBytes
+            | Self::UpstreamAddress
+            | Self::UpstreamAttempts
             | Self::ResponseMetadata(_)
             | Self::Trailer(_) => false,
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use descant_descriptors::Binding;
-use descant_handlers::{Metadata, Peer, Status, TraceContext};
+use descant_handlers::{Call, Metadata, Peer, Status, TraceContext, upstreams::AttemptLog};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use tokio_rustls::rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use tracing::field::{DisplayValue, Value, display};
@@ -41,6 +41,8 @@ pub(crate) struct Log {
     http_status: Option<StatusCode>,
     /// Nobody knows which path it is, and some are not for logs.
     doubtful: bool,
+    /// Told by handlers that call servers, if there are fields for it.
+    attempts: Option<AttemptLog>,
     /// Text, field by field.
     texts: Box<[Option<String>]>,
 }
@@ -85,6 +87,7 @@ impl Records {
             peer: peer.clone(),
             http_status: None,
             doubtful: false,
+            attempts: None,
         }))
     }
 }
@@ -106,6 +109,14 @@ impl Log {
     pub(super) fn traced(&mut self, context: &TraceContext) {
         let trace = u128::from_be_bytes(*context.trace_id());
         self.set(&LogField::TraceId, || Some(format!("{trace:032x}")));
+    }
+
+    /// A call that is about to be made.
+    #[cold]
+    pub(super) fn follow(&mut self, call: &mut Call) {
+        if self.records.fields.iter().any(LogField::is_of_upstream) {
+            self.attempts = Some(AttemptLog::of(call));
+        }
     }
 
     /// How HTTP calls the answer.
@@ -216,6 +227,15 @@ impl Log {
             LogField::RequestBytes => Said::Count(call.received.bytes),
             LogField::ResponseMessages => Said::Count(call.sent.messages),
             LogField::ResponseBytes => Said::Count(call.sent.bytes),
+            LogField::UpstreamAddress => {
+                let address = self.attempts.as_ref().and_then(AttemptLog::address);
+                address.map_or(Said::Nothing, Said::Owned)
+            }
+            LogField::UpstreamAttempts => match &self.attempts {
+                // Where nothing is sent to servers there is nothing to tell.
+                Some(attempts) if attempts.count() > 0 => Said::Count(attempts.count().into()),
+                _ => Said::Nothing,
+            },
             _ => text.map_or(Said::Nothing, Said::Text),
         }
     }
@@ -225,6 +245,7 @@ impl Log {
 enum Said<'a> {
     Nothing,
     Text(&'a str),
+    Owned(String),
     Shown(DisplayValue<&'a dyn fmt::Display>),
     Count(u64),
     Number(f64),
@@ -235,6 +256,7 @@ impl Said<'_> {
         match self {
             Self::Nothing => None,
             Self::Text(text) => Some(text),
+            Self::Owned(text) => Some(text),
             Self::Shown(shown) => Some(shown),
             Self::Count(count) => Some(count),
             Self::Number(number) => Some(number),

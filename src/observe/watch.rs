@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use descant_handlers::{Code, Message, Messages, Metadata, RequestId, Status, Trace, envelope::Batch, leaving};
+use descant_handlers::{Call, Code, Message, Messages, Metadata, RequestId, Status, Trace, envelope::Batch, leaving};
 use http::StatusCode;
 
 use super::{
@@ -98,6 +98,13 @@ impl Watch {
                 watched.tell_payload(Direction::Request, watched.received.messages, message);
             }
             Err(_) => watched.misread = true,
+        }
+    }
+
+    /// A call that is about to be made: what becomes of it at servers behind may be to be told.
+    pub(crate) fn follow(&mut self, call: &mut Call) {
+        if let Some(log) = self.log() {
+            log.follow(call);
         }
     }
 

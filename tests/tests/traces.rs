@@ -399,6 +399,8 @@ async fn spans_of_two_in_a_row_are_parents_and_children() {
                 ("rpc.response.status_code", "OK"),
                 ("server.address", "127.0.0.1"),
                 ("server.port", &back.port().unwrap().to_string()),
+                ("network.peer.address", "127.0.0.1"),
+                ("network.peer.port", &back.port().unwrap().to_string()),
                 ("network.transport", "tcp"),
             ],
         );

@@ -13,15 +13,17 @@ use super::{
     lease::Lease,
     line::Ready,
     pool::Refusal,
-    retry::{Spare, Trip},
+    retry::{Spare, Tried, Trip},
 };
-use crate::{Answer, Call, Reply, Status};
+use crate::{Answer, Call, Reply, Status, upstreams::AttemptLog};
 
 /// A call of which nothing is said. There is one for each call in flight, and so it is small: what is rare has a box of its own.
 pub(super) struct Answering<'p> {
     proxy: &'p Proxy,
     /// The call once more, as long as its reply has not begun.
     spare: Option<Spare>,
+    /// Who wants to know of attempts.
+    log: Option<AttemptLog>,
     stage: Stage<'p>,
 }
 
@@ -42,25 +44,35 @@ impl<'p> Answering<'p> {
         Self {
             proxy,
             spare: None,
+            log: None,
             stage: Stage::Placed(place, Some(Box::new(call))),
         }
     }
 
     /// Sends the call.
-    pub(super) fn sent(proxy: &'p Proxy, place: (Ready, Lease), mut call: Call) -> Self {
+    #[inline]
+    pub(super) fn sent(proxy: &'p Proxy, place: (Ready, Lease), call: &mut Call) -> Self {
         let options = &proxy.upstream.options;
         let streams = call.method.client_streaming();
-        let spare = Spare::of_one(&mut call, options.retry_bytes);
-        let spare =
-            spare.map(|one| one.or_else(|| streams.then(|| Spare::of_stream(&mut call, options.unseen_bytes()))));
+        let spare = Spare::of_one(call, options.retry_bytes);
+        let spare = spare.map(|one| one.or_else(|| streams.then(|| Spare::of_stream(call, options.unseen_bytes()))));
+        let log = call.extensions.get::<AttemptLog>().cloned();
         let (spare, stage) = match spare {
-            Ok(spare) => match proxy.ask(place, &mut call, Trip::ONLY) {
+            Ok(spare) => match proxy.ask(place, call, Trip::ONLY) {
                 Ok(asked) => (spare, Stage::Asked(asked)),
-                Err(failed) => (None, Stage::Rest(proxy.again(spare, failed))),
+                Err(failed) => (
+                    None,
+                    Stage::Rest(proxy.again(spare, Tried::told_to(log.clone()), failed)),
+                ),
             },
             Err(status) => (None, Stage::Rest(Box::pin(ready(Err(status))))),
         };
-        Self { proxy, spare, stage }
+        Self {
+            proxy,
+            spare,
+            log,
+            stage,
+        }
     }
 }
 
@@ -71,8 +83,8 @@ impl Future for Answering<'_> {
         let answering = &mut *self;
         if let Stage::Placed(placed, call) = &mut answering.stage {
             let place = ready!(placed.as_mut().poll(cx)).map_err(|refusal| Failed::from(refusal).status)?;
-            if let Some(call) = call.take() {
-                *answering = Self::sent(answering.proxy, place, *call);
+            if let Some(mut call) = call.take() {
+                *answering = Self::sent(answering.proxy, place, &mut call);
             }
         }
         if let Stage::Asked(asked) = &mut answering.stage {
@@ -84,7 +96,9 @@ impl Future for Answering<'_> {
             answering.stage = Stage::Rest(match begun.map(|begun| begun.finish_now(cx)) {
                 Ok(Finish::Now(reply)) => return Poll::Ready(reply),
                 Ok(Finish::Later(rest)) => rest,
-                Err(failed) => answering.proxy.again(spare, failed),
+                Err(failed) => answering
+                    .proxy
+                    .again(spare, Tried::told_to(answering.log.take()), failed),
             });
         }
         match &mut answering.stage {

@@ -34,6 +34,17 @@ pub(super) enum Address {
     Unix(std::path::PathBuf),
 }
 
+/// `IP:PORT`, or the path of a socket.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            #[cfg(unix)]
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// An address, as one runtime knows it.
 #[derive(Debug)]
 pub(super) struct Endpoint {

@@ -65,7 +65,7 @@ use self::{
     line::Ready,
     pool::Want,
     pools::Pools,
-    retry::{Course, Spare, Throttle, Trip},
+    retry::{Course, Spare, Throttle, Tried, Trip},
     service_config::Policy,
     speech::Speech,
     target::Target,
@@ -86,7 +86,7 @@ use crate::{
     Answer, Call, Encoding, Handler, Message, Messages, Reply, Status,
     tls::ClientTls,
     trace::ClientSpan,
-    upstreams::{UpstreamCounts, UpstreamStatistics},
+    upstreams::{AttemptLog, UpstreamCounts, UpstreamStatistics},
 };
 
 /// Answers every call, of whichever method, from a gRPC server over HTTP/2, or one of another protocol ([`UpstreamProtocol`]).
@@ -266,13 +266,16 @@ impl Proxy {
         upstream
     }
 
-    fn answer(&self, mut call: Call) -> Answer<'_> {
-        self.upstream.options.forwarded.tell(&mut call);
+    /// Sends a call of which nothing is said, if there is a connection for it. It stays where it is: each function that it is handed to would
+    /// have a copy of it.
+    fn sent_now(&self, call: &mut Call) -> Option<Answer<'_>> {
         // Whoever makes the answer where there is no runtime has it polled where there is one.
-        if self.is_plain() && !self.wants_whole(&call) && Handle::try_current().is_ok() {
-            return Box::pin(self.plainly(call));
+        if !self.is_plain() || self.wants_whole(call) || Handle::try_current().is_err() {
+            return None;
         }
-        Box::pin(self.prepared(call))
+        let pool = self.pools.here(&self.upstream);
+        let place = pool.ready_now(self.want(call, Trip::ONLY))?;
+        Some(Box::pin(Answering::sent(self, place, call)))
     }
 
     /// Whether nothing is said of any call.
@@ -301,19 +304,19 @@ impl Proxy {
     }
 
     /// Answers a call of which nothing is said. If there is a connection it goes up at once.
-    fn plainly(&self, call: Call) -> Answering<'_> {
+    fn plainly(&self, mut call: Call) -> Answering<'_> {
         let pool = self.pools.here(&self.upstream);
         let want = self.want(&call, Trip::ONLY);
         match pool.ready_now(want) {
-            Some(place) => Answering::sent(self, place, call),
+            Some(place) => Answering::sent(self, place, &mut call),
             None => Answering::placed(self, Box::pin(async move { pool.ready(want).await }), call),
         }
     }
 
     /// Sends a call again that failed, if it can be.
-    fn again(&self, spare: Option<Spare>, failed: Failed) -> Answer<'_> {
+    fn again(&self, spare: Option<Spare>, tried: Tried, failed: Failed) -> Answer<'_> {
         match spare {
-            Some(spare) => Box::pin(Course::new(self, None, spare, false).run(Some(failed))),
+            Some(spare) => Box::pin(Course::new(self, None, spare, tried, false).run(Some(failed))),
             None => Box::pin(ready(Err(failed.status))),
         }
     }
@@ -326,11 +329,12 @@ impl Proxy {
         let wait = config.is_some_and(|config| config.wait_for_ready);
         let policy = config.and_then(|config| config.policy.as_ref());
         let of_stream = policy.map_or_else(|| options.unseen_bytes(), |_| options.retry_bytes);
+        let tried = Tried::told_to(call.extensions.get().cloned());
         let spare = Spare::of(call, options.retry_bytes, of_stream)?;
         let answer: Answer<'_> = match policy {
-            None => Box::pin(Course::new(self, None, spare, wait).run(None)),
-            Some(Policy::Retry(policy)) => Box::pin(Course::new(self, Some(policy), spare, wait).run(None)),
-            Some(Policy::Hedge(policy)) => Box::pin(retry::hedge(self, policy, spare, wait)),
+            None => Box::pin(Course::new(self, None, spare, tried, wait).run(None)),
+            Some(Policy::Retry(policy)) => Box::pin(Course::new(self, Some(policy), spare, tried, wait).run(None)),
+            Some(Policy::Hedge(policy)) => Box::pin(retry::hedge(self, policy, spare, tried, wait)),
         };
         match limit {
             Some(limit) => limit.bound(answer).await,
@@ -341,7 +345,11 @@ impl Proxy {
     /// One attempt at a call, up to the head of its reply.
     async fn attempt(&self, mut call: Call, trip: Trip<'_>) -> Result<Begun, Failed> {
         let place = self.pools.here(&self.upstream).ready(self.want(&call, trip)).await?;
-        self.ask(place, &mut call, trip)?.await
+        let begun = self.ask(place, &mut call, trip)?.await?;
+        if let Some(log) = trip.tried.and_then(Tried::log) {
+            log.answered(&begun.lease.endpoint().address);
+        }
+        Ok(begun)
     }
 
     /// What a call wants of its place.
@@ -364,8 +372,15 @@ impl Proxy {
         let speech = options.protocol.speech(shape);
         lease.wait_until(call.deadline);
         lease.begin(trip.attempt);
-        if let Some(tried) = trip.tried {
-            tried.add(lease.endpoint());
+        let log = match trip.tried {
+            Some(tried) => {
+                tried.add(lease.endpoint());
+                tried.log()
+            }
+            None => call.extensions.get::<AttemptLog>(),
+        };
+        if let Some(log) = log {
+            log.begun(&lease.endpoint().address);
         }
         let mut terms = Terms {
             speech,
@@ -463,10 +478,16 @@ impl Handler for Proxy {
     {
         let (address, port) = self.upstream.named();
         let version = if self.upstream.options.http1 { "1.1" } else { "2" };
-        match ClientSpan::begin(&mut call, &address, port, version) {
-            Ok(None) => self.answer(call),
-            Ok(Some(span)) => Box::pin(async move { span.follow(self.answer(call).await) }),
-            Err(status) => Box::pin(ready(Err(status))),
+        let span = match ClientSpan::begin(&mut call, &address, port, version) {
+            Ok(span) => span,
+            Err(status) => return Box::pin(ready(Err(status))),
+        };
+        self.upstream.options.forwarded.tell(&mut call);
+        let sent = self.sent_now(&mut call);
+        let answer = sent.unwrap_or_else(|| Box::pin(self.prepared(call)));
+        match span {
+            None => answer,
+            Some(span) => Box::pin(async move { span.follow(answer.await) }),
         }
     }
 

@@ -2,13 +2,17 @@
 
 use std::{
     fmt,
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
 use super::{Span, SpanKind, SpanStart, Value, attributes};
-use crate::{Call, Code, Message, MessageStream, Messages, Metadata, Reply, Status, envelope::Batch, leaving};
+use crate::{
+    Call, Code, Message, MessageStream, Messages, Metadata, Reply, Status, envelope::Batch, leaving,
+    upstreams::AttemptLog,
+};
 
 /// A call that is made for another one: of an upstream server. Dropped before it is known how it ends, it was given up, for its time if that is over.
 pub struct ClientSpan {
@@ -17,6 +21,8 @@ pub struct ClientSpan {
     deadline: Option<Instant>,
     /// See [`leaving::rounding`].
     rounding: Duration,
+    /// Which address answers.
+    attempts: AttemptLog,
 }
 
 impl ClientSpan {
@@ -51,6 +57,7 @@ impl ClientSpan {
             span: Some(span),
             deadline: call.deadline,
             rounding: allowed.map(leaving::rounding).unwrap_or_default(),
+            attempts: AttemptLog::of(call),
         }))
     }
 
@@ -71,6 +78,19 @@ impl ClientSpan {
         let Some(mut span) = self.span.take().filter(|span| span.is_recording()) else {
             return;
         };
+        match self
+            .attempts
+            .address()
+            .map(|address| address.parse::<SocketAddr>().map_err(|_| address))
+        {
+            Some(Ok(address)) => {
+                let ip = address.ip().to_string();
+                span.set(attributes::NETWORK_PEER_ADDRESS, Value::Text(&ip));
+                span.set(attributes::NETWORK_PEER_PORT, Value::Number(address.port().into()));
+            }
+            Some(Err(socket)) => span.set(attributes::NETWORK_PEER_ADDRESS, Value::Text(&socket)),
+            None => {}
+        }
         span.set(attributes::RPC_RESPONSE_STATUS_CODE, Value::Text(code.name()));
         // To a client every code but OK is a failure: semantic conventions for gRPC, "Client".
         if code != Code::Ok {

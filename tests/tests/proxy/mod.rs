@@ -21,6 +21,7 @@ mod leaving;
 mod outlier;
 #[cfg(unix)]
 mod processes;
+mod recorded;
 mod replica;
 mod resend;
 mod rest;

@@ -62,9 +62,9 @@ pub(in super::super) async fn hedge(
     proxy: &Proxy,
     policy: &HedgingPolicy,
     spare: Spare,
+    tried: Tried,
     wait: bool,
 ) -> Result<Reply, Status> {
-    let tried = Tried::default();
     let trip = Trip {
         wait,
         tried: Some(&tried),

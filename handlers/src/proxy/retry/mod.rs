@@ -30,11 +30,15 @@ use super::{
     pool::ATTEMPTS,
     service_config::RetryPolicy,
 };
-use crate::{Reply, Status};
+use crate::{Reply, Status, upstreams::AttemptLog};
 
 /// The addresses that attempts at a call went to.
 #[derive(Debug, Default)]
-pub(super) struct Tried(Mutex<Vec<Arc<Endpoint>>>);
+pub(super) struct Tried {
+    endpoints: Mutex<Vec<Arc<Endpoint>>>,
+    /// Who wants to know of them.
+    log: Option<AttemptLog>,
+}
 
 /// What an attempt is told beside its call.
 #[derive(Clone, Copy, Debug)]
@@ -62,19 +66,28 @@ impl Trip<'_> {
 }
 
 impl Tried {
+    /// None yet. `log`: who wants to know of them.
+    pub(super) fn told_to(log: Option<AttemptLog>) -> Self {
+        Self { log, ..Self::default() }
+    }
+
+    pub(super) fn log(&self) -> Option<&AttemptLog> {
+        self.log.as_ref()
+    }
+
     pub(super) fn add(&self, endpoint: &Arc<Endpoint>) {
-        self.0
+        self.endpoints
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(Arc::clone(endpoint));
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     pub(super) fn has(&self, endpoint: &Arc<Endpoint>) -> bool {
-        let tried = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tried = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         tried.iter().any(|tried| Arc::ptr_eq(tried, endpoint))
     }
 }
@@ -127,13 +140,19 @@ impl Sendings {
 }
 
 impl<'c> Course<'c> {
-    pub(super) fn new(proxy: &'c Proxy, policy: Option<&'c RetryPolicy>, spare: Spare, wait: bool) -> Self {
+    pub(super) fn new(
+        proxy: &'c Proxy,
+        policy: Option<&'c RetryPolicy>,
+        spare: Spare,
+        tried: Tried,
+        wait: bool,
+    ) -> Self {
         Self {
             proxy,
             policy,
             spare,
             wait,
-            tried: Tried::default(),
+            tried,
             made: 1,
             pauses: 0,
             sendings: Sendings::default(),
