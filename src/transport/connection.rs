@@ -19,6 +19,8 @@ pub(crate) struct Connection {
     limits: Arc<Limits>,
     /// DATA frames of ours: what a peer may answer with control frames.
     sent_frames: AtomicU64,
+    /// What is in them, in bytes.
+    sent_bytes: AtomicU64,
     /// How many bodies of requests were left before their end.
     abandoned: AtomicUsize,
     /// Bytes of replies that the peer has window for, on their way to it.
@@ -68,6 +70,7 @@ impl Connection {
             peer,
             limits,
             sent_frames: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
             abandoned: AtomicUsize::new(0),
             held: Tally::default(),
             pulled: Tally::default(),
@@ -101,8 +104,16 @@ impl Connection {
         &self.dismissal
     }
 
-    pub(super) fn sent_frames(&self) -> &AtomicU64 {
-        &self.sent_frames
+    /// Takes note of a DATA frame of ours.
+    pub(super) fn sends(&self, bytes: usize) {
+        self.sent_frames.fetch_add(1, Ordering::Relaxed);
+        self.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How many there were, and the bytes in them.
+    pub(super) fn sent(&self) -> (u64, u64) {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (count(&self.sent_frames), count(&self.sent_bytes))
     }
 
     /// Takes note of a body of a request that nobody reads to its end.

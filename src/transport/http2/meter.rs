@@ -23,10 +23,16 @@ const PER_REQUEST: i64 = COST / 2;
 /// What a DATA frame of ours gives: clients answer one with a `WINDOW_UPDATE` for the stream, one for
 /// the connection, and those that measure bandwidth with a PING.
 const PER_REPLY: i64 = 3 * COST;
+/// Of these bytes of ours each allows a `WINDOW_UPDATE`, which then costs nothing: some clients send one for each message that they read,
+/// gRPC's C core among them, and messages of no more than their heads go out hundreds to a frame.
+const PER_UPDATE: u64 = 5;
+/// As many bytes are remembered that nobody has given back.
+const GIVEN: u64 = 1 << 20;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 0x1;
 const ACK: u8 = 0x1;
@@ -103,12 +109,12 @@ impl Meter {
         }
     }
 
-    /// Takes note of bytes from the peer. `replies` is how many DATA frames were sent so far.
-    pub(super) fn observe(&mut self, bytes: &[u8], replies: u64) -> Result<(), Violation> {
+    /// Takes note of bytes from the peer. `sent` is how many DATA frames were sent so far, and bytes in them.
+    pub(super) fn observe(&mut self, bytes: &[u8], sent: (u64, u64)) -> Result<(), Violation> {
         let mut bytes = self.pass_preface(bytes)?;
         while !bytes.is_empty() {
             bytes = if self.have < HEADER {
-                self.gather(bytes, replies)?
+                self.gather(bytes, sent)?
             } else {
                 self.pass_payload(bytes)
             };
@@ -128,7 +134,7 @@ impl Meter {
         Ok(rest)
     }
 
-    fn gather<'a>(&mut self, bytes: &'a [u8], replies: u64) -> Result<&'a [u8], Violation> {
+    fn gather<'a>(&mut self, bytes: &'a [u8], sent: (u64, u64)) -> Result<&'a [u8], Violation> {
         let room = self.header.get_mut(self.have..).unwrap_or_default();
         let count = room.len().min(bytes.len());
         let (now, rest) = bytes.split_at(count);
@@ -137,7 +143,7 @@ impl Meter {
         }
         self.have += count;
         if self.have == HEADER {
-            self.begin(replies)?;
+            self.begin(sent)?;
         }
         Ok(rest)
     }
@@ -156,7 +162,7 @@ impl Meter {
         kind
     }
 
-    fn begin(&mut self, replies: u64) -> Result<(), Violation> {
+    fn begin(&mut self, (replies, sent): (u64, u64)) -> Result<(), Violation> {
         let [a, b, c, kind, flags, stream @ ..] = self.header;
         let length = u32::from_be_bytes([0, a, b, c]);
         self.rest = length as usize;
@@ -171,6 +177,7 @@ impl Meter {
             // Those of a header block: h2 bounds how many there may be.
             CONTINUATION => {}
             SETTINGS if !self.settings && flags & ACK == 0 => {}
+            WINDOW_UPDATE if self.budget.gives_back(sent) => {}
             _ => self.budget.take(replies)?,
         }
         if length == 0 {
@@ -214,6 +221,8 @@ struct Budget {
     refilled: Instant,
     /// The replies that have been counted in.
     replies: u64,
+    /// The bytes of those that count as given back.
+    given: u64,
 }
 
 impl Budget {
@@ -223,11 +232,22 @@ impl Budget {
             left: i64::from(rate.burst) * COST,
             refilled: Instant::now(),
             replies: 0,
+            given: 0,
         }
     }
 
     fn give(&mut self, tokens: i64) {
         self.left = (self.left + tokens).min(i64::from(self.rate.burst) * COST);
+    }
+
+    /// Whether a `WINDOW_UPDATE` is for what was `sent`.
+    fn gives_back(&mut self, sent: u64) -> bool {
+        let given = self.given.max(sent.saturating_sub(GIVEN)) + PER_UPDATE;
+        let is_for_sent = given <= sent;
+        if is_for_sent {
+            self.given = given;
+        }
+        is_for_sent
     }
 
     fn take(&mut self, replies: u64) -> Result<(), Violation> {

@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     mem::take,
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -227,7 +227,7 @@ fn send_now(
     }
     let ends = trailers.is_empty();
     if ends || length > 0 {
-        connection.sent_frames().fetch_add(1, Ordering::Relaxed);
+        connection.sends(length);
         out.send_data(payload, ends)?;
     }
     if !ends {
@@ -338,7 +338,7 @@ impl Sender {
 
     /// Hands data to h2, for which the peer has window.
     fn now(&mut self, payload: Payload, ends: bool) -> Result<(), Gone> {
-        self.connection.sent_frames().fetch_add(1, Ordering::Relaxed);
+        self.connection.sends(payload.remaining());
         Ok(self.out.send_data(payload, ends)?)
     }
 

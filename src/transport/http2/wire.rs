@@ -154,8 +154,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> State<T> {
         ready!(Pin::new(&mut self.io).poll_read(&mut Context::from_waker(&self.task), buf))?;
         let new = buf.filled().get(before..).unwrap_or_default();
         self.read += new.len() as u64;
-        let replies = self.connection.sent_frames().load(Ordering::Relaxed);
-        if let Err(violation) = self.meter.observe(new, replies) {
+        if let Err(violation) = self.meter.observe(new, self.connection.sent()) {
             self.violation = Some(violation);
             return Poll::Ready(Err(io::Error::other(violation)));
         }

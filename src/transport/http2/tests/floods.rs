@@ -1,7 +1,7 @@
 //! Peers that send much and mean nothing.
 
 use super::{super::Ended, peer::*};
-use crate::transport::{Limits, http2::meter::Violation};
+use crate::transport::{Limits, http2::meter::Violation, script::MEBIBYTE};
 
 /// Sends a request that stays open, then a flood; the answer must be `ENHANCE_YOUR_CALM` and the end.
 async fn flood(one: impl Fn(u32) -> Vec<u8>) {
@@ -63,6 +63,25 @@ async fn of_priorities() {
 #[tokio::test(start_paused = true)]
 async fn of_window_updates() {
     flood(|_| frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes())).await;
+}
+
+/// As clients do that give back each message by itself, of many in a frame; and no more than that.
+#[tokio::test(start_paused = true)]
+async fn window_updates_for_what_was_sent_are_none() {
+    let mut peer = Peer::greeted(Limits::default(), &[(4, 1 << 30)]).await;
+    peer.send(&frame(WINDOW_UPDATE, 0, 0, &(1_u32 << 29).to_be_bytes()))
+        .await;
+    peer.send(&request(1, "/large", END_STREAM)).await;
+    peer.until(|frame| frame.stream == 1 && frame.ends()).await;
+    let updates = |count: usize| frame(WINDOW_UPDATE, 0, 0, &5_u32.to_be_bytes()).repeat(count);
+    for _ in 0..100 {
+        peer.send(&updates(MEBIBYTE / 500)).await;
+    }
+    peer.send(&request(3, "/hello", END_STREAM)).await;
+    peer.until(|frame| frame.stream == 3 && frame.ends()).await;
+    peer.push(&updates(2_000)).await;
+    let ended = within(1, peer.rest()).await.1;
+    assert!(matches!(ended, Err(Ended::Violation(Violation::Flood))), "{ended:?}");
 }
 
 #[tokio::test(start_paused = true)]
