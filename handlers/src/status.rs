@@ -34,11 +34,15 @@ struct Inner {
     came: Option<Box<Came>>,
 }
 
-/// What a server has said in fields that gRPC alone has, as it stood there: callers by gRPC get the same; and how much room there is for what it
-/// has said elsewhere.
+/// What a server has said in fields that gRPC alone has, as it stood there: callers by gRPC get the same; how much room there is for what it
+/// has said elsewhere; and how it came.
 #[derive(Clone, Default, PartialEq)]
 struct Came {
     number: Option<i32>,
+    /// The head of a reply came before it.
+    begun: bool,
+    /// No server has said it: it is what comes of a reply that is none.
+    presumed: bool,
     room: Option<usize>,
     details: Option<HeaderValue>,
     pushback: Option<HeaderValue>,
@@ -108,11 +112,31 @@ impl Status {
         &mut self.0.head
     }
 
-    /// Puts this metadata before the trailers: see [`head`](Self::head).
+    /// Puts this metadata before the trailers: see [`head`](Self::head). Though it be empty the answer has a head of its own then: to clients of
+    /// gRPC that is a call which has begun, and which they do not make again (gRFC A6, "When Retries are Valid").
     #[must_use]
     pub fn with_head(mut self, head: Metadata) -> Self {
         self.0.head = head;
+        self.0.came.get_or_insert_default().begun = true;
         self
+    }
+
+    /// Whether the head of a reply came before it.
+    pub fn has_begun(&self) -> bool {
+        self.0.came.as_ref().is_some_and(|came| came.begun)
+    }
+
+    /// The same, of which no server has said that a call ended so: it is what a reply comes to that is none.
+    #[cfg(feature = "proxy")]
+    #[must_use]
+    pub(crate) fn presumed(mut self) -> Self {
+        self.0.came.get_or_insert_default().presumed = true;
+        self
+    }
+
+    #[cfg(feature = "proxy")]
+    pub(crate) fn is_presumed(&self) -> bool {
+        self.0.came.as_ref().is_some_and(|came| came.presumed)
     }
 
     /// Takes all metadata, of the head and of the trailers, for where there is one place for both. Of more than a map of headers can hold, 32,768

@@ -125,10 +125,11 @@ impl Dialect {
 
     /// An answer that says nothing but how the call went.
     pub(super) fn refuse(&self, content_type: &'static str, mut status: Status) -> Response<Outbound> {
+        let begun = status.has_begun();
         let mut headers = self.head(mem::take(status.head_mut()));
         let body = match self.end(Err(status)) {
             // Trailers-only: the one header block of the response.
-            End::Trailers(trailers) if headers.is_empty() => {
+            End::Trailers(trailers) if !begun && headers.is_empty() => {
                 headers = trailers;
                 Outbound::Empty
             }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     before,
-    upstream::{Asked, Upstream, upstream},
+    upstream::{Asked, Upstream, trailers, upstream},
 };
 use crate::support::{Answer, Ask, BIDI, SERVER, UNARY, envelope, raw::Raw};
 
@@ -46,6 +46,34 @@ fn of_type(path: &str, content_type: &'static str, body: impl Into<bytes::Bytes>
 fn said(answer: &Answer) -> Vec<&str> {
     let names = answer.headers.keys().map(http::HeaderName::as_str);
     names.filter(|name| name.starts_with("trailer-")).collect()
+}
+
+/// A call is not made again that has begun: gRFC A6.
+#[tokio::test]
+async fn a_head_before_an_error_stays_one() {
+    let upstream = upstream(|mut asked: Asked| async move {
+        let head = Response::builder().header("content-type", "application/grpc");
+        let mut stream = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
+        if asked.request.headers().contains_key("first") {
+            stream.send_data(envelope(0, b""), false).unwrap();
+        }
+        stream.send_trailers(trailers("14")).unwrap();
+    })
+    .await;
+    let front = before(upstream.address).await;
+    let peer = front.connect().await;
+    for ask in [Ask::empty(UNARY), Ask::empty(UNARY).header("first", "a message")] {
+        let answer = peer.send(ask).await;
+        let end = answer.trailers.as_ref().unwrap();
+        assert_eq!(
+            (&end["grpc-status"], answer.headers.get("grpc-status")),
+            (&"14".parse().unwrap(), None)
+        );
+        assert_eq!(answer.body, "");
+    }
+    // An error of the gateway's own has nothing before it.
+    let own = peer.send(Ask::empty("/descant.suite.v1.Shapes/Nope")).await;
+    assert!(own.trailers.is_none() && own.code() == Some(12), "{own:?}");
 }
 
 #[tokio::test]
