@@ -143,18 +143,34 @@ impl Endpoint {
     }
 
     /// Whether a connection has a place.
-    pub(super) fn has_room(&self) -> bool {
-        self.lines().iter().any(|line| !line.is_gone() && line.has_room())
+    pub(super) fn has_room(&self, options: &ProxyOptions) -> bool {
+        let lines = self.lines();
+        let mut free = lines.iter().filter(|line| !line.is_gone() && line.has_room());
+        free.any(|line| !line.is_resting() || !self.may_be_more(options))
     }
 
     /// A place on the connection with the fewest calls, if any has one. To be [released](Self::release).
-    pub(super) fn take(&self) -> Option<Arc<Line>> {
+    pub(super) fn take(&self, options: &ProxyOptions) -> Option<Arc<Line>> {
         let mut lines = self.lines();
-        lines.retain(|line| !line.is_gone());
-        let free = lines.iter().filter(|line| line.has_room());
-        let line = Arc::clone(free.min_by_key(|line| line.calls())?);
+        // One that rests and has no calls need not be waited for: a new one bears more.
+        lines.retain(|line| !line.is_gone() && (line.calls() > 0 || !line.is_resting()));
+        let free = || lines.iter().filter(|line| line.has_room());
+        let fresh = free().filter(|line| !line.is_resting());
+        let line = match fresh.min_by_key(|line| line.calls()) {
+            Some(line) => line,
+            // Another one is made.
+            None if self.may_be_more(options) => return None,
+            // What is given up next is spread over all of them.
+            None => free().max_by(|one, other| one.may_be_reset().total_cmp(&other.may_be_reset()))?,
+        };
+        let line = Arc::clone(line);
         self.occupy(&line);
         Some(line)
+    }
+
+    /// Whether a connection may be made in place of one that rests. What clients do shall not bring an upstream any number of connections.
+    fn may_be_more(&self, options: &ProxyOptions) -> bool {
+        self.siblings.open() < options.most_connections().saturating_mul(2) && self.backoff().refusal().is_none()
     }
 
     /// Takes a place on this connection. To be [released](Self::release).
@@ -198,7 +214,7 @@ impl Endpoint {
         } else {
             options.dials().min(waiting.max(1))
         };
-        let left = options.most_connections().saturating_sub(self.connections());
+        let left = options.most_connections().saturating_sub(self.taking());
         if self.dialling.fetch_add(1, Ordering::Relaxed) >= at_once.min(left) {
             self.dialling.fetch_sub(1, Ordering::Relaxed);
             return Growth::Dialling;
@@ -211,15 +227,15 @@ impl Endpoint {
         self.dialling.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// A call on this connection was reset. After many it is given up for the sake of the others on it: another takes its place, and it stays open for
-    /// as long as they do. What clients do shall not bring an upstream any number of connections.
-    pub(super) fn was_reset(&self, line: &Line, options: &ProxyOptions) {
-        line.was_reset(|| self.siblings.open() < options.most_connections().saturating_mul(2));
+    /// Whether there are as many connections as there may be: of those that rest another takes the place, up to as many again.
+    pub(super) fn is_full(&self, most: usize) -> bool {
+        let taking = self.taking();
+        taking >= most || taking < self.connections() && self.siblings.open() >= most.saturating_mul(2)
     }
 
-    /// Whether there are as many connections as there may be.
-    pub(super) fn is_full(&self, most: usize) -> bool {
-        self.connections() >= most
+    /// Connections that do not rest.
+    fn taking(&self) -> usize {
+        self.lines().iter().filter(|line| !line.is_resting()).count()
     }
 
     /// Whether it allows no call at all for now: then a further connection helps nobody.

@@ -92,7 +92,7 @@ async fn check(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck
         Ok(SERVING) => Ok(()),
         Ok(status) => Err(format!("its health is {}", name(status))),
         // It does not tell.
-        Err(status) if status.code() == Code::Unimplemented => Ok(()),
+        Err(status) if status.code() == Code::Unimplemented && !status.is_presumed() => Ok(()),
         Err(status) => Err(format!("a health check failed: {status}")),
     }
 }

@@ -167,8 +167,6 @@ impl Lease {
     pub(super) fn uplink(&mut self) -> Uplink {
         Uplink {
             line: Arc::clone(&self.line),
-            endpoint: Arc::clone(&self.endpoint),
-            pool: Arc::clone(&self.pool),
             answered: Arc::clone(self.answered.get_or_insert_default()),
         }
     }
@@ -238,7 +236,9 @@ impl Lease {
 
     /// The call ended like this, for which the upstream is to blame or not.
     pub(super) fn went_wrong(&self, status: &Status) {
-        if is_failure(status.code()) {
+        // A reset says nothing of the call, unless that was late, nor does what is no reply.
+        let is_broken = self.is_broken() && status.code() != Code::DeadlineExceeded;
+        if is_failure(status.code()) || is_broken || status.is_presumed() {
             self.ended(Entry::Error);
             if self.attempt.is_some() {
                 self.pool.went_wrong(&self.endpoint);
@@ -315,8 +315,6 @@ impl Lease {
 #[derive(Debug)]
 pub(super) struct Uplink {
     line: Arc<Line>,
-    endpoint: Arc<Endpoint>,
-    pool: Arc<Pool>,
     answered: Arc<AtomicBool>,
 }
 
@@ -324,7 +322,7 @@ impl Uplink {
     /// Nothing more of it goes up, of which the upstream is told by a reset. Of a call without a whole reply the lease tells.
     pub(super) fn broke_off(&self) {
         if self.answered.load(Ordering::Relaxed) {
-            self.endpoint.was_reset(&self.line, &self.pool.upstream.options);
+            self.line.was_reset();
         }
     }
 }
@@ -332,7 +330,7 @@ impl Uplink {
 impl Drop for Lease {
     fn drop(&mut self) {
         if self.is_reset() {
-            self.endpoint.was_reset(&self.line, self.options());
+            self.line.was_reset();
             self.line.strand(self.size as usize);
         }
         if !self.has_ended() {

@@ -9,7 +9,7 @@ use std::{
     future::poll_fn,
     pin::Pin,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -77,6 +77,8 @@ pub(super) struct Line {
     /// What the upstream said of itself.
     peer: Arc<PeerState>,
     resets: Mutex<Resets>,
+    /// It gets no calls until more of them may be given up again, as long as there are others.
+    rests: AtomicBool,
     stranded: Stranded,
     /// From when on it takes no more calls.
     old: Option<Instant>,
@@ -123,10 +125,15 @@ impl Resets {
 
     /// Counts one more.
     fn are_too_many(&mut self, now: Instant) -> bool {
-        let since = now.duration_since(self.at).as_secs_f64();
-        let left = (self.left + since * RESETS_A_SECOND).min(RESETS) - 1.0;
+        let left = self.left(now) - 1.0;
         (self.left, self.at) = (left.max(-DEBT), now);
         left < 0.0
+    }
+
+    /// How many there may be at once.
+    fn left(&self, now: Instant) -> f64 {
+        let since = now.duration_since(self.at).as_secs_f64();
+        (self.left + since * RESETS_A_SECOND).min(RESETS)
     }
 }
 
@@ -210,6 +217,7 @@ impl Line {
             writes,
             peer,
             resets: Mutex::new(Resets::new(Instant::now())),
+            rests: AtomicBool::new(false),
             stranded: Stranded::default(),
             old: options.age.map(|age| {
                 // Not all at once: those who come here together shall not go together.
@@ -318,14 +326,31 @@ impl Line {
         self.peer.header_list()
     }
 
-    /// A call was given up, which the upstream is told by a reset. Of many the next calls go elsewhere, for the sake of those on it, if
-    /// there may be another connection.
-    pub(super) fn was_reset(&self, may_be_another: impl FnOnce() -> bool) {
+    /// A call was given up, which the upstream is told by a reset. After many the next calls go elsewhere, for the sake of those on it.
+    pub(super) fn was_reset(&self) {
         let Speaks::Http2(..) = self.speaks else { return };
-        let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
-        if resets.are_too_many(Instant::now()) && may_be_another() {
-            self.give_up();
+        if self.resets().are_too_many(Instant::now()) {
+            self.rests.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether too many calls on it were given up lately: until half of what may be given up at once may be again.
+    pub(super) fn is_resting(&self) -> bool {
+        if !self.rests.load(Ordering::Relaxed) {
+            return false;
+        }
+        let rests = self.resets().left(Instant::now()) < RESETS / 2.0;
+        self.rests.store(rests, Ordering::Relaxed);
+        rests
+    }
+
+    /// How many calls on it may still be given up; less than none, if there were too many.
+    pub(super) fn may_be_reset(&self) -> f64 {
+        self.resets().left(Instant::now())
+    }
+
+    fn resets(&self) -> MutexGuard<'_, Resets> {
+        self.resets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A call was given up whose request had so many bytes. A connection that takes nothing, and on which much waits that nobody wants, is closed.

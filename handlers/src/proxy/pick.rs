@@ -77,10 +77,10 @@ impl Pool {
                 continue;
             }
             if want.behind {
-                if endpoint.has_room() {
+                if endpoint.has_room(&self.upstream.options) {
                     return Pick::Later;
                 }
-            } else if let Some(line) = endpoint.take() {
+            } else if let Some(line) = endpoint.take(&self.upstream.options) {
                 // The next in turn is the one behind this.
                 self.turn.fetch_add(passed, Ordering::Relaxed);
                 return Pick::Ready(Arc::clone(endpoint), line);

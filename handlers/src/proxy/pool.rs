@@ -216,7 +216,7 @@ impl Pool {
 
     /// A place at this address, if there is one now; else it is connected to, if nothing speaks against that.
     async fn place_at(self: &Arc<Self>, endpoint: &Arc<Endpoint>) -> Result<Option<(Ready, Lease)>, Status> {
-        while let Some(line) = endpoint.take() {
+        while let Some(line) = endpoint.take(&self.upstream.options) {
             let lease = Lease::new(self, Arc::clone(endpoint), line);
             match lease.ready().await {
                 Ok(ready) => return Ok(Some((ready, lease))),

@@ -87,7 +87,8 @@ impl Replies {
     }
 
     fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Message, Metadata), Status>> {
-        let cardinality = |count| Status::unimplemented(format!("the upstream sent {count}, where one message is due"));
+        let cardinality =
+            |count| Status::unimplemented(format!("the upstream sent {count}, where one message is due")).presumed();
         loop {
             match (ready!(self.poll_one(cx)), self.first.take()) {
                 (Some(Err(status)), _) => return Poll::Ready(Err(status)),

@@ -61,6 +61,12 @@ pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32)
     }
     if let Some(before) = before {
         headers.insert(PREVIOUS, before.into());
+    } else if headers
+        .get(&PREVIOUS)
+        .is_some_and(|said| count(said.to_str().ok()).is_none())
+    {
+        // Servers on gRPC's core end such a call with INTERNAL, as if they were to blame.
+        headers.remove(&PREVIOUS);
     }
     if let Some(accepted) = codings::accepted(call.accepted, speech, terms.sent)? {
         headers.insert(speech.accept(), accepted);
@@ -89,8 +95,12 @@ pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32)
 
 /// How many attempts the caller had made at the call before this one.
 fn made_by_caller(metadata: &Metadata) -> u32 {
-    let said = metadata.get(PREVIOUS.as_str()).and_then(|said| said.parse().ok());
-    said.unwrap_or_default()
+    count(metadata.get(PREVIOUS.as_str())).unwrap_or_default()
+}
+
+/// The number of attempts that is said, if it is one.
+fn count(said: Option<&str>) -> Option<u32> {
+    said?.parse().ok()
 }
 
 /// Takes out what a caller said of a body, where that is not the one that goes up: a server could take it for a part of something (RFC 9110,

@@ -87,9 +87,17 @@ pub(super) fn of_http(status: StatusCode, headers: &HeaderMap, speech: Speech) -
         Some(kind) => format!("content type {}", String::from_utf8_lossy(kind.as_bytes())),
         None => "no content type".to_owned(),
     };
-    let status = in_words(status, headers);
-    let told = format!("the upstream answers with {status} and {kind}, not as {speech} does");
-    with_pushback(Status::new(code, told), headers)
+    let words = in_words(status, headers);
+    let told = format!("the upstream answers with {words} and {kind}, not as {speech} does");
+    let told = with_pushback(Status::new(code, told), headers);
+    let is_of_call = match status {
+        // A proxy before the server refuses this caller.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,
+        // Servers of Connect say so of methods that they do not have.
+        StatusCode::NOT_FOUND => matches!(speech, Speech::ConnectStream | Speech::ConnectUnary | Speech::Rest),
+        _ => speech == Speech::Rest,
+    };
+    if is_of_call { told } else { told.presumed() }
 }
 
 /// A status of HTTP, and where it leads: redirects are not followed.

@@ -172,6 +172,17 @@ async fn what_of_grpcs_own_is_for_the_server_is_passed_on() {
 }
 
 #[tokio::test]
+async fn a_number_of_attempts_that_is_none_stays_behind() {
+    for said in ["abc", "-1", "99999999999999999999", ""] {
+        let (_upstream, seen) = seen(Ask::empty(UNARY).header("grpc-previous-rpc-attempts", said)).await;
+        assert!(
+            !seen.headers.contains_key("grpc-previous-rpc-attempts"),
+            "{said}: {seen:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn trailers_of_a_request_are_not_passed_on() {
     let (_, seen) = seen(Ask::empty(UNARY).trailer("note", "late")).await;
     assert!(seen.trailers.is_none(), "{seen:?}");

@@ -43,6 +43,60 @@ async fn of_three_the_bad_one_is_ejected() {
     }
 }
 
+/// Whatever code comes of what is no reply, no caller has brought it about.
+#[tokio::test]
+async fn of_three_one_that_gives_no_reply_is_ejected() {
+    for kind in ["page", "nothing", "8", "11", "12"] {
+        let bad = Replica::answering(move |mut asked: Asked| async move {
+            match kind {
+                "page" => {
+                    let head = Response::builder().status(404).header("content-type", "text/html");
+                    let _ = asked.respond.send_response(head.body(()).unwrap(), true);
+                }
+                "nothing" => {
+                    let head = Response::builder().header("content-type", "application/grpc");
+                    let mut stream = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
+                    let _ = stream.send_trailers(trailers("0"));
+                }
+                code => asked.respond.send_reset(code.parse::<u32>().unwrap().into()),
+            }
+        })
+        .await;
+        let (one, other) = (Replica::start().await, Replica::start().await);
+        let names = Names::of([one.address(), bad.address(), other.address()]);
+        let front = proxy(names.proxy(quick())).await;
+        let peer = front.connect().await;
+        let failed = failures(&peer, 1000).await;
+        assert_eq!((failed, bad.calls()), (5, 5), "{kind}");
+    }
+}
+
+/// A caller without the right token is refused wherever it goes.
+#[tokio::test]
+async fn one_that_refuses_a_caller_is_not_ejected() {
+    let page = |status: u16| {
+        Replica::answering(move |mut asked: Asked| async move {
+            let head = Response::builder().status(status).header("content-type", "text/html");
+            let _ = asked.respond.send_response(head.body(()).unwrap(), true);
+        })
+    };
+    for (status, code) in [(401, 16), (403, 7)] {
+        let (one, other) = (page(status).await, page(status).await);
+        let names = Names::of([one.address(), other.address()]);
+        let front = proxy(names.proxy(quick())).await;
+        let peer = front.connect().await;
+        for _ in 0..60 {
+            assert_eq!(call(&peer).await.code(), Some(code));
+        }
+        assert!(
+            one.calls() > 10 && other.calls() > 10,
+            "{status}: {} {}",
+            one.calls(),
+            other.calls()
+        );
+    }
+}
+
 /// Over HTTP/1.1 it cannot be asked whether it is there: it takes connections as before.
 #[tokio::test]
 async fn one_that_has_stopped_is_ejected_over_http1_too() {
