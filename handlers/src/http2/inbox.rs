@@ -10,7 +10,7 @@ use std::{
     ops::Range,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, ready},
@@ -42,6 +42,8 @@ const HEAD: usize = 9;
 const DATA: u8 = 0;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+/// Of the words of a GOAWAY that are told.
+const MOST_WORDS: usize = 100;
 const END_STREAM: u8 = 0x1;
 const ACK: u8 = 0x1;
 const PADDED: u8 = 0x8;
@@ -99,6 +101,7 @@ pub struct PeerState {
     header_list: AtomicU32,
     goes: AtomicBool,
     calm: AtomicBool,
+    farewell: OnceLock<String>,
 }
 
 impl Default for PeerState {
@@ -108,6 +111,7 @@ impl Default for PeerState {
             header_list: AtomicU32::new(u32::MAX),
             goes: AtomicBool::new(false),
             calm: AtomicBool::new(false),
+            farewell: OnceLock::new(),
         }
     }
 }
@@ -133,11 +137,29 @@ impl PeerState {
         self.calm.load(Ordering::Relaxed)
     }
 
+    /// Why it goes, in words, if its GOAWAY says more than that it does: the code, and what of its debug data can be read.
+    pub fn farewell(&self) -> Option<&str> {
+        self.farewell.get().map(String::as_str)
+    }
+
     /// Takes the payload of a GOAWAY: the last stream, a code, words.
     fn read_goaway(&self, payload: &[u8]) {
         let code = payload.get(4..8).and_then(|code| code.first_chunk());
-        if code.is_some_and(|code| u32::from_be_bytes(*code) == CALM) && payload.ends_with(PINGS) {
+        let code = code.map_or(0, |code| u32::from_be_bytes(*code));
+        let words = payload.get(8..).unwrap_or_default();
+        if code == CALM && words.ends_with(PINGS) {
             self.calm.store(true, Ordering::Relaxed);
+        }
+        if code != 0 || !words.is_empty() {
+            let said = words.get(..MOST_WORDS).unwrap_or(words);
+            let said = String::from_utf8_lossy(said);
+            let reason = h2::Reason::from(code);
+            // The first one says why; another may follow with the last stream.
+            let _ = self.farewell.set(if said.is_empty() {
+                format!("it said GOAWAY, {reason:?}")
+            } else {
+                format!("it said GOAWAY, {reason:?}: {}", said.escape_debug())
+            });
         }
         self.goes.store(true, Ordering::Relaxed);
     }

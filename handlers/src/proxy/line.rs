@@ -379,9 +379,10 @@ impl Line {
         self.state.gone.store(true, Ordering::Relaxed);
     }
 
-    /// Why it was given up here, if it was.
+    /// Why it ends, if it was given up here or the upstream has said so.
     pub(super) fn fault(&self) -> Option<&str> {
-        self.state.fault.get().map(String::as_str)
+        let own = self.state.fault.get().map(String::as_str);
+        own.or_else(|| self.peer.farewell())
     }
 
     pub(super) fn is_old(&self) -> bool {

@@ -56,6 +56,25 @@ async fn a_call_that_the_upstream_may_have_seen_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn what_the_upstream_says_as_it_goes_is_told() {
+    const TOLD: [(&[End], &str); 3] = [
+        (
+            &[End::Farewell(11, "too many calls")],
+            "ENHANCE_YOUR_CALM: too many calls",
+        ),
+        (&[End::Farewell(2, "")], "INTERNAL_ERROR"),
+        (&[End::Farewell(0, "max_age")], "NO_ERROR: max_age"),
+    ];
+    for (ends, told) in TOLD {
+        let (address, _) = ending(ends).await;
+        let front = before(address).await;
+        let answer = front.connect().await.send(Ask::empty(UNARY)).await;
+        let expected = format!("the connection to http://{address} is lost: it said GOAWAY, {told}");
+        assert_eq!((answer.code(), answer.reason()), (Some(14), &*expected));
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_is_refused_is_sent_again_once() {
     for (refusals, code, calls) in [(1, 0, 2), (9, 14, 2)] {
         for path in [FAIL, SERVER, BIDI] {

@@ -140,6 +140,8 @@ pub(super) fn throttled() -> ProxyOptions {
 pub(super) enum End {
     /// GOAWAY with this last stream, then it closes.
     Goaway(u32),
+    /// GOAWAY with the call as the last stream, this code and these words, then it closes.
+    Farewell(u8, &'static str),
     /// It closes without a word.
     Cut,
 }
@@ -180,6 +182,10 @@ async fn end_with(mut socket: TcpStream, end: End, seen: Arc<AtomicUsize>) {
             if let End::Goaway(last) = end {
                 let mut goaway = last.to_be_bytes().to_vec();
                 goaway.extend_from_slice(&[0; 4]);
+                socket.write_all(&frame(GOAWAY, 0, 0, &goaway)).await.unwrap();
+            }
+            if let End::Farewell(code, words) = end {
+                let goaway = [&[0, 0, 0, 1, 0, 0, 0, code], words.as_bytes()].concat();
                 socket.write_all(&frame(GOAWAY, 0, 0, &goaway)).await.unwrap();
             }
             socket.shutdown().await.unwrap();
