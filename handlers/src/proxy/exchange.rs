@@ -394,11 +394,11 @@ impl Begun {
         let messages = match terms.shape {
             Shape::ServerStreaming | Shape::Bidi => Messages::stream(replies),
             shape => match replies.poll_only(cx) {
-                Poll::Ready(only) => return Finish::Now(reply::whole(metadata, only)),
+                Poll::Ready(only) => return Finish::Now(reply::only(metadata, only, terms.speech)),
                 Poll::Pending if shape == Shape::Unary => {
                     return Finish::Later(Box::pin(async move {
                         let only = poll_fn(|cx| replies.poll_only(cx)).await;
-                        reply::whole(metadata, only)
+                        reply::only(metadata, only, terms.speech)
                     }));
                 }
                 // The caller may wait for the head before it sends on.

@@ -106,7 +106,7 @@ pub(super) async fn unary(response: Response<Stream>, lease: Lease, terms: &Term
         Err(status) => source.lease.went_wrong(status),
     }
     let (metadata, trailers, message) = read?;
-    whole(metadata, Ok((message, trailers)))
+    Ok(whole(metadata, message, trailers))
 }
 
 /// Tells the address of a call that was answered with this status of HTTP, as `told`. That nothing has changed, that a condition does not hold, or
@@ -119,17 +119,33 @@ pub(super) fn went_wrong(lease: &Lease, http: StatusCode, told: &Status) {
 }
 
 /// A reply of one message, once all of it is there.
-pub(super) fn whole(metadata: Metadata, only: Result<(Message, Metadata), Status>) -> Result<Reply, Status> {
+fn whole(metadata: Metadata, message: Message, trailers: Metadata) -> Reply {
+    let coding = Coding::AsCame(message.encoding());
+    let messages = Messages::one(message).with_trailers(trailers);
+    let mut reply = Reply::new(messages).with_metadata(metadata);
+    reply.coding = coding;
+    reply
+}
+
+/// What came of the one message of a reply in envelopes, whose head had this metadata.
+pub(super) fn only(
+    metadata: Metadata,
+    only: Result<(Message, Metadata), Status>,
+    speech: Speech,
+) -> Result<Reply, Status> {
     match only {
-        Ok((message, trailers)) => {
-            let coding = Coding::AsCame(message.encoding());
-            let messages = Messages::one(message).with_trailers(trailers);
-            let mut reply = Reply::new(messages).with_metadata(metadata);
-            reply.coding = coding;
-            Ok(reply)
-        }
-        Err(status) => Err(status.with_head(metadata)),
+        Ok((message, trailers)) => Ok(whole(metadata, message, trailers)),
+        Err(status) => Err(behind(metadata, status, speech)),
     }
+}
+
+/// An error that came behind a head with this metadata. That the call had begun only gRPC says so: the others have a head before each error.
+pub(super) fn behind(metadata: Metadata, mut status: Status, speech: Speech) -> Status {
+    if speech == Speech::Grpc {
+        return status.with_head(metadata);
+    }
+    *status.head_mut() = metadata;
+    status
 }
 
 /// All of a body, of which this polls for the next bytes; `None` if that is more than the limit.

@@ -181,7 +181,7 @@ impl Begun {
                     () => Fate::Answered,
                 },
                 pushback: status.grpc_pushback().map(Pushback::said),
-                status: status.with_head(metadata),
+                status: reply::behind(metadata, status, speech),
             }),
         }
     }

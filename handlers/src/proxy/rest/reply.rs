@@ -18,7 +18,7 @@ use crate::{
         codings, connect,
         exchange::{Fault, Terms},
         lease::Lease,
-        reply::{all, too_large, whole},
+        reply::{self, all, too_large},
         request::Pump,
         speech::Speech,
         status::{self, Stage},
@@ -140,7 +140,7 @@ pub(in crate::proxy) async fn reply(
         trailers.extend(behind)?;
         Ok((message, trailers))
     });
-    whole(metadata, only)
+    reply::only(metadata, only, Speech::Rest)
 }
 
 fn arriving(response: Response<Stream>, lease: Lease, fault: Fault) -> (Parts, Arriving) {
