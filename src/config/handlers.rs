@@ -32,6 +32,7 @@ pub struct Handlers {
 struct Bounds {
     depth: u32,
     message_bytes: usize,
+    header_bytes: usize,
 }
 
 /// What answers.
@@ -78,6 +79,7 @@ impl Config {
         Bounds {
             depth: limits.depth.whole(),
             message_bytes: limits.message_bytes.whole(),
+            header_bytes: limits.header_bytes.whole(),
         }
     }
 }
@@ -191,8 +193,8 @@ impl Handlers {
 
 /// Whether two proxies do the same. How often a server is asked what it serves is not the proxy's concern.
 fn is_same(one: &Upstream, other: &Upstream) -> bool {
-    // What they say of `message_bytes` may be nothing, which is more than options can tell.
-    let is_bounded_so = one.message_bytes == other.message_bytes;
+    // What they say of these may be nothing, which is more than options can tell.
+    let is_bounded_so = one.message_bytes == other.message_bytes && one.header_bytes == other.header_bytes;
     let is_called_so = one.url == other.url && one.authority == other.authority && one.tls == other.tls;
     is_called_so && is_bounded_so && options(one) == options(other)
 }
@@ -202,6 +204,9 @@ fn connect(settings: &Upstream, bounds: Bounds) -> Result<Proxy, ProxyError> {
     options.depth = bounds.depth;
     if settings.message_bytes.is_none() {
         options.message_bytes = bounds.message_bytes;
+    }
+    if settings.header_bytes.is_none() {
+        options.header_bytes = bounds.header_bytes;
     }
     let mut proxy = Proxy::to_each(settings.url.0.iter().map(|url| &url.value.0))?.options(options);
     if let Some(authority) = &settings.authority {
@@ -239,6 +244,9 @@ pub(super) fn options(settings: &Upstream) -> ProxyOptions {
     options.connect_timeout = settings.connect_timeout.0;
     if let Some(most) = &settings.message_bytes {
         options.message_bytes = most.whole();
+    }
+    if let Some(most) = &settings.header_bytes {
+        options.header_bytes = most.whole();
     }
     options.balance = settings.balance.value.clone();
     options.connections = settings.connections.as_ref().map(|most| most.whole());
