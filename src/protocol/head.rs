@@ -8,7 +8,11 @@ use std::{
 use descant_handlers::{Encoding, Encodings, Metadata, Status};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 
-use super::{accepted::Accepted, refusal::Fault, timeout};
+use super::{
+    accepted::Accepted,
+    refusal::Fault,
+    timeout::{self, Unfit},
+};
 
 /// The headers in which a protocol says how a call is to go.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ enum Choice {
 #[derive(Debug)]
 pub(super) struct Timeout {
     name: &'static str,
-    read: fn(&[u8]) -> Option<Duration>,
+    read: fn(&[u8]) -> Result<Duration, Unfit>,
     /// What it has to be, for who sent something else.
     form: &'static str,
 }
@@ -212,8 +216,10 @@ impl Head {
             return Err(Fault::bad_request(&what));
         }
         self.timeouts |= 1 << place;
-        let timeout = read(value.as_bytes());
-        let timeout = timeout.ok_or_else(|| Fault::bad_request(&format_args!("{name} is not {form}")))?;
+        let timeout = read(value.as_bytes()).map_err(|unfit| match unfit {
+            Unfit::Malformed => Fault::bad_request(&format_args!("{name} is not {form}")),
+            Unfit::OutOfRange => Fault::bad_request(&format_args!("{name} is out of range")),
+        })?;
         self.timeout = Some(self.timeout.map_or(timeout, |other| other.min(timeout)));
         Ok(())
     }

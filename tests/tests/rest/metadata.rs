@@ -65,6 +65,8 @@ async fn the_shortest_deadline_counts() {
         (&[("connect-timeout-ms", "5000")][..], 5000),
         (&[("grpc-timeout", "4S")], 4000),
         (&[("x-server-timeout", "3.5")], 3500),
+        (&[("x-server-timeout", "3.3000000000000003")], 3300),
+        (&[("x-server-timeout", "2.5E+0")], 2500),
         (
             &[
                 ("connect-timeout-ms", "90000"),
@@ -90,6 +92,13 @@ async fn the_shortest_deadline_counts() {
     ] {
         let (status, error) = lab.json(get("/v1/deadline").header(name, value)).await;
         assert_eq!((status, &error["code"]), (400, &json!(3)), "{name}: {value}");
+    }
+    for (value, says) in [
+        ("soon", "x-server-timeout is not a number of seconds such as 2.5"),
+        ("1e10", "x-server-timeout is out of range"),
+    ] {
+        let (_, error) = lab.json(get("/v1/deadline").header("x-server-timeout", value)).await;
+        assert_eq!(error["message"], says);
     }
     let (status, error) = lab.json(get("/v1/deadline").header("x-server-timeout", "0")).await;
     assert_eq!((status, &error["code"]), (504, &json!(4)));
