@@ -1,6 +1,6 @@
 //! What binds a field twice.
 
-use crate::{got, sent};
+use crate::{checked, got, sent};
 
 #[test]
 fn the_path_wins() {
@@ -82,4 +82,37 @@ fn what_the_body_binds_is_not_for_queries() {
         "query parameter \"numbers\": the body of this method binds \"numbers\""
     );
     assert_eq!(sent("PUT /v1/numbers?title=a", "[1]"), r#"{"title":"a","numbers":[1]}"#);
+}
+
+/// Of a stream, before there is a message.
+#[test]
+fn path_and_query_are_checked_alone() {
+    for (line, wanted) in [
+        ("PUT /v1/put/a", ""),
+        ("PUT /v1/labels", ""),
+        ("PUT /v1/part/a/7?kind=SOME&numbers=1&numbers=2", ""),
+        (
+            "PUT /v1/put/a?number=1",
+            "query parameter \"number\": the body of this method binds every field that the path does not",
+        ),
+        (
+            "PUT /v1/part/a/x",
+            "\"number\" in the path: \"x\" is not a signed 32-bit integer",
+        ),
+        ("PUT /v1/part/%ff/7", "\"part.title\" in the path: it is not UTF-8"),
+        (
+            "PUT /v1/part/a/7?number=1",
+            "query parameter \"number\": \"number\" in the path binds that field already",
+        ),
+        (
+            "PUT /v1/part/a/7?part.number=1",
+            "query parameter \"part.number\": the body of this method binds \"part\"",
+        ),
+        (
+            "PUT /v1/part/a/7?kind=NOPE",
+            "query parameter \"kind\": the enum has no value \"NOPE\"; did you mean \"NONE\"?",
+        ),
+    ] {
+        assert_eq!(checked(line), wanted, "{line}");
+    }
 }

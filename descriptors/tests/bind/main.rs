@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 
 use allocation_counter::measure;
 use descant_descriptors::{
-    BindError, BindErrorKind, BindOptions, BindRequest, Binder, Captures, Codec, Found, JsonOptions, RequestBody,
-    Schema,
+    BindError, BindErrorKind, BindOptions, BindRequest, Binder, Binding, Captures, Codec, Found, JsonOptions,
+    MessageType, RequestBody, Schema,
 };
 
 static SCHEMA: LazyLock<Schema> =
@@ -33,6 +33,23 @@ fn wire_with(
     content_type: Option<&str>,
     body: &[u8],
 ) -> Result<Vec<u8>, BindError> {
+    let mut wire = b"before".to_vec();
+    let body = RequestBody {
+        content_type,
+        bytes: body,
+    };
+    let result = with(line, body, |input, binding, request| {
+        Binder::new(options.clone(), json.clone()).bind(input, binding, request, &mut wire)
+    });
+    let wire = wire.split_off(6);
+    if result.is_err() {
+        assert_eq!(wire, b"", "what failed was half written");
+    }
+    result.map(|()| wire)
+}
+
+/// Hands over what a request line leads to.
+fn with<T>(line: &str, body: RequestBody<'_>, then: impl FnOnce(&MessageType, &Binding, &BindRequest<'_>) -> T) -> T {
     let (http_method, target) = line.split_once(' ').unwrap();
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -42,24 +59,26 @@ fn wire_with(
     let Found::Binding(binding) = SCHEMA.routes().find(http_method, path, &mut captures) else {
         panic!("{line}: no such route");
     };
-    let mut wire = b"before".to_vec();
     let request = BindRequest {
         http_method,
         path,
         captures: &captures,
         query,
-        body: RequestBody {
-            content_type,
-            bytes: body,
-        },
+        body,
     };
-    let input = binding.method(&SCHEMA).input();
-    let result = Binder::new(options.clone(), json.clone()).bind(&input, binding, &request, &mut wire);
-    let wire = wire.split_off(6);
-    if result.is_err() {
-        assert_eq!(wire, b"", "what failed was half written");
-    }
-    result.map(|()| wire)
+    then(&binding.method(&SCHEMA).input(), binding, &request)
+}
+
+/// What is wrong with path or query, whatever the body.
+fn checked(line: &str) -> String {
+    let body = RequestBody {
+        content_type: None,
+        bytes: &[],
+    };
+    let result = with(line, body, |input, binding, request| {
+        Binder::default().check(input, binding, request)
+    });
+    result.map_or_else(|error| error.to_string(), |()| String::new())
 }
 
 fn json_of(wire: &[u8]) -> String {

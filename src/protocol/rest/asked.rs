@@ -58,8 +58,18 @@ impl Asked {
 
     /// Makes a message of the request and this body, or this part of its body.
     pub(super) fn bind(&self, body: &[u8]) -> Result<Message, Status> {
-        let binding = self.binding()?;
-        let request = BindRequest {
+        let bound = desk::bind(self, self.binding()?, &self.request(body));
+        bound.map(Message::from_wire).map_err(|error| self.refuse(&error))
+    }
+
+    /// Checks what path and query bind, before there is a body.
+    pub(super) fn check(&self) -> Result<(), Status> {
+        let checked = desk::check(self, self.binding()?, &self.request(&[]));
+        checked.map_err(|error| self.refuse(&error))
+    }
+
+    fn request<'r>(&'r self, body: &'r [u8]) -> BindRequest<'r> {
+        BindRequest {
             http_method: self.http_method.as_str(),
             path: self.uri.path(),
             captures: &self.captures,
@@ -68,9 +78,7 @@ impl Asked {
                 content_type: self.content_type.as_ref().and_then(|value| value.to_str().ok()),
                 bytes: body,
             },
-        };
-        let bound = desk::bind(self, binding, &request);
-        bound.map(Message::from_wire).map_err(|error| self.refuse(&error))
+        }
     }
 
     /// Undoes the coding of a body. One that is empty has none.

@@ -42,6 +42,14 @@ pub(super) fn bind(asked: &Asked, binding: &Binding, request: &BindRequest<'_>) 
     })
 }
 
+/// Checks what path and query of a request bind.
+pub(super) fn check(asked: &Asked, binding: &Binding, request: &BindRequest<'_>) -> Result<(), BindError> {
+    DESK.with_borrow_mut(|desk| {
+        desk.prepare(asked);
+        desk.binder.check(&asked.method.input(), binding, request)
+    })
+}
+
 /// The JSON of a message: all of it, or of the one field that is the answer.
 pub(super) fn json(asked: &Asked, binding: &Binding, wire: &[u8]) -> Result<Bytes, CodecError> {
     let output = asked.method.output();

@@ -110,7 +110,10 @@ impl<'s> Opened<'s> {
             fault: AtomicU16::new(0),
         };
         let framing = if asked.method.client_streaming() {
-            Some(framing(&mut asked)?)
+            let framing = framing(&mut asked)?;
+            // Its messages come once it is called.
+            asked.check()?;
+            Some(framing)
         } else {
             check_length(&asked, parts.headers.get(header::CONTENT_LENGTH))?;
             None

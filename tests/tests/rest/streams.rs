@@ -156,6 +156,44 @@ async fn many_messages_come_as_an_array_or_as_lines() {
     assert_eq!((answer.status, answer.json()["code"].clone()), (413, json!(8)));
 }
 
+/// A client that says nothing yet has to learn it, and the handler need not be called.
+#[tokio::test]
+async fn path_and_query_of_many_messages_are_checked_with_the_head() {
+    let lab = lab().await;
+    for (content_type, one, two) in [
+        ("application/json", "[{}]", "[{}, {}]"),
+        ("application/x-ndjson", "{}\n", "{}\n{}\n"),
+    ] {
+        for (path, says) in [
+            ("/v1/collect/a?nope=1", "query parameter \"nope\": "),
+            ("/v1/collect/a?size=1", "query parameter \"size\": "),
+            ("/v1/collect/x/inner", "\"size\" in the path: "),
+            ("/v1/collect/1/inner?inner.size=1", "query parameter \"inner.size\": "),
+            ("/v1/collect/1/inner?size=1", "query parameter \"size\": "),
+            ("/v1/collect/1/none?big=x", "query parameter \"big\": "),
+            ("/v1/files/a?nope=1", "query parameter \"nope\": "),
+            ("/v1/talk/a?nope=1", "query parameter \"nope\": "),
+        ] {
+            for body in ["", one] {
+                let ask = request("POST", path).header("content-type", content_type).body(body);
+                let (status, error) = lab.json(ask).await;
+                assert_eq!((status, &error["code"]), (400, &json!(3)), "{path} {body}");
+                assert!(error["message"].as_str().unwrap().starts_with(says), "{path}: {error}");
+            }
+        }
+        let each = request("POST", "/v1/collect/2/inner?name=b")
+            .header("content-type", content_type)
+            .body(two);
+        assert_eq!(lab.json(each).await, (200, json!({"size": 4, "tags": ["b", "b"]})));
+    }
+    let none = request("POST", "/v1/collect/2/none?name=b");
+    assert_eq!(lab.json(none).await, (200, json!({"size": 2, "tags": ["b"]})));
+    let mut text = Text::connect(lab.0.address).await;
+    text.send("POST /v1/talk/a?nope=1 HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    let head = text.until("\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+}
+
 #[tokio::test]
 async fn a_compressed_stream_is_read_too() {
     use std::io::Write as _;

@@ -122,6 +122,27 @@ impl Binder {
         result
     }
 
+    /// Checks what path and query bind, whatever the body: of a method that takes a stream, before its first message is there.
+    ///
+    /// # Errors
+    /// If path or query can't be understood.
+    pub fn check(
+        &mut self,
+        input: &MessageType,
+        binding: &Binding,
+        request: &BindRequest<'_>,
+    ) -> Result<(), BindError> {
+        self.beside(input, binding, request)?;
+        if self.pieces.is_empty() {
+            return Ok(());
+        }
+        let mut message = std::mem::take(&mut self.buffers.base);
+        message.clear();
+        let result = self.splice(input, binding, request, &[], &mut message);
+        self.buffers.base = message;
+        result
+    }
+
     fn run(
         &mut self,
         input: &MessageType,
@@ -130,14 +151,7 @@ impl Binder {
         wire: &mut Vec<u8>,
     ) -> Result<(), BindError> {
         self.options.check_length(request.body.bytes.len())?;
-        self.pieces.clear();
-        self.origins.clear();
-        self.buffers.mask.clear();
-        self.path(binding, request)?;
-        self.query(input, binding, request)?;
-        if let Some(clash) = self.pieces.sort() {
-            return Err(self.clash(clash, binding, request));
-        }
+        self.beside(input, binding, request)?;
         if self.pieces.is_empty() {
             self.body(input, binding, &request.body, wire)?;
         } else {
@@ -150,6 +164,19 @@ impl Binder {
             result?;
         }
         self.fill_mask(input, binding, request, wire)
+    }
+
+    /// Decodes what path and query bind, beside the body.
+    fn beside(&mut self, input: &MessageType, binding: &Binding, request: &BindRequest<'_>) -> Result<(), BindError> {
+        self.pieces.clear();
+        self.origins.clear();
+        self.buffers.mask.clear();
+        self.path(binding, request)?;
+        self.query(input, binding, request)?;
+        match self.pieces.sort() {
+            Some(clash) => Err(self.clash(clash, binding, request)),
+            None => Ok(()),
+        }
     }
 
     /// Decodes what the path binds.
