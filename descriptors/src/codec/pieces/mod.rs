@@ -129,7 +129,8 @@ impl Codec {
     /// `google.protobuf.FieldMask`, to `mask`. After an error `mask` is as it was.
     ///
     /// The members of messages inside have paths of their own; a list, a map, a well-known type and an empty object is one
-    /// path. A member that is `null` counts: whoever updates a field clears it so.
+    /// path. A member that is `null` counts: whoever updates a field clears it so. What
+    /// [`ignore_unknown`](super::JsonOptions::ignore_unknown) passes over does not, nor does a field with an enum's name among that.
     ///
     /// # Errors
     /// If the JSON is no object, or the paths are longer than [`JsonOptions::limit`](super::JsonOptions::limit).
