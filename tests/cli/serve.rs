@@ -132,7 +132,9 @@ fn rest_can_be_written_otherwise() {
         assert_eq!(answer, format!("200 {wanted}"), "{option}");
         assert_eq!(without, r#"200 {"name":"a"}"#, "{option}");
     }
-    let [defaults, pretty] = rest(&["--emit-defaults", "--pretty"], [empty, empty]);
+    let unknown = ("GET /v1/books/a?nope=1", "");
+    let [defaults, pretty, error] = rest(&["--emit-defaults", "--pretty"], [empty, empty, unknown]);
+    assert!(error.starts_with("400 {\n  \"code\": 3,\n"), "{error}");
     assert_eq!(defaults, pretty);
     assert!(
         pretty.contains("\n  \"copies\": \"0\",\n  \"kind\": \"NONE\""),

@@ -147,6 +147,12 @@ impl Codec {
         Ok(())
     }
 
+    /// Indents compact JSON as [`JsonOptions::pretty`] has it. `None`: it would take more than `limit` bytes.
+    pub fn indented(compact: &[u8], limit: usize) -> Option<Vec<u8>> {
+        let mut json = Vec::new();
+        print::pretty(compact, &mut json, limit).then_some(json)
+    }
+
     fn render(&mut self, message: &MessageType, wire: &[u8]) -> Result<(), Box<Fault>> {
         check_length(wire)?;
         if self.options.are_plain() {

@@ -127,6 +127,8 @@ impl Missing<'_> {
             Why::TooDeep => format!("stands more than {DEEPEST} levels deep"),
             Why::Unknown(message) => {
                 nearest = tables.table(message).names.nearest(self.part.as_bytes());
+                // A JSON name may have a point, and then no path can name the field by it.
+                nearest = nearest.filter(|name| first_part(name).1.is_none());
                 let record = tables.messages.get(message as usize);
                 match record.map_or("", |record| tables.text(record.name)) {
                     "" => "is no field".to_owned(),

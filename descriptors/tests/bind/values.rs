@@ -61,6 +61,12 @@ fn other_parameters_are_refused() {
         query("nubmer=1"),
         "query parameter \"nubmer\": \"nubmer\" is no field of bind.Request; did you mean \"number\"?"
     );
+    // The JSON name of a field, which its point keeps from being named by it.
+    assert_eq!(
+        query("spacious.x=1"),
+        "query parameter \"spacious.x\": \"spacious\" is no field of bind.Request"
+    );
+    assert_eq!(query("spot=1"), r#"{"title":"t","spacious.x":"1"}"#);
     assert_eq!(query("=1"), "query parameter \"\": \"\" is no field of bind.Request");
     assert_eq!(
         query("number=x"),

@@ -98,7 +98,7 @@ impl Answer {
         if let Some(names) = outgoing.trailers().filter(|_| self.trailers).and_then(names) {
             headers.insert(header::TRAILER, names);
         }
-        if self.stream == Some(Format::Events) {
+        if self.format() == Some(Format::Events) {
             headers
                 .entry(header::CACHE_CONTROL)
                 .or_insert(HeaderValue::from_static("no-cache"));
@@ -139,9 +139,11 @@ impl Answer {
         self.json(message)
     }
 
-    /// An error as JSON.
+    /// An error as JSON, for the end of a stream: one line.
     pub(super) fn error(&self, status: &Status) -> Vec<u8> {
-        error::json(status, self.asked.method.schema(), self.asked.json())
+        let mut options = self.asked.json();
+        options.pretty = false;
+        error::json(status, self.asked.method.schema(), options)
     }
 
     /// The trailers of a stream, if the client reads them.
@@ -200,9 +202,10 @@ pub(super) fn refused(
     http: StatusCode,
     status: &Status,
     schema: &descant_descriptors::Schema,
+    options: &JsonOptions,
     head_only: bool,
 ) -> Response<Outbound> {
-    let json = error::json(status, schema, JsonOptions::default());
+    let json = error::json(status, schema, options.clone());
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::CONTENT_LENGTH, number(json.len()));

@@ -1,6 +1,6 @@
 //! Errors: `google.rpc.Status` as JSON. Source: `google/rpc/status.proto`, `google/rpc/code.proto`.
 
-use std::sync::LazyLock;
+use std::{mem, sync::LazyLock};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use descant_descriptors::{Builtin, Codec, JsonOptions, MessageType, Schema};
@@ -17,8 +17,7 @@ pub(super) fn json(status: &Status, schema: &Schema, mut options: JsonOptions) -
     let mut out = format!("{{\"code\":{},\"message\":", status.code().number()).into_bytes();
     string(&mut out, status.message());
     out.extend_from_slice(b",\"details\":[");
-    // An event is one line.
-    options.pretty = false;
+    let (pretty, limit) = (mem::take(&mut options.pretty), options.limit);
     let mut codec = Codec::new(options);
     for (place, detail) in status.details().iter().enumerate() {
         if place > 0 {
@@ -27,7 +26,8 @@ pub(super) fn json(status: &Status, schema: &Schema, mut options: JsonOptions) -
         self::detail(&mut out, detail, schema, &mut codec);
     }
     out.extend_from_slice(b"]}");
-    out
+    let indented = pretty.then(|| Codec::indented(&out, limit)).flatten();
+    indented.unwrap_or(out)
 }
 
 /// A detail as ProtoJSON has an `Any`. What is unknown, or does not parse, keeps its bytes: it must not destroy the error.

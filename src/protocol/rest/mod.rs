@@ -55,24 +55,28 @@ pub(super) fn accept<'p>(
     place: &'p mut Place,
 ) -> Result<&'p mut Accepted, Box<Refusal>> {
     let head_only = is_head(parts);
-    let faulty = |fault: Fault| {
+    let faulty = |fault: Fault, rest: &RestOptions| {
         let status = refusal::told(&fault.status);
-        (refuse(fault, head_only, context), Some(status))
+        (refuse(fault, head_only, rest, context), Some(status))
     };
+    let all = &context.settings.rest;
     let (response, status) = match route(parts, context) {
-        Ok(Routed::Call(opened)) => match opened.read(parts, context) {
-            Ok(ready) => return Ok(ready.accepted(body, context, place)),
-            Err(fault) => faulty(fault),
-        },
+        Ok(Routed::Call(opened)) => {
+            let rest = context.rest(&opened.method);
+            match opened.read(parts, rest, context) {
+                Ok(ready) => return Ok(ready.accepted(body, context, place)),
+                Err(fault) => faulty(fault, rest),
+            }
+        }
         Ok(Routed::Others(allow)) => others(parts, &allow, context),
         Ok(Routed::Nothing) => match context.method(parts.uri.path()) {
             Some(method) => {
                 let (response, status) = refusal::unknown_call(parts, &method);
                 (response, Some(status))
             }
-            None => faulty(nothing(parts, context)),
+            None => faulty(nothing(parts, context), all),
         },
-        Err(fault) => faulty(fault),
+        Err(fault) => faulty(fault, all),
     };
     let body = Some(body);
     Err(Box::new(Refusal { response, body, status }))
@@ -120,7 +124,8 @@ fn others(parts: &Parts, allow: &Allow, context: &Context<'_>) -> (Response<Outb
             parts.method
         ));
         let http = StatusCode::METHOD_NOT_ALLOWED;
-        let response = refused(http, &status, context.snapshot.schema(), is_head(parts));
+        let options = &context.settings.rest.json;
+        let response = refused(http, &status, context.snapshot.schema(), options, is_head(parts));
         (response, Some(status))
     };
     // What templates name are tokens.
@@ -156,7 +161,7 @@ fn is_rpc(path: &str) -> bool {
     parts.is_some_and(|(service, method)| service.contains('.') && !method.contains('/'))
 }
 
-fn refuse(fault: Fault, head_only: bool, context: &Context<'_>) -> Response<Outbound> {
+fn refuse(fault: Fault, head_only: bool, rest: &RestOptions, context: &Context<'_>) -> Response<Outbound> {
     let Fault {
         http, status, header, ..
     } = fault;
@@ -164,7 +169,7 @@ fn refuse(fault: Fault, head_only: bool, context: &Context<'_>) -> Response<Outb
         StatusCode::OK => http_status(status.code()),
         http => http,
     };
-    let mut response = refused(http, &status, context.snapshot.schema(), head_only);
+    let mut response = refused(http, &status, context.snapshot.schema(), &rest.json, head_only);
     if let Some((name, value)) = header {
         response.headers_mut().insert(name, value);
     }

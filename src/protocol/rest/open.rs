@@ -77,7 +77,12 @@ impl<'s> Opened<'s> {
     }
 
     /// Reads the head of the request.
-    pub(super) fn read(self, parts: &mut Parts, context: &Context<'_>) -> Result<Ready<'s>, Fault> {
+    pub(super) fn read(
+        self,
+        parts: &mut Parts,
+        rest: &Arc<RestOptions>,
+        context: &Context<'_>,
+    ) -> Result<Ready<'s>, Fault> {
         let Self {
             method,
             handler,
@@ -99,7 +104,7 @@ impl<'s> Opened<'s> {
         }
         let mut asked = Asked {
             content_type,
-            options: options(context.rest(&method), stream),
+            options: options(rest, stream),
             method,
             rule,
             captures,

@@ -1,9 +1,10 @@
 //! What an answer looks like.
 
+use descant::RestOptions;
 use serde_json::json;
 
-use super::client::{get, lab, read};
-use crate::support::text::Text;
+use super::client::{Lab, get, lab, read, request};
+use crate::support::{serve_gateway, text::Text};
 
 #[tokio::test]
 async fn parts_of_answers() {
@@ -109,6 +110,43 @@ async fn bytes_come_as_they_are() {
     assert_eq!(
         (many.status, many.header("content-type"), many.text()),
         (200, "text/plain", "one,two")
+    );
+    let events = get("/v1/files:many?name=text/plain").header("accept", "text/event-stream");
+    let bytes = lab.ask(events.clone()).await;
+    assert_eq!((bytes.text(), bytes.header("cache-control")), ("one,two", ""));
+    let many = get("/v1/many/2").header("accept", "text/event-stream");
+    assert_eq!(lab.ask(many).await.header("cache-control"), "no-cache");
+}
+
+#[tokio::test]
+async fn errors_are_indented_where_answers_are() {
+    let mut options = RestOptions::default();
+    options.json.pretty = true;
+    let gateway = super::lab::builder().rest(options).build().unwrap();
+    let lab = Lab(serve_gateway(gateway, |_| {}).await);
+    let gone = "{\n  \"code\": 5,\n  \"message\": \"a:b\",\n  \"details\": []\n}";
+    assert_eq!(lab.ask(get("/v1/fail/5?message=a:b")).await.text(), gone);
+    assert_eq!(lab.ask(get("/v1/fail/5:late?message=a:b")).await.text(), gone);
+    let detailed = lab.ask(get("/v1/fail/5?retry_seconds=1")).await;
+    let detail = "[\n    {\n      \"@type\": \"type.googleapis.com/google.rpc.RetryInfo\",\n      \"retryDelay\": ";
+    assert!(detailed.text().contains(detail), "{}", detailed.text());
+    for ask in [
+        get("/v1/nothing"),
+        get("/v1/items/a?nope=1"),
+        request("PUT", "/v1/broken"),
+    ] {
+        let text = lab.ask(ask).await.text().to_owned();
+        assert!(text.starts_with("{\n  \"code\": "), "{text}");
+    }
+    let late = |accept| get("/v1/fail/5:late?message=a:b&after=1").header("accept", accept);
+    let one_line = r#"{"code":5,"message":"a:b","details":[]}"#;
+    assert_eq!(
+        lab.ask(late("text/event-stream")).await.text(),
+        format!("data: {{}}\n\nevent: error\ndata: {one_line}\n\n")
+    );
+    assert_eq!(
+        lab.ask(late("application/json")).await.text(),
+        format!("[{{}},{{\"error\":{one_line}}}]")
     );
 }
 
