@@ -65,6 +65,7 @@ impl Answer {
             headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
             if let Some(smaller) = coding.deflate(&body) {
                 headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+                weaken(&mut headers);
                 body = smaller;
             }
         }
@@ -228,6 +229,15 @@ fn response(
     *response.status_mut() = http;
     *response.headers_mut() = headers;
     response
+}
+
+/// Makes a strong `etag` a weak one: it is of the bytes before they were compressed. RFC 9110, section 8.8.3.
+fn weaken(headers: &mut HeaderMap) {
+    let tag = headers.get_mut(header::ETAG);
+    if let Some(tag) = tag.filter(|tag| tag.as_bytes().starts_with(b"\"")) {
+        let weak = HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat());
+        *tag = weak.unwrap_or_else(|_| tag.clone());
+    }
 }
 
 /// The value of a header. The conversion that `http` brings allocates twice.

@@ -166,6 +166,20 @@ async fn answers_are_compressed_for_who_accepts_it() {
         assert_eq!(answer.header("content-encoding"), coding, "{accept}");
         assert_eq!(answer.status, 200);
     }
+    // The bytes are others then, so the tag must not say that they are the same.
+    for (coding, given, sent) in [
+        ("gzip", "\"1\"", "W/\"1\""),
+        ("gzip", "W/\"1\"", "W/\"1\""),
+        ("gzip", "odd", "odd"),
+        ("identity", "\"1\"", "\"1\""),
+    ] {
+        let ask = get("/v1/metadata")
+            .header("x-tag", given)
+            .header("x-long", "a".repeat(1000));
+        let answer = lab.ask(ask.header("accept-encoding", coding)).await;
+        assert_eq!(answer.header("etag"), sent, "{coding}: {given}");
+        assert_eq!(answer.header("content-encoding") == "gzip", coding == "gzip");
+    }
     let error = lab
         .ask(get(&format!("/v1/fail/5?message={}", "a".repeat(1000))).header("accept-encoding", "gzip"))
         .await;

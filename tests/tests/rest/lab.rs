@@ -132,6 +132,9 @@ fn metadata(call: &Call) -> Reply {
     let mut reply = Reply::new(Messages::one(message).with_trailers(trailers));
     reply.metadata.insert("x-early", "yes").unwrap();
     reply.metadata.insert_bin("x-early-bin", [1, 2]).unwrap();
+    if let Some(tag) = call.metadata.get("x-tag") {
+        reply.metadata.insert("etag", tag).unwrap();
+    }
     reply
 }
 
