@@ -74,12 +74,13 @@ impl End {
         match ended {
             Ok(()) => Self::Done,
             Err(Ended::Tls(_)) => Self::Tls,
-            Err(Ended::Stranger(_) | Ended::Violation(_) | Ended::Refused(_)) => Self::Protocol,
             Err(Ended::Late(_)) => Self::Timeout,
             Err(Ended::Http2(error)) if error.is_io() => Self::Lost,
-            Err(Ended::Http2(_)) => Self::Protocol,
-            Err(Ended::Http1(error)) if error.is_parse() => Self::Protocol,
-            Err(Ended::Http1(_) | Ended::Read(_) | Ended::Write(_)) => Self::Lost,
+            Err(Ended::Http1(error)) if !error.is_parse() => Self::Lost,
+            Err(Ended::Read(_) | Ended::Write(_)) => Self::Lost,
+            Err(Ended::Stranger(_) | Ended::Violation(_) | Ended::Refused(_) | Ended::Http1(_) | Ended::Http2(_)) => {
+                Self::Protocol
+            }
         }
     }
 }

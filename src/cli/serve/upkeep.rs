@@ -68,6 +68,7 @@ impl Upkeep {
         let Some(families) = &self.0 else { return };
         families.last_good.set(i64::from(good));
         if good {
+            #[allow(clippy::disallowed_methods, reason = "it is told when on the calendar that was")]
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             families
                 .good_since
