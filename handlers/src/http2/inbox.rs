@@ -101,7 +101,7 @@ pub struct PeerState {
     header_list: AtomicU32,
     goes: AtomicBool,
     calm: AtomicBool,
-    farewell: OnceLock<String>,
+    farewell: OnceLock<(u32, String)>,
 }
 
 impl Default for PeerState {
@@ -137,9 +137,9 @@ impl PeerState {
         self.calm.load(Ordering::Relaxed)
     }
 
-    /// Why it goes, in words, if its GOAWAY says more than that it does: the code, and what of its debug data can be read.
-    pub fn farewell(&self) -> Option<&str> {
-        self.farewell.get().map(String::as_str)
+    /// Why it goes, if its GOAWAY says more than that it does: the code, and the first of its debug data, as text.
+    pub fn farewell(&self) -> Option<(u32, &str)> {
+        self.farewell.get().map(|(code, words)| (*code, &**words))
     }
 
     /// Takes the payload of a GOAWAY: the last stream, a code, words.
@@ -152,14 +152,8 @@ impl PeerState {
         }
         if code != 0 || !words.is_empty() {
             let said = words.get(..MOST_WORDS).unwrap_or(words);
-            let said = String::from_utf8_lossy(said);
-            let reason = h2::Reason::from(code);
             // The first one says why; another may follow with the last stream.
-            let _ = self.farewell.set(if said.is_empty() {
-                format!("it said GOAWAY, {reason:?}")
-            } else {
-                format!("it said GOAWAY, {reason:?}: {}", said.escape_debug())
-            });
+            let _ = self.farewell.set((code, String::from_utf8_lossy(said).into_owned()));
         }
         self.goes.store(true, Ordering::Relaxed);
     }

@@ -242,7 +242,7 @@ async fn over_http1(
             Err(Unanswered::Broken(broken, fate)) => return Err(unanswered(&lease, &broken, fate, (&fault, &terms))),
             Err(Unanswered::Unsent(request)) => *request,
         };
-        found = lease.fault().map(str::to_owned);
+        found = lease.fault();
         let again = lease.again().await;
         // Another address may be there.
         lease = again.map_err(|status| Failed::of(status, Fate::Unsent))?;

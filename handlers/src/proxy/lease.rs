@@ -95,7 +95,7 @@ impl Lease {
     }
 
     /// Why its connection was given up here, if it was.
-    pub(super) fn fault(&self) -> Option<&str> {
+    pub(super) fn fault(&self) -> Option<String> {
         self.line.fault()
     }
 
@@ -296,7 +296,7 @@ impl Lease {
     /// What HTTP says of the call or of its connection.
     pub(super) fn broken(&self, broken: &Broken, stage: Stage) -> Status {
         self.broke.store(true, Ordering::Relaxed);
-        let status = status::of(broken, stage, self.line.fault(), &self.endpoint);
+        let status = status::of(broken, stage, self.line.fault().as_deref(), &self.endpoint);
         // A server gives a call up that is late, and may say so before it is noticed here. As in grpc-go.
         match status.code() {
             Code::Cancelled if self.is_late() => {

@@ -380,9 +380,16 @@ impl Line {
     }
 
     /// Why it ends, if it was given up here or the upstream has said so.
-    pub(super) fn fault(&self) -> Option<&str> {
-        let own = self.state.fault.get().map(String::as_str);
-        own.or_else(|| self.peer.farewell())
+    pub(super) fn fault(&self) -> Option<String> {
+        let said = || {
+            let (code, words) = self.peer.farewell()?;
+            let reason = h2::Reason::from(code);
+            Some(match words {
+                "" => format!("it said GOAWAY, {reason:?}"),
+                words => format!("it said GOAWAY, {reason:?}: {}", words.escape_debug()),
+            })
+        };
+        self.state.fault.get().cloned().or_else(said)
     }
 
     pub(super) fn is_old(&self) -> bool {

@@ -158,7 +158,7 @@ impl Pool {
             }
             // It is closing: nothing was sent. It is not taken again.
             lease.give_up();
-            found = lease.fault().map(str::to_owned);
+            found = lease.fault();
         }
         let status = status::of_closed(found.as_deref(), &self.upstream);
         Err(Refusal::Unreachable(status))
@@ -207,7 +207,7 @@ impl Pool {
                 let lease = Lease::new(self, Arc::clone(endpoint), line);
                 return match lease.ready().await {
                     Ok(ready) => Ok((ready, lease)),
-                    Err(()) => Err(status::of_closed(lease.fault(), endpoint)),
+                    Err(()) => Err(status::of_closed(lease.fault().as_deref(), endpoint)),
                 };
             }
             let _ = timeout(ANOTHER, &mut changed).await;
