@@ -17,6 +17,7 @@ use super::{
 /// What stands before the path of a Unix socket.
 const UNIX: &str = "unix:";
 const ANOTHER_PROTOCOL: &str = "does it speak another protocol? --protocol grpc, grpc-web, connect or rest";
+const RIGHT_CERTIFICATE: &str = "is the certificate that --cert names the right one?";
 /// Of the head of a reply, and of its trailers: who looks into what goes wrong sees tokens and details of any size.
 const HEADER_BYTES: usize = 1 << 20;
 /// What the first bytes of a server may tell after the connection was made, and what does not fit then.
@@ -49,6 +50,8 @@ pub(crate) struct Server {
     /// What reflection is asked by, where that is another one.
     describing: Option<Proxy>,
     http1: bool,
+    /// A certificate is shown to servers that ask for one.
+    shows_certificate: bool,
 }
 
 impl Server {
@@ -96,6 +99,7 @@ impl Server {
             proxy,
             describing: None,
             http1: false,
+            shows_certificate: tls.cert.is_some(),
         })
     }
 
@@ -193,8 +197,9 @@ impl Server {
 
     /// Why a server may have hung up on a request of HTTP/1.1: over HTTP/2 that is found out before.
     fn hung_up(&self, told: &str) -> Option<Misfit> {
-        let lost = told.strip_prefix(&format!("the connection to {} is lost: ", self.proxy));
-        let lost = lost.or_else(|| told.strip_prefix(&format!("{} ", self.proxy)));
+        let lost = self.behind_name("the connection to ", told);
+        let lost = lost.and_then(|told| told.strip_prefix("is lost: "));
+        let lost = lost.or_else(|| self.behind_name("", told));
         let lost = lost.filter(|_| self.http1)?;
         if lost.contains("refuses TLS with the alert") {
             return Some(Misfit::ClientCertificate);
@@ -203,6 +208,14 @@ impl Server {
             .iter()
             .any(|words| lost.contains(words))
             .then_some(Misfit::HungUp)
+    }
+
+    /// What is said behind this start and the server, with the address behind it where it is called by a name.
+    fn behind_name<'t>(&self, start: &str, told: &'t str) -> Option<&'t str> {
+        let told = told.strip_prefix(start)?.strip_prefix(&self.proxy.to_string())?;
+        let told = told.strip_prefix(' ')?;
+        let address = told.strip_prefix('(').and_then(|told| told.split_once(") "));
+        Some(address.map_or(told, |(_, behind)| behind))
     }
 
     /// What a server was found out to be that was connected to and speaks something else: the same as if it had been known at once.
@@ -289,7 +302,17 @@ impl Server {
             Misfit::Connection => "is the server running, and is the port right?".to_owned(),
             Misfit::Time => "is it a gRPC server? does something on the way hold the connection back?".to_owned(),
             Misfit::HungUp if self.proxy.speaks_tls() => {
-                "does it ask clients for a certificate? --cert FILE and --key FILE show one".to_owned()
+                let certificate = if self.shows_certificate {
+                    RIGHT_CERTIFICATE
+                } else {
+                    "does it ask clients for a certificate? --cert FILE and --key FILE show one"
+                };
+                let http2 = if self.http1 {
+                    "does it speak HTTP/2 alone? then leave out --http1; "
+                } else {
+                    ""
+                };
+                format!("{http2}{certificate}")
             }
             Misfit::HungUp => format!("does it speak TLS? then {over_tls}"),
             Misfit::Tls => over_tls,
@@ -299,8 +322,9 @@ impl Server {
                  server"
                     .to_owned()
             }
+            Misfit::ClientCertificate if self.shows_certificate => RIGHT_CERTIFICATE.to_owned(),
             Misfit::ClientCertificate => "--cert FILE and --key FILE show one that it trusts".to_owned(),
-            Misfit::Http1 if self.is_rest() => "say --http1 too".to_owned(),
+            Misfit::Http1 if self.proxy.chosen().protocol != UpstreamProtocol::Grpc => "say --http1 too".to_owned(),
             Misfit::Http1 if self.flag.is_empty() => "is it the port of the gRPC server? over HTTP/1.1 it may be called with \
                 --protocol grpc-web, connect or rest, and --http1"
                 .to_owned(),

@@ -1,9 +1,10 @@
 //! `--tls-cert` and its kin.
 
-use std::{fs, path::Path};
+use std::{fs, io::Read, net::TcpListener, path::Path, sync::Arc, thread};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd, generate_simple_self_signed};
 use tempfile::TempDir;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, Stream, crypto::aws_lc_rs, pki_types::PrivateKeyDer};
 
 use crate::process::{Server, demo_set, descant, http};
 
@@ -264,6 +265,50 @@ fn a_certificate_that_is_missing_is_told_over_either_version_of_http() {
         assert_eq!(ran.code, Some(64 + 14), "{ran:?}");
         let told = "it asks for a client certificate, and none was shown\nhint: --cert FILE and --key FILE show one that it trusts\n";
         assert!(ran.err.ends_with(told), "{ran:?}");
+    }
+}
+
+/// As servers of gRPC do that speak HTTP/2 alone, and such as miss a certificate and say so with no alert: the port of one.
+fn hanging_up_behind_the_handshake() -> u16 {
+    let pair = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(pair.signing_key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth();
+    let config = Arc::new(config.with_single_cert(vec![pair.cert.der().clone()], key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let _ = Stream::new(&mut connection, &mut socket.unwrap()).read(&mut [0; 4096]);
+        }
+    });
+    port
+}
+
+#[test]
+fn who_hangs_up_behind_the_handshake_over_http1_may_speak_http2_alone() {
+    let port = hanging_up_behind_the_handshake();
+    let folder = certificates(&["a"]);
+    let (crt, key) = (path(&folder, "a.crt"), path(&folder, "a.key"));
+    let set = demo_set();
+    for (host, is_called) in [("127.0.0.1", ""), ("localhost", &*format!(" (127.0.0.1:{port})"))] {
+        let address = format!("https://{host}:{port}");
+        let call = ["call", &address, "bookshop.v1.Catalog/ListBooks", set.to_str().unwrap()];
+        let call = [&call[..], &["--insecure", "--protocol", "connect", "--http1"]].concat();
+        let told = format!(
+            "error: UNAVAILABLE: the connection to {address}{is_called} is lost: it hung up behind the TLS handshake: it may speak \
+             HTTP/2 alone, or ask for a client certificate, or for another one\n\
+             hint: does it speak HTTP/2 alone? then leave out --http1; "
+        );
+        let none = "does it ask clients for a certificate? --cert FILE and --key FILE show one\n";
+        assert_eq!(descant(&call).err, format!("{told}{none}"));
+        let shown = descant([&call[..], &["--cert", &crt, "--key", &key]].concat());
+        assert_eq!(
+            shown.err,
+            format!("{told}is the certificate that --cert names the right one?\n")
+        );
     }
 }
 

@@ -97,6 +97,9 @@ impl From<ConnectError> for Status {
 pub(super) const BEHIND_TLS: &str =
     "it hung up behind the TLS handshake: it may ask for a client certificate, or for another one";
 
+/// The same over HTTP/1.1: a server that speaks HTTP/2 alone need not say so, if it does not answer what is offered (ALPN) at all.
+pub(super) const HTTP1_BEHIND_TLS: &str = "it hung up behind the TLS handshake: it may speak HTTP/2 alone, or ask for a client certificate, or for another one";
+
 /// Whether a connection ended without the end of TLS, which rustls says in words of its own, with an address on the web.
 pub(super) fn is_cut_tls(error: &(dyn Error + 'static)) -> bool {
     let error = error.downcast_ref::<io::Error>();

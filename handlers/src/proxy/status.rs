@@ -7,7 +7,7 @@ use h2::Reason;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use percent_encoding::percent_decode;
 
-use super::{fate::PUSHBACK, misfit::BEHIND_TLS, speech::Speech, stream::Broken};
+use super::{fate::PUSHBACK, misfit::HTTP1_BEHIND_TLS, speech::Speech, stream::Broken};
 use crate::{Code, Metadata, Status, metadata::bin::BASE64};
 
 const STATUS: &str = "grpc-status";
@@ -170,7 +170,7 @@ pub(super) fn of(broken: &Broken, stage: Stage, fault: Option<&str>, upstream: &
         (_, Some(fault)) => lost(&fault),
         (Broken::Http1(error), None) if error.is_parse() => against(),
         // Over HTTP/2 that is made out before a call.
-        (_, None) if stage == Stage::Asked && broken.is_cut_tls() => lost(&BEHIND_TLS),
+        (_, None) if stage == Stage::Asked && broken.is_cut_tls() => lost(&HTTP1_BEHIND_TLS),
         (_, None) => lost(broken),
     }
 }

@@ -129,20 +129,36 @@ fn what_does_not_fit_is_told_plainly() {
 #[test]
 fn what_does_not_fit_over_http1_is_told_as_plainly() {
     let rude = parrots(b"");
-    let ran = descant([
-        "call",
-        &rude,
-        BOOK,
-        demo_set().to_str().unwrap(),
-        "--protocol",
-        "connect",
-        "--http1",
-    ]);
-    assert!(
-        ran.err
-            .ends_with("hint: does it speak TLS? then say https://HOST:PORT\n"),
-        "{ran:?}"
-    );
+    let (_, port) = rude.rsplit_once(':').unwrap();
+    for (address, is_called) in [
+        (format!("127.0.0.1:{port}"), String::new()),
+        (format!("localhost:{port}"), format!(" (127.0.0.1:{port})")),
+    ] {
+        for protocol in ["connect", "grpc-web"] {
+            let set = demo_set();
+            let call = [
+                "call",
+                &address,
+                BOOK,
+                set.to_str().unwrap(),
+                "--protocol",
+                protocol,
+                "--http1",
+            ];
+            let told = format!(
+                "error: UNAVAILABLE: the connection to http://{address}{is_called} is lost: connection closed before message \
+                 completed\nhint: does it speak TLS? then say https://HOST:PORT\n"
+            );
+            assert_eq!(descant(call).err, told);
+        }
+    }
+    let http1 = parrots(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    for protocol in ["connect", "grpc-web", "rest"] {
+        let set = demo_set();
+        let ran = descant(["call", &http1, BOOK, set.to_str().unwrap(), "--protocol", protocol]);
+        let what = "it does not speak HTTP/2, and may be called over HTTP/1.1\nhint: say --http1 too\n";
+        assert_eq!(ran.err, format!("error: cannot connect to {http1}: {what}"));
+    }
     let no_streams =
         parrots(b"HTTP/1.1 505 HTTP Version Not Supported\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let ran = descant(["call", &no_streams, BOOK, "--protocol", "connect", "--http1"]);
