@@ -77,6 +77,9 @@ pub(crate) fn prepare(built: Result<Config, ConfigError>, used: Use<'_>) -> Resu
     if let Ok(Some(schema)) = &schema {
         let handlers = handlers.as_ref().unwrap_or(&none);
         faults.extend(config.check_routes(schema, handlers).err());
+    } else if let Some(schema) = methods(&config) {
+        // What else handlers take may be a matter of HTTP rules.
+        faults.extend(config.check_routes(&schema, &none).err());
     }
     let wrong = faults.into_iter().reduce(ConfigError::and);
     match (wrong, schema, handlers, listeners) {
@@ -100,10 +103,16 @@ fn is_demo(config: &Config) -> bool {
     config.file().is_none() && config.settings().descriptors.0.is_empty() && !config.is_described_by_upstream()
 }
 
+/// What has to be read whole for descriptors to load.
+const DESCRIPTORS: [&str; 3] = ["descriptors", "descriptor_bytes", "descriptor_elements"];
+
+fn is_whole(config: &Config, keys: &[&str]) -> bool {
+    keys.iter().all(|key| config.is_whole(key))
+}
+
 /// What is served. `None`: not all that belongs to it can be read, which has been told.
 fn load(config: &Config, is_demo: bool) -> Result<Option<Schema>, Error> {
-    let keys = ["descriptors", "http_rules", "descriptor_bytes", "descriptor_elements"];
-    if !keys.iter().all(|key| config.is_whole(key)) {
+    if !is_whole(config, &DESCRIPTORS) || !config.is_whole("http_rules") {
         return Ok(None);
     }
     let schema = if config.is_described_by_upstream() {
@@ -118,6 +127,16 @@ fn load(config: &Config, is_demo: bool) -> Result<Option<Schema>, Error> {
         config.schema()
     };
     schema.map(Some)
+}
+
+/// Which methods there are, where HTTP rules are all that stands in the way.
+fn methods(config: &Config) -> Option<Schema> {
+    let settings = config.settings();
+    let has_rules = !settings.http_rules.0.is_empty() || !config.is_whole("http_rules");
+    if settings.descriptors.0.is_empty() || !has_rules || !is_whole(config, &DESCRIPTORS) {
+        return None;
+    }
+    config.descriptors(Schema::builder()).build().ok()
 }
 
 impl From<ConfigError> for Unsound {

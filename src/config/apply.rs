@@ -37,11 +37,17 @@ impl Config {
     /// Adds the descriptors, HTTP rules that stand apart, and how much may be loaded.
     #[must_use]
     pub fn sources(&self, builder: SchemaBuilder) -> SchemaBuilder {
-        let settings = &self.settings;
-        let paths = settings.descriptors.0.iter();
+        let rules = self.settings.http_rules.0.iter();
+        rules.fold(self.descriptors(builder), |builder, path| {
+            builder.http_rules_path(&path.value)
+        })
+    }
+
+    /// The same without HTTP rules, which do not say what methods there are.
+    #[must_use]
+    pub fn descriptors(&self, builder: SchemaBuilder) -> SchemaBuilder {
+        let paths = self.settings.descriptors.0.iter();
         let builder = paths.fold(builder, |builder, path| builder.path(&path.value));
-        let rules = settings.http_rules.0.iter();
-        let builder = rules.fold(builder, |builder, path| builder.http_rules_path(&path.value));
         builder.limits(self.load_limits())
     }
 

@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use descant_descriptors::near;
 use strsim::osa_distance;
 
 use super::{
-    Config,
+    Config, KeyReference,
     fault::{Faults, listed, nearest, shown},
     node::{Entry, Node, Value},
     origin::{Origin, Placed},
@@ -72,6 +73,13 @@ impl From<'_> {
     }
 }
 
+/// The entries of a map, and keys of it that are meant by others, which it does not have.
+#[derive(Debug)]
+pub(super) struct Entries<'n> {
+    entries: &'n [Entry],
+    meant: BTreeSet<&'static str>,
+}
+
 /// Reads a tree, and notes what is wrong with it.
 #[derive(Debug)]
 pub(super) struct Reader<'r> {
@@ -101,7 +109,7 @@ impl<'r> Reader<'r> {
 
 impl Reader<'_> {
     /// The entries of a map that has only keys that it may have, and exactly one of those that exclude each other.
-    pub(super) fn entries<'n>(&mut self, node: &'n Node, table: &Table) -> Option<&'n [Entry]> {
+    pub(super) fn entries<'n>(&mut self, node: &'n Node, table: &Table) -> Option<Entries<'n>> {
         let Value::Map(entries) = &node.value else {
             let what = format!(
                 "{} stands where {} is due, which is a map",
@@ -111,15 +119,20 @@ impl Reader<'_> {
             self.faults.add(node.origin, what, no_map(node, self.key, table));
             return None;
         };
+        let mut meant = BTreeSet::new();
+        let mut keys = None;
         for entry in entries {
             if table.key(&entry.key).is_none() {
                 let what = format!("{} has no key `{}`", table.name, shown(&entry.key));
-                let mend = misplaced(&entry.key, table).unwrap_or_else(|| nearest(&entry.key, &table.offered()));
+                let keys = keys.get_or_insert_with(Config::keys);
+                let mend = misplaced(&entry.key, table, keys).unwrap_or_else(|| nearest(&entry.key, &table.offered()));
                 self.faults.add(entry.origin, what, mend);
+                meant.extend(near::nearest(&entry.key, &table.offered()));
+                meant.extend(said_by_option(&entry.key, table, keys));
             }
         }
         self.check_one_of(node, entries, table);
-        Some(entries)
+        Some(Entries { entries, meant })
     }
 
     fn check_one_of(&mut self, node: &Node, entries: &[Entry], table: &Table) {
@@ -161,15 +174,14 @@ impl Reader<'_> {
     pub(super) fn member<T: Setting>(
         &mut self,
         node: &Node,
-        entries: &[Entry],
+        Entries { entries, meant }: &Entries<'_>,
         key: &'static str,
         table: &Table,
     ) -> Option<T> {
         match entries.iter().find(|entry| entry.key == key) {
             Some(entry) => {
                 self.key = key;
-                // It may be meant by a key that is misspelt.
-                if entry.origin.is_default() && entries.iter().any(|entry| table.key(&entry.key).is_none()) {
+                if entry.origin.is_default() && meant.contains(key) {
                     self.lacking.insert(key);
                 }
                 let read = T::read(&entry.node, self);
@@ -180,7 +192,7 @@ impl Reader<'_> {
                 read
             }
             // A key that is misspelt has been told of.
-            None if entries.iter().any(|entry| table.key(&entry.key).is_none()) => T::absent(),
+            None if meant.contains(key) => T::absent(),
             None => T::absent().or_else(|| {
                 let what = format!("{} has no `{key}`", table.name);
                 let about = table.key(key).map(shape::Key::about).unwrap_or_default();
@@ -324,12 +336,27 @@ fn no_list(item: &Shape) -> String {
     }
 }
 
+/// The key of this map in which what an option says stands, where the name of the option stands in its place.
+fn said_by_option(name: &str, table: &Table, keys: &[KeyReference]) -> Option<&'static str> {
+    let first = of_option(name, keys)?.path.split(['.', '[']).next()?;
+    table.key(first).map(|key| key.name)
+}
+
+/// The key that an option of the command says, where the name of the option stands for it.
+fn of_option<'k>(name: &str, keys: &'k [KeyReference]) -> Option<&'k KeyReference> {
+    let option = option(name);
+    keys.iter().find(|known| known.flags.contains(&option))
+}
+
+fn option(name: &str) -> String {
+    format!("--{}", name.replace('_', "-"))
+}
+
 /// Where a key belongs that is known, and stands in the wrong place; `None`: a similar one may be meant.
-fn misplaced(key: &str, table: &Table) -> Option<String> {
+fn misplaced(key: &str, table: &Table, keys: &[KeyReference]) -> Option<String> {
     if table.names().iter().any(|known| osa_distance(key, known) <= 1) {
         return None;
     }
-    let keys = Config::keys();
     let own = keys.iter().find(|known| known.path == key);
     if own.is_some() {
         return Some(format!("`{key}` is a key of the file itself: indent it less"));
@@ -339,11 +366,9 @@ fn misplaced(key: &str, table: &Table) -> Option<String> {
         .filter_map(|(place, name)| (name == key).then_some(place))
         .take(PLACES)
         .collect();
-    let option = format!("--{}", key.replace('_', "-"));
-    let of_option = keys.iter().find(|known| known.flags.contains(&option));
-    match (places.as_slice(), of_option) {
+    match (places.as_slice(), of_option(key, keys)) {
         ([], Some(known)) if table.one_of.is_empty() => {
-            Some(format!("what `{option}` says stands in `{}`", known.path))
+            Some(format!("what `{}` says stands in `{}`", option(key), known.path))
         }
         (places, _) => of_places(key, places),
     }
@@ -420,7 +445,7 @@ macro_rules! section {
                 reader: &mut $crate::config::setting::Reader<'_>,
             ) -> Option<Self> {
                 let table = &Self::TABLE;
-                let entries = reader.entries(node, table)?;
+                let entries = &reader.entries(node, table)?;
                 // All of them, before the first that is missing ends it.
                 $(let $field = reader.member(node, entries, $crate::config::setting::section!(@key $field $($key)?), table);)*
                 let _ = entries;

@@ -50,14 +50,14 @@ fn programs_are_told_the_same() {
         let mut check = command(["check", "-c", file, "--format", "json"]);
         Ran::from(check.current_dir(repository("tests/cli/faults")).output().unwrap())
     };
-    for (file, code) in [
-        ("no-such-descriptors.yaml", 4),
-        ("certificate.yaml", 5),
-        ("mock.yaml", 3),
+    for (file, code, errors) in [
+        ("no-such-descriptors.yaml", 4, 2),
+        ("certificate.yaml", 5, 1),
+        ("mock.yaml", 3, 1),
     ] {
         let ran = check(file);
         let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-        assert_eq!((ran.code, &report["errors"]), (Some(code), &1.into()), "{ran:?}");
+        assert_eq!((ran.code, &report["errors"]), (Some(code), &errors.into()), "{ran:?}");
         let told = report["configuration"][0].as_str().unwrap();
         assert!(told.starts_with(&format!("{file}:")), "{told}");
     }
@@ -72,6 +72,20 @@ fn a_file_that_is_not_there_is_a_fault() {
         "error: the configuration cannot be used\n\
          no/such/descant.yaml: the file cannot be read: No such file or directory (os error 2)\n  \
          hint: check the path and its permissions\n"
+    );
+}
+
+#[test]
+fn rules_that_are_missing_are_told_beside_descriptors_that_are() {
+    let ran = descant(["check", "gone.binpb", "--http-rules", "gone.yaml"]);
+    assert_eq!(ran.code, Some(4));
+    assert_eq!(
+        ran.out,
+        "error: gone.binpb: there is no such file or folder\n  \
+         hint: check the path and its permissions\n\
+         error: gone.yaml: it cannot be read: No such file or directory (os error 2)\n  \
+         hint: check the path and its permissions\n\
+         The descriptors do not load: 2 errors, 0 warnings, 0 notes\n"
     );
 }
 

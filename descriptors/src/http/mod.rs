@@ -39,5 +39,5 @@ pub use elements::{Elements, ElementsError};
 pub use find::Found;
 pub use methods::Allow;
 pub use routes::Routes;
-pub(crate) use service::Source as RulesSource;
+pub(crate) use service::{Source as RulesSource, look_for};
 pub use trace::{Considered, Verdict};

@@ -76,10 +76,30 @@ pub(crate) fn read(sources: &[Source], tables: &Tables, faults: HttpFaults, find
         };
         match &text {
             Ok(_) => reader.document(),
-            Err(what) => reader.refuse(None, "", what.clone(), "check the path and its permissions"),
+            Err(what) => refuse_file(&origin, what.clone(), reader.findings),
         }
     }
     overrides
+}
+
+/// Whether rules can be read whose descriptors do not load: what they say cannot be looked at.
+pub(crate) fn look_for(sources: &[Source], findings: &mut Findings) {
+    for source in sources {
+        if let Source::Path(path) = source
+            && let Err(what) = file(path)
+        {
+            refuse_file(&path.display().to_string(), what, findings);
+        }
+    }
+}
+
+fn refuse_file(origin: &str, what: String, findings: &mut Findings) {
+    findings.add(Severity::Error, Position::default(), || Report {
+        file: origin.to_owned(),
+        what,
+        mend: "check the path and its permissions".to_owned(),
+        ..Report::default()
+    });
 }
 
 fn file(path: &Path) -> Result<String, String> {

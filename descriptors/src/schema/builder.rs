@@ -147,6 +147,10 @@ impl SchemaBuilder {
     pub fn build(self) -> Result<Schema, Error> {
         let mut findings = Findings::default();
         let tables = self.tables(&mut findings);
+        if tables.is_none() {
+            // Else they were read.
+            http::look_for(&self.http_rules, &mut findings);
+        }
         match tables {
             Some(mut tables) if !findings.has_errors() => {
                 tables.findings = findings.into_sorted();
