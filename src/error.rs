@@ -2,6 +2,8 @@
 
 use std::{error, fmt, path::Path};
 
+use descant_handlers::tls::TlsError;
+
 /// Why a gateway cannot be built, or a server cannot start. Displayed on one line: what, where, and how to mend it.
 pub struct Error(Box<ErrorKind>);
 
@@ -62,7 +64,7 @@ pub(crate) enum ErrorKind {
     #[error(transparent)]
     Bind(crate::transport::BindError),
     #[error(transparent)]
-    Tls(descant_handlers::tls::TlsError),
+    Tls(TlsError),
     #[error("the connection ended: {0}")]
     Connection(crate::transport::Ended),
     #[error("the server cannot run: {0}")]
@@ -88,8 +90,13 @@ impl Error {
 
     /// The file that an error of TLS is about, if it is about one.
     pub fn tls_file(&self) -> Option<&Path> {
+        self.tls().and_then(TlsError::file)
+    }
+
+    /// What is wrong with TLS.
+    pub(crate) fn tls(&self) -> Option<&TlsError> {
         match &*self.0 {
-            ErrorKind::Tls(error) => error.file(),
+            ErrorKind::Tls(error) => Some(error),
             _ => None,
         }
     }

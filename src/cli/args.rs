@@ -205,6 +205,7 @@ pub(crate) struct Cors {
 }
 
 /// What listeners show over TLS, and ask of clients.
+#[allow(dead_code, reason = "they are taken by their names")]
 #[derive(Args, Debug)]
 pub(crate) struct TlsFiles {
     /// Speak TLS with this certificate (PEM, its chain behind it); of several, with the one that a client asks for

@@ -53,7 +53,7 @@ pub(crate) fn main() -> ExitCode {
 
 fn run(command: Command, matches: &ArgMatches) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve(args) => serve::run(&args, &config::given(&["serve"], matches)?),
+        Command::Serve(_) => serve::run(&config::given(&["serve"], matches)?),
         Command::Check(args) => check::run(&args, &config::given(&["check"], matches)?),
         Command::List(args) => list::run(&args),
         Command::Describe(args) => describe::run(&args),

@@ -1,7 +1,5 @@
 //! What the settings make: a schema, a gateway, a server.
 
-use std::path::Path;
-
 use descant_descriptors::{LoadLimits, Schema, SchemaBuilder, UnknownParameters};
 
 use super::{
@@ -12,7 +10,9 @@ use super::{
     settings::{self, LogCalls},
 };
 use crate::{
-    Cors, Error, Gateway, GatewayBuilder, Keepalive, Limits, OriginError, Rate, RestOptions, Server, ServerBuilder, Tls,
+    Cors, Error, Gateway, GatewayBuilder, Keepalive, Limits, OriginError, Rate, RestOptions, Server, ServerBuilder,
+    Tls,
+    handlers::tls::{Half, TlsError},
 };
 
 /// Where a server is to listen.
@@ -144,7 +144,7 @@ impl Config {
                         Some(tls)
                     }
                     Err(error) => {
-                        faults.add(place(files, error.tls_file()), error.to_string(), "");
+                        faults.add(place(files, error.tls()), error.to_string(), "");
                         None
                     }
                 }
@@ -252,9 +252,14 @@ impl Config {
 }
 
 /// Where a file of them is named, or else the first.
-fn place(files: &settings::Tls, file: Option<&Path>) -> Option<Origin> {
-    let mut named = files.certificate.0.iter().chain(&files.key.0).chain(&files.client_ca);
-    let wrong = named.find(|named| Some(named.value.as_path()) == file);
+fn place(files: &settings::Tls, error: Option<&TlsError>) -> Option<Origin> {
+    let named = match error.and_then(TlsError::half) {
+        Some(Half::Certificate) => files.certificate.0.as_slice(),
+        Some(Half::Key) => files.key.0.as_slice(),
+        None => files.client_ca.as_slice(),
+    };
+    let file = error.and_then(TlsError::file);
+    let wrong = named.iter().find(|named| Some(named.value.as_path()) == file);
     wrong.or(files.certificate.0.first()).map(|named| named.origin)
 }
 

@@ -165,15 +165,18 @@ pub(super) fn tls(tls: &Tls, place: Origin, faults: &mut Faults) {
     let (certificates, keys) = (&tls.certificate.0, &tls.key.0);
     let origin = |paths: &[Placed<_>]| paths.first().map(|path| path.origin);
     if certificates.len() != keys.len() {
-        faults.add(
-            origin(keys).or(origin(certificates)),
-            format!(
-                "`certificate` is {} files, but `key` {}",
-                certificates.len(),
-                keys.len()
+        let origin = origin(keys).or(origin(certificates)).unwrap_or(place);
+        let (certificates, keys) = (certificates.len(), keys.len());
+        let what = match origin {
+            Origin::Flag(_) => format!(
+                "--tls-cert is given {}, but --tls-key {}",
+                times(certificates),
+                times(keys)
             ),
-            "each certificate has its key: the first key is that of the first certificate, and so on",
-        );
+            _ => format!("`certificate` is {}, but `key` {keys}", files(certificates)),
+        };
+        let mend = "each certificate has its key: the first key is that of the first certificate, and so on";
+        faults.add(origin, what, mend);
     } else if certificates.is_empty() {
         faults.add(
             place,
@@ -190,6 +193,17 @@ pub(super) fn tls(tls: &Tls, place: Origin, faults: &mut Faults) {
                 "name who signs the certificates of clients in `client_ca`",
             ),
         );
+    }
+}
+
+fn files(count: usize) -> String {
+    format!("{count} file{}", if count == 1 { "" } else { "s" })
+}
+
+fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the routes make: handlers, some of which are kept from one reload to the next.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use descant_descriptors::SchemaBuilder;
 
@@ -15,7 +15,7 @@ use crate::{
     handlers::{
         Echo, Encoding, Handler, Proxy, ProxyError, UpstreamCodec, UpstreamProtocol,
         proxy::{Forwarded, HealthCheck, Keepalive, Outlier, ProxyOptions},
-        tls::ClientTls,
+        tls::{ClientTls, Half},
     },
 };
 
@@ -60,7 +60,7 @@ impl Config {
                 Some(proxy) => match kept.map_or_else(|| connect(proxy, bounds), Ok) {
                     Ok(proxy) => Some(Answering::Proxy(Box::new(proxy))),
                     Err(error) => {
-                        faults.add(place(proxy, error.file()), error.to_string(), "");
+                        faults.add(place(proxy), error.to_string(), "");
                         None
                     }
                 },
@@ -322,18 +322,25 @@ fn tls(settings: &UpstreamTls) -> ClientTls {
         tls = tls.certificate_files(&certificate.value, &key.value);
     }
     if let Some(name) = &settings.server_name {
-        tls = tls.server_name(&name.value);
+        tls = tls.server_name(&name.value.0);
     }
     tls
 }
 
 /// Where the file is named that a fault of its certificates is about, or else the server.
-fn place(settings: &Upstream, file: Option<&Path>) -> Origin {
-    let files = settings
-        .tls
-        .iter()
-        .flat_map(|tls| [&tls.ca, &tls.certificate, &tls.key]);
-    let wrong = files.flatten().find(|named| Some(named.value.as_path()) == file);
+fn place(settings: &Upstream) -> Origin {
     let url = settings.url.0.first().map_or(Origin::Default, |url| url.origin);
+    let Some(files) = &settings.tls else { return url };
+    let Some(error) = tls(files).config().err() else {
+        return url;
+    };
+    let named = match error.half() {
+        Some(Half::Certificate) => &files.certificate,
+        Some(Half::Key) => &files.key,
+        None => &files.ca,
+    };
+    let wrong = named
+        .as_ref()
+        .filter(|named| Some(named.value.as_path()) == error.file());
     wrong.map_or(url, |named| named.origin)
 }

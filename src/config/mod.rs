@@ -60,7 +60,7 @@ pub use self::{
     fault::ConfigError,
     handlers::Handlers,
     origin::{Origin, Placed},
-    place::{AdminAddress, ListenAddress, PageOrigin, ReceiverUrl, UpstreamUrl},
+    place::{AdminAddress, ListenAddress, PageOrigin, ReceiverUrl, ServerName, UpstreamUrl},
     reference::KeyReference,
     scalar::{Number, Pattern, Unavailable},
     setting::OneOrMore,

@@ -7,7 +7,7 @@ use super::{
     setting::{From, FromScalar, Unfit},
     shape::{Form, Scalar},
 };
-use crate::receiver;
+use crate::{handlers::tls::ClientTls, receiver};
 
 /// An IP address and a port, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub struct ReceiverUrl(pub String);
 /// An origin of browser pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageOrigin(pub String);
+
+/// The name of a server that is asked for over TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerName(pub String);
 
 impl FromScalar for AdminAddress {
     fn scalar() -> Scalar {
@@ -133,6 +137,23 @@ impl FromScalar for PageOrigin {
         match crate::Cors::allow([text]) {
             Ok(_) => Ok(Self(text.to_owned())),
             Err(error) => Err(Unfit::Because(error.to_string())),
+        }
+    }
+}
+
+impl FromScalar for ServerName {
+    fn scalar() -> Scalar {
+        Scalar {
+            due: "a name that a certificate can have, such as orders.internal, or an IP address".to_owned(),
+            form: Form::AnyText(Some("^[A-Za-z0-9_.:-]+$")),
+            private: true,
+        }
+    }
+
+    fn from_scalar(text: &str, _: From<'_>) -> Result<Self, Unfit> {
+        match ClientTls::new().name(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(_) => Err(Unfit::Other),
         }
     }
 }

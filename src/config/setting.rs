@@ -195,8 +195,15 @@ impl Reader<'_> {
             None if meant.contains(key) => T::absent(),
             None => T::absent().or_else(|| {
                 let what = format!("{} has no `{key}`", table.name);
-                let about = table.key(key).map(shape::Key::about).unwrap_or_default();
-                self.faults.add(node.origin, what, format!("add `{key}`. {about}"));
+                let known = table.key(key);
+                let about = known.map(shape::Key::about).unwrap_or_default();
+                let option = known.and_then(|key| key.flags.first());
+                let add = match option.filter(|_| matches!(node.origin, Origin::Flag(_))) {
+                    // What has to be there beside what was typed is a file.
+                    Some(option) => format!("add {} FILE", option.name),
+                    None => format!("add `{key}`"),
+                };
+                self.faults.add(node.origin, what, format!("{add}. {about}"));
                 None
             }),
         }

@@ -10,7 +10,7 @@ use super::{
     calls::UpstreamCalls,
     check,
     origin::Placed,
-    place::{AdminAddress, ListenAddress, PageOrigin, ReceiverUrl, UpstreamUrl},
+    place::{AdminAddress, ListenAddress, PageOrigin, ReceiverUrl, ServerName, UpstreamUrl},
     scalar::{Number, Pattern, Unavailable, choice, unknown},
     setting::{From, FromScalar, OneOrMore, Unfit, section},
     shape::{Flag, Form, Scalar},
@@ -234,7 +234,7 @@ section! {
     /// The key of that certificate (PEM).
     key: Option<Placed<PathBuf>>, flags(&[Flag::value("--to-key")]);
     /// The name to ask for, which the server's certificate must have.
-    server_name: Option<Placed<String>>, otherwise("the host of `authority`, else of the URL"), flags(&[Flag::value("--to-server-name")]);
+    server_name: Option<Placed<ServerName>>, otherwise("the host of `authority`, else of the URL"), flags(&[Flag::value("--to-server-name")]);
     /// Trust whoever answers.
     insecure: Placed<bool>, default("false"), flags(&[Flag::means("--to-insecure", "true")]);
 }

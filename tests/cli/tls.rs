@@ -35,12 +35,18 @@ fn what_makes_no_sense_is_refused() {
         (
             &["--tls-cert", &crt][..],
             2,
-            "--tls-cert is given once, but --tls-key not at all",
+            "error: --tls-cert: TLS has no `key`\n  hint: add --tls-key FILE. Files with keys (PEM), one for each certificate and \
+             in their order\n",
+        ),
+        (
+            &["--tls-key", &key],
+            2,
+            "error: --tls-key: TLS has no `certificate`\n  hint: add --tls-cert FILE. Files with certificates, each",
         ),
         (
             &["--tls-cert", &crt, "--tls-cert", &crt, "--tls-key", &key],
             2,
-            "given 2 times, but --tls-key once",
+            "error: --tls-key: --tls-cert is given 2 times, but --tls-key once\n",
         ),
         (&["--tls-client-ca", &crt], 2, "--tls-cert"),
         (
@@ -63,7 +69,24 @@ fn what_makes_no_sense_is_refused() {
             5,
             "error: --tls-client-ca: TLS: ",
         ),
-        (&["--tls-cert", &key, "--tls-key", &crt], 5, "swapped"),
+        (
+            &["--tls-cert", &key, "--tls-key", &crt],
+            5,
+            "a private key: are certificate and key swapped?\n",
+        ),
+        (
+            &["--tls-cert", &crt, "--tls-key", &key, "--tls-client-ca", &key],
+            5,
+            &format!(
+                "error: --tls-client-ca: TLS: {key}: there is no certificate in it, but a private key: name the file of a \
+                 certificate\n"
+            ),
+        ),
+        (
+            &["--tls-cert", &crt, "--tls-key", &crt],
+            5,
+            &format!("error: --tls-key: TLS: {crt}: there is no private key in it, but a certificate: are"),
+        ),
     ] {
         let ran = descant(
             ["serve", "--listen", "127.0.0.1:0", "--admin", "off"]
@@ -73,6 +96,19 @@ fn what_makes_no_sense_is_refused() {
         assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.err);
         assert!(ran.err.contains(says), "{args:?}: {}", ran.err);
     }
+    let config = folder.path().join("descant.yaml");
+    let listen = "listen: { address: ':1', tls: { certificate: a.crt, key: b.key } }\n";
+    std::fs::write(&config, format!("descriptors: {}\n{listen}", demo_set().display())).unwrap();
+    let ran = descant(["check", "--config", config.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    let (_, told) = ran.err.split_once("descant.yaml:2:58: TLS: ").unwrap();
+    assert!(told.contains("/b.key: the key does not belong to"), "{told}");
+}
+
+#[test]
+fn what_makes_no_sense_toward_servers_is_refused() {
+    let folder = certificates(&["a", "b"]);
+    let (crt, key, other) = (path(&folder, "a.crt"), path(&folder, "a.key"), path(&folder, "b.key"));
     let to = [
         "serve",
         "--to",
@@ -91,6 +127,20 @@ fn what_makes_no_sense_is_refused() {
             .starts_with("error: --to-key: upstream https://localhost:1: TLS: "),
         "{ran:?}"
     );
+    let of_ca = [&to[..3], &["--to-ca", &key, "--to-cert", &crt, "--to-key", &key]].concat();
+    let ran = descant(of_ca);
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    let what = "there is no certificate in it, but a private key: name the file of a certificate";
+    assert_eq!(
+        ran.err,
+        format!("error: --to-ca: upstream https://localhost:1: TLS: {key}: {what}\n")
+    );
+    let named = descant([&to[..3], &["--to-server-name", "a b"]].concat());
+    assert_eq!(named.code, Some(2), "{named:?}");
+    assert_eq!(
+        named.err,
+        "error: --to-server-name: `a b` is not a name that a certificate can have, such as orders.internal, or an IP address\n"
+    );
     for args in [
         ["list", "--from", "https://localhost:1", "--cert", &crt, "--key", &other],
         ["call", "https://localhost:1", "a.B/C", "--cert", &crt, "--key", &other],
@@ -102,13 +152,6 @@ fn what_makes_no_sense_is_refused() {
             "{ran:?}"
         );
     }
-    let config = folder.path().join("descant.yaml");
-    let listen = "listen: { address: ':1', tls: { certificate: a.crt, key: b.key } }\n";
-    std::fs::write(&config, format!("descriptors: {}\n{listen}", demo_set().display())).unwrap();
-    let ran = descant(["check", "--config", config.to_str().unwrap()]);
-    assert_eq!(ran.code, Some(5), "{ran:?}");
-    let (_, told) = ran.err.split_once("descant.yaml:2:58: TLS: ").unwrap();
-    assert!(told.contains("/b.key: the key does not belong to"), "{told}");
 }
 
 #[test]

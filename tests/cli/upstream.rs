@@ -340,7 +340,11 @@ fn what_makes_no_sense_is_refused() {
             2,
             "--service-config: gone.json: the file cannot be read",
         ),
-        (&["--to", "https://localhost", "--to-ca", &key], 5, "swapped"),
+        (
+            &["--to", "https://localhost", "--to-ca", &key],
+            5,
+            "there is no certificate in it, but a private key: name the file of a certificate\n",
+        ),
         (&["--to", "https://localhost", "--to-ca", "gone.pem"], 5, "gone.pem"),
     ] {
         let ran = descant(

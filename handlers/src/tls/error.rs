@@ -13,6 +13,16 @@ use super::Pem;
 pub struct TlsError {
     what: String,
     file: Option<PathBuf>,
+    half: Option<Half>,
+}
+
+/// The two files of an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// The certificate, with its chain.
+    Certificate,
+    /// The key.
+    Key,
 }
 
 impl TlsError {
@@ -21,6 +31,7 @@ impl TlsError {
         Self {
             what: what.to_string(),
             file: None,
+            half: None,
         }
     }
 
@@ -29,6 +40,7 @@ impl TlsError {
         Self {
             what: format!("{source}: {what}"),
             file: source.file(),
+            half: None,
         }
     }
 
@@ -37,11 +49,23 @@ impl TlsError {
         Self {
             what: format!("cannot read {source}: {error}"),
             file: source.file(),
+            half: None,
         }
+    }
+
+    /// The same about one of the files of an identity.
+    pub(super) fn about(self, half: Half) -> Self {
+        let half = Some(half);
+        Self { half, ..self }
     }
 
     /// The file that it is about.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// Which file of an identity that is; `None`: it is about whom to trust, or about no file.
+    pub fn half(&self) -> Option<Half> {
+        self.half
     }
 }

@@ -12,7 +12,7 @@ mod validity;
 
 pub use self::{
     client::ClientTls,
-    error::TlsError,
+    error::{Half, TlsError},
     identity::identity,
     pem::{Pem, certificates, key},
     validity::{outdated, refused_as_outdated, valid_until},

@@ -38,6 +38,20 @@ impl Pem {
 
 /// The certificates of a source, one at least.
 pub fn certificates(source: &Pem) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    read_certificates(
+        source,
+        "there is no certificate in it, but a private key: name the file of a certificate",
+    )
+}
+
+/// The same where a key belongs to them.
+pub(super) fn chain(source: &Pem) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let of_key = "there is no certificate in it, but a private key: are certificate and key swapped?";
+    read_certificates(source, of_key)
+}
+
+/// `of_key`: what is said of a key that stands there.
+fn read_certificates(source: &Pem, of_key: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bytes = source.read()?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let found = found.map_err(|error| TlsError::of(source, Unreadable(&error)))?;
@@ -45,9 +59,7 @@ pub fn certificates(source: &Pem) -> Result<Vec<CertificateDer<'static>>, TlsErr
         return Ok(found);
     }
     let what = match () {
-        () if holds(&bytes, b"PRIVATE KEY-----") => {
-            "there is no certificate in it, but a private key: are certificate and key swapped?"
-        }
+        () if holds(&bytes, b"PRIVATE KEY-----") => of_key,
         () if is_der(&bytes) => {
             "this is DER, and PEM is expected: `openssl x509 -inform der -in FILE -out FILE.pem` converts it"
         }

@@ -5,7 +5,6 @@ mod banner;
 mod ready;
 mod reload;
 mod signals;
-mod tls;
 mod traces;
 mod upkeep;
 mod watch;
@@ -33,7 +32,6 @@ use self::{
     upkeep::Upkeep,
 };
 use super::{
-    args::Serve,
     check,
     failure::{Failure, Kind},
     log,
@@ -45,8 +43,7 @@ use super::{
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
 /// Serves until it is told to stop.
-pub(crate) fn run(args: &Serve, given: &ConfigBuilder) -> Result<ExitCode, Failure> {
-    tls::check(&args.tls)?;
+pub(crate) fn run(given: &ConfigBuilder) -> Result<ExitCode, Failure> {
     let Prepared {
         config,
         is_demo,
