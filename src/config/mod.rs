@@ -21,6 +21,7 @@ mod node;
 mod origin;
 mod place;
 mod print;
+mod rebase;
 mod reference;
 mod remnant;
 mod scalar;

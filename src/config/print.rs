@@ -18,14 +18,15 @@ use super::{
 
 impl Config {
     /// What is in force, as a file that says the same, with where each value comes from: `# descant.yaml:12`, `# --grace` or
-    /// `# default`. Of defaults whole lines are comments: what nobody says may stand beside what does not go with it. Texts that hold variables of the environment are shown as they are written, for those may be secrets.
+    /// `# default`. Of defaults whole lines are comments: what nobody says may stand beside what does not go with it. Texts that hold variables of the environment are shown as they are written, for those may be secrets. Paths of options
+    /// are shown as a file beside the one that was read would have them.
     pub fn to_yaml(&self) -> String {
         let mut page = Page {
             file: self.file_name(),
             text: String::new(),
         };
         if let Shape::Map(table) = Settings::shape() {
-            page.map(&self.tree, table, 0, "");
+            page.map(&self.rebased(), table, 0, "");
         }
         page.text
     }
@@ -33,7 +34,7 @@ impl Config {
     /// The same as one JSON object: by path (`limits.grace`, `listen[0].address`) the `value`, and where it comes `from`.
     pub fn to_json(&self) -> Json {
         let mut members = Map::new();
-        self.collect(&self.tree, &Settings::shape(), "", &mut members);
+        self.collect(&self.rebased(), &Settings::shape(), "", &mut members);
         Json::Object(members)
     }
 

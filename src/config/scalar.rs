@@ -99,7 +99,7 @@ impl FromScalar for PathBuf {
     fn scalar() -> Scalar {
         Scalar {
             private: true,
-            ..scalar("a path", Form::AnyText(Some("^[^\\u0000]+$")))
+            ..scalar("a path", Form::Path)
         }
     }
 

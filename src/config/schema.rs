@@ -49,6 +49,9 @@ fn of(shape: &Shape) -> Json {
 
 fn of_scalar(scalar: &Scalar) -> Json {
     let variable = || json!({ "$ref": "#/$defs/variable" });
+    // To what is no text the expression does not apply.
+    let any_text =
+        |pattern| json!({ "anyOf": [{ "type": ["string", "number", "boolean"], "pattern": pattern }, variable()] });
     match scalar.form {
         Form::Bool => {
             let quoted = json!({ "enum": ["true", "True", "TRUE", "false", "False", "FALSE"] });
@@ -63,10 +66,8 @@ fn of_scalar(scalar: &Scalar) -> Json {
         Form::Text(None) => json!({ "type": "string" }),
         Form::Text(Some(pattern)) => json!({ "anyOf": [{ "type": "string", "pattern": pattern }, variable()] }),
         Form::AnyText(None) => json!({ "type": ["string", "number", "boolean"] }),
-        Form::AnyText(Some(pattern)) => {
-            // To what is no text the expression does not apply.
-            json!({ "anyOf": [{ "type": ["string", "number", "boolean"], "pattern": pattern }, variable()] })
-        }
+        Form::AnyText(Some(pattern)) => any_text(pattern),
+        Form::Path => any_text("^[^\\u0000]+$"),
         Form::NumberOrText {
             least,
             or_zero,

@@ -46,6 +46,8 @@ pub(super) enum Form {
     Text(Option<&'static str>),
     /// The same, which may be what otherwise reads as a number or a truth value.
     AnyText(Option<&'static str>),
+    /// A path.
+    Path,
     /// A whole number, or a text that fits a regular expression; `or_zero`: the number may be 0 as well.
     NumberOrText {
         least: u64,

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::{TempDir, tempdir};
 
-use crate::process::{Server, command, descant, http, http_with};
+use crate::process::{Ran, Server, command, demo_set, descant, http, http_with};
 
 const LIBRARY: &str = r#"syntax = "proto3"; package library;
 message Book { string name = 1; }
@@ -318,6 +318,68 @@ fn what_is_in_force_is_told_with_its_reason() {
         json["limits.streams"],
         serde_json::json!({ "value": 100, "from": "default" })
     );
+}
+
+/// What is printed is saved beside the file, whose own paths mean the same there; those of options have to be called otherwise.
+#[test]
+fn paths_of_options_are_printed_as_the_file_would_have_them() {
+    let folder = tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    fs::create_dir_all(root.join("a/deep")).unwrap();
+    fs::copy(demo_set(), root.join("x.binpb")).unwrap();
+    for file in ["f.yaml", "a/f.yaml", "a/deep/f.yaml"] {
+        fs::write(root.join(file), "ready_file: ready\n").unwrap();
+    }
+    std::os::unix::fs::symlink("a/deep", root.join("link")).unwrap();
+    let run = |args: &[&str]| Ran::from(command(args).current_dir(&root).output().unwrap());
+    let options = [
+        "x.binpb",
+        "a/y.binpb",
+        "/z.binpb",
+        "--listen",
+        "unix:d.sock",
+        "--tls-cert",
+        "c.pem",
+        "--tls-key",
+        "a/k.pem",
+    ];
+    let at_root = |path: &str| root.join(path).display().to_string();
+    let typed = ["x.binpb", "a/y.binpb", "/z.binpb", "d.sock", "c.pem", "a/k.pem"].map(str::to_owned);
+    for (file, printed) in [
+        ("f.yaml", typed.clone()),
+        ("./f.yaml", typed),
+        (
+            "a/f.yaml",
+            ["../x.binpb", "y.binpb", "/z.binpb", "../d.sock", "../c.pem", "k.pem"].map(str::to_owned),
+        ),
+        (
+            "link/f.yaml",
+            ["x.binpb", "a/y.binpb", "/z.binpb", "d.sock", "c.pem", "a/k.pem"].map(at_root),
+        ),
+    ] {
+        let ran = run(&[&["config", "print", "-c", file], &options[..]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let [x, y, z, socket, certificate, key] = printed;
+        for line in [
+            format!("  - {x}  # PATH"),
+            format!("  - {y}  # PATH"),
+            format!("  - {z}  # PATH"),
+            format!("  - address: \"unix:{socket}\"  # --listen"),
+            format!("        - {certificate}  # --tls-cert"),
+            format!("        - {key}  # --tls-key"),
+            "ready_file: ready  # f.yaml:1".to_owned(),
+        ] {
+            assert!(ran.out.lines().any(|printed| printed == line), "{line}\n{}", ran.out);
+        }
+    }
+    let saved = run(&["config", "print", "-c", "a/f.yaml", "x.binpb"]);
+    fs::write(root.join("a/saved.yaml"), saved.out).unwrap();
+    assert_eq!(run(&["check", "-c", "a/saved.yaml"]).code, Some(0));
+    let json = run(&["config", "print", "-c", "a/f.yaml", "x.binpb", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(json["descriptors[0]"]["value"], "../x.binpb");
+    let alone = run(&["config", "print", "x.binpb"]);
+    assert!(alone.out.contains("\n  - x.binpb  # PATH\n"), "{}", alone.out);
 }
 
 /// Each worker connects to what answers before a call asks it to, from the start and after a reload.
