@@ -72,6 +72,11 @@ pub(crate) fn request(line: &str, headers: &[String], body: Bytes) -> Result<Req
         .ok_or("a request is a method and a path: `GET /v1/books`")?;
     let method: Method = method.parse().map_err(|_| format!("{method:?} is no method of HTTP"))?;
     let target = target.trim();
+    if target.contains('#') {
+        return Err(format!(
+            "{target:?} has a fragment: `#` and what follows it stays with the client; leave it out, or write `%23`"
+        ));
+    }
     let target: Uri = target.parse().map_err(|error| no_target(target, &error))?;
     let mut request = Request::new(body);
     (*request.method_mut(), *request.uri_mut(), *request.version_mut()) = (method, target, Version::HTTP_2);

@@ -77,6 +77,11 @@ fn what_is_no_target_is_told_how_to_become_one() {
             "error: \"v1/books\" is no path: a path begins with `/`\n",
         ),
         (
+            "GET /v1/books?pageSize=1#x",
+            "error: \"/v1/books?pageSize=1#x\" has a fragment: `#` and what follows it stays with the client; leave it out, or write \
+             `%23`\n",
+        ),
+        (
             "GET /v1/a b",
             "error: \"/v1/a b\" has a blank in it: write it as `%20`\n",
         ),
@@ -96,6 +101,12 @@ fn a_server_tells_which_handler_answers() {
     assert_eq!(told["messages"][0]["id"], "emma");
     let handler = told["handler"].as_str().unwrap();
     assert!(handler.ends_with(", by route `bookshop.v1.Catalog`"), "{handler}");
+    let (status, told) = http(&admin, "GET /explain?request=GET+/v1/books%23x");
+    assert_eq!(status, "HTTP/1.1 400 Bad Request");
+    assert_eq!(
+        told,
+        "\"/v1/books#x\" has a fragment: `#` and what follows it stays with the client; leave it out, or write `%23`\n"
+    );
     assert_eq!(http(&admin, "GET /explain").0, "HTTP/1.1 400 Bad Request");
     assert_eq!(http(&admin, "GET /explain?request=GET").0, "HTTP/1.1 400 Bad Request");
     assert_eq!(http(&admin, "GET /explain?what=GET+/").0, "HTTP/1.1 400 Bad Request");
