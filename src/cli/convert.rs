@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Convert) -> Result<ExitCode, Failure> {
     }
     let schema = sources::load(&args.paths, &[]).map_err(|error| sources::refused(&error))?;
     let message = message(&schema, &args.message)?;
-    let input = read(file(args.input.as_ref()))?;
+    let input = read(file(args.input.as_ref()), from)?;
     let mut codec = Codec::new(options(args));
     let wire = to_wire(&mut codec, &message, input, from).map_err(|error| refused(args, from, &error))?;
     let out = from_wire(&mut codec, &message, &wire, to).map_err(|error| match from {
@@ -89,11 +89,11 @@ fn message(schema: &Schema, name: &str) -> Result<MessageType, Failure> {
     })
 }
 
-fn read(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
+fn read(path: Option<&Path>, from: MessageFormat) -> Result<Vec<u8>, Failure> {
     let mut input = Vec::new();
     let result = match path {
-        Some(path) => std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut input)),
-        None => io::stdin().lock().read_to_end(&mut input),
+        Some(path) => std::fs::File::open(path).and_then(|file| read_all(file, from, &mut input)),
+        None => read_all(io::stdin().lock(), from, &mut input),
     };
     match result {
         Ok(_) => Ok(input),
@@ -102,6 +102,13 @@ fn read(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
             format!("{} cannot be read: {error}", source(path)),
             "",
         )),
+    }
+}
+
+fn read_all(mut reader: impl io::Read, from: MessageFormat, input: &mut Vec<u8>) -> io::Result<usize> {
+    match from {
+        MessageFormat::Json => json::unmarked(reader)?.read_to_end(input),
+        MessageFormat::Binpb | MessageFormat::Txtpb => reader.read_to_end(input),
     }
 }
 

@@ -1,8 +1,27 @@
 //! How JSON is written and read by commands that serve nothing.
 
+use std::io::{self, Cursor, Read};
+
 use descant::JsonOptions;
 
 use super::args::Json;
+
+/// What some editors, of Windows above all, set before a text: U+FEFF.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The same without a mark before it. Of what has none no more than a byte is waited for.
+pub(super) fn unmarked(mut reader: impl Read) -> io::Result<impl Read> {
+    let mut start = Vec::new();
+    while start.len() < MARK.len() && MARK.starts_with(&start) {
+        if reader.by_ref().take(1).read_to_end(&mut start)? == 0 {
+            break;
+        }
+    }
+    if start == MARK {
+        start.clear();
+    }
+    Ok(Cursor::new(start).chain(reader))
+}
 
 /// What the command line says of JSON.
 pub(super) fn options(args: &Json, depth: u32) -> JsonOptions {

@@ -43,6 +43,17 @@ fn refuses(args: &[&str], input: &[u8], code: i32, err: &str) {
 const BOOK: &str = "--type=bookshop.v1.Book";
 const MONEY: &str = "--type=.bookshop.v1.Money";
 
+/// As PowerShell writes files.
+#[test]
+fn a_mark_before_json_is_none_of_it() {
+    let input = b"\xef\xbb\xbf{\"currency\":\"EUR\"}";
+    gives(
+        &[MONEY, "--from", "json", "--to", "txtpb"],
+        input,
+        b"currency: \"EUR\"\n",
+    );
+}
+
 #[test]
 fn every_form_becomes_every_other() {
     let forms: [(&str, &[u8]); 3] = [

@@ -16,7 +16,7 @@ use descant::{
 use descant_descriptors::{Codec, Composer, MessageType, Method, Shape};
 use tokio::sync::mpsc;
 
-use self::reader::Value;
+use self::reader::{NoValue, Value};
 use super::{rest, types::Types};
 use crate::cli::{
     failure::{Failure, Kind},
@@ -25,7 +25,7 @@ use crate::cli::{
 
 /// What is to be sent.
 pub(super) struct Data {
-    values: mpsc::Receiver<Result<Value, String>>,
+    values: mpsc::Receiver<Result<Value, NoValue>>,
     /// What it is called in reports.
     origin: String,
     given: bool,
@@ -143,7 +143,7 @@ impl Data {
         Ok(())
     }
 
-    async fn message(&mut self, value: Result<Value, String>) -> Result<Message, Failure> {
+    async fn message(&mut self, value: Result<Value, NoValue>) -> Result<Message, Failure> {
         self.count += 1;
         let input = self.method.input();
         let wire = match value {
@@ -151,7 +151,11 @@ impl Data {
                 let read = |input: &MessageType, codec: &mut Codec| value.to_wire(input, codec);
                 self.types.convert(&input, &mut self.codec, Result::is_ok, read).await
             }
-            Err(what) => Err(what),
+            Err(NoValue::NoJson(what)) => Err(what),
+            Err(NoValue::Unread(what)) => {
+                let what = format!("{} cannot be read: {what}", self.origin);
+                return Err(Failure::new(Kind::Other, what, ""));
+            }
         };
         self.fitting(wire)
     }

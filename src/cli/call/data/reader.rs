@@ -7,13 +7,23 @@ use std::{
 };
 
 use descant_descriptors::{Codec, CodecError, MessageType, Place};
-use serde_json::value::RawValue;
+use serde_json::{error::Category, value::RawValue};
 use tokio::sync::mpsc;
+
+use crate::cli::json;
 
 /// A value, and where in the data it begins.
 pub(super) struct Value {
     json: Box<RawValue>,
     begin: Point,
+}
+
+/// Why there is no value.
+pub(super) enum NoValue {
+    /// What comes is no JSON: why, and where.
+    NoJson(String),
+    /// Nothing can be read.
+    Unread(String),
 }
 
 /// A line and a column, from 1, in characters.
@@ -44,7 +54,14 @@ struct Telling<R> {
 }
 
 /// Until nobody takes them any more, or what comes is no JSON.
-pub(super) fn read(reader: impl Read, values: &mpsc::Sender<Result<Value, String>>) {
+pub(super) fn read(reader: impl Read, values: &mpsc::Sender<Result<Value, NoValue>>) {
+    let reader = match json::unmarked(reader) {
+        Ok(reader) => reader,
+        Err(error) => {
+            let _ = values.blocking_send(Err(NoValue::Unread(error.to_string())));
+            return;
+        }
+    };
     let reached = Rc::new(Cell::new(Reached::nothing()));
     let telling = Telling {
         reader,
@@ -56,7 +73,10 @@ pub(super) fn read(reader: impl Read, values: &mpsc::Sender<Result<Value, String
         let Some(value) = parsed.next() else { return };
         let begin = reached.get().begin.unwrap_or(Point::FIRST);
         let value = value.map(|json| Value { json, begin });
-        let value = value.map_err(|error| reached.get().told(&error));
+        let value = value.map_err(|error| match error.classify() {
+            Category::Io => NoValue::Unread(error.to_string()),
+            _ => NoValue::NoJson(reached.get().told(&error)),
+        });
         let last = value.is_err();
         if values.blocking_send(value).is_err() || last {
             return;
@@ -190,6 +210,8 @@ mod tests {
         assert_eq!(begins("1 2\n3"), [(1, 1), (1, 3), (2, 1)]);
         assert_eq!(begins("1{}\"a\"true\n"), [(1, 1), (1, 2), (1, 4), (1, 7)]);
         assert_eq!(begins(""), []);
+        assert_eq!(begins("\u{feff}{}{}"), [(1, 1), (1, 3)]);
+        assert_eq!(begins("\u{feff}"), []);
     }
 
     #[test]
