@@ -110,9 +110,12 @@ pub fn read(text: &str) -> Result<Option<Node>, YamlError> {
     let mut document = None;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| YamlError {
-            place: error.marker().into(),
-            what: error.info().to_owned(),
+        let (event, span) = event.map_err(|error| {
+            let place = error.marker().into();
+            YamlError {
+                place: reader.unclosed(text, place).unwrap_or(place),
+                what: error.info().to_owned(),
+            }
         })?;
         if let (Event::DocumentStart(_), Some(_)) = (&event, &document) {
             return Err(YamlError {
@@ -176,6 +179,20 @@ impl Reader {
             None => return Ok(Some(whole)),
         }
         Ok(None)
+    }
+
+    /// The bracket that has no end where a text has ended.
+    fn unclosed(&self, text: &str, end: Place) -> Option<Place> {
+        let from = |place: Place| {
+            let mut lines = text.lines().skip(place.line.saturating_sub(1));
+            let first = lines.next().unwrap_or_default().chars().skip(place.column - 1);
+            first.chain(lines.flat_map(str::chars))
+        };
+        if !from(end).all(char::is_whitespace) {
+            return None;
+        }
+        let mut open = self.open.iter().rev().map(|open| open.node.place);
+        open.find(|place| matches!(from(*place).next(), Some('[' | '{')))
     }
 
     fn begin(&mut self, place: Place, anchor: usize, value: Value) -> Result<Option<Node>, YamlError> {

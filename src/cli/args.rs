@@ -67,6 +67,9 @@ pub(crate) enum Command {
     },
 }
 
+/// What `--log-payloads` says alone.
+pub(crate) const PAYLOAD_BYTES: &str = "4096";
+
 /// Options of `serve`. Each is a setting as well: what a file says and what is typed come together in
 /// [`descant::Config`], which takes options by their names.
 #[allow(dead_code, reason = "they are taken by their names")]
@@ -165,7 +168,7 @@ pub(crate) struct Observing {
     pub(crate) log_fields: Vec<LogField>,
 
     /// Log messages as JSON, of each no more than so many bytes; fields with the option `debug_redact` are masked
-    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4096")]
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = PAYLOAD_BYTES)]
     pub(crate) log_payloads: Option<String>,
 
     /// Send spans of calls to this receiver of OTLP over HTTP, such as `http://localhost:4318` [default: what

@@ -6,7 +6,7 @@ use clap::{ArgMatches, Command, CommandFactory, parser::ValueSource};
 use descant::{Config, ConfigError, config::ConfigBuilder};
 
 use super::{
-    args::{Config as What, ConfigFormat, Line},
+    args::{Config as What, ConfigFormat, Line, PAYLOAD_BYTES},
     failure::{Failure, Kind},
     screen, sources,
 };
@@ -83,6 +83,7 @@ fn of(command: &Command, matches: &ArgMatches) -> Result<ConfigBuilder, Failure>
         }
         if name == "PATH" {
             values.iter().try_for_each(|path| is_no_source(path))?;
+            is_no_size(command, matches, &values)?;
         }
         given = match name.as_str() {
             "--config" => given.file(values.concat()),
@@ -91,6 +92,27 @@ fn of(command: &Command, matches: &ArgMatches) -> Result<ConfigBuilder, Failure>
         };
     }
     Ok(given)
+}
+
+/// What stands behind `--log-payloads` alone is its value to who wrote it, and a path to everybody else.
+fn is_no_size(command: &Command, matches: &ArgMatches, paths: &[String]) -> Result<(), Failure> {
+    let is_known = command
+        .get_arguments()
+        .any(|argument| argument.get_id() == "log_payloads");
+    let said = is_known.then(|| matches.get_raw("log_payloads")).flatten();
+    let alone = said.is_some_and(|mut said| said.next().is_some_and(|bytes| bytes == PAYLOAD_BYTES));
+    let is_size = |path: &&String| path.starts_with(|first: char| first.is_ascii_digit()) && !Path::new(path).exists();
+    match paths.iter().find(is_size).filter(|_| alone) {
+        None => Ok(()),
+        Some(size) => {
+            let size = screen::escape(size);
+            Err(Failure::new(
+                Kind::Usage,
+                format!("`{size}` is no file or folder of descriptors"),
+                format!("say --log-payloads={size} if it is how many bytes are logged"),
+            ))
+        }
+    }
 }
 
 /// YAML is never descriptors: what was typed is a file of settings, or of HTTP rules. Nor is the address of a server.

@@ -342,9 +342,10 @@ fn mend(what: &str) -> &'static str {
         }
         what if what.contains("expected ','")
             || what.contains("illegal placement of ':'")
-            || what.contains("node content") =>
+            || what.contains("node content")
+            || what.contains("in flow construct") =>
         {
-            "is there a `[` or `{` before it without its `]` or `}`?"
+            "is there a `[` or `{` without its `]` or `}`?"
         }
         what if what.contains("escape") => "in double quotes a `\\` begins an escape: use single quotes",
         what if what.contains("quoted scalar") => "is there a quote without the one that ends the text?",

@@ -93,11 +93,11 @@ fn dates(file: &Placed<PathBuf>, faults: &mut Faults) {
             place => format!("certificate {} of its chain", place + 1),
         };
         let path = shown(&file.value.to_string_lossy());
-        faults.add(
-            file.origin,
-            format!("{path}: {which} is not valid: {outdated}"),
-            "renew it",
-        );
+        let mend = match outdated {
+            tls::Outdated::Expired(_) => "renew it",
+            tls::Outdated::Early(_) => "is the clock right, and is it the right file?",
+        };
+        faults.add(file.origin, format!("{path}: {which} is not valid: {outdated}"), mend);
     }
 }
 

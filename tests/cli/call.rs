@@ -302,18 +302,6 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
             "-d is no bookshop.v1.ChatMessage (message 2): ",
         ),
         (
-            &[BOOK, "--max-message", "4MB"],
-            2,
-            "expected bytes, such as 65536, 64KiB or 16MiB",
-        ),
-        (
-            &[BOOK, "--timeout", "0s"],
-            2,
-            "'0s' for '--timeout <TIME>': expected a time above 0 such as 30s, 500ms or 2m",
-        ),
-        (&[BOOK, "--connect-timeout", "0"], 2, "expected a time above 0 such as"),
-        (&[BOOK, "--timeout", "1"], 2, "expected a time above 0 such as"),
-        (
             &[BOOK, "--insecure"],
             2,
             "is spoken to in plain text\nhint: say https://HOST:PORT",
@@ -322,6 +310,36 @@ fn names_and_data_that_do_not_fit_are_told_before_anything_is_sent() {
     ] {
         let ran = call(&server, args);
         assert_eq!(ran.code, Some(code), "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(told), "{args:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn sizes_and_times_that_make_no_sense_are_usage_errors() {
+    for (args, told) in [
+        (
+            ["call", "localhost:1", BOOK, "--max-message", "4MB"],
+            "expected bytes above 0, such as 65536, 64KiB or 16MiB",
+        ),
+        (
+            ["call", "localhost:1", BOOK, "--max-message", "0"],
+            "'0' for '--max-message <SIZE>': expected bytes above 0, such as 65536, 64KiB or 16MiB",
+        ),
+        (
+            ["call", "localhost:1", BOOK, "--timeout", "0s"],
+            "'0s' for '--timeout <TIME>': expected a time above 0 such as 30s, 500ms or 2m",
+        ),
+        (
+            ["call", "localhost:1", BOOK, "--connect-timeout", "0"],
+            "expected a time above 0 such as",
+        ),
+        (
+            ["call", "localhost:1", BOOK, "--timeout", "5"],
+            "expected a time above 0 such as 30s, 500ms or 2m; say the unit: `5s` are seconds, `5ms` thousandths\n",
+        ),
+    ] {
+        let ran = descant(args);
+        assert_eq!(ran.code, Some(2), "{args:?}: {}", ran.err);
         assert!(ran.err.contains(told), "{args:?}: {}", ran.err);
     }
 }
@@ -380,6 +398,14 @@ fn what_is_wrong_in_data_has_its_place_in_all_of_it() {
         assert_eq!(ran.code, Some(6), "{ran:?}");
         assert!(ran.err.starts_with(&format!("error: {origin} {told}")), "{ran:?}");
     }
+    let mut of_folder = command(["call", server.address(), "bookshop.v1.Desk/Chat", "-d", "@-"]);
+    let ran = Ran::from(of_folder.stdin(std::fs::File::open("/").unwrap()).output().unwrap());
+    let told = "error: standard input cannot be read: Is a directory (os error 21)\n";
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), told));
+    let marked = "\u{feff}{\"text\":\"Hello\"}\n";
+    std::fs::write(&file, marked).unwrap();
+    let ran = call(&server, &["bookshop.v1.Desk/Chat", "-d", &at_file]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     let one_line = r#"{"text":"Grüße"} {"text":7}"#;
     let ran = call(&server, &["bookshop.v1.Desk/Chat", "-d", one_line]);
     assert!(ran.err.contains("a number (line 1, column 26)\n"), "{ran:?}");

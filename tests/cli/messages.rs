@@ -213,6 +213,12 @@ fn a_size_has_a_unit_or_none() {
         "{}",
         ran.err
     );
+    let apart = descant(["serve", "--log-payloads", "10"]);
+    assert_eq!(apart.code, Some(2), "{apart:?}");
+    assert_eq!(
+        apart.err,
+        "error: `10` is no file or folder of descriptors\nhint: say --log-payloads=10 if it is how many bytes are logged\n"
+    );
     let server = Server::start(&["--log-payloads=64KiB"]);
     assert!(!server.address().is_empty());
 }

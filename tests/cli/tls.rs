@@ -266,6 +266,10 @@ fn certificates_out_of_date_are_told_before_anybody_refuses_them() {
     for told in &told {
         assert!(checked.out.contains(told), "{told}: {}", checked.out);
     }
+    for (mend, count) in [("renew it", 2), ("is the clock right, and is it the right file?", 1)] {
+        let told = format!("\n  hint: {mend}\n");
+        assert_eq!(checked.out.matches(&told).count(), count, "{}", checked.out);
+    }
     assert_eq!(checked.code, Some(0));
     assert_eq!(checked.out.matches("warning: ").count(), 3, "{}", checked.out);
     let (old, key) = (path(&folder, "old.crt"), path(&folder, "old.key"));

@@ -14,7 +14,7 @@
 
 use std::{
     fs::File,
-    io::Read as _,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -76,7 +76,7 @@ pub(crate) fn read(sources: &[Source], tables: &Tables, faults: HttpFaults, find
         };
         match &text {
             Ok(_) => reader.document(),
-            Err(what) => refuse_file(&origin, what.clone(), reader.findings),
+            Err(what) => refuse_file(&origin, what, reader.findings),
         }
     }
     overrides
@@ -88,29 +88,40 @@ pub(crate) fn look_for(sources: &[Source], findings: &mut Findings) {
         if let Source::Path(path) = source
             && let Err(what) = file(path)
         {
-            refuse_file(&path.display().to_string(), what, findings);
+            refuse_file(&path.display().to_string(), &what, findings);
         }
     }
 }
 
-fn refuse_file(origin: &str, what: String, findings: &mut Findings) {
+fn refuse_file(origin: &str, (what, mend): &(String, &str), findings: &mut Findings) {
     findings.add(Severity::Error, Position::default(), || Report {
         file: origin.to_owned(),
-        what,
-        mend: "check the path and its permissions".to_owned(),
+        what: what.clone(),
+        mend: (*mend).to_owned(),
         ..Report::default()
     });
 }
 
-fn file(path: &Path) -> Result<String, String> {
+/// Its text; else why there is none, and how to mend it.
+fn file(path: &Path) -> Result<String, (String, &'static str)> {
     let read = File::open(path).and_then(|file| {
         let mut text = String::new();
         file.take(LARGEST + 1).read_to_string(&mut text).map(|_| text)
     });
     match read {
-        Ok(text) if text.len() as u64 > LARGEST => Err(format!("it is larger than {} MiB", LARGEST >> 20)),
+        Ok(text) if text.len() as u64 > LARGEST => Err((
+            format!("it is larger than {} MiB", LARGEST >> 20),
+            "is it the right one?",
+        )),
         Ok(text) => Ok(text),
-        Err(error) => Err(format!("it cannot be read: {error}")),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err((
+            "it is no text, and HTTP rules are YAML".to_owned(),
+            "is it a descriptor set?",
+        )),
+        Err(error) => Err((
+            format!("it cannot be read: {error}"),
+            "check the path and its permissions",
+        )),
     }
 }
 

@@ -15,5 +15,5 @@ pub use self::{
     error::{Half, TlsError},
     identity::identity,
     pem::{Pem, certificates, key},
-    validity::{outdated, refused_as_outdated, valid_until},
+    validity::{Outdated, outdated, refused_as_outdated, valid_until},
 };

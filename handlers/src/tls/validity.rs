@@ -14,13 +14,31 @@ const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 const DAY: i64 = 86_400;
 
-/// Why a certificate is not valid at `now`, by its dates alone; `None`: it is, or it is of a form that is not known.
-pub fn outdated(certificate: &CertificateDer<'_>, now: UnixTime) -> Option<String> {
+/// Why a certificate is not valid, by its dates alone. The seconds are of UNIX time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outdated {
+    /// It was valid until this second.
+    Expired(i64),
+    /// It will be valid from this second on.
+    Early(i64),
+}
+
+impl fmt::Display for Outdated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Expired(last) => write!(f, "it has expired: it was valid until {}", At(last)),
+            Self::Early(first) => write!(f, "it is not valid yet: it will be from {} on", At(first)),
+        }
+    }
+}
+
+/// Why a certificate is not valid at `now`; `None`: it is, or it is of a form that is not known.
+pub fn outdated(certificate: &CertificateDer<'_>, now: UnixTime) -> Option<Outdated> {
     let [first, last] = dates(certificate)?;
     let now = i64::try_from(now.as_secs()).ok()?;
     match now {
-        _ if now > last => Some(format!("it has expired: it was valid until {}", At(last))),
-        _ if now < first => Some(format!("it is not valid yet: it will be from {} on", At(first))),
+        _ if now > last => Some(Outdated::Expired(last)),
+        _ if now < first => Some(Outdated::Early(first)),
         _ => None,
     }
 }
@@ -32,17 +50,17 @@ pub fn valid_until(certificate: &CertificateDer<'_>) -> Option<i64> {
 
 /// Why a certificate was refused, if that was for its dates; `None`: it was for something else.
 pub fn refused_as_outdated(error: &CertificateError) -> Option<String> {
-    let at = |time: &UnixTime| At(i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+    let seconds = |time: &UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     match error {
         CertificateError::ExpiredContext { time, not_after } => Some(format!(
-            "it has expired: it was valid until {}, and it is {}",
-            at(not_after),
-            at(time)
+            "{}, and it is {}",
+            Outdated::Expired(seconds(not_after)),
+            At(seconds(time))
         )),
         CertificateError::NotValidYetContext { time, not_before } => Some(format!(
-            "it is not valid yet: it will be from {} on, and it is {}",
-            at(not_before),
-            at(time)
+            "{}, and it is {}",
+            Outdated::Early(seconds(not_before)),
+            At(seconds(time))
         )),
         _ => None,
     }

@@ -133,10 +133,19 @@ fn size(text: &str) -> Result<usize, String> {
     };
     let size = number.parse::<usize>().ok().zip(factor);
     size.and_then(|(number, factor)| number.checked_mul(factor))
-        .ok_or_else(|| "expected bytes, such as 65536, 64KiB or 16MiB".to_owned())
+        .filter(|size| *size > 0)
+        .ok_or_else(|| "expected bytes above 0, such as 65536, 64KiB or 16MiB".to_owned())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text).ok().filter(|time| !time.is_zero());
-    time.ok_or_else(|| "expected a time above 0 such as 30s, 500ms or 2m".to_owned())
+    time.ok_or_else(|| {
+        let lacks_unit = text.parse::<u64>().is_ok_and(|number| number > 0);
+        let mend = if lacks_unit {
+            format!("; say the unit: `{text}s` are seconds, `{text}ms` thousandths")
+        } else {
+            String::new()
+        };
+        format!("expected a time above 0 such as 30s, 500ms or 2m{mend}")
+    })
 }
