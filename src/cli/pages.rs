@@ -21,7 +21,7 @@ pub(crate) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
 
 /// Prints the manual page of descant, or of one of its commands.
 pub(crate) fn man(command: &[String]) -> Result<ExitCode, Failure> {
-    let mut line = Line::command();
+    let mut line = without_help(Line::command());
     line.build();
     let page = command
         .iter()
@@ -32,12 +32,16 @@ pub(crate) fn man(command: &[String]) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The command `help` says what is in the pages.
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
+}
+
 fn sub_command(around: &Command, name: &str) -> Result<Command, Failure> {
-    let known = || around.get_subcommands().filter(|command| command.get_name() != "help");
-    if let Some(command) = known().find(|command| command.get_name() == name) {
+    if let Some(command) = around.get_subcommands().find(|command| command.get_name() == name) {
         return Ok(command.clone());
     }
-    let names: Vec<_> = known().map(Command::get_name).collect();
+    let names: Vec<_> = around.get_subcommands().map(Command::get_name).collect();
     let around = around.get_display_name().unwrap_or(around.get_name()).replace('-', " ");
     Err(Failure::new(
         Kind::Usage,

@@ -1,6 +1,10 @@
 //! What settings mean to each other: faults that no one of them has alone.
 
-use std::{collections::HashSet, net::IpAddr};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, Ipv4Addr},
+    path::{PathBuf, absolute},
+};
 
 use descant_descriptors::{Method, Schema};
 
@@ -17,6 +21,9 @@ use crate::{
     gateway::{Pattern, answered},
     handlers::{Handler, Proxy},
 };
+
+/// What stands before the path of a Unix socket.
+const UNIX: &str = "unix:";
 
 /// Whether each route and each listener is there once, and what is logged is observed.
 pub(super) fn settings(settings: &Settings, _: Origin, faults: &mut Faults) {
@@ -78,41 +85,68 @@ fn observed(settings: &Settings, faults: &mut Faults) {
 
 /// Whether each address is listened on once.
 fn listeners(settings: &Settings, faults: &mut Faults) {
-    let mut seen = HashSet::new();
+    let mut seen: Vec<&str> = Vec::new();
     for listen in &settings.listen.0 {
         let address = listen.address.0.as_str();
-        // Of ports that the system chooses each is another.
-        if !address.ends_with(":0") && !seen.insert(address) {
-            let what = format!("the listener `{}` is there twice", shown(address));
-            faults.add(
-                listen.address.origin,
-                what,
-                "leave one of them out, or give it another port",
-            );
+        let mend = "leave one of them out, or give it another port";
+        match seen.iter().find(|other| collide(address, other)) {
+            None => seen.push(address),
+            Some(other) if *other == address => {
+                let what = format!("the listener `{}` is there twice", shown(address));
+                faults.add(listen.address.origin, what, mend);
+            }
+            // The system lets sockets share a port that all want to.
+            Some(_) if *settings.reuse_port && !address.starts_with(UNIX) => seen.push(address),
+            Some(other) => {
+                let what = format!("`{}` is taken by the listener `{}`", shown(address), shown(other));
+                faults.add(listen.address.origin, what, mend);
+            }
         }
     }
-    let Some(admin) = settings.admin.address.0.filter(|address| address.port() != 0) else {
+    let admin = &settings.admin.address;
+    // One that nobody chose gives way by itself.
+    let Some(address) = admin.0.filter(|_| !admin.origin.is_default()) else {
         return;
     };
-    let takes = |address: &str| {
-        let Some((host, port)) = address.rsplit_once(':') else {
-            return false;
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let is_everywhere = host.is_empty() || host == "::" || host == "0.0.0.0";
-        let same = is_everywhere || admin.ip().is_unspecified() || host.parse() == Ok(admin.ip());
-        port.parse() == Ok(admin.port()) && same && !address.starts_with("unix:")
-    };
-    // One that nobody chose gives way by itself.
-    let is_said = !settings.admin.address.origin.is_default();
-    if let Some(listen) = settings.listen.0.iter().find(|listen| takes(&listen.address.0))
-        && is_said
-    {
+    let address = address.to_string();
+    let mut listens = settings.listen.0.iter().map(|listen| listen.address.0.as_str());
+    if let Some(other) = listens.find(|other| collide(&address, other)) {
         faults.add(
-            settings.admin.address.origin,
-            format!("`{admin}` is taken by the listener `{}`", shown(&listen.address.0)),
+            admin.origin,
+            format!("`{address}` is taken by the listener `{}`", shown(other)),
             "the admin pages have a port of their own: choose another, or `off`",
         );
+    }
+}
+
+/// Whether nobody can listen on both addresses.
+fn collide(one: &str, other: &str) -> bool {
+    let paths = one.strip_prefix(UNIX).zip(other.strip_prefix(UNIX));
+    if let Some((one, other)) = paths {
+        let path = |path| absolute(path).unwrap_or_else(|_| PathBuf::from(path));
+        return path(one) == path(other);
+    }
+    let port = |address: &str| -> Option<u16> { address.rsplit_once(':')?.1.parse().ok() };
+    // Of ports that the system chooses each is another.
+    let is_one_port = port(one).is_some_and(|own| own != 0 && port(other) == Some(own));
+    let (one, other) = (host(one), host(other));
+    is_one_port && (one == other || takes(&one, &other) || takes(&other, &one))
+}
+
+/// Whether who listens on all of a kind takes this host as well. `::` is taken with every address of IPv4, too.
+fn takes(all: &str, host: &str) -> bool {
+    let is_v4 = host == "localhost" || host.parse::<Ipv4Addr>().is_ok();
+    all == "::" || all == "0.0.0.0" && is_v4
+}
+
+/// The host of an address to listen on, without brackets; `::` if it is left out.
+fn host(address: &str) -> String {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let ip = host.parse::<IpAddr>().map(|ip| ip.to_string());
+    match host.as_str() {
+        "" => "::".to_owned(),
+        _ => ip.unwrap_or(host),
     }
 }
 
@@ -140,7 +174,7 @@ fn circles(settings: &Settings, faults: &mut Faults) {
 
 /// Whether a URL names this machine, and what is listened on there.
 fn leads_to(url: &str, listen: &str) -> bool {
-    if url.starts_with("unix:") || listen.starts_with("unix:") {
+    if url.starts_with(UNIX) || listen.starts_with(UNIX) {
         return url == listen;
     }
     let Ok(uri) = url.parse::<http::Uri>() else {

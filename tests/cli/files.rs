@@ -197,5 +197,14 @@ fn completions_and_pages_are_printed() {
         lost.err,
         "error: descant config has no command `dance`\nhint: the commands are print, schema\n"
     );
-    assert!(descant(["man"]).out.contains(".TH descant 1"));
+    let page = descant(["man"]).out;
+    assert!(
+        page.contains(".TH descant 1") && page.contains("descant\\-serve(1)"),
+        "{page}"
+    );
+    assert!(!page.contains("descant\\-help(1)"), "{page}");
+    let bash = descant(["completions", "bash"]).out;
+    let codings =
+        "--compress)\n                    COMPREPLY=($(compgen -W \"gzip zstd br deflate snappy\" -- \"${cur}\"))\n";
+    assert!(bash.contains(codings), "{bash}");
 }

@@ -236,6 +236,29 @@ fn nobody_there_is_said_so() {
 }
 
 #[test]
+fn listeners_that_are_in_each_others_way_are_told_as_such() {
+    for (one, other) in [("127.0.0.1:24177", "0.0.0.0:24177"), ("unix:q.sock", "unix:./q.sock")] {
+        let ran = descant(["serve", "--admin", "off", "--listen", one, "--listen", other]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert_eq!(
+            ran.err,
+            format!(
+                "error: --listen: `{other}` is taken by the listener `{one}`\n  hint: leave one of them out, or give it another port\n"
+            )
+        );
+    }
+    let shared = [
+        "--listen",
+        "0.0.0.0:24177",
+        "--listen",
+        "127.0.0.1:24177",
+        "--reuse-port",
+    ];
+    let ran = descant([&["config", "print"], &shared[..]].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn a_port_that_is_taken_is_a_bind_error() {
     let server = Server::start(&[]);
     let ran = descant(["serve", "--admin", "off", "--listen", server.address()]);

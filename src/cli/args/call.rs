@@ -2,7 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use descant::handlers::{Encoding, Encodings, proxy::Authority};
 
 use super::{Json, ServerTls, depth};
@@ -53,7 +56,7 @@ pub(crate) struct Call {
     pub(crate) http_rules: Vec<PathBuf>,
 
     /// Compress messages of the request; replies are taken in any coding
-    #[arg(long, value_name = "CODING", value_parser = coding)]
+    #[arg(long, value_name = "CODING", value_parser = coding())]
     pub(crate) compress: Option<Encoding>,
 
     /// How long all of it may take: the server is told what is left of it
@@ -116,9 +119,11 @@ pub(crate) enum ReplyFormat {
     Text,
 }
 
-fn coding(name: &str) -> Result<Encoding, String> {
-    let known = || Encodings::all().trim_start_matches("identity,").replace(',', ", ");
-    Encoding::named(name).ok_or_else(|| format!("expected one of {}", known()))
+/// By name, so that shells complete it.
+fn coding() -> impl TypedValueParser<Value = Encoding> {
+    let known = Encodings::all().split(',').filter(|name| *name != "identity");
+    let missing = "this build does not have that coding";
+    PossibleValuesParser::new(known).try_map(move |name| Encoding::named(&name).ok_or(missing))
 }
 
 fn size(text: &str) -> Result<usize, String> {
