@@ -79,7 +79,11 @@ impl Config {
         Bounds {
             depth: limits.depth.whole(),
             message_bytes: limits.message_bytes.whole(),
-            header_bytes: limits.header_bytes.whole(),
+            // What is strict with callers is no reason to be so with servers.
+            header_bytes: limits
+                .header_bytes
+                .whole::<usize>()
+                .max(ProxyOptions::default().header_bytes),
         }
     }
 }

@@ -133,7 +133,7 @@ section! {
     /// The largest message of a reply, as it comes, and where it is inflated after that too.
     message_bytes: Option<Placed<Size<1>>>, otherwise("as `limits.message_bytes`");
     /// Bytes of the head of a reply, and of its trailers, each field counted with 32 more. More is `INTERNAL`.
-    header_bytes: Option<Placed<Size<LEAST_HEADER_BYTES>>>, otherwise("as `limits.header_bytes`");
+    header_bytes: Option<Placed<Size<LEAST_HEADER_BYTES>>>, otherwise("as `limits.header_bytes`, and 16KiB at least");
     /// How often it is asked what it serves, by reflection, where no descriptors are named; or `off`.
     schema_interval: Placed<TimeOrOff>, default("30s"), flags(&[Flag::value("--schema-interval")]);
     /// Which server, or address of its name, a call goes to: `power-of-two`, `round-robin` or `ring-hash:HEADER`.
@@ -316,7 +316,7 @@ section! {
     grace: Placed<Duration>, default("30s"), flags(&[Flag::value("--grace")]);
     /// Requests at a time on one connection.
     streams: Placed<Number<1, U32>>, default("100");
-    /// Bytes of a request's headers, each field counted with 32 more. More is HTTP 431, of every protocol. And of the head of a proxy's reply, or of its trailers, unless the proxy says otherwise.
+    /// Bytes of a request's headers, each field counted with 32 more. More is HTTP 431, of every protocol. What is more than 16KiB holds for the head of a proxy's reply too, and for its trailers, unless the proxy says otherwise.
     header_bytes: Placed<Size<LEAST_HEADER_BYTES>>, default("16KiB");
     /// Fields among a request's headers. More is HTTP 431, of every protocol.
     header_fields: Placed<Number<LEAST_HEADER_FIELDS, U32>>, default("100");

@@ -411,15 +411,15 @@ fn a_proxy_takes_messages_as_large_as_peers_may_send() {
     };
     let none = Handlers::default();
     let plain = "routes: [{ match: '*', proxy: 'http://h:1' }]";
-    let own = "routes: [{ match: '*', proxy: { url: 'http://h:1', message_bytes: 4MiB, header_bytes: 20KiB } }]";
-    let limits = "limits: { message_bytes: 5000, header_bytes: 6000 }";
+    let own = "routes: [{ match: '*', proxy: { url: 'http://h:1', message_bytes: 4MiB, header_bytes: 8KiB } }]";
+    let limits = "limits: { message_bytes: 5000, header_bytes: 20KiB }";
     assert_eq!(most(plain, &none).0, (4 << 20, 16 << 10));
     let (followed, before) = most(&format!("{plain}\n{limits}"), &none);
-    assert_eq!(followed, (5000, 6000));
-    assert_eq!(most(&format!("{own}\n{limits}"), &none).0, (4 << 20, 20 << 10));
+    assert_eq!(followed, (5000, 20 << 10));
+    assert_eq!(most(&format!("{own}\n{limits}"), &none).0, (4 << 20, 8 << 10));
     // After a reload.
-    assert_eq!(most(plain, &before).0, (5000, 6000));
-    assert_eq!(most(own, &before).0, (4 << 20, 20 << 10));
+    assert_eq!(most(plain, &before).0, (5000, 20 << 10));
+    assert_eq!(most(own, &before).0, (4 << 20, 8 << 10));
 }
 
 #[test]

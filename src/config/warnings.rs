@@ -30,7 +30,7 @@ impl Config {
                 calls.check_keys(&mut faults);
             }
         }
-        for file in self.shown_certificates() {
+        for file in self.own_certificates().chain(self.proxies_certificates()) {
             dates(file, &mut faults);
         }
         // What a server describes itself is not known yet, and may change.
@@ -40,18 +40,24 @@ impl Config {
         faults.into_error(self.file.clone()).into_warnings()
     }
 
-    /// The files of the certificates that are shown: to clients, and to servers behind.
-    pub fn certificates(&self) -> impl Iterator<Item = &Path> {
-        self.shown_certificates().map(|file| &*file.value)
+    /// The files of the certificates that listeners show to clients.
+    pub fn listener_certificates(&self) -> impl Iterator<Item = &Path> {
+        self.own_certificates().map(|file| &*file.value)
     }
 
-    fn shown_certificates(&self) -> impl Iterator<Item = &Placed<PathBuf>> {
+    /// The files of those that proxies show to servers behind.
+    pub fn upstream_certificates(&self) -> impl Iterator<Item = &Path> {
+        self.proxies_certificates().map(|file| &*file.value)
+    }
+
+    fn own_certificates(&self) -> impl Iterator<Item = &Placed<PathBuf>> {
         let own = self.settings.listen.0.iter().filter_map(|listen| listen.tls.as_ref());
-        let own = own.flat_map(|tls| &tls.certificate.0);
-        own.chain(
-            self.upstreams()
-                .filter_map(|upstream| upstream.tls.as_ref()?.certificate.as_ref()),
-        )
+        own.flat_map(|tls| &tls.certificate.0)
+    }
+
+    fn proxies_certificates(&self) -> impl Iterator<Item = &Placed<PathBuf>> {
+        self.upstreams()
+            .filter_map(|upstream| upstream.tls.as_ref()?.certificate.as_ref())
     }
 
     fn upstreams(&self) -> impl Iterator<Item = &Upstream> {

@@ -32,6 +32,11 @@ impl Deadline {
         }
     }
 
+    /// What the call ends with, if its connection's time is over.
+    pub(crate) fn dismissed(&self) -> Option<Status> {
+        self.dismissal.status()
+    }
+
     /// Ready with the status of the call once its time is over.
     pub(crate) fn poll_exceeded(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
         if let Some(dismissed) = self.dismissal.status() {

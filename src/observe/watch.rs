@@ -198,6 +198,15 @@ impl Watch {
         }
     }
 
+    /// Nobody says any more how the call ends: if nobody has, then so.
+    pub(crate) fn cut_off(&mut self, status: &Status) {
+        if let Some(watched) = &mut self.0
+            && watched.code.is_none()
+        {
+            watched.failed(status);
+        }
+    }
+
     /// The request never became a call.
     pub(crate) fn refused(&mut self, status: &Status) {
         if let Some(watched) = &mut self.0 {

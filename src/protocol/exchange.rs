@@ -262,7 +262,11 @@ impl Unfinished {
         self.enough().await.map_err(|mut status| {
             let mut head = mem::take(&mut self.metadata);
             match head.extend(mem::take(status.head_mut())) {
-                Ok(()) => status.with_head(head),
+                Ok(()) => {
+                    // Nothing has gone out: the call has not begun.
+                    *status.head_mut() = head;
+                    status
+                }
                 Err(error) => error.into(),
             }
         })

@@ -111,3 +111,12 @@ impl Outgoing {
         trailers
     }
 }
+
+impl Drop for Outgoing {
+    /// What could not go out in time goes with its connection, and the caller has not left.
+    fn drop(&mut self) {
+        if let Some(status) = self.deadline.dismissed() {
+            self.watch.cut_off(&status);
+        }
+    }
+}

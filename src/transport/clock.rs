@@ -93,8 +93,8 @@ pub(super) struct Clock {
     stall: Option<(Instant, u64)>,
     /// When GOAWAY was sent.
     retired: Option<Instant>,
-    /// Whether the server stops.
-    drains: bool,
+    /// Why it is, or will be.
+    cause: Cause,
     /// When requests were told that their time is over.
     dismissed: Option<Instant>,
 }
@@ -116,7 +116,7 @@ impl Clock {
             was_busy: false,
             stall: None,
             retired: None,
-            drains: false,
+            cause: Cause::Age,
             dismissed: None,
         }
     }
@@ -135,12 +135,19 @@ impl Clock {
     /// The grace of a drain counts, in the place of that of the limits.
     pub(super) fn drain(&mut self, grace: Duration) {
         self.grace = grace;
-        self.drains = true;
+        self.cause = Cause::Stop;
+        // From now on, though it may be on its way out for another reason.
+        self.retired = None;
     }
 
     /// Takes note that GOAWAY was sent.
     pub(super) fn retire(&mut self, now: Instant) {
         self.retired.get_or_insert(now);
+    }
+
+    /// Whether requests were told that their time is over: then the connection does not end by agreement.
+    pub(super) fn has_dismissed(&self) -> bool {
+        self.dismissed.is_some()
     }
 
     /// What is to be done at `now`.
@@ -174,18 +181,22 @@ impl Clock {
                 if read || passed(dismissed + LAST_WORDS) {
                     return Order::Close(Phase::Grace);
                 }
-            } else if facts.busy && passed(retired + self.grace) {
-                self.dismissed = Some(now);
-                return Order::Dismiss(if self.drains { Cause::Stop } else { Cause::Age });
             } else if passed(retired + self.grace) {
-                return Order::Close(Phase::Grace);
-            }
-            if !facts.busy && passed((retired + ACKNOWLEDGE).max(self.active)) {
+                if !facts.busy {
+                    return Order::Close(Phase::Grace);
+                }
+                self.dismissed = Some(now);
+                return Order::Dismiss(self.cause);
+            } else if !facts.busy && passed((retired + ACKNOWLEDGE).max(self.active)) {
                 return Order::Close(Phase::Farewell);
             }
         } else {
             let idle = self.idle.filter(|_| !facts.busy);
-            if idle.is_some_and(|idle| passed(self.active + idle)) || self.age.is_some_and(&mut passed) {
+            if idle.is_some_and(|idle| passed(self.active + idle)) {
+                self.cause = Cause::Idle;
+                return Order::Retire;
+            }
+            if self.age.is_some_and(&mut passed) {
                 return Order::Retire;
             }
         }

@@ -15,6 +15,8 @@ pub(super) enum Cause {
     Stop,
     /// The connection is old.
     Age,
+    /// The connection had no calls for long, until this came.
+    Idle,
 }
 
 /// What the calls of one connection share: whether their time is over because the connection's is.
@@ -37,6 +39,14 @@ impl Dismissal {
         self.waiting().iter().for_each(|(_, waker)| waker.wake_by_ref());
     }
 
+    /// Nothing is under way: lets go of the room for what was.
+    pub(super) fn rest(&self) {
+        let mut waiting = self.waiting();
+        if waiting.is_empty() && waiting.capacity() > 0 {
+            *waiting = Slab::new();
+        }
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Slab<Waker>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,6 +56,10 @@ impl Cause {
     fn status(self) -> Status {
         Status::unavailable(match self {
             Self::Stop => "the server stops, and the call took longer than calls are given then (`limits.grace`)",
+            Self::Idle => {
+                "the connection was to be closed, idle as it was (`limits.idle`), and the call took longer than calls are given then \
+                 (`limits.grace`): make it anew"
+            }
             Self::Age => {
                 "the connection is older than connections become (`limits.age`), and the call took longer than calls are given then \
                  (`limits.grace`): make it anew"

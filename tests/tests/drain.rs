@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use descant_handlers::Code;
+use descant::Gateway;
+use descant_handlers::{Code, Health};
 use descant_tests::wire::{GOAWAY, HEADERS};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,7 +11,9 @@ use tokio::{
     time::sleep,
 };
 
-use crate::support::{Ask, BIDI, Open, Peer, Running, SERVER, UNARY, WAIT, framed, raw::Raw, serve, soon, text};
+use crate::support::{
+    Ask, BIDI, Open, Peer, Running, SERVER, UNARY, WAIT, eventually, framed, raw::Raw, serve, serve_gateway, soon, text,
+};
 
 #[tokio::test]
 async fn an_idle_server_stops_at_once() {
@@ -97,7 +100,8 @@ impl Endless {
 
 #[tokio::test]
 async fn calls_that_never_end_are_told_after_the_grace() {
-    let mut server = serve(|limits| limits.grace = Duration::from_millis(300)).await;
+    let gateway = descant_tests::gateway(&Health::new());
+    let mut server = serve_gateway(gateway.clone(), |limits| limits.grace = Duration::from_millis(300)).await;
     let endless = Endless::on(&server).await;
     let began = Instant::now();
     server.stop();
@@ -108,6 +112,7 @@ async fn calls_that_never_end_are_told_after_the_grace() {
         "{took:?}"
     );
     endless.are_told("the server stops").await;
+    counts(&gateway, "descant_connections_ended_total{reason=\"timeout\"} 2").await;
 }
 
 #[tokio::test]
@@ -126,7 +131,8 @@ async fn calls_on_an_old_connection_are_told_to_begin_anew() {
 
 #[tokio::test]
 async fn a_reader_that_takes_nothing_does_not_hold_up_the_stop() {
-    let mut server = serve(|limits| limits.grace = Duration::from_millis(100)).await;
+    let gateway = descant_tests::gateway(&Health::new());
+    let mut server = serve_gateway(gateway.clone(), |limits| limits.grace = Duration::from_millis(100)).await;
     let peer = server.connect().await;
     let mut much = text("much");
     (much.size, much.count) = (10_000, 100_000);
@@ -137,6 +143,24 @@ async fn a_reader_that_takes_nothing_does_not_hold_up_the_stop() {
     server.stop();
     server.stopped().await;
     assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
+    // The caller has not left.
+    let method = SERVER.trim_start_matches('/');
+    let labels = format!("code=\"UNAVAILABLE\",method=\"{method}\",protocol=\"grpc\"");
+    counts(&gateway, &format!("descant_grpc_requests_total{{{labels}}} 1")).await;
+    counts(&gateway, "descant_connections_ended_total{reason=\"timeout\"} 1").await;
+}
+
+/// Waits until its metrics have this line.
+async fn counts(gateway: &Gateway, line: &str) {
+    eventually(|| {
+        gateway
+            .metrics()
+            .unwrap()
+            .to_text()
+            .unwrap()
+            .contains(&format!("{line}\n"))
+    })
+    .await;
 }
 
 #[tokio::test]

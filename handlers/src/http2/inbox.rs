@@ -10,7 +10,7 @@ use std::{
     ops::Range,
     pin::Pin,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, ready},
@@ -101,7 +101,7 @@ pub struct PeerState {
     header_list: AtomicU32,
     goes: AtomicBool,
     calm: AtomicBool,
-    farewell: OnceLock<(u32, String)>,
+    farewell: Mutex<Option<(u32, String)>>,
 }
 
 impl Default for PeerState {
@@ -111,7 +111,7 @@ impl Default for PeerState {
             header_list: AtomicU32::new(u32::MAX),
             goes: AtomicBool::new(false),
             calm: AtomicBool::new(false),
-            farewell: OnceLock::new(),
+            farewell: Mutex::default(),
         }
     }
 }
@@ -138,8 +138,12 @@ impl PeerState {
     }
 
     /// Why it goes, if its GOAWAY says more than that it does: the code, and the first of its debug data, as text.
-    pub fn farewell(&self) -> Option<(u32, &str)> {
-        self.farewell.get().map(|(code, words)| (*code, &**words))
+    pub fn farewell(&self) -> Option<(u32, String)> {
+        self.said().clone()
+    }
+
+    fn said(&self) -> MutexGuard<'_, Option<(u32, String)>> {
+        self.farewell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the payload of a GOAWAY: the last stream, a code, words.
@@ -152,8 +156,11 @@ impl PeerState {
         }
         if code != 0 || !words.is_empty() {
             let said = words.get(..MOST_WORDS).unwrap_or(words);
-            // The first one says why; another may follow with the last stream.
-            let _ = self.farewell.set((code, String::from_utf8_lossy(said).into_owned()));
+            // The first one says why, and another may follow with the last stream; but an error says more than that it goes.
+            let mut farewell = self.said();
+            if farewell.as_ref().is_none_or(|(before, _)| *before == 0 && code != 0) {
+                *farewell = Some((code, String::from_utf8_lossy(said).into_owned()));
+            }
         }
         self.goes.store(true, Ordering::Relaxed);
     }

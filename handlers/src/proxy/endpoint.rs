@@ -146,31 +146,34 @@ impl Endpoint {
     pub(super) fn has_room(&self, options: &ProxyOptions) -> bool {
         let lines = self.lines();
         let mut free = lines.iter().filter(|line| !line.is_gone() && line.has_room());
-        free.any(|line| !line.is_resting() || !self.may_be_more(options))
+        free.any(|line| !line.is_resting() || !self.may_be_more(&lines, options))
     }
 
     /// A place on the connection with the fewest calls, if any has one. To be [released](Self::release).
     pub(super) fn take(&self, options: &ProxyOptions) -> Option<Arc<Line>> {
         let mut lines = self.lines();
-        // One that rests and has no calls need not be waited for: a new one bears more.
-        lines.retain(|line| !line.is_gone() && (line.calls() > 0 || !line.is_resting()));
+        lines.retain(|line| !line.is_gone());
         let free = || lines.iter().filter(|line| line.has_room());
         let fresh = free().filter(|line| !line.is_resting());
         let line = match fresh.min_by_key(|line| line.calls()) {
-            Some(line) => line,
-            // Another one is made.
-            None if self.may_be_more(options) => return None,
+            Some(line) => Arc::clone(line),
+            None if self.may_be_more(&lines, options) => {
+                // Another one is made. One that rests and has no calls need not be waited for: a new one bears more.
+                lines.retain(|line| line.calls() > 0 || !line.is_resting());
+                return None;
+            }
             // What is given up next is spread over all of them.
-            None => free().max_by(|one, other| one.may_be_reset().total_cmp(&other.may_be_reset()))?,
+            None => Arc::clone(free().max_by(|one, other| one.may_be_reset().total_cmp(&other.may_be_reset()))?),
         };
-        let line = Arc::clone(line);
         self.occupy(&line);
         Some(line)
     }
 
     /// Whether a connection may be made in place of one that rests. What clients do shall not bring an upstream any number of connections.
-    fn may_be_more(&self, options: &ProxyOptions) -> bool {
-        self.siblings.open() < options.most_connections().saturating_mul(2) && self.backoff().refusal().is_none()
+    fn may_be_more(&self, lines: &[Arc<Line>], options: &ProxyOptions) -> bool {
+        let most = options.most_connections();
+        let taking = lines.iter().filter(|line| !line.is_resting()).count();
+        taking < most && self.siblings.open() < most.saturating_mul(2) && self.backoff().refusal().is_none()
     }
 
     /// Takes a place on this connection. To be [released](Self::release).

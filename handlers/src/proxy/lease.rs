@@ -236,15 +236,22 @@ impl Lease {
 
     /// The call ended like this, for which the upstream is to blame or not.
     pub(super) fn went_wrong(&self, status: &Status) {
-        // A reset says nothing of the call, unless that was late, nor does what is no reply.
-        let is_broken = self.is_broken() && status.code() != Code::DeadlineExceeded;
-        if is_failure(status.code()) || is_broken || status.is_presumed() {
+        // Nor does a code say anything of the call that no server has said of it.
+        if is_failure(status.code()) || status.is_presumed() {
             self.ended(Entry::Error);
             if self.attempt.is_some() {
                 self.pool.went_wrong(&self.endpoint);
             }
         } else {
             self.was_refused();
+        }
+    }
+
+    /// The call failed in a way that may be the fault of the server, or of all: it is held against the address beside others alone.
+    pub(super) fn went_oddly(&self) {
+        self.ended(Entry::Error);
+        if self.attempt.is_some() {
+            self.endpoint.record.went_oddly();
         }
     }
 
@@ -290,7 +297,8 @@ impl Lease {
     }
 
     fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now())
+        // What goes up is what is left, rounded.
+        leaving::is_late(self.deadline, Duration::from_millis(self.rounding.into()), now)
     }
 
     /// What HTTP says of the call or of its connection.
@@ -305,7 +313,7 @@ impl Lease {
             }
             _ => {
                 self.came_to(fate(broken));
-                status
+                status.presumed()
             }
         }
     }
@@ -338,7 +346,7 @@ impl Drop for Lease {
             if self.sent && self.line.is_silent() {
                 self.pool.doubt(&self.endpoint);
             }
-            let late = leaving::is_late(self.deadline, Duration::from_millis(self.rounding.into()), now);
+            let late = self.is_late();
             if late && self.attempt.is_some() && self.line.is_unheard() && self.endpoint.is_silent() {
                 self.pool.went_wrong(&self.endpoint);
             }

@@ -384,7 +384,7 @@ impl Line {
         let said = || {
             let (code, words) = self.peer.farewell()?;
             let reason = h2::Reason::from(code);
-            Some(match words {
+            Some(match &*words {
                 "" => format!("it said GOAWAY, {reason:?}"),
                 words => format!("it said GOAWAY, {reason:?}: {}", words.escape_debug()),
             })

@@ -59,7 +59,7 @@ use tokio::runtime::Handle;
 use self::{
     answering::Answering,
     exchange::{Asked, Begun, NO_GRPC_OVER_HTTP1, Terms, ask},
-    fate::Failed,
+    fate::{Failed, Fate},
     lease::Lease,
     ledger::Tally,
     line::Ready,
@@ -345,11 +345,17 @@ impl Proxy {
     /// One attempt at a call, up to the head of its reply.
     async fn attempt(&self, mut call: Call, trip: Trip<'_>) -> Result<Begun, Failed> {
         let place = self.pools.here(&self.upstream).ready(self.want(&call, trip)).await?;
-        let begun = self.ask(place, &mut call, trip)?.await?;
-        if let Some(log) = trip.tried.and_then(Tried::log) {
-            log.answered(&begun.lease.endpoint().address);
+        let log = trip.tried.and_then(Tried::log);
+        let asked = log.map(|log| (log, Arc::clone(place.1.endpoint())));
+        let begun = self.ask(place, &mut call, trip)?.await;
+        let is_answer = match &begun {
+            Ok(_) => true,
+            Err(failed) => matches!(failed.fate, Fate::Answered | Fate::Begun | Fate::Lost),
+        };
+        if let Some((log, endpoint)) = asked.filter(|_| is_answer) {
+            log.answered(&endpoint.address);
         }
-        Ok(begun)
+        begun
     }
 
     /// What a call wants of its place.
@@ -372,15 +378,8 @@ impl Proxy {
         let speech = options.protocol.speech(shape);
         lease.wait_until(call.deadline);
         lease.begin(trip.attempt);
-        let log = match trip.tried {
-            Some(tried) => {
-                tried.add(lease.endpoint());
-                tried.log()
-            }
-            None => call.extensions.get::<AttemptLog>(),
-        };
-        if let Some(log) = log {
-            log.begun(&lease.endpoint().address);
+        if let Some(tried) = trip.tried {
+            tried.add(lease.endpoint());
         }
         let mut terms = Terms {
             speech,
@@ -404,6 +403,13 @@ impl Proxy {
             Err(messages) => Self::enveloped(messages, call, &lease, &mut terms, trip.before),
         };
         let (mut head, messages) = request.map_err(Failed::ours)?;
+        let log = match trip.tried {
+            Some(tried) => tried.log(),
+            None => call.extensions.get::<AttemptLog>(),
+        };
+        if let Some(log) = log {
+            log.begun(&lease.endpoint().address);
+        }
         match terms.codec {
             UpstreamCodec::Proto => ask(ready, lease, head, messages, terms),
             UpstreamCodec::Json => {

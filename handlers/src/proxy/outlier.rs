@@ -47,6 +47,11 @@ impl Record {
         self.row.store(0, Ordering::Relaxed);
     }
 
+    /// A call failed, as it may at each address.
+    pub(super) fn went_oddly(&self) {
+        self.bad.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// What the interval brought, good and bad; the next one begins.
     fn turn(&self) -> (u32, u32) {
         (

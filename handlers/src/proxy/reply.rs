@@ -114,6 +114,8 @@ pub(super) async fn unary(response: Response<Stream>, lease: Lease, terms: &Term
 pub(super) fn went_wrong(lease: &Lease, http: StatusCode, told: &Status) {
     match http {
         StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::PRECONDITION_FAILED => lease.was_refused(),
+        // Some servers say so of methods that they do not have: then a caller shall not have them ejected, one after the other.
+        StatusCode::NOT_FOUND if told.is_presumed() => lease.went_oddly(),
         _ => lease.went_wrong(told),
     }
 }

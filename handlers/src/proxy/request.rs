@@ -61,12 +61,8 @@ pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32)
     }
     if let Some(before) = before {
         headers.insert(PREVIOUS, before.into());
-    } else if headers
-        .get(&PREVIOUS)
-        .is_some_and(|said| count(said.to_str().ok()).is_none())
-    {
-        // Servers on gRPC's core end such a call with INTERNAL, as if they were to blame.
-        headers.remove(&PREVIOUS);
+    } else {
+        forget_miscount(&mut headers);
     }
     if let Some(accepted) = codings::accepted(call.accepted, speech, terms.sent)? {
         headers.insert(speech.accept(), accepted);
@@ -96,6 +92,20 @@ pub(super) fn head(target: &Target, terms: &Terms, call: &mut Call, before: u32)
 /// How many attempts the caller had made at the call before this one.
 fn made_by_caller(metadata: &Metadata) -> u32 {
     count(metadata.get(PREVIOUS.as_str())).unwrap_or_default()
+}
+
+/// Takes out a number of attempts that is none: servers on gRPC's core end such a call with INTERNAL, as if they were to blame. Of several the
+/// first counts.
+fn forget_miscount(headers: &mut HeaderMap) {
+    let mut said = headers.get_all(&PREVIOUS).iter();
+    let (Some(first), more) = (said.next(), said.next().is_some()) else {
+        return;
+    };
+    match count(first.to_str().ok()) {
+        None => drop(headers.remove(&PREVIOUS)),
+        Some(number) if more => drop(headers.insert(PREVIOUS, number.into())),
+        Some(_) => {}
+    }
 }
 
 /// The number of attempts that is said, if it is one.

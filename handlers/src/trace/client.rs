@@ -22,7 +22,7 @@ pub struct ClientSpan {
     /// See [`leaving::rounding`].
     rounding: Duration,
     /// Which address answers.
-    attempts: AttemptLog,
+    attempts: Option<AttemptLog>,
 }
 
 impl ClientSpan {
@@ -47,6 +47,7 @@ impl ClientSpan {
             span.set(attributes::NETWORK_PROTOCOL_NAME, Value::Text("http"));
             span.set(attributes::NETWORK_PROTOCOL_VERSION, Value::Text(version));
         }
+        let attempts = span.is_recording().then(|| AttemptLog::of(call));
         if let Some(context) = span.context() {
             context.write(&mut call.metadata)?;
         }
@@ -57,7 +58,7 @@ impl ClientSpan {
             span: Some(span),
             deadline: call.deadline,
             rounding: allowed.map(leaving::rounding).unwrap_or_default(),
-            attempts: AttemptLog::of(call),
+            attempts,
         }))
     }
 
@@ -78,11 +79,8 @@ impl ClientSpan {
         let Some(mut span) = self.span.take().filter(|span| span.is_recording()) else {
             return;
         };
-        match self
-            .attempts
-            .address()
-            .map(|address| address.parse::<SocketAddr>().map_err(|_| address))
-        {
+        let address = self.attempts.as_ref().and_then(AttemptLog::address);
+        match address.map(|address| address.parse::<SocketAddr>().map_err(|_| address)) {
             Some(Ok(address)) => {
                 let ip = address.ip().to_string();
                 span.set(attributes::NETWORK_PEER_ADDRESS, Value::Text(&ip));

@@ -2,6 +2,7 @@
 //! changes nothing.
 
 use std::{
+    path::Path,
     sync::{
         Mutex, OnceLock, PoisonError,
         mpsc::{self, RecvTimeoutError, SendError},
@@ -221,11 +222,10 @@ impl Reloader {
     /// Reloads and logs how it went; says what is served now, and what stays as it was. Takes as long as loading takes: not for a thread that serves.
     pub(super) fn reload(&self) -> Result<Reloaded, Unchanged> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = current.config.clone();
         let outcome = self.reload_gateway(&mut current);
         let certificates = self.reload_certificates(&current);
-        if certificates.is_empty() {
-            self.upkeep.read_certificates(&current.config);
-        }
+        self.forget_certificates(&before, &current.config);
         let outcome = outcome.map(|mut reloaded| {
             reloaded.stays.extend(certificates);
             reloaded
@@ -248,9 +248,26 @@ impl Reloader {
         let shown = shown.reduce(Result::and);
         let upstream = current.handlers.reload_certificates();
         let upstream = upstream.map(|read| read.map_err(|error| error.to_string()));
+        if let Some(Ok(())) = shown {
+            // Listeners are what they were at the start.
+            self.upkeep.shows(self.started.listener_certificates());
+        }
+        if let Some(Ok(())) = upstream {
+            self.upkeep.shows(current.config.upstream_certificates());
+        }
         let shown = renewed("the certificates", "shown", shown);
         let upstream = renewed("the certificates for the upstream", "used", upstream);
         shown.into_iter().chain(upstream).collect()
+    }
+
+    /// Of upstreams that are gone nobody shows certificates any more.
+    fn forget_certificates(&self, before: &Config, now: &Config) {
+        let stays = |file: &&Path| {
+            let mut shown = self.started.listener_certificates().chain(now.upstream_certificates());
+            shown.any(|one| one == *file)
+        };
+        self.upkeep
+            .shows_none(before.upstream_certificates().filter(|file| !stays(file)));
     }
 
     /// As the configuration says, and then as the server behind describes it, if it does. Of the two the one does not need the other: something may

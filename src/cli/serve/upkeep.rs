@@ -52,7 +52,7 @@ impl Upkeep {
         let families = metrics.map(|metrics| Families::new(metrics.registry())).transpose()?;
         let upkeep = Self(families);
         upkeep.is_good(true);
-        upkeep.read_certificates(config);
+        upkeep.shows(config.listener_certificates().chain(config.upstream_certificates()));
         Ok(upkeep)
     }
 
@@ -76,15 +76,23 @@ impl Upkeep {
         }
     }
 
-    /// Reads the dates of the certificates that are shown, to clients and to servers behind.
-    pub(super) fn read_certificates(&self, config: &Config) {
+    /// Reads the dates of certificates that are shown from now on.
+    pub(super) fn shows<'f>(&self, files: impl Iterator<Item = &'f Path>) {
         let Some(families) = &self.0 else { return };
-        families.certificates.reset();
-        for file in config.certificates() {
+        for file in files {
             if let Some(last) = first_to_expire(file) {
                 let label = file.to_string_lossy();
                 families.certificates.with_label_values(&[&*label]).set(last);
             }
+        }
+    }
+
+    /// Forgets those of files that are shown no more.
+    pub(super) fn shows_none<'f>(&self, files: impl Iterator<Item = &'f Path>) {
+        let Some(families) = &self.0 else { return };
+        for file in files {
+            // There is none of a certificate that could not be read.
+            let _ = families.certificates.remove_label_values(&[&*file.to_string_lossy()]);
         }
     }
 }
@@ -104,7 +112,7 @@ impl Families {
             )?,
             last_good: IntGauge::new(
                 "descant_last_reload_successful",
-                "Whether all of the last reload, or of the start, is in force.",
+                "Whether all of the last reload, or of the start, is in force, but for keys that need a restart.",
             )?,
             good_since: IntGauge::new(
                 "descant_last_reload_success_timestamp_seconds",

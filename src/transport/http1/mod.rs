@@ -233,10 +233,15 @@ where
         let state = self.wire.lock();
         let (between, open_ended) = (state.meter.is_between(), state.open_ended);
         drop(state);
+        let well = if self.clock.has_dismissed() {
+            Err(Ended::Late(Phase::Grace))
+        } else {
+            Ok(())
+        };
         match ended {
-            Ok(()) if between => (Ok(()), Last::End),
+            Ok(()) if between => (well, Last::End),
             // It was answered before all of it had come.
-            Ok(()) => (Ok(()), Last::Words(String::new())),
+            Ok(()) => (well, Last::Words(String::new())),
             // hyper has told the peer.
             Err(error) if error.is_parse() => (Err(Ended::Http1(error)), Last::Words(String::new())),
             // The reply was cut off, which the missing end of it says; the request may still be coming.

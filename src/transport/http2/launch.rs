@@ -108,6 +108,7 @@ where
     /// Lets go of what only a busy connection has a use for.
     pub(super) fn rest(&mut self) {
         self.spare = None;
+        self.dismissal().rest();
     }
 }
 

@@ -201,7 +201,13 @@ where
             let ended = self.poll_requests();
             let drained = self.wire.drain(cx);
             if let Poll::Ready(ended) = ended {
-                return Poll::Ready(ended.or_else(|error| self.explain(error, cx)));
+                let ended = ended.or_else(|error| self.explain(error, cx));
+                let cut_short = ended.is_ok() && self.clock.has_dismissed();
+                return Poll::Ready(if cut_short {
+                    Err(Ended::Late(Phase::Grace))
+                } else {
+                    ended
+                });
             }
             if let Poll::Ready(Err(error)) = drained {
                 return Poll::Ready(Err(Ended::Write(error)));

@@ -183,6 +183,22 @@ async fn a_number_of_attempts_that_is_none_stays_behind() {
 }
 
 #[tokio::test]
+async fn of_several_numbers_of_attempts_there_is_one() {
+    const BEFORE: &str = "grpc-previous-rpc-attempts";
+    for (said, told) in [(["1", "x"], Some("1")), (["2", "3"], Some("2")), (["x", "1"], None)] {
+        let ask = said.iter().fold(Ask::empty(UNARY), |ask, one| ask.header(BEFORE, one));
+        let (_upstream, seen) = seen(ask).await;
+        let all: Vec<_> = seen
+            .headers
+            .get_all(BEFORE)
+            .iter()
+            .map(|one| one.to_str().unwrap())
+            .collect();
+        assert_eq!(all, Vec::from_iter(told), "{said:?}");
+    }
+}
+
+#[tokio::test]
 async fn trailers_of_a_request_are_not_passed_on() {
     let (_, seen) = seen(Ask::empty(UNARY).trailer("note", "late")).await;
     assert!(seen.trailers.is_none(), "{seen:?}");

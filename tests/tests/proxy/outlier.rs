@@ -46,13 +46,9 @@ async fn of_three_the_bad_one_is_ejected() {
 /// Whatever code comes of what is no reply, no caller has brought it about.
 #[tokio::test]
 async fn of_three_one_that_gives_no_reply_is_ejected() {
-    for kind in ["page", "nothing", "8", "11", "12"] {
+    for kind in ["nothing", "8", "11", "12"] {
         let bad = Replica::answering(move |mut asked: Asked| async move {
             match kind {
-                "page" => {
-                    let head = Response::builder().status(404).header("content-type", "text/html");
-                    let _ = asked.respond.send_response(head.body(()).unwrap(), true);
-                }
                 "nothing" => {
                     let head = Response::builder().header("content-type", "application/grpc");
                     let mut stream = asked.respond.send_response(head.body(()).unwrap(), false).unwrap();
@@ -69,6 +65,48 @@ async fn of_three_one_that_gives_no_reply_is_ejected() {
         let failed = failures(&peer, 1000).await;
         assert_eq!((failed, bad.calls()), (5, 5), "{kind}");
     }
+}
+
+/// Servers may say so of a method that they do not have, and callers could have them ejected by it: so each is held against the others.
+#[tokio::test]
+async fn one_that_answers_with_pages_is_compared_with_the_others() {
+    let page = || {
+        Replica::answering(move |mut asked: Asked| async move {
+            let head = Response::builder().status(404).header("content-type", "text/html");
+            let _ = asked.respond.send_response(head.body(()).unwrap(), true);
+        })
+    };
+    let (one, bad) = (Replica::start().await, page().await);
+    let names = Names::of([one.address(), bad.address()]);
+    let often = || {
+        options(|outlier| {
+            outlier.interval = Duration::from_millis(500);
+            outlier.volume = 10;
+        })
+    };
+    let front = proxy(names.proxy(often())).await;
+    let peer = front.connect().await;
+    let mut well = 0;
+    until(&peer, |answer| {
+        well = if answer.code() == Some(0) { well + 1 } else { 0 };
+        well == 100
+    })
+    .await;
+    assert!(bad.calls() >= 10, "not for a few in a row: {}", bad.calls());
+    let (one, other) = (page().await, page().await);
+    let names = Names::of([one.address(), other.address()]);
+    let front = proxy(names.proxy(often())).await;
+    let peer = front.connect().await;
+    for _ in 0..100 {
+        assert_eq!(call(&peer).await.code(), Some(12));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(
+        one.calls() > 20 && other.calls() > 20,
+        "{} {}",
+        one.calls(),
+        other.calls()
+    );
 }
 
 /// A caller without the right token is refused wherever it goes.

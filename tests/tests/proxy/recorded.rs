@@ -81,6 +81,30 @@ async fn of_attempts_at_once_it_is_the_one_that_was_faster() {
 }
 
 #[tokio::test]
+async fn of_attempts_at_once_it_is_the_one_that_failed_for_good() {
+    let slow = || {
+        Scripted::start(|_, asked| async move {
+            let _asked = asked;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        })
+    };
+    let refusing = || {
+        Scripted::start(|_, mut asked| async move {
+            asked.whole().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            asked.refuse("3", &[]);
+        })
+    };
+    let (slow, refusing) = (slow().await, refusing().await);
+    let record = record(&[&refusing, &slow], hedging(2, "0.01s"), SERVER).await;
+    assert_eq!(record["upstream_address"], refusing.upstream.address.to_string());
+    assert_eq!(
+        (&record["upstream_attempts"], &record["code"]),
+        (&2.into(), &"INVALID_ARGUMENT".into())
+    );
+}
+
+#[tokio::test]
 async fn a_call_that_reached_none_has_no_address() {
     let (lines, _guard) = Lines::json(Level::INFO);
     let proxy = Proxy::to("http://127.0.0.1:1").unwrap();
