@@ -101,7 +101,11 @@ fn is_no_size(command: &Command, matches: &ArgMatches, paths: &[String]) -> Resu
         .any(|argument| argument.get_id() == "log_payloads");
     let said = is_known.then(|| matches.get_raw("log_payloads")).flatten();
     let alone = said.is_some_and(|mut said| said.next().is_some_and(|bytes| bytes == PAYLOAD_BYTES));
-    let is_size = |path: &&String| path.starts_with(|first: char| first.is_ascii_digit()) && !Path::new(path).exists();
+    let is_size = |path: &&String| {
+        let unit = path.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        let is_unit = unit.len() < path.len() && unit.chars().all(|letter| letter.is_ascii_alphabetic());
+        is_unit && !Path::new(path).exists()
+    };
     match paths.iter().find(is_size).filter(|_| alone) {
         None => Ok(()),
         Some(size) => {

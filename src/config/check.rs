@@ -133,10 +133,11 @@ fn collide(one: &str, other: &str) -> bool {
     is_one_port && (one == other || takes(&one, &other) || takes(&other, &one))
 }
 
-/// Whether who listens on all of a kind takes this host as well. `::` is taken with every address of IPv4, too.
-fn takes(all: &str, host: &str) -> bool {
+/// Whether who listens on this takes that host as well: on all of a kind, where `::` is taken with every address of IPv4, too, or on this machine's own
+/// name.
+fn takes(own: &str, host: &str) -> bool {
     let is_v4 = host == "localhost" || host.parse::<Ipv4Addr>().is_ok();
-    all == "::" || all == "0.0.0.0" && is_v4
+    own == "::" || own == "0.0.0.0" && is_v4 || own == "localhost" && ["127.0.0.1", "::1"].contains(&host)
 }
 
 /// The host of an address to listen on, without brackets; `::` if it is left out.
@@ -199,13 +200,24 @@ pub(super) fn tls(tls: &Tls, place: Origin, faults: &mut Faults) {
     let (certificates, keys) = (&tls.certificate.0, &tls.key.0);
     let origin = |paths: &[Placed<_>]| paths.first().map(|path| path.origin);
     if certificates.len() != keys.len() {
-        let origin = origin(keys).or(origin(certificates)).unwrap_or(place);
+        let typed = |origin: Option<Origin>| origin.is_none_or(|origin| matches!(origin, Origin::Flag(_)));
+        let (of_certificates, of_keys) = (origin(certificates), origin(keys));
+        let both = typed(of_certificates) && typed(of_keys);
+        // What was typed takes the place of what the file says, and no more than that.
+        let origin = [of_keys, of_certificates].into_iter().flatten();
+        let origin = origin
+            .min_by_key(|origin| !matches!(origin, Origin::Flag(_)))
+            .unwrap_or(place);
         let (certificates, keys) = (certificates.len(), keys.len());
         let what = match origin {
-            Origin::Flag(_) => format!(
+            Origin::Flag(_) if both => format!(
                 "--tls-cert is given {}, but --tls-key {}",
                 times(certificates),
                 times(keys)
+            ),
+            Origin::Flag(option) => format!(
+                "with {option}, which takes the place of what the file says, `certificate` is {}, but `key` {keys}",
+                files(certificates)
             ),
             _ => format!("`certificate` is {}, but `key` {keys}", files(certificates)),
         };

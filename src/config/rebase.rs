@@ -72,7 +72,8 @@ fn seen_from(folder: &Path, path: &str) -> String {
 /// `None`: the way up from there leads elsewhere, since a link is on it.
 fn relative(folder: &Path, target: &Path) -> Option<PathBuf> {
     if let Ok(below) = target.strip_prefix(folder) {
-        return Some(below.to_owned());
+        let is_itself = below.as_os_str().is_empty();
+        return Some(if is_itself { Path::new(".") } else { below }.to_owned());
     }
     if folder.canonicalize().ok()? != folder {
         return None;

@@ -183,7 +183,7 @@ impl Clock {
                 }
             } else if passed(retired + self.grace) {
                 if !facts.busy {
-                    return Order::Close(Phase::Grace);
+                    return Order::Close(Phase::Farewell);
                 }
                 self.dismissed = Some(now);
                 return Order::Dismiss(self.cause);

@@ -1,7 +1,7 @@
 //! Calls that are told that their connection ends.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     task::Waker,
 };
 
@@ -68,30 +68,40 @@ impl Cause {
     }
 }
 
-/// A task that is woken when its connection's calls are dismissed, from when it first waited until this is dropped.
-#[derive(Debug, Default)]
-pub(super) struct Standby(Option<(Arc<Dismissal>, usize)>);
+/// A task that is woken when its connection's calls are dismissed, from when it first waits until it leaves. Small, for there is one for each
+/// request that is being answered: it does not know whose it is.
+#[derive(Debug)]
+pub(super) struct Standby(u32);
 
 impl Standby {
+    const NOWHERE: Self = Self(u32::MAX);
+
     /// The task waits, and always has this waker.
-    pub(super) fn wait(&mut self, dismissal: &Arc<Dismissal>, waker: &Waker) {
-        if self.0.is_some() {
+    pub(super) fn wait(&mut self, dismissal: &Dismissal, waker: &Waker) {
+        if self.0 != Self::NOWHERE.0 {
             return;
         }
         let place = dismissal.waiting().insert(waker.clone());
-        self.0 = Some((dismissal.clone(), place));
+        // There are no more streams on a connection.
+        self.0 = u32::try_from(place).unwrap_or(Self::NOWHERE.0);
         // Whoever was told before the waker stood there woke nobody.
         if dismissal.cause.get().is_some() {
             waker.wake_by_ref();
         }
     }
-}
 
-impl Drop for Standby {
-    fn drop(&mut self) {
-        if let Some((dismissal, place)) = &self.0 {
-            let waker = dismissal.waiting().try_remove(*place);
+    /// The task has ended.
+    pub(super) fn leave(&mut self, dismissal: &Dismissal) {
+        let Self(place) = std::mem::take(self);
+        if place != Self::NOWHERE.0 {
+            let waker = dismissal.waiting().try_remove(place as usize);
             drop(waker);
         }
+    }
+}
+
+impl Default for Standby {
+    fn default() -> Self {
+        Self::NOWHERE
     }
 }

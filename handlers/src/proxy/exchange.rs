@@ -43,8 +43,6 @@ pub(super) struct Terms {
     pub(super) codec: UpstreamCodec,
     pub(super) sent: Sent,
     pub(super) shape: Shape,
-    /// Of a message of the reply, as it came and inflated.
-    pub(super) message_bytes: usize,
     /// How deep messages may nest that are JSON.
     pub(super) depth: u32,
     /// The method bears to be called twice.

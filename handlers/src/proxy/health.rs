@@ -107,7 +107,6 @@ async fn ask(pool: &Arc<Pool>, endpoint: &Arc<Endpoint>, options: &HealthCheck) 
         codec: UpstreamCodec::Proto,
         sent: Sent::PLAIN,
         shape: Shape::Unary,
-        message_bytes: pool.upstream.options.message_bytes,
         depth: pool.upstream.options.depth,
         repeats: true,
         peeks: false,

@@ -99,6 +99,11 @@ impl Lease {
         self.line.fault()
     }
 
+    /// Bytes of a message of its reply, as it comes and inflated.
+    pub(super) fn message_bytes(&self) -> usize {
+        self.options().message_bytes
+    }
+
     /// Bytes of the head of its reply.
     pub(super) fn header_bytes(&self) -> usize {
         self.pool.upstream.options.header_bytes

@@ -266,16 +266,25 @@ impl Proxy {
         upstream
     }
 
+    /// Whether a call may be sent as it is.
+    fn goes_as_it_is(&self, call: &Call) -> bool {
+        // Whoever makes the answer where there is no runtime has it polled where there is one.
+        self.is_plain() && !self.wants_whole(call) && Handle::try_current().is_ok()
+    }
+
     /// Sends a call of which nothing is said, if there is a connection for it. It stays where it is: each function that it is handed to would
     /// have a copy of it.
     fn sent_now(&self, call: &mut Call) -> Option<Answer<'_>> {
-        // Whoever makes the answer where there is no runtime has it polled where there is one.
-        if !self.is_plain() || self.wants_whole(call) || Handle::try_current().is_err() {
-            return None;
-        }
         let pool = self.pools.here(&self.upstream);
         let place = pool.ready_now(self.want(call, Trip::ONLY))?;
         Some(Box::pin(Answering::sent(self, place, call)))
+    }
+
+    /// Sends such a call once there is a connection for it.
+    fn sent_later(&self, call: Call) -> Answering<'_> {
+        let pool = self.pools.here(&self.upstream);
+        let want = self.want(&call, Trip::ONLY);
+        Answering::placed(self, Box::pin(async move { pool.ready(want).await }), call)
     }
 
     /// Whether nothing is said of any call.
@@ -298,19 +307,12 @@ impl Proxy {
             call.messages = Messages::one(message);
         }
         if self.is_plain() {
-            return self.plainly(call).await;
+            return match self.sent_now(&mut call) {
+                Some(answer) => answer.await,
+                None => self.sent_later(call).await,
+            };
         }
         Box::pin(self.as_configured(call)).await
-    }
-
-    /// Answers a call of which nothing is said. If there is a connection it goes up at once.
-    fn plainly(&self, mut call: Call) -> Answering<'_> {
-        let pool = self.pools.here(&self.upstream);
-        let want = self.want(&call, Trip::ONLY);
-        match pool.ready_now(want) {
-            Some(place) => Answering::sent(self, place, &mut call),
-            None => Answering::placed(self, Box::pin(async move { pool.ready(want).await }), call),
-        }
     }
 
     /// Sends a call again that failed, if it can be.
@@ -386,7 +388,6 @@ impl Proxy {
             codec: options.codec,
             sent: lease.taken().for_call(call),
             shape,
-            message_bytes: options.message_bytes,
             depth: options.depth,
             repeats: call.method.idempotency() != Idempotency::Unknown,
             // Whoever sends a stream may wait for the head before it sends on.
@@ -489,8 +490,14 @@ impl Handler for Proxy {
             Err(status) => return Box::pin(ready(Err(status))),
         };
         self.upstream.options.forwarded.tell(&mut call);
-        let sent = self.sent_now(&mut call);
-        let answer = sent.unwrap_or_else(|| Box::pin(self.prepared(call)));
+        let answer: Answer<'_> = if self.goes_as_it_is(&call) {
+            match self.sent_now(&mut call) {
+                Some(answer) => answer,
+                None => Box::pin(self.sent_later(call)),
+            }
+        } else {
+            Box::pin(self.prepared(call))
+        };
         match span {
             None => answer,
             Some(span) => Box::pin(async move { span.follow(answer.await) }),

@@ -31,8 +31,6 @@ pub(super) struct Replies {
     /// How compressed messages are compressed.
     encoding: Option<Encoding>,
     speech: Speech,
-    /// Bytes of a message, as it came and inflated.
-    limit: usize,
     /// What the envelope says that ends the body, where there is one.
     said: Option<Box<Result<Metadata, Status>>>,
     /// That envelope came, and is no larger than it may be.
@@ -49,11 +47,10 @@ pub(super) struct Replies {
 impl Replies {
     pub(super) fn new(source: Source, encoding: Option<Encoding>, terms: &Terms, pump: Option<Pump>) -> Self {
         Self {
+            envelopes: Envelopes::new(source.lease.message_bytes()),
             source,
-            envelopes: Envelopes::new(terms.message_bytes),
             encoding,
             speech: terms.speech,
-            limit: terms.message_bytes,
             said: None,
             told: false,
             trailers: None,
@@ -264,7 +261,7 @@ impl Replies {
             (COMPRESSED, Some(encoding)) => Ok(Message::from_compressed(Compressed {
                 bytes: message.into_bytes(),
                 encoding,
-                limit: self.limit,
+                limit: self.source.lease.message_bytes(),
                 broken: Code::Internal,
             })),
             (COMPRESSED, None) => Err(unannounced()),

@@ -226,7 +226,7 @@ impl Source {
     /// Metadata, trailers and message of a unary reply of Connect.
     async fn unary(&mut self, parts: Parts, terms: &Terms) -> Result<(Metadata, Metadata, Message), Status> {
         let Parts { status, headers, .. } = parts;
-        let limit = terms.message_bytes;
+        let limit = self.lease.message_bytes();
         let speech = terms.speech;
         if !speech.fits(terms.codec, &headers) {
             return Err(status::of_http(status, &headers, speech));

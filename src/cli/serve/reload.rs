@@ -241,17 +241,17 @@ impl Reloader {
     /// Certificates run out: they are renewed though the descriptors may be broken just now. Says why some stay, if they do.
     fn reload_certificates(&self, current: &Current) -> Vec<String> {
         // All of them, whatever is wrong with one.
-        let shown = self
-            .shown
-            .iter()
-            .map(|tls| tls.reload().map_err(|error| error.to_string()));
+        let shown: Vec<_> = self.shown.iter().map(Tls::reload).collect();
+        // Listeners are what they were at the start.
+        let listeners = self.started.settings().listen.0.iter();
+        let files = listeners.filter_map(|listen| listen.tls.as_ref());
+        for (_, tls) in shown.iter().zip(files).filter(|(read, _)| read.is_ok()) {
+            self.upkeep.shows(tls.certificate.0.iter().map(|file| &*file.value));
+        }
+        let shown = shown.into_iter().map(|read| read.map_err(|error| error.to_string()));
         let shown = shown.reduce(Result::and);
         let upstream = current.handlers.reload_certificates();
         let upstream = upstream.map(|read| read.map_err(|error| error.to_string()));
-        if let Some(Ok(())) = shown {
-            // Listeners are what they were at the start.
-            self.upkeep.shows(self.started.listener_certificates());
-        }
         if let Some(Ok(())) = upstream {
             self.upkeep.shows(current.config.upstream_certificates());
         }

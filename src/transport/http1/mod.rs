@@ -233,21 +233,26 @@ where
         let state = self.wire.lock();
         let (between, open_ended) = (state.meter.is_between(), state.open_ended);
         drop(state);
-        let well = if self.clock.has_dismissed() {
-            Err(Ended::Late(Phase::Grace))
-        } else {
-            Ok(())
-        };
-        match ended {
-            Ok(()) if between => (well, Last::End),
+        let (ended, last) = match ended {
+            Ok(()) if between => (Ok(()), Last::End),
             // It was answered before all of it had come.
-            Ok(()) => (well, Last::Words(String::new())),
+            Ok(()) => (Ok(()), Last::Words(String::new())),
             // hyper has told the peer.
             Err(error) if error.is_parse() => (Err(Ended::Http1(error)), Last::Words(String::new())),
             // The reply was cut off, which the missing end of it says; the request may still be coming.
             Err(error) if error.is_user() && !open_ended => (Err(Ended::Http1(error)), Last::Words(String::new())),
             Err(error) => (Err(Ended::Http1(error)), Last::Nothing),
-        }
+        };
+        // Whatever is left of a reply that was told to end.
+        let cut_short = self.clock.has_dismissed();
+        (
+            if cut_short {
+                Err(Ended::Late(Phase::Grace))
+            } else {
+                ended
+            },
+            last,
+        )
     }
 }
 

@@ -68,6 +68,13 @@ pin_project! {
         #[pin]
         stage: Stage<F>,
     }
+
+    impl<F, S> PinnedDrop for Answering<F, S> {
+        fn drop(this: Pin<&mut Self>) {
+            let answering = this.project();
+            answering.standby.leave(answering.shared.connection.dismissal());
+        }
+    }
 }
 
 pin_project! {

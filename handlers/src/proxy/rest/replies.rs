@@ -58,11 +58,11 @@ impl Replies {
         pump: Option<Pump>,
     ) -> Self {
         Self {
+            limit: arriving.lease.message_bytes(),
             arriving,
             framing,
             reading,
             codec: Codec::new(json(terms.depth)),
-            limit: terms.message_bytes,
             _pump: pump,
             trailers: Metadata::new(),
             has_ended: false,

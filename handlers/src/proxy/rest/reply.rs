@@ -123,7 +123,7 @@ pub(in crate::proxy) async fn reply(
 ) -> Result<Reply, Status> {
     let (parts, mut arriving) = arriving(response, lease, fault);
     if matches!(terms.shape, Shape::ServerStreaming | Shape::Bidi) {
-        let framing = framing(&parts, &reading, &terms);
+        let framing = framing(&parts, &reading, arriving.lease.message_bytes());
         let framing = framing.inspect_err(|status| arriving.went_wrong(status))?;
         let metadata = status::own(parts.headers, Speech::Rest);
         let replies = Replies::new(arriving, framing, reading, &terms, pump);
@@ -157,7 +157,7 @@ fn arriving(response: Response<Stream>, lease: Lease, fault: Fault) -> (Parts, A
 
 /// The one message of an answer.
 async fn only(parts: &Parts, arriving: &mut Arriving, terms: &Terms, reading: &Reading) -> Result<Message, Status> {
-    let limit = terms.message_bytes;
+    let limit = arriving.lease.message_bytes();
     let body = all(limit, |cx| arriving.poll(cx)).await?;
     let body = body.ok_or_else(|| too_large(limit))?;
     let body = codings::inflate(&parts.headers, body, limit)?;
@@ -178,7 +178,7 @@ async fn only(parts: &Parts, arriving: &mut Arriving, terms: &Terms, reading: &R
 }
 
 /// How an answer has many messages.
-fn framing(parts: &Parts, reading: &Reading, terms: &Terms) -> Result<Framing, Status> {
+fn framing(parts: &Parts, reading: &Reading, limit: usize) -> Result<Framing, Status> {
     let Parts { headers, .. } = parts;
     if let Some(coding) = headers
         .get(header::CONTENT_ENCODING)
@@ -195,7 +195,6 @@ fn framing(parts: &Parts, reading: &Reading, terms: &Terms) -> Result<Framing, S
             left: Bytes::new(),
         });
     }
-    let limit = terms.message_bytes;
     let Some(kind) = kind else {
         return Ok(Framing::Elements(Elements::new(false, limit)));
     };
