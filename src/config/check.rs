@@ -20,10 +20,8 @@ use crate::{
     error::hint,
     gateway::{Pattern, answered},
     handlers::{Handler, Proxy},
+    transport::UNIX,
 };
-
-/// What stands before the path of a Unix socket.
-const UNIX: &str = "unix:";
 
 /// Whether each route and each listener is there once, and what is logged is observed.
 pub(super) fn settings(settings: &Settings, _: Origin, faults: &mut Faults) {

@@ -7,7 +7,7 @@ use super::{
     setting::{From, FromScalar, Unfit},
     shape::{Form, Scalar},
 };
-use crate::{handlers::tls::ClientTls, receiver};
+use crate::{handlers::tls::ClientTls, receiver, transport::UNIX};
 
 /// An IP address and a port, or `off`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +67,10 @@ impl FromScalar for ListenAddress {
     }
 
     fn from_scalar(text: &str, from: From<'_>) -> Result<Self, Unfit> {
-        if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+        if let Some(path) = text.strip_prefix(UNIX).filter(|path| !path.is_empty()) {
             // `unix:///run/descant.sock` is an absolute path, as a URL has it.
             let path = path.strip_prefix("//").unwrap_or(path);
-            return Ok(Self(format!("unix:{}", from.path(path).display())));
+            return Ok(Self(format!("{UNIX}{}", from.path(path).display())));
         }
         match text.rsplit_once(':') {
             _ if text.contains("://") => Err(Unfit::Mended(

@@ -10,8 +10,7 @@ use super::{
     settings::Settings,
     shape::{Form, Scalar, Shape},
 };
-
-const UNIX: &str = "unix:";
+use crate::transport::UNIX;
 
 impl Config {
     /// All that is said, as a file beside the one that was read would say it.

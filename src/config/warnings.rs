@@ -18,6 +18,7 @@ use super::{
 use crate::{
     gateway::{Pattern, answered},
     handlers::tls::{self, Pem},
+    transport::UNIX,
 };
 
 impl Config {
@@ -113,7 +114,7 @@ fn urls(upstream: &Upstream, faults: &mut Faults) {
     for url in &upstream.url.0 {
         let name = url.value.0.trim_end_matches('/');
         // Of a host the case does not matter, of a path it does.
-        let name = if name.starts_with("unix:") {
+        let name = if name.starts_with(UNIX) {
             name.to_owned()
         } else {
             name.to_ascii_lowercase()

@@ -13,9 +13,11 @@ use super::{
 pub(super) const SLOWEST: u64 = 1 << 10;
 /// How long a peer without requests may take to acknowledge a graceful GOAWAY.
 const ACKNOWLEDGE: Duration = Duration::from_secs(2);
-/// How long calls that are dismissed may take to say so; and, once they have, a peer to read it.
+/// How long calls that are dismissed may take to say so.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-const LAST_READ: Duration = Duration::from_millis(50);
+/// How long a peer has to read the last of a reply before its stream, or the connection, is reset. A reset that comes in together with it makes
+/// some clients forget it, curl 7 among them.
+pub(super) const LAST_READ: Duration = Duration::from_millis(50);
 /// For a clock without anything to wait for.
 const LATER: Duration = Duration::from_secs(24 * 3600);
 

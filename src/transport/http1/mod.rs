@@ -41,7 +41,7 @@ use self::{
 };
 use super::{
     Connection, Dismissal, Draining, Ended, Inbound, Limits, Serve, Share,
-    clock::{Clock, Order, Phase},
+    clock::{Clock, LAST_READ, Order, Phase},
     greeting::{Mistake, farewell},
     refusal::{self, Refusal},
     socket::Socket,
@@ -49,8 +49,6 @@ use super::{
 
 /// Bytes that hyper keeps of a request, and of a reply until the socket takes them; a head has to fit in.
 const BUFFER: usize = 64 << 10;
-/// How long a peer has to read what there is of a reply before its connection is reset.
-const LAST_READ: Duration = Duration::from_millis(50);
 /// As many fields as hyper finds room for without asking for it.
 const USUAL_FIELDS: usize = 100;
 

@@ -24,7 +24,7 @@ use tokio::{
 use super::{
     super::{
         Connection, Inbound, Outbound, Payload, Serve, Share,
-        clock::SLOWEST,
+        clock::{LAST_READ, SLOWEST},
         connection::{Hold, Unsent},
         cookies,
         dismissal::Standby,
@@ -37,9 +37,6 @@ use super::{
 
 /// A whole reply of up to so many bytes is not counted as held: `limits.streams` bounds how many there are.
 const SMALL: usize = 4 << 10;
-/// How long a peer has to read the last of a reply before its stream is reset: to cut the reply off, or because the request
-/// has not ended. A reset that comes in together with it makes some clients forget it, curl 7 among them.
-const LAST_READ: Duration = Duration::from_millis(50);
 
 /// The peer wants no more, or the connection is gone.
 #[derive(Debug)]

@@ -67,16 +67,19 @@ async fn of_three_one_that_gives_no_reply_is_ejected() {
     }
 }
 
+/// One that answers each call with a page of this status.
+async fn page(status: u16) -> Replica {
+    Replica::answering(move |mut asked: Asked| async move {
+        let head = Response::builder().status(status).header("content-type", "text/html");
+        let _ = asked.respond.send_response(head.body(()).unwrap(), true);
+    })
+    .await
+}
+
 /// Servers may say so of a method that they do not have, and callers could have them ejected by it: so each is held against the others.
 #[tokio::test]
 async fn one_that_answers_with_pages_is_compared_with_the_others() {
-    let page = || {
-        Replica::answering(move |mut asked: Asked| async move {
-            let head = Response::builder().status(404).header("content-type", "text/html");
-            let _ = asked.respond.send_response(head.body(()).unwrap(), true);
-        })
-    };
-    let (one, bad) = (Replica::start().await, page().await);
+    let (one, bad) = (Replica::start().await, page(404).await);
     let names = Names::of([one.address(), bad.address()]);
     let often = || {
         options(|outlier| {
@@ -93,7 +96,7 @@ async fn one_that_answers_with_pages_is_compared_with_the_others() {
     })
     .await;
     assert!(bad.calls() >= 10, "not for a few in a row: {}", bad.calls());
-    let (one, other) = (page().await, page().await);
+    let (one, other) = (page(404).await, page(404).await);
     let names = Names::of([one.address(), other.address()]);
     let front = proxy(names.proxy(often())).await;
     let peer = front.connect().await;
@@ -112,12 +115,6 @@ async fn one_that_answers_with_pages_is_compared_with_the_others() {
 /// A caller without the right token is refused wherever it goes.
 #[tokio::test]
 async fn one_that_refuses_a_caller_is_not_ejected() {
-    let page = |status: u16| {
-        Replica::answering(move |mut asked: Asked| async move {
-            let head = Response::builder().status(status).header("content-type", "text/html");
-            let _ = asked.respond.send_response(head.body(()).unwrap(), true);
-        })
-    };
     for (status, code) in [(401, 16), (403, 7)] {
         let (one, other) = (page(status).await, page(status).await);
         let names = Names::of([one.address(), other.address()]);
